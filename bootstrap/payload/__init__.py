@@ -1,0 +1,1 @@
+"""Texts -> bundle: packing the runner, digests and the trigger that names them."""

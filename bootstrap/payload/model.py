@@ -1,0 +1,32 @@
+"""A payload: the bundle and the files a create call injects with it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class InjectedFile:
+    """One file of a create call. mode is what the file needs in the end; channels that carry no mode rely on the runner."""
+
+    path: str
+    content: bytes = field(repr=False)
+    mode: int = 0o644
+
+
+@dataclass(frozen=True)
+class Payload:
+    """One server's payload.
+
+    bundle: ASCII, LF, exactly one final newline, no backslash; digest: its SHA-256 in hex.
+    files: what an injecting channel carries, in order; the trigger is last, since it must not come before what it starts.
+    used: where the bytes went, for `show` and for refusals ({"runner": …, "plan": …, "files": …}).
+    """
+
+    server: str
+    deploy_id: str
+    revision: str
+    bundle: bytes = field(repr=False)
+    digest: str
+    files: tuple[InjectedFile, ...]
+    used: dict[str, int]

@@ -1,0 +1,1 @@
+"""The throwaway copy of this machine in which a payload is tried for real."""

@@ -1,0 +1,45 @@
+"""What rendering gives: the plan as the host reads it, and the bytes of every file."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class RenderedFile:
+    """One file of the server. mode: final permission bits; owner: (user, group) names.
+
+    deliver: "bundle" (inside the bundle), "inject" (a file of its own in the create call) or "fetch" (content is
+    empty; the host gets it from fetch["url"], pinned by fetch["sha256"]).
+    """
+
+    path: str
+    content: bytes
+    mode: int = 0o644
+    owner: tuple[str, str] = ("root", "root")
+    secret: bool = False
+    keep: bool = True
+    deliver: str = "bundle"
+    fetch: dict[str, str] | None = None
+
+
+@dataclass(frozen=True)
+class Rendered:
+    """Everything about one server in one roll-out, as text and numbers.
+
+    host_plan: the JSON the host reads (docs/reference/plan.md), without `files` and `trigger`, which packing adds.
+    rc_local: the text of /etc/rc.local, None when nothing runs at every boot.
+    cron: the cron entry, with the placeholders @FILES@, @SHA256@ and @MARK@ that packing fills in.
+    secret_values: what must never be shown; for redaction by value.
+    warnings: problems that do not stop a render.
+    """
+
+    server: str
+    deploy_id: str
+    revision: str
+    host_plan: dict[str, Any]
+    files: tuple[RenderedFile, ...]
+    cron: str
+    rc_local: str | None = None
+    secret_values: tuple[str, ...] = field(default=(), repr=False)

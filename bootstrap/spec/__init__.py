@@ -1,0 +1,1 @@
+"""YAML -> checked Spec, with a place in a file for every value."""
