@@ -1,0 +1,89 @@
+# Every target does its own set-up; on Debian as root that includes what is missing of its packages.
+# `make` alone lists the targets.
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet --no-input
+LOCKED := install --require-hashes --only-binary :all:
+JOBS ?= 2
+# One file's tests stay in one process: they share what is dear to make (a collector, a rehearsal's copy).
+PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+UV ?= uv
+LOCK := $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --python-version 3.11 \
+	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+
+.DEFAULT_GOAL := help
+.PHONY: help setup setup-demo setup-slow packages-demo packages-test packages-slow demo test test-slow test-all \
+	lint format size golden bench docs lock clean
+
+help: ## list the targets
+	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
+		printf '  %-10s %s\n' "$$name" "$$text"; done
+
+setup: packages-test $(VENV)/test.stamp ## make .venv with the locked development tools
+
+demo: setup-demo ## rehearse examples/hello on this machine and print its timeline
+	@$(BIN)/python -m bootstrap rehearse examples/hello
+
+test: setup ## everything but the slow tests: at most 15 minutes
+	$(PYTEST) -m "not slow"
+
+test-slow: setup packages-slow ## only the slow tests
+	$(PYTEST) -m slow
+
+test-all: setup packages-slow ## every test
+	$(PYTEST)
+
+lint: setup ## ruff, mypy --strict and shellcheck, as the tests run them
+	$(BIN)/python -m pytest -q tests/packaging/test_style.py
+
+format: setup ## let ruff mend what it can
+	$(BIN)/ruff check --fix .
+
+size: setup-demo ## the packed runner's size, against its budget
+	@$(BIN)/python benchmarks/size.py
+
+golden: setup ## write the expected outputs of the golden tests again and show what changed
+	GOLDEN=write $(BIN)/python -m pytest -q tests/unit -k golden
+	@git --no-pager diff --stat -- tests
+
+bench: setup ## the benchmarks, as ratios in one run
+	@for one in benchmarks/*.py; do echo "== $$one"; $(BIN)/python "$$one" || exit 1; done
+
+docs: setup ## write the generated reference pages
+	$(BIN)/python docs/generate.py
+
+lock: ## work out requirements*.lock again (needs uv)
+	$(LOCK) --upgrade --extra collector -o requirements.lock
+	$(LOCK) --upgrade --extra dev -c requirements.lock -o requirements-dev.lock
+	sed -i '1i # Made by `make lock`; install with: pip install --require-hashes --only-binary :all: -r THIS_FILE' \
+		requirements.lock requirements-dev.lock
+
+clean: ## remove .venv, build/ and the caches
+	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+# --- set-up ---------------------------------------------------------------------------------------------------------
+# The stamps live in .venv, so that removing it is enough to start over. One environment serves both: the demo needs
+# only the runtime lock and finds the package through a .pth file, since an editable install needs a build backend.
+
+packages-demo packages-test packages-slow: packages-%:
+	@PYTHON=$(PYTHON) .ci/packages $*
+
+setup-demo: packages-demo $(VENV)/demo.stamp
+
+$(VENV)/demo.stamp: requirements.lock
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "$(PYTHON) is older than 3.11: make PYTHON=python3.11 ..." >&2; exit 1; }
+	@echo "making $(VENV)" >&2
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(PIP) $(LOCKED) -r requirements.lock
+	@$(BIN)/python -c 'import sysconfig, pathlib; \
+		pathlib.Path(sysconfig.get_path("purelib"), "checkout.pth").write_text("$(CURDIR)\n")'
+	@touch $@
+
+$(VENV)/test.stamp: requirements-dev.lock pyproject.toml $(VENV)/demo.stamp
+	@$(PIP) $(LOCKED) -r requirements-dev.lock
+	@$(PIP) install --no-deps --no-build-isolation --editable .
+	@touch $@
