@@ -1,0 +1,201 @@
+"""The arrows between the folders hold: imports are read from the source, not run."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bootstrap.cli.main import VERBS
+
+PACKAGE = Path(__file__).resolve().parents[2] / "bootstrap"
+
+# What each folder may import of this tree, besides itself. "x" stands for all of bootstrap/x, "runner.contract" for
+# that one module. The data flows along spec, plan, render, payload, targets, and so do the imports.
+BASE = {"errors", "resources", "runner.contract"}
+TO_SPEC = BASE | {"spec"}
+TO_PLAN = TO_SPEC | {"plan"}
+TO_RENDER = TO_PLAN | {"render"}
+TO_PAYLOAD = TO_RENDER | {"payload"}
+TO_TARGETS = TO_PAYLOAD | {"targets"}
+ALLOWED = {
+    "errors": set(),
+    "resources": {"errors"},
+    "runner": set(),
+    "spec": BASE,
+    "plan": TO_SPEC,
+    "render": TO_PLAN,
+    "payload": TO_RENDER,
+    "targets": TO_PAYLOAD,
+    "client": {"errors", "runner.contract"},
+    "collector": {"errors", "runner.contract"},
+    "image": TO_TARGETS,
+    "rehearse": TO_TARGETS | {"client"},
+    "deploy": TO_TARGETS | {"client", "api"},
+    "api": TO_TARGETS,
+    "__init__": {"api"},
+    "cli": {*TO_TARGETS, "client", "collector", "image", "rehearse", "deploy", "api", "__init__"},
+    "__main__": {"cli"},
+}
+
+# Where each dependency may be named, at any depth: swapping one is then a change of one folder.
+OUTSIDE = {
+    "asyncpg": {"collector"},
+    "click": {"cli"},
+    "httptools": {"collector"},
+    "jinja2": {"render"},
+    "psutil": {"rehearse", "collector", "deploy"},
+    "pydantic": {"spec"},
+    "pydantic_core": {"spec"},
+    "requests": {"client", "targets", "deploy", "rehearse"},
+    "starlette": {"collector"},
+    "uvicorn": {"collector", "cli"},
+    "uvloop": {"collector"},
+    "yaml": {"spec", "targets"},
+}
+
+HEAVY = {
+    "asyncpg", "asyncio", "email", "http", "httptools", "importlib.metadata", "jinja2", "logging", "psutil", "pydantic",
+    "pydantic_core", "requests", "sqlite3", "ssl", "starlette", "subprocess", "urllib.request", "uvicorn", "uvloop",
+    "yaml",
+}  # fmt: skip
+
+
+def folder_of(module: str) -> str:
+    """bootstrap.spec.load -> spec; bootstrap.errors -> errors; bootstrap -> __init__."""
+    parts = module.split(".")
+    return parts[1] if len(parts) > 1 else "__init__"
+
+
+def module_of(source: Path) -> str:
+    parts = source.relative_to(PACKAGE.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" and len(parts) > 2 else parts)
+
+
+def is_module(name: str) -> bool:
+    there = PACKAGE.parent / name.replace(".", "/")
+    return there.is_dir() or there.with_suffix(".py").is_file()
+
+
+def imports(source: Path) -> Iterator[tuple[int, str]]:
+    """(line, full module name) of every import in a file, wherever it stands."""
+    tree = ast.parse(source.read_text(encoding="utf-8"), str(source))
+    package = ".".join(source.relative_to(PACKAGE.parent).parent.parts)
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            above = package.split(".")[: len(package.split(".")) - node.level + 1] if node.level else []
+            base = ".".join([*above, *([node.module] if node.module else [])])
+            for alias in node.names:
+                # `from bootstrap.spec import load` may name a module or something in one.
+                full = f"{base}.{alias.name}"
+                yield node.lineno, full if base.split(".")[0] == "bootstrap" and is_module(full) else base
+
+
+def own(module: str) -> bool:
+    return module == "bootstrap" or module.startswith("bootstrap.")
+
+
+SOURCES = sorted(PACKAGE.rglob("*.py"))
+IDS = [str(s.relative_to(PACKAGE)) for s in SOURCES]
+
+
+def complaints(source: Path) -> list[str]:
+    """What in one file goes against the tables above."""
+    here = folder_of(module_of(source))
+    if here not in ALLOWED:
+        return [f"{source}: folder {here!r} has no line in ALLOWED"]
+    wrong = []
+    for line, name in imports(source):
+        if own(name):
+            there = folder_of(name)
+            allowed = ALLOWED[here]
+            exact = name.removeprefix("bootstrap.")
+            if there != here and there not in allowed and exact not in allowed:
+                wrong.append(f"{source}:{line}: {here} must not import {name}")
+        else:
+            top = name.split(".")[0]
+            if top in OUTSIDE and here not in OUTSIDE[top]:
+                wrong.append(f"{source}:{line}: {top} belongs to {sorted(OUTSIDE[top])}, not to {here}")
+            elif top not in OUTSIDE and top not in sys.stdlib_module_names:
+                wrong.append(f"{source}:{line}: {top} is neither the standard library nor a listed dependency")
+    return wrong
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=IDS)
+def test_imports_follow_the_data(source: Path) -> None:
+    assert complaints(source) == []
+
+
+@pytest.mark.parametrize(
+    ("place", "text", "complaint"),
+    [
+        ("spec/x.py", "from bootstrap.plan import resolve", "spec must not import bootstrap.plan"),
+        ("plan/x.py", "def f():\n    import bootstrap.render.render", "plan must not import bootstrap.render.render"),
+        ("runner/x.py", "from bootstrap.errors import HostError", "runner must not import bootstrap.errors"),
+        ("collector/x.py", "from bootstrap.runner import contract", None),
+        ("client/x.py", "from bootstrap.runner import journal", "client must not import bootstrap.runner.journal"),
+        ("render/x.py", "from ..payload import model", "render must not import bootstrap.payload.model"),
+        ("render/x.py", "from . import model", None),
+        ("errors.py", "import bootstrap", "errors must not import bootstrap"),
+        ("plan/x.py", "import pydantic", "pydantic belongs to ['spec'], not to plan"),
+        ("spec/x.py", "import numpy", "numpy is neither the standard library nor a listed dependency"),
+        ("attic/x.py", "", "folder 'attic' has no line in ALLOWED"),
+    ],
+)
+def test_a_wrong_import_is_found(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, place: str, text: str, complaint: str | None
+) -> None:
+    package = tmp_path / "bootstrap"
+    for name in ("runner/contract.py", "runner/journal.py", "payload/model.py", "render/model.py", "plan/resolve.py"):
+        (package / name).parent.mkdir(parents=True, exist_ok=True)
+        (package / name).touch()
+    source = package / place
+    source.parent.mkdir(parents=True, exist_ok=True)
+    source.write_text(text)
+    monkeypatch.setitem(globals(), "PACKAGE", package)
+    found = complaints(source)
+    assert len(found) == (complaint is not None)
+    if complaint is not None:
+        assert complaint in found[0]
+
+
+def test_the_tables_name_nothing_that_is_gone() -> None:
+    declared = re.findall(r'"([A-Za-z0-9_-]+)>=', (PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
+    names = {"yaml" if d == "pyyaml" else d.replace("-", "_") for d in declared} | {"pydantic_core"}
+    assert set(OUTSIDE) <= names
+
+
+def loaded_by(*arguments: str) -> set[str]:
+    """Names of all modules that `python -m bootstrap ARGUMENTS` imports."""
+    done = subprocess.run(
+        [sys.executable, "-X", "importtime", "-m", "bootstrap", *arguments],
+        capture_output=True,
+        text=True,
+        check=False,
+        cwd=PACKAGE.parent,
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    return {line.split("|")[-1].strip() for line in done.stderr.splitlines() if line.startswith("import time:")}
+
+
+def test_version_imports_nothing_heavy() -> None:
+    loaded = loaded_by("--version")
+    assert "click" in loaded
+    assert loaded & HEAVY == set()
+    # Of ours, no more than the command itself: no verb, no spec, no collector.
+    assert {m for m in loaded if own(m)} == {"bootstrap", "bootstrap.errors", "bootstrap.cli", "bootstrap.cli.main"}
+
+
+@pytest.mark.parametrize("verb", VERBS)
+def test_help_of_a_verb_imports_nothing_heavy(verb: str) -> None:
+    loaded = loaded_by(verb, "--help")
+    # click itself brings some of the standard library along; what counts are the dependencies and our own folders.
+    assert loaded & set(OUTSIDE) - {"click"} == set()
+    assert {folder_of(m) for m in loaded if own(m)} <= {"__init__", "__main__", "cli", "errors", "resources", "runner"}
