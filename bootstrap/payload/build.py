@@ -1,0 +1,84 @@
+"""Rendered -> Payload: which file travels how, the bundle, and the trigger that names its digest."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from bootstrap.errors import PayloadError
+from bootstrap.payload import bundle as bundles
+from bootstrap.payload import pack
+from bootstrap.payload.model import InjectedFile, Payload
+from bootstrap.render.model import Rendered, RenderedFile
+from bootstrap.runner.files import trigger_text
+from bootstrap.runner.host import BUNDLE, TRIGGER
+from bootstrap.runner.lifecycle import pack as deflate
+
+RC_LOCAL = "/etc/rc.local"
+MOST_CHUNKS = 9
+
+
+def build(
+    rendered: Rendered,
+    *,
+    channel: str = "files",
+    chunk_bytes: int | None = None,
+    inject_rc_local: bool = True,
+) -> Payload:
+    """Pack one server's payload.
+
+    channel: "files" (files marked `deliver: inject`, and rc.local unless inject_rc_local is off, travel as files of
+    their own) or "single" (one stream, such as user-data: everything rides in the bundle).
+    chunk_bytes: the most raw bytes one injected file may hold; a larger bundle travels as bundle.1 … bundle.9.
+    The same input gives the same bytes. Raises PayloadError when nine chunks are not enough.
+    """
+    single = channel == "single"
+    files = list(rendered.files)
+    if rendered.rc_local is not None:
+        deliver = "inject" if inject_rc_local and not single else "bundle"
+        files.append(RenderedFile(RC_LOCAL, rendered.rc_local.encode(), 0o755, deliver=deliver))
+    inside, apart = _sort(files, single)
+    plan = dict(rendered.host_plan, files=[_entry(f, single) for f in files], cron=rendered.cron)
+    hot, cold = pack.packed()
+    packed_plan = deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode())
+    packed_files = deflate(b"".join(f.content for f in inside))
+    text = bundles.compose([hot, cold, packed_plan, packed_files])
+    digest = hashlib.sha256(text).hexdigest()
+    pieces = _pieces(text, chunk_bytes)
+    trigger = InjectedFile(TRIGGER, trigger_text(plan, digest, [piece.path for piece in pieces]), 0o644)
+    used = {"runner": len(hot) + len(cold), "plan": len(packed_plan), "files": len(packed_files)}
+    used["head"] = len(text) - sum(used.values())
+    injected = (*(InjectedFile(f.path, f.content, f.mode) for f in apart), *pieces, trigger)
+    return Payload(rendered.server, rendered.deploy_id, rendered.revision, text, digest, injected, used)
+
+
+def _sort(files: list[RenderedFile], single: bool) -> tuple[list[RenderedFile], list[RenderedFile]]:
+    apart = [f for f in files if f.deliver == "inject" and not single]
+    return [f for f in files if f not in apart and f.deliver != "fetch"], apart
+
+
+def _entry(file: RenderedFile, single: bool) -> dict[str, Any]:
+    """One file as the host plan lists it; what is at its default is left out, since bytes matter."""
+    entry: dict[str, Any] = {"path": file.path}
+    if file.fetch is not None:
+        entry |= {"deliver": "fetch", "fetch": file.fetch, "sha256": file.fetch["sha256"]}
+    else:
+        entry |= {"size": len(file.content), "sha256": hashlib.sha256(file.content).hexdigest()}
+        if file.deliver == "inject" and not single:
+            entry["deliver"] = "inject"
+    defaults = {"mode": 0o644, "user": "root", "group": "root", "secret": False, "keep": True}
+    given = {"mode": file.mode, "user": file.owner[0], "group": file.owner[1], "secret": file.secret, "keep": file.keep}
+    return entry | {key: value for key, value in given.items() if value != defaults[key]}
+
+
+def _pieces(text: bytes, chunk_bytes: int | None) -> list[InjectedFile]:
+    if chunk_bytes is None or len(text) <= chunk_bytes:
+        return [InjectedFile(BUNDLE, text, 0o600)]
+    pieces = [text[at : at + chunk_bytes] for at in range(0, len(text), chunk_bytes)]
+    if len(pieces) > MOST_CHUNKS:
+        raise PayloadError(
+            f"the bundle has {len(text)} bytes: {len(pieces)} files of {chunk_bytes} bytes, and at most {MOST_CHUNKS} are named",
+            hint="move large files to `fetch:`, or use the user-data or stub target",
+        )
+    return [InjectedFile(f"{BUNDLE}.{number}", piece, 0o600) for number, piece in enumerate(pieces, 1)]

@@ -1,0 +1,101 @@
+"""The bundle: one ASCII file that is a POSIX sh script, proves itself whole, and carries runner, plan and files.
+
+Its text is fixed glue around three quoted strings, so that the running Python, which is handed only the strings,
+can rebuild the very text, check it against the digest on its last line, and write it to disk again.
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import gzip
+import hashlib
+import json
+import re
+import zlib
+from dataclasses import dataclass, field
+from typing import Any
+
+from bootstrap import resources
+from bootstrap.errors import PayloadError
+
+SEPARATOR = "\n-\n"
+
+
+@dataclass(frozen=True)
+class Unpacked:
+    """What is inside a bundle. sizes: bytes of text each part takes."""
+
+    plan: dict[str, Any]
+    files: dict[str, bytes] = field(repr=False)
+    hot: str = field(repr=False)
+    cold: str = field(repr=False)
+    digest: str
+    sizes: dict[str, int]
+
+
+def compose(parts: list[str]) -> bytes:
+    """The bundle around four packed parts (hot, cold, plan, files). Raises PayloadError for a byte it must not hold."""
+    stub, head = resources.text("files/bundle/stub.py").strip(), resources.text("files/bundle/head.sh").strip()
+    data = SEPARATOR.join(parts)
+    body = "\n".join(
+        [
+            "#!/bin/sh",
+            "# initialrunner: sets this server up once. What is inside: sh THIS_FILE source",
+            "_bundle() {",
+            f"P='{stub}'",
+            f"H='{head}'",
+            f"D='{data}'",
+            'eval "$H"',
+            "}",
+            "",
+        ]
+    )
+    digest = hashlib.sha256(body.encode()).hexdigest()
+    bundle = f'{body}_bundle {digest} "$@"\n'
+    # dash's echo, which the trigger hashes through, would rewrite a backslash; agents decode UTF-8.
+    if "\\" in bundle or not bundle.isascii() or "'" in stub + head + data:
+        raise PayloadError("the bundle would hold a backslash, a quote or a byte outside ASCII")
+    return bundle.encode("ascii")
+
+
+def unpack(bundle: bytes) -> Unpacked:
+    """Look into a bundle (also gzipped or as base64). Raises PayloadError unless it proves itself whole."""
+    text = _plain(bundle)
+    match = re.fullmatch(r"(.*\n)_bundle ([0-9a-f]{64}) \"\$@\"\n", text, re.DOTALL)
+    if not match or not text.startswith("#!/bin/sh\n# initialrunner"):
+        raise PayloadError(
+            "not a whole bundle: its last line is missing", hint="render it again, or copy it again whole"
+        )
+    body, digest = match.groups()
+    if hashlib.sha256(body.encode()).hexdigest() != digest:
+        raise PayloadError("the bundle is damaged: it differs from the digest on its last line")
+    data = body.split("\nD='", 1)[1].split("'\n", 1)[0].split(SEPARATOR)
+    try:
+        hot, cold, plan, files = (zlib.decompress(binascii.a2b_base64(part)) for part in data)
+        decided = json.loads(plan)
+    except (ValueError, zlib.error) as error:
+        raise PayloadError(f"the bundle cannot be unpacked: {error}") from error
+    contents, start = {}, 0
+    for entry in decided["files"]:
+        if entry.get("deliver", "bundle") == "bundle":
+            contents[entry["path"]] = files[start : start + entry["size"]]
+            start += entry["size"]
+    sizes = dict(zip(("hot", "cold", "plan", "files"), map(len, data), strict=True))
+    sizes["head"] = len(text) - sum(sizes.values())
+    return Unpacked(decided, contents, hot.decode(), cold.decode(), hashlib.sha256(text.encode()).hexdigest(), sizes)
+
+
+def _plain(bundle: bytes) -> str:
+    data = bundle
+    if not data.startswith(b"#!"):
+        try:
+            data = data if data.startswith(b"\x1f\x8b") else base64.b64decode(data, validate=False)
+            if data.startswith(b"\x1f\x8b"):
+                data = gzip.decompress(data)
+        except (ValueError, OSError, EOFError):
+            data = bundle
+    try:
+        return data.decode("ascii")
+    except UnicodeDecodeError as error:
+        raise PayloadError("not a bundle: it holds bytes outside ASCII") from error

@@ -1,0 +1,117 @@
+"""Packs the runner's modules as two flat texts: names kept, comments and docstrings left out.
+
+One namespace serves all modules, so their imports of each other go away; two top-level names that are the same
+would silently replace one another, hence the check.
+"""
+
+from __future__ import annotations
+
+import ast
+import functools
+import io
+import tokenize
+import zlib
+from pathlib import Path
+
+from bootstrap.errors import PayloadError
+
+# In the order of their imports. Hot: what a tick needs; cold: the rare moments and the admin's verbs.
+HOT = ("contract", "host", "journal", "machine", "files", "checks", "report", "stages", "tick")
+COLD = ("lifecycle", "admin")
+_RUNNER = Path(__file__).resolve().parent.parent / "runner"
+
+
+@functools.cache
+def sources() -> tuple[str, str]:
+    """(hot, cold) as they run on hosts. Raises PayloadError when two modules use one top-level name."""
+    seen: dict[str, str] = {}
+    texts = []
+    for names in (HOT, COLD):
+        imports: dict[str, None] = {}
+        bodies = []
+        for name in names:
+            text = (_RUNNER / f"{name}.py").read_text(encoding="utf-8")
+            for defined in top_level_names(text):
+                if seen.setdefault(defined, name) != name:
+                    raise PayloadError(f"runner/{name}.py and runner/{seen[defined]}.py both define {defined}")
+            found, body = flatten(text)
+            imports.update(dict.fromkeys(found))
+            bodies.append(body)
+        texts.append("\n".join(sorted(imports)) + "\n" + "".join(bodies))
+    return texts[0], texts[1]
+
+
+def top_level_names(text: str) -> list[str]:
+    """Names that a module defines at its top level, imports left out."""
+    names: list[str] = []
+    for node in ast.parse(text).body:
+        if isinstance(node, ast.FunctionDef | ast.ClassDef):
+            names.append(node.name)
+        elif isinstance(node, ast.Assign):
+            names += [n.id for target in node.targets for n in ast.walk(target) if isinstance(n, ast.Name)]
+    return names
+
+
+def flatten(text: str) -> tuple[list[str], str]:
+    """(top-level stdlib imports, the rest) of one module: no docstrings, no comments, one space a level."""
+    tree = ast.parse(text)
+    drop: set[int] = set()
+    imports: list[str] = []
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import | ast.ImportFrom):
+            own = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bootstrap.runner")
+            if own or node in tree.body:
+                drop.update(_lines(node))
+            if node in tree.body and not own:
+                imports.append(ast.unparse(node))
+        elif isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef):
+            first = node.body[0]
+            if len(node.body) > 1 and _is_docstring(first):
+                drop.update(_lines(first))
+    return imports, _strip(text, drop)
+
+
+def _is_docstring(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
+
+
+def _lines(node: ast.stmt) -> range:
+    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
+
+
+def _strip(text: str, drop: set[int]) -> str:
+    """The lines not in `drop`, each statement on one line, with no space that Python can do without."""
+    out: list[str] = []
+    line, depth, before = "", 0, ""
+    for token in tokenize.generate_tokens(io.StringIO(text).readline):
+        if token.type in (tokenize.INDENT, tokenize.DEDENT):
+            depth += 1 if token.type == tokenize.INDENT else -1
+        elif token.start[0] in drop or token.type in (tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER):
+            continue
+        elif token.type == tokenize.NEWLINE:
+            out.append(" " * depth + line)
+            line, before = "", ""
+        else:
+            line += (" " if _glued(before, token.string) else "") + token.string
+            before = token.string
+    return "\n".join(out) + "\n"
+
+
+def _glued(before: str, after: str) -> bool:
+    """Whether two tokens would become one without a space between them (`b"x"` and `1or` included)."""
+    word = before[-1:].isalnum() or before[-1:] == "_"
+    return word and (after[0].isalnum() or after[0] in "_\"'")
+
+
+@functools.cache
+def packed() -> tuple[str, str]:
+    """(hot, cold) as lines of base64, ready for a bundle."""
+    from bootstrap.runner.lifecycle import pack
+
+    hot, cold = (pack(text.encode()) for text in sources())
+    return hot, cold
+
+
+def ratio(text: str) -> float:
+    """Packed over plain size, for `make size`."""
+    return len(zlib.compress(text.encode(), 9)) * 4 / 3 / len(text)

@@ -1,0 +1,324 @@
+"""The admin's verbs on the host, and `install`, which user-data means when it runs the bundle without a word."""
+
+import json
+import os
+import sys
+
+from bootstrap.runner.bundle import TEXT
+from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
+from bootstrap.runner.files import Waiting, digest, own_trigger, part
+from bootstrap.runner.host import BUNDLE, LOCK, STATE, TRIGGER
+from bootstrap.runner.journal import JOURNAL, Journal, unseal
+from bootstrap.runner.lifecycle import clean
+from bootstrap.runner.machine import StageFacts, final
+from bootstrap.runner.tick import Run, tick
+
+USAGE = """usage: initialrunner VERB
+  tick                   go on where the last tick ended (cron and rc.local do this)
+  status [--json]        what ran, when, how long, with what result
+  why                    one sentence and one command: why the server is not healthy
+  run [STAGE...] [--from STAGE] [--force]
+                         run stages now; --force runs also what is done
+  logs STAGE             the log of a stage
+  report                 send what the collector does not have yet
+  reset                  put the journal aside: the next tick begins anew
+  source                 print the source of this runner
+"""
+
+
+def admin(host, plan, verb, words):
+    """Run one verb. Its exit code."""
+    verbs = {
+        "install": install, "tick": finished, "status": status, "why": why, "run": run_stages, "logs": logs,
+        "report": report, "reset": reset, "source": source,
+    }  # fmt: skip
+    if verb in ("help", "-h", "--help"):
+        sys.stdout.write(USAGE)
+        return 0
+    if verb not in verbs:
+        sys.stderr.write("initialrunner: no verb %r\n%s" % (verb, USAGE))
+        return 2
+    if os.geteuid():
+        sys.stderr.write("initialrunner: only root can read the journal; try: sudo initialrunner %s\n" % verb)
+        return 2
+    return verbs[verb](host, plan, words) or 0
+
+
+def finished(host, plan, words):
+    """A tick of the scrubbed runner: the last steps of finish, should a kill have come between them."""
+    clean(host, plan["finished"]["files"], plan["finished"]["sha256"], digest(TEXT))
+    return EXIT_DONE
+
+
+def install(host, plan, words):
+    """Make bundle and trigger durable, then start the runner in a session of its own and return."""
+    if plan.get("finished"):
+        return status(host, plan, words)
+    past = events()
+    if past and past[0].get("deploy_id") == plan["deploy_id"] and (final(past) or {}).get("state") == "healthy":
+        return EXIT_DONE  # user-data that runs at every boot
+    run = Run(host, plan)
+    run.files = [BUNDLE]
+    lock = host.lock()
+    if lock is not None:
+        host.save(BUNDLE, TEXT)
+        text = host.text(TRIGGER)
+        if text and run.sha256 not in text:
+            host.remove(TRIGGER)
+        own_trigger(host, plan, Journal(host), run.sha256, run.files)
+        os.close(lock)
+    if host.fork() == 0:
+        # The caller may be cloud-init, which waits for whoever holds its output: ours is /dev/null now.
+        os._exit(tick(host, plan))
+    return EXIT_DONE
+
+
+def events():
+    """The journal as it stands, read without the lock and without mending anything."""
+    try:
+        with open(JOURNAL, "rb") as file:
+            return [e for e in map(unseal, file.read().split(b"\n")) if e]
+    except OSError:
+        return []
+
+
+def holder():
+    """The pid of the runner at work, None when there is none."""
+    import fcntl
+
+    try:
+        with open(LOCK) as file:
+            pid = file.read().strip()
+            try:
+                fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            except OSError:
+                return pid
+    except OSError:
+        pass
+    return None
+
+
+def facts(host, plan):
+    """Everything `status` shows, as one dict."""
+    past = events()
+    states = [e for e in past if e["type"] == "state"]
+    rows = []
+    for stage in plan.get("stages", []):
+        one = StageFacts(past, stage["name"])
+        end = one.end or {}
+        row = {"name": stage["name"], "state": one.state, "attempts": one.attempt}
+        row.update(
+            {
+                k: end[k]
+                for k in ("exit_code", "signal", "cause", "took_s", "cpu_s", "peak_kib", "outputs", "inherited")
+                if k in end
+            }
+        )
+        rows.append(row)
+    health = [e for e in past if e["type"] == "health"]
+    found = {key: plan[key] for key in ("server", "deploy_id", "revision")}
+    found.update(state=states[-1]["state"] if states else "waiting", stages=rows, runner=holder())
+    if states and states[-1].get("reason"):
+        found["reason"] = states[-1]["reason"]
+    if health:
+        found["health"] = {k: health[-1].get(k) for k in ("ok", "check", "saw")}
+    unsent = host.text(STATE + "/unsent").strip()
+    if unsent:
+        found["not_reported"] = unsent.split(" ", 1)[1]
+    failed = host.text(STATE + "/every-boot.failed").strip()
+    failed = failed.splitlines() + [
+        "%s exit %s" % (e["name"], e["exit_code"]) for e in past if e["type"] == "every_boot" and e["exit_code"]
+    ]
+    if failed:
+        found["every_boot_failed"] = failed
+    return found
+
+
+def status(host, plan, words):
+    found = facts(host, plan)
+    if "--json" in words:
+        print(json.dumps(found, indent=2, sort_keys=True))
+        return EXIT_DONE
+    print("%(server)s  %(state)s  deploy %(deploy_id)s  revision %(revision)s" % found)
+    for row in found["stages"]:
+        end = (
+            "signal %s" % row["signal"]
+            if "signal" in row
+            else "exit %s" % row["exit_code"]
+            if "exit_code" in row
+            else ""
+        )
+        cause = " (%s)" % row["cause"] if row.get("cause") else ""
+        took = "%.1f s" % row["took_s"] if "took_s" in row else ""
+        print("  %-20s %-11s %9s  attempts %d  %s%s" % (row["name"], row["state"], took, row["attempts"], end, cause))
+    if "health" in found:
+        print("  health: " + ("good" if found["health"]["ok"] else "%(check)s: %(saw)s" % found["health"]))
+    for line in found.get("every_boot_failed", []):
+        print("  every boot: " + line)
+    if "not_reported" in found:
+        print("  not reported: " + found["not_reported"])
+    if found["runner"]:
+        print("  a runner is at work: pid " + found["runner"])
+    return EXIT_DONE
+
+
+def why(host, plan, words):
+    """One sentence, one command."""
+    found = facts(host, plan)
+    if found["state"] == "healthy":
+        print("%s is healthy; nothing is wrong. See: initialrunner status" % plan["server"])
+        return EXIT_DONE
+    for row in found["stages"]:
+        if row["state"] in ("failed", "interrupted", "running") or (row["state"] == "pending" and row["attempts"]):
+            end = StageFacts(events(), row["name"]).end or {}
+            how = (
+                "exit %s" % end["exit_code"]
+                if "exit_code" in end
+                else "signal %s" % end["signal"]
+                if "signal" in end
+                else end.get("cause")
+            )
+            if row["state"] == "running":
+                print(
+                    "stage %s is running, attempt %d. See: initialrunner logs %s"
+                    % (row["name"], row["attempts"], row["name"])
+                )
+                return EXIT_AGAIN
+            print(
+                "stage %s %s (%s, cause: %s), attempt %d."
+                % (row["name"], row["state"], how, end.get("cause"), row["attempts"])
+            )
+            sys.stdout.write("".join("    %s\n" % line for line in end.get("tail", "").splitlines()[-10:]))
+            print("Run it again: initialrunner run %s --force" % row["name"])
+            return EXIT_FAILED if row["state"] == "failed" else EXIT_AGAIN
+    missing = (
+        []
+        if plan.get("finished") or StageFacts and any(r["attempts"] for r in found["stages"])
+        else Waiting(host, plan).missing()
+    )
+    for one in missing:
+        print("%s is %s: %s of %s bytes." % (one["path"], one["why"], one.get("have", 0), one.get("want", "?")))
+    if missing:
+        print("Look again: initialrunner tick")
+        return EXIT_AGAIN
+    health = found.get("health", {"ok": True})
+    if not health["ok"]:
+        print("health check failed: %(check)s: %(saw)s" % health)
+        print("Check again: initialrunner run")
+        return EXIT_FAILED
+    print(
+        "%s is %s%s. See: initialrunner status"
+        % (plan["server"], found["state"], ": " + found["reason"] if "reason" in found else "")
+    )
+    return EXIT_AGAIN
+
+
+def run_stages(host, plan, words):
+    """Run stages by hand, in the order of the plan, on the terminal's time and under the runner's lock."""
+    names = [s["name"] for s in plan.get("stages", [])]
+    force, start = "--force" in words, None
+    if "--from" in words:
+        start = (words[words.index("--from") + 1 :] or [""])[0]
+    chosen = [w for w in words if not w.startswith("--") and w != start] or (
+        names[names.index(start) :] if start in names else []
+    )
+    unknown = [w for w in chosen + ([start] if start else []) if w not in names]
+    if unknown:
+        sys.stderr.write(
+            "initialrunner: no stage %s; there are: %s\n" % (", ".join(map(repr, unknown)), ", ".join(names))
+        )
+        return 2
+    if not chosen and not plan.get("finished"):
+        return tick(host, plan)
+    lock = host.lock(2)
+    if lock is None:
+        sys.stderr.write("initialrunner: pid %s is at work; wait for it, or look: initialrunner status\n" % holder())
+        return EXIT_AGAIN
+    run = Run(host, plan)
+    run.meanwhile = lambda: None
+    run.by_hand()
+    for stage in plan["stages"]:
+        if stage["name"] not in chosen:
+            continue
+        gone = [
+            name
+            for name in stage.get("secrets", [])
+            if name not in stage.get("environment", {}) and name not in os.environ
+        ]
+        if gone:
+            sys.stderr.write(
+                "initialrunner: stage %s needs %s in the environment: it was scrubbed after success\n"
+                % (stage["name"], ", ".join(gone))
+            )
+            return EXIT_REFUSED
+        scrubbed_names = {name: os.environ[name] for name in stage.get("secrets", []) if name in os.environ}
+        one = dict(stage, environment=dict(stage.get("environment", {}), **scrubbed_names), attempts=1)
+        before = run.stages.facts(one)
+        if before.state in ("done", "skipped") and not force:
+            print("%s is %s already; --force runs it again" % (stage["name"], before.state))
+            continue
+        try:
+            run.stages.attempt(one, before)
+        except Exception as error:
+            print("%s: %s" % (stage["name"], error.args[-1]))
+            return EXIT_FAILED
+        print("%s: done. Log: initialrunner logs %s" % (stage["name"], stage["name"]))
+    return EXIT_DONE
+
+
+def logs(host, plan, words):
+    if not words:
+        sys.stderr.write(
+            "initialrunner: logs of which stage? there are: %s\n"
+            % ", ".join(n[:-4] for n in host.list(STATE + "/logs"))
+        )
+        return 2
+    path = "%s/logs/%s.log" % (STATE, os.path.basename(words[0]))
+    if not os.path.exists(path):
+        sys.stderr.write(
+            "initialrunner: no log of %s; there are: %s\n"
+            % (words[0], ", ".join(n[:-4] for n in host.list(STATE + "/logs")))
+        )
+        return 2
+    sys.stdout.write(host.text(path))
+    return EXIT_DONE
+
+
+def report(host, plan, words):
+    """Offer the whole journal to the collector now."""
+    if "report" not in plan:
+        print(
+            "nothing to report: %s"
+            % ("all was reported, the key is gone" if plan.get("finished") else "the spec names no collector")
+        )
+        return EXIT_DONE
+    lock = host.lock(2)
+    if lock is None:
+        sys.stderr.write("initialrunner: pid %s is at work and reports by itself\n" % holder())
+        return EXIT_AGAIN
+    run = Run(host, plan)
+    run.by_hand()
+    taken = run.report.drain(30)
+    print(
+        "all %d events are with the collector" % run.report.acked if taken else "not reported: %s" % run.report.reason
+    )
+    return EXIT_DONE if taken else EXIT_AGAIN
+
+
+def reset(host, plan, words):
+    lock = host.lock(2)
+    if lock is None:
+        sys.stderr.write("initialrunner: pid %s is at work\n" % holder())
+        return EXIT_AGAIN
+    if events():
+        Journal(host).fresh()
+    for name in host.list(STATE):
+        if name.startswith("ended."):
+            host.remove("%s/%s" % (STATE, name))
+    print("the journal is put aside; every stage is pending again")
+    return EXIT_DONE
+
+
+def source(host, plan, words):
+    sys.stdout.write((part(0) + b"\n\n" + part(1)).decode())
+    return EXIT_DONE

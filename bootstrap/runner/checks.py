@@ -1,0 +1,212 @@
+"""Looks at the world: what a stage needs before it starts, and whether the server is healthy."""
+
+import os
+
+SHELL = ["/bin/sh", "-eu"]
+
+
+def address(text):
+    """("host", port) of "host:port", with [::1]:80 understood."""
+    host, port = text.rsplit(":", 1)
+    return host.strip("[]"), int(port)
+
+
+def connect(text, timeout_s):
+    import socket
+
+    socket.create_connection(address(text), timeout_s).close()
+
+
+def http(url, plan, timeout_s, method="GET", body=None, headers=None, ca=None, proxy=None, limit=65536):
+    """(status, body) of one HTTP exchange. No redirect is followed and at most `limit` bytes are read."""
+    from http import client
+
+    scheme, rest = url.split("://", 1)
+    host, slash, path = rest.partition("/")
+    context = None
+    if scheme == "https":
+        import ssl
+
+        context = ssl.create_default_context(cadata=ca)
+    kind = client.HTTPSConnection if context else client.HTTPConnection
+    extra = {"context": context} if context else {}
+    if proxy:
+        link = kind(proxy.split("://", 1)[-1].rstrip("/"), timeout=timeout_s, **extra)
+        if context:
+            link.set_tunnel(host)
+        else:
+            slash, path = url, ""
+    else:
+        link = kind(host, timeout=timeout_s, **extra)
+    link.request(method, slash + path if proxy and not context else "/" + path, body, headers or {})
+    answer = link.getresponse()
+    data = answer.read(limit)
+    # A status line without its whole body is no acknowledgement: the peer was killed in the middle.
+    if answer.length:
+        raise OSError("answer cut off or longer than %d bytes" % limit)
+    return answer.status, data
+
+
+def proxy_for(plan, url):
+    """The proxy of the plan for this URL; never for this machine or the metadata address."""
+    scheme, rest = url.split("://", 1)
+    host = rest.split("/")[0].rsplit(":", 1)[0].strip("[]")
+    direct = ["localhost", "127.0.0.1", "::1", "169.254.169.254"] + plan.get("proxy", {}).get("no_proxy", "").split(",")
+    near = any(name and (host == name or host.endswith("." + name.lstrip("."))) for name in direct)
+    return None if near else plan.get("proxy", {}).get(scheme)
+
+
+def network(host):
+    """Whether there is a default route, IPv4 or IPv6."""
+    four = [line.split() for line in host.text("/proc/net/route").splitlines()[1:]]
+    six = [line.split() for line in host.text("/proc/net/ipv6_route").splitlines()]
+    return any(r[1] == "00000000" for r in four) or any(r[0] == "0" * 32 and r[1] == "00" and r[9] != "lo" for r in six)
+
+
+def need_missing(host, plan, need):
+    """None when a need is met, else one line that says what is missing."""
+    kind, value = next(iter(need.items()))
+    if kind == "network":
+        return None if network(host) else "no default route"
+    if kind == "file":
+        return None if os.path.exists(value) else "no file " + value
+    if kind == "cloud-init":
+        present = os.path.exists("/usr/bin/cloud-init") or os.path.exists("/run/cloud-init")
+        disabled = os.path.exists("/etc/cloud/cloud-init.disabled") or os.path.exists("/run/cloud-init/disabled")
+        return (
+            "cloud-init has not ended"
+            if present and not disabled and not os.path.exists("/run/cloud-init/result.json")
+            else None
+        )
+    if kind == "tcp":
+        return None if ask(host, lambda: connect(value, 5), 6) is True else "no answer from tcp " + value
+    if kind == "dns":
+        return None if ask(host, lambda: resolve(plan), 6) is True else "names do not resolve"
+    return None if ask(host, lambda: server_ready(plan, value), 15) is True else "server %s is not healthy" % value
+
+
+def ask(host, question, timeout_s):
+    """True when question() raised nothing in time, else what it raised, as text."""
+
+    def answer():
+        try:
+            question()
+        except Exception as error:
+            return ("%s: %s" % (type(error).__name__, error)).encode()[:400]
+        return b""
+
+    said = host.ask(answer, timeout_s)
+    return "no answer in %d s" % timeout_s if said is None else said.decode("utf-8", "replace") or True
+
+
+def resolve(plan):
+    import socket
+
+    name = plan.get("report", {}).get("url", "//").split("/")[2].rsplit(":", 1)[0].strip("[]")
+    try:
+        socket.getaddrinfo(name if name and not name[-1].isdigit() else "deb.debian.org", None)
+    except socket.gaierror as error:
+        # "No such name" is an answer: there is a name server, it does not know that name.
+        if error.errno != socket.EAI_NONAME:
+            raise
+
+
+def server_ready(plan, name):
+    import json
+
+    path = "/v1/servers/%s?deploy_id=%s" % (name, plan["deploy_id"])
+    status, body = signed(plan, "GET", path, b"", "needs", 0)
+    if status != 200 or json.loads(body.decode())["state"] != "healthy":
+        raise OSError("not healthy yet")
+
+
+def signed(plan, method, path, body, journal, first):
+    """One request to the collector, signed with this server's key as Standard Webhooks sign. (status, body)."""
+    import binascii
+    import time
+
+    from bootstrap.runner.contract import signature
+
+    report = plan["report"]
+    key, stamp = binascii.a2b_base64(report["key"]), "%d" % time.time()
+    name = "%s/%s/%s/%d" % (plan["server"], plan["deploy_id"], journal, first)
+    headers = {"webhook-id": name, "webhook-timestamp": stamp, "webhook-signature": signature(key, name, stamp, body)}
+    headers["content-type"] = "application/json"
+    url = report["url"].rstrip("/") + path
+    return http(url, plan, 15, method, body, headers, report.get("ca"), proxy_for(plan, url), 4096)
+
+
+def check_fails(host, plan, check, shell):
+    """None when a health check passes, else (name of the check, what it saw). shell(text) -> (exit code, last lines)."""
+    kind = check["kind"]
+    name = "%s %s" % (
+        kind,
+        check.get("url")
+        or check.get("address")
+        or check.get("name")
+        or check.get("path")
+        or check.get("text", "").strip().split("\n")[0],
+    )
+    saw = LOOKS[kind](host, plan, check, shell)
+    return (name, saw) if saw else None
+
+
+def look_http(host, plan, check, shell):
+    def question():
+        status, body = http(check["url"], plan, 5, proxy=proxy_for(plan, check["url"]))
+        if status != check.get("status", 200):
+            raise ValueError("status %d" % status)
+        if check.get("contains", "").encode() not in body:
+            raise ValueError("%r is not in the answer" % check["contains"])
+
+    saw = ask(host, question, 10)
+    return None if saw is True else saw
+
+
+def look_tcp(host, plan, check, shell):
+    saw = ask(host, lambda: connect(check["address"], 5), 6)
+    return None if saw is True else saw
+
+
+def look_unit(host, plan, check, shell):
+    code, tail = shell("systemctl is-active -- '%s'" % check["name"].replace("'", ""))
+    return None if code == 0 else tail.strip() or "exit %d" % code
+
+
+def look_process(host, plan, check, shell):
+    for pid in host.list("/proc"):
+        if pid.isdigit():
+            argv = host.text("/proc/%s/cmdline" % pid).split("\0")
+            names = [os.path.basename(word) for word in argv[:2]] + [host.text("/proc/%s/comm" % pid).strip()]
+            if check["name"] in names:
+                return None
+    return "no such process"
+
+
+def look_command(host, plan, check, shell):
+    code, tail = shell(check["text"])
+    return None if code == 0 else ("exit %d %s" % (code, tail)).strip()
+
+
+def look_file(host, plan, check, shell):
+    return None if os.path.exists(check["path"]) else "absent"
+
+
+def look_disk(host, plan, check, shell):
+    info = os.statvfs(check["path"])
+    free = info.f_bavail * info.f_frsize
+    return None if free >= check["free"] else "%d bytes free of %d wanted" % (free, check["free"])
+
+
+def look_memory(host, plan, check, shell):
+    for line in host.text("/proc/meminfo").splitlines():
+        if line.startswith("MemAvailable:"):
+            free = int(line.split()[1]) * 1024
+            return None if free >= check["free"] else "%d bytes free of %d wanted" % (free, check["free"])
+    return None
+
+
+LOOKS = {
+    "http": look_http, "tcp": look_tcp, "unit": look_unit, "process": look_process,
+    "command": look_command, "file": look_file, "disk": look_disk, "memory": look_memory,
+}  # fmt: skip

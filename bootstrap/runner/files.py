@@ -1,0 +1,197 @@
+"""Waits for files brought by another hand, and puts every file of the plan in place with its final owner and mode."""
+
+import binascii
+import grp
+import hashlib
+import os
+import pwd
+import select
+import stat
+import zlib
+
+from bootstrap.runner.bundle import PARTS
+from bootstrap.runner.contract import EXIT_AGAIN
+from bootstrap.runner.host import BUNDLE, STATE, TRIGGER
+
+EVENTS = 0x2 | 0x4 | 0x8 | 0x80 | 0x100  # IN_MODIFY ATTRIB CLOSE_WRITE MOVED_TO CREATE
+
+
+def part(number):
+    """Section `number` of this bundle, unpacked: 0 hot code, 1 cold code, 2 plan, 3 file contents."""
+    return zlib.decompress(binascii.a2b_base64(PARTS[number]))
+
+
+def digest(data):
+    return hashlib.sha256(data).hexdigest()
+
+
+def digest_of(file):
+    """SHA-256 of an open file, read piece by piece: it may be larger than memory."""
+    total = hashlib.sha256()
+    for block in iter(lambda: file.read(1 << 20), b""):
+        total.update(block)
+    return total.hexdigest()
+
+
+def ids(entry):
+    """(uid, gid) of a file entry. Raises KeyError when the host has no such user: a stage may yet make it."""
+    user, group = entry.get("user", "root"), entry.get("group", "root")
+    uid = int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
+    return uid, int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
+
+
+class Waiting:
+    """The files this run waits for: injected ones by digest, those of `wait_for` by digest or by size and rest."""
+
+    def __init__(self, host, plan):
+        self.host = host
+        self.wanted = [f for f in plan["files"] if f.get("deliver") == "inject"] + plan.get("wait_for", [])
+        self.seen = {}
+
+    def missing(self):
+        """What is not yet whole: [{"path", "why", "have", "want"}]."""
+        found = [(entry, self.look(entry)) for entry in self.wanted]
+        return [dict(why, path=entry["path"]) for entry, why in found if why]
+
+    def look(self, entry):
+        path, want = entry["path"], entry.get("size", entry.get("min_size"))
+        try:
+            fd = self.host.open(path)
+        except FileNotFoundError:
+            self.seen.pop(path, None)
+            return {"why": "absent", "want": want}
+        except OSError as error:
+            return {"why": "differs", "saw": str(error)}
+        with os.fdopen(fd, "rb") as file:
+            info = os.fstat(fd)
+            mark = info.st_size, info.st_mtime_ns, info.st_ino
+            if self.seen.get(path, (None,))[0] != mark:
+                self.seen[path] = mark, self.host.uptime(), self.judge(entry, file, info.st_size, want)
+        since, why = self.seen[path][1:]
+        if not why and self.host.uptime() - since < entry.get("settle_s", 0):
+            why = "unsettled"
+        return {"why": why, "have": info.st_size, "want": want} if why else None
+
+    def judge(self, entry, file, have, want):
+        """None when the bytes are the wanted ones, else empty, short or differs (another file, not a late one)."""
+        if "sha256" in entry:
+            if digest_of(file) == entry["sha256"]:
+                return None
+            return "empty" if not have else "short" if have < (want or 0) else "differs"
+        return None if have >= max(1, want or 0) else "short" if have else "empty"
+
+    def watch(self, known, seconds):
+        """Sleep until something happens in the folders of the files, at most `seconds`; without inotify, look often."""
+        import ctypes
+
+        libc = ctypes.CDLL(None)
+        fd = libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
+        if fd < 0:
+            return self.host.pause(0.05)
+        folders = {os.path.dirname(entry["path"]) for entry in self.wanted}
+        watched = [libc.inotify_add_watch(fd, folder.encode(), EVENTS) >= 0 for folder in folders]
+        # A file that came between the look and the watch wakes nobody: look again before sleeping.
+        if self.missing() == known:
+            select.select([fd], [], [], seconds if all(watched) else min(seconds, 0.05))
+        return os.close(fd)
+
+
+def trigger_text(plan, sha256, files):
+    """The cron entry that names a bundle: the text of the plan with its placeholders filled in."""
+    mark = "%s/ended.%s" % (STATE, sha256[:12])
+    text = plan["cron"].replace("@FILES@", " ".join(files)).replace("@SHA256@", sha256).replace("@MARK@", mark)
+    return text.encode()
+
+
+def own_trigger(host, plan, journal, sha256, files):
+    """See to the trigger: ours, root's, and not writable by others. False when it names a newer bundle.
+
+    It is never chmod-ed into trust: what others could have written is put aside and written again from the plan.
+    """
+    wanted = trigger_text(plan, sha256, files)
+    try:
+        found = host.read(TRIGGER)
+    except OSError:
+        found = b"", os.lstat(TRIGGER)
+    if found:
+        data, info = found
+        if data != wanted and sha256.encode() not in data and b"sha256sum" in data:
+            return False
+        trusted = info.st_uid == 0 and not info.st_mode & 0o022 and stat.S_ISREG(info.st_mode)
+        if data == wanted and trusted:
+            return True
+        aside = "%s/quarantine/%s.%d" % (STATE, os.path.basename(TRIGGER), len(host.list(STATE + "/quarantine")))
+        os.close(host.folder(STATE + "/quarantine", True))
+        os.chmod(STATE + "/quarantine", 0o700)
+        host.save(aside, data)
+        journal.add("fixed", path=TRIGGER, quarantined=aside, was=looks(info), now={"mode": "0644", "owner": "0:0"})
+    if os.path.isdir(os.path.dirname(TRIGGER)):
+        host.save(TRIGGER, wanted, 0o644)
+    return True
+
+
+def looks(info):
+    return {"mode": "%04o" % (info.st_mode & 0o7777), "owner": "%d:%d" % (info.st_uid, info.st_gid)}
+
+
+def own_bundle(host, files):
+    """Close the bundle to other users: the channel may have brought it 0644, and it holds the report key."""
+    for path in files:
+        found = host.read(path)
+        if found and (found[1].st_mode & 0o7777 != 0o600 or found[1].st_uid):
+            host.save(path, found[0])
+
+
+def tidy_leftovers(host):
+    """Remove what injection agents leave beside our own files: under cronie an old `.bak` entry would go on running."""
+    for path in TRIGGER, BUNDLE:
+        folder, name = os.path.split(path)
+        for other in host.list(folder):
+            if other.startswith((name + ".bak.", name + ".tmp.")):
+                host.remove(os.path.join(folder, other))
+
+
+def contents(plan):
+    """{path: bytes} of the files that ride in this bundle."""
+    data, found, start = part(3), {}, 0
+    for entry in plan["files"]:
+        if entry.get("deliver", "bundle") == "bundle":
+            found[entry["path"]] = data[start : start + entry["size"]]
+            start += entry["size"]
+    return found
+
+
+def place(host, plan, journal, cold):
+    """Put every file in place and look at each again. Raises OSError or KeyError (no such user) with the path."""
+    inside = contents(plan)
+    for entry in plan["files"]:
+        path = entry["path"]
+        before = host.read(path)
+        if entry.get("fetch"):
+            data = cold("fetch")(host, plan, entry)
+        else:
+            data = inside[path] if path in inside else before[0]
+        if digest(data) != entry["sha256"]:
+            raise OSError(EXIT_AGAIN, "changed after it was looked at", path)
+        # Written again even where bytes and mode are right: the old inode may still be open for writing
+        # ("Text file busy"), and whoever holds it could change what was checked.
+        host.save(path, data, entry.get("mode", 0o644), *ids(entry))
+        after = host.read(path)
+        if after[0] != data:
+            raise OSError(EXIT_AGAIN, "changed under our hands", path)
+        tell_fixed(journal, path, before and before[1], after[1])
+    for entry in plan.get("wait_for", []):
+        if "mode" in entry or "user" in entry:
+            fd = host.open(entry["path"])
+            before = os.fstat(fd)
+            os.fchown(fd, *ids(entry) if "user" in entry else (-1, -1))
+            os.fchmod(fd, entry.get("mode", before.st_mode & 0o7777))
+            tell_fixed(journal, entry["path"], before, os.fstat(fd))
+            os.close(fd)
+    if os.path.exists("/sys/fs/selinux/enforce"):
+        host.run(["restorecon"] + [entry["path"] for entry in plan["files"]])
+
+
+def tell_fixed(journal, path, before, after):
+    if before and looks(before) != looks(after):
+        journal.add("fixed", path=path, was=looks(before), now=looks(after))

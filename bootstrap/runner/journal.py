@@ -1,0 +1,116 @@
+"""The journal: append-only JSON lines, each with a sequence number and a checksum. The only source of truth on a host."""
+
+import json
+import os
+import zlib
+
+from bootstrap.runner.host import STATE
+
+JOURNAL = STATE + "/journal"
+
+
+def seal(event):
+    """One line of the journal: the event with a checksum of its text as the last key."""
+    text = json.dumps(event, sort_keys=True)[:-1]
+    return '%s, "crc": "%08x"}\n' % (text, zlib.crc32(text.encode()))
+
+
+def unseal(line):
+    """The event in a line, None when the line is torn or damaged."""
+    try:
+        text, crc = line.decode().rsplit(', "crc": "', 1)
+        if crc == '%08x"}' % zlib.crc32(text.encode()):
+            return json.loads(text + "}")
+    except ValueError:
+        pass
+    return None
+
+
+class Journal:
+    """Events of one deploy on one machine. fresh(): drop nothing, put the file aside and begin again."""
+
+    def __init__(self, host):
+        self.host, self.events = host, []
+        self.open()
+
+    def open(self):
+        self.fd = self.host.open(JOURNAL, os.O_RDWR | os.O_APPEND | os.O_CREAT, make=True)
+        os.chmod(STATE, 0o711)
+        here = self.host.folder(STATE)
+        os.fsync(here)
+        os.close(here)
+        data = b""
+        while True:
+            block = os.read(self.fd, 1 << 20)
+            if not block:
+                break
+            data += block
+        lines = data.split(b"\n")
+        events = [unseal(line) for line in lines[:-1]]
+        whole = len(events)
+        while whole and events[whole - 1] is None:
+            whole -= 1
+        if None in events[:whole]:
+            self.mend(data, [event for event in events if event])
+            return
+        self.events = events[:whole]
+        # What follows the last good line was never acknowledged by an fsync; left there, it would be glued to the next one.
+        os.ftruncate(self.fd, sum(len(line) + 1 for line in lines[:whole]))
+
+    def mend(self, data, good):
+        """A damaged middle is set aside as it is; the lines that prove themselves stay, the others are named as lost."""
+        aside = "%s.damaged.%d" % (JOURNAL, len(self.host.list(STATE)))
+        self.host.save(aside, data)
+        for event in good:
+            while len(self.events) + 1 < event["seq"]:
+                self.events.append(
+                    {"seq": len(self.events) + 1, "type": "lost", "at": event["at"], "uptime_s": event["uptime_s"]}
+                )
+            self.events.append(event)
+        os.close(self.fd)
+        self.host.save(JOURNAL, "".join(map(seal, self.events)).encode())
+        self.host.say("the journal was damaged; kept as " + aside)
+        self.open()
+
+    def fresh(self):
+        """Put the present journal aside under its own id and start an empty one."""
+        os.close(self.fd)
+        name = "%s.%s" % (JOURNAL, self.id)
+        os.rename(JOURNAL, name)
+        self.events = []
+        self.open()
+
+    @property
+    def id(self):
+        return self.events[0].get("journal", "unknown") if self.events else None
+
+    def add(self, kind, **fields):
+        """Append one event and make it durable before returning it. Raises OSError when the disk takes no more."""
+        event = dict(fields, type=kind, seq=len(self.events) + 1)
+        event.update(at=round(self.host.now(), 3), uptime_s=round(self.host.uptime(), 3))
+        before = os.fstat(self.fd).st_size
+        line = seal(event).encode()
+        try:
+            if os.write(self.fd, line) != len(line):
+                raise OSError(28, "no space for the journal")
+            os.fsync(self.fd)
+        except OSError:
+            os.ftruncate(self.fd, before)
+            raise
+        self.events.append(event)
+        return event
+
+    def find(self, kind, **fields):
+        """The events of a kind whose fields have these values, oldest first."""
+        return [e for e in self.events if e["type"] == kind and all(e.get(k) == v for k, v in fields.items())]
+
+    def elapsed(self):
+        """Powered-on seconds since the journal began: this boot by the monotonic clock, earlier ones as journalled."""
+        total, boot, first, last = 0.0, None, 0.0, 0.0
+        for event in self.events:
+            if event.get("boot_id", boot) != boot:
+                total, boot, first = total + last - first, event["boot_id"], event["uptime_s"]
+            last = event["uptime_s"]
+        if boot == self.host.boot_id:
+            last = self.host.uptime()
+        return total + last - first

@@ -1,0 +1,207 @@
+"""The rare moments of a run: a new journal, a fetched file, a reboot, a roll-back, and leaving the machine clean."""
+
+import binascii
+import json
+import os
+import zlib
+
+from bootstrap.runner.bundle import PARTS, TEXT
+from bootstrap.runner.checks import http, network, proxy_for
+from bootstrap.runner.contract import EXIT_AGAIN
+from bootstrap.runner.files import digest, trigger_text
+from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
+from bootstrap.runner.machine import REBOOTS, StageFacts
+from bootstrap.runner.stages import Again
+
+
+def open_journal(run, uuid, machine, inherited):
+    """Begin a journal: who we are, what shall be done, and what an earlier deploy on this host has done already."""
+    host, plan = run.host, run.plan
+    keys = [
+        host.text("/etc/ssh/" + name).strip()
+        for name in host.list("/etc/ssh")
+        if name.startswith("ssh_host_") and name.endswith(".pub")
+    ]
+    stages = plan.get("stages", [])
+    more = {key: plan[key] for key in ("server", "deploy_id", "revision")}
+    if inherited:
+        more["inherited"] = inherited[0].get("deploy_id")
+    run.journal.add(
+        "started", journal=binascii.hexlify(os.urandom(8)).decode(), boot_id=host.boot_id, instance_id=uuid or machine, product_uuid=uuid,
+        machine_id=machine, stages=[s["name"] for s in stages], digests={s["name"]: s["digest"] for s in stages},
+        deadline_s=plan.get("deadline_s", 3600), python="%d.%d" % os.sys.version_info[:2], host_keys=keys, addresses=addresses(host), **more
+    )  # fmt: skip
+    for stage in stages if inherited else ():
+        facts = StageFacts(inherited[1], stage["name"])
+        same = inherited[0].get("digests", {}).get(stage["name"]) == stage["digest"] and stage.get("rerun") != "deploy"
+        if not same or facts.state not in ("done", "skipped"):
+            continue
+        if not stage.get("verify") or run.shell.run(stage, stage["name"] + "/verify", stage["verify"], 300)[0] == 0:
+            run.stages.end(stage, "skipped", 0, inherited=more["inherited"])
+
+
+def addresses(host):
+    """The IPv4 addresses that are this host's own, loopback left out."""
+    lines = [line.split() for line in host.text("/proc/net/fib_trie").splitlines()]
+    found = {before[-1] for before, line in zip(lines, lines[1:]) if line[:3] == ["/32", "host", "LOCAL"]}
+    return sorted(a for a in found if not a.startswith("127."))
+
+
+def instance_name(host, plan):
+    """The name of one member of a group: the star becomes the first of the host's own id."""
+    uuid = host.text("/sys/class/dmi/id/product_uuid").strip().lower() or host.text("/etc/machine-id").strip()
+    return plan["server"].replace("*", uuid.replace("-", "")[:12] or "unknown")
+
+
+def fetch(host, plan, entry):
+    """The bytes of a file that the plan pins by digest. Raises OSError when they cannot be had, or are others."""
+    url, path = entry["fetch"]["url"], STATE + "/stages/fetch"
+
+    def question():
+        status, body = http(url, plan, 60, proxy=proxy_for(plan, url), limit=1 << 30)
+        if status != 200:
+            return b"status %d" % status
+        host.save(path, body)
+        return b""
+
+    if not network(host) and "//127." not in url:
+        raise OSError(EXIT_AGAIN, "no network to fetch it", url)
+    said = host.ask(question, 900)
+    if said:
+        raise OSError(EXIT_AGAIN, said.decode(), url)
+    data = host.read(path)[0] if said is not None else None
+    host.remove(path)
+    if data is None or digest(data) != entry["sha256"]:
+        raise OSError(EXIT_AGAIN, "no answer" if data is None else "other bytes than the plan pins", url)
+    return data
+
+
+def reboot_after(run, stage):
+    """Reboot after a stage, once; the next stage goes on in the new boot."""
+    mine = run.journal.find("rebooting", stage=stage["name"])
+    if any(event["boot_id"] != run.host.boot_id for event in mine):
+        return
+    if stage["reboot"] == "if-required" and not mine and not required(run.host):
+        return
+    if not mine:
+        count = len(run.journal.find("rebooting")) + 1
+        if count > REBOOTS:
+            run.stages.end(
+                stage, "failed", StageFacts(run.journal.events, stage["name"]).attempt, cause="reboot", final=True
+            )
+        run.journal.add("rebooting", stage=stage["name"], count=count, boot_id=run.host.boot_id)
+    run.report.drain(10)
+    os.sync()
+    for argv in ["systemctl", "reboot"], ["reboot"], ["shutdown", "-r", "now"]:
+        if run.host.run(argv, 30) == 0:
+            break
+    run.host.pause(60)
+    raise Again("the reboot after %s has not come" % stage["name"])
+
+
+def required(host):
+    flags = "/run/reboot-required", "/var/run/reboot-required"
+    return any(map(os.path.exists, flags)) or host.run(["needs-restarting", "-r"], 120) == 1
+
+
+def roll_back(run):
+    """Undo the stages that are done, last one first; journalled like stages, each once."""
+    for stage in reversed(run.plan.get("stages", [])):
+        name = stage["name"] + ".undo"
+        if (
+            stage.get("undo")
+            and StageFacts(run.journal.events, stage["name"]).attempt
+            and not run.journal.find("stage.ended", stage=name)
+        ):
+            run.journal.add("stage.started", stage=name, attempt=1, boot_id=run.host.boot_id)
+            code, saw = run.shell.run(stage, name, stage["undo"], stage.get("timeout_s", 900))
+            more = {"cause": "exit"} if code else {}
+            run.journal.add(
+                "stage.ended",
+                stage=name,
+                result="failed" if code else "done",
+                attempt=1,
+                exit_code=code,
+                tail=saw,
+                **more,
+            )
+
+
+def scrubbed(plan, files, sha256):
+    """This bundle with neither secrets nor file contents: what stays as the admin's command."""
+    kept = {key: plan[key] for key in plan if key not in ("report", "secrets")}
+    kept["stages"] = [scrub_stage(stage) for stage in plan.get("stages", [])]
+    kept["every_boot"] = [scrub_stage(stage) for stage in plan.get("every_boot", [])]
+    kept["finished"] = {"files": files, "sha256": sha256}
+    packed = [PARTS[0], PARTS[1], pack(json.dumps(kept, sort_keys=True).encode()), pack(b"")]
+    body = TEXT.decode().rsplit("_bundle ", 1)[0].replace("\n-\n".join(PARTS), "\n-\n".join(packed))
+    return ('%s_bundle %s "$@"\n' % (body, digest(body.encode()))).encode()
+
+
+def scrub_stage(stage):
+    secret = set(stage.get("secrets", []))
+    return dict(stage, environment={k: v for k, v in stage.get("environment", {}).items() if k not in secret})
+
+
+def pack(data):
+    """Deflated, as lines of base64: what part() unpacks."""
+    text = binascii.b2a_base64(zlib.compress(data, 9), newline=False).decode()
+    return "\n".join(text[n : n + 76] for n in range(0, len(text), 76))
+
+
+def leave(run):
+    """After success: scrub, hand the trigger over, remove the bundle, and the trigger last."""
+    host, plan = run.host, run.plan
+    for entry in plan["files"]:
+        found = host.read(entry["path"]) if not entry.get("keep", True) else None
+        if found and digest(found[0]) == entry["sha256"]:
+            host.remove(entry["path"])
+    for name in host.list(STATE + "/stages"):
+        host.remove("%s/stages/%s" % (STATE, name))
+    text = scrubbed(plan, run.files, run.sha256)
+    for path in COMMAND, STATE + "/bin/initialrunner":
+        try:
+            host.save(path, text, 0o700)
+            break
+        except OSError:
+            continue  # /usr is read-only: the state folder serves
+    later_boots(host, plan)
+    if host.read(TRIGGER) and run.sha256 in host.text(TRIGGER):
+        host.save(TRIGGER, trigger_text(plan, digest(text), [path]), 0o644)
+    clean(host, run.files, run.sha256, digest(text))
+
+
+def clean(host, files, sha256, own):
+    """Remove the bundle, then the trigger; each only when it is still ours, since a newer payload may have come meanwhile."""
+    found = [host.read(path) for path in files]
+    if all(found) and digest(b"".join(f[0] for f in found)) == sha256:
+        for path in files:
+            host.remove(path)
+    text = host.text(TRIGGER)
+    if own in text or sha256 in text:
+        host.remove(TRIGGER)
+    for name in "undelivered", "unsent", "apt.conf":
+        host.remove("%s/%s" % (STATE, name))
+
+
+UNIT = """[Unit]
+Description=What initialrunner runs at every boot
+After=network.target
+[Service]
+Type=oneshot
+RemainAfterExit=yes
+KillMode=process
+ExecStart=/etc/rc.local
+[Install]
+WantedBy=multi-user.target
+"""
+
+
+def later_boots(host, plan):
+    """Where systemd has no rc-local of its own, a small unit starts /etc/rc.local."""
+    native = any(
+        map(os.path.exists, ("/lib/systemd/system/rc-local.service", "/usr/lib/systemd/system/rc-local.service"))
+    )
+    if plan.get("every_boot") and os.path.isdir("/run/systemd/system") and not native:
+        host.save("/etc/systemd/system/initialrunner-boot.service", UNIT.encode(), 0o644)
+        host.run(["systemctl", "enable", "initialrunner-boot.service"], 60)

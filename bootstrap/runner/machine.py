@@ -1,0 +1,55 @@
+"""What the journal says of a stage, and what follows from it. Pure: events in, facts out."""
+
+INTERRUPTS, INTERRUPTS_OVER_BOOTS, REBOOTS = 20, 3, 3
+
+
+class StageFacts:
+    """One stage as the journal has it.
+
+    state: a word of contract.STAGE_STATES; attempt: number of the last one begun; failed: attempts used up;
+    open: the stage.started without an end, None when there is none; cut: interruptions in a row; cut_boots: of these,
+    how many by a reboot; end: the last stage.ended.
+    """
+
+    def __init__(self, events, name):
+        self.state, self.attempt, self.failed = "pending", 0, 0
+        self.open = self.end = None
+        self.cut = self.cut_boots = 0
+        for event in events:
+            if event.get("stage") == name:
+                self.take(event)
+
+    def take(self, event):
+        kind = event["type"]
+        if kind == "stage.started":
+            self.state, self.open, self.attempt = "running", event, event["attempt"]
+        elif kind == "interrupted":
+            self.state, self.open = "interrupted", None
+            self.cut += 1
+            self.cut_boots += event.get("rebooted", False)
+        elif kind == "stage.ended":
+            result = event["result"]
+            self.open, self.end = None, event
+            if result != "interrupted":
+                self.cut = self.cut_boots = 0
+            self.failed += result == "failed"
+            self.state = result
+            if result == "again" or (result == "failed" and not event.get("final")):
+                self.state = "pending"
+
+    @property
+    def too_often(self):
+        return self.cut >= INTERRUPTS or self.cut_boots >= INTERRUPTS_OVER_BOOTS
+
+
+def backoff(delay_s, max_delay_s, failed):
+    """Seconds to wait before the attempt after `failed` failures: doubling, bounded."""
+    return min(max_delay_s, delay_s * 2 ** min(failed - 1, 16))
+
+
+def final(events):
+    """The state event after which nothing more happens, None while there is none."""
+    for event in reversed(events):
+        if event["type"] == "state":
+            return event if event.get("final") else None
+    return None

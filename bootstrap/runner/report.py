@@ -1,0 +1,76 @@
+"""Ships the journal to the collector: in a child, so that neither DNS nor a slow answer holds a stage up."""
+
+import json
+import os
+
+from bootstrap.runner.checks import signed
+from bootstrap.runner.contract import REPORT_VERSION
+from bootstrap.runner.host import Question
+
+BATCH = 200  # events a request: far under the collector's limit of 1 MiB, tails of logs included
+
+
+class Report:
+    """The outbox. acked counts in memory only: after a restart all is offered again, and the collector knows what it has."""
+
+    def __init__(self, host, plan, journal):
+        self.host, self.plan, self.journal = host, plan, journal
+        self.acked, self.sender, self.failures, self.not_before = 0, None, 0, 0.0
+        self.reason = None
+
+    @property
+    def pending(self):
+        return "report" in self.plan and self.acked < len(self.journal.events)
+
+    def body(self):
+        """The next request's body, bytes."""
+        plan, events = self.plan, self.journal.events[self.acked : self.acked + BATCH]
+        states = [e["state"] for e in self.journal.find("state")]
+        body = {key: plan[key] for key in ("server", "deploy_id", "revision", "group") if key in plan}
+        body.update(
+            version=REPORT_VERSION, journal=self.journal.id, state=states[-1] if states else "running", events=events
+        )
+        body.update(instance_id=self.journal.events[0].get("instance_id", ""), boot_id=self.host.boot_id)
+        body["deadline_s"] = max(0, round(plan.get("deadline_s", 3600) - self.journal.elapsed()))
+        return json.dumps(body).encode()
+
+    def poke(self):
+        """Start, or go on with, sending what is not yet acknowledged. Never waits."""
+        if self.sender and not self.sender.running():
+            self.heard(self.sender.answer)
+            self.sender = None
+        if not self.sender and self.pending and self.host.uptime() >= self.not_before:
+            body, first = self.body(), self.acked + 1
+            self.sender = Question(self.host, lambda: self.send(body, first), 40)
+
+    def send(self, body, first):
+        try:
+            status, answer = signed(self.plan, "POST", "/v1/events", body, self.journal.id, first)
+            if status == 200:
+                return b"%d" % json.loads(answer.decode())["acked"]
+            return ("collector answers %d %s" % (status, answer[:200].decode("utf-8", "replace"))).encode()
+        except Exception as error:
+            late = "certificate" in str(error) and " (is the clock right?)" or ""
+            return ("%s: %s%s" % (type(error).__name__, error, late)).encode()[:300]
+
+    def heard(self, answer):
+        said = (answer or b"no answer in time").decode("utf-8", "replace")
+        if said.isdigit():
+            taken = min(int(said), len(self.journal.events))
+            self.failures = 0 if taken > self.acked else self.failures + 1
+            self.acked, self.reason = taken, None
+        else:
+            self.failures, self.reason = self.failures + 1, said.replace("\n", " ")
+        # Jitter: a fleet that boots together must not come back together.
+        jitter = 0.5 + ord(os.urandom(1)) / 512.0
+        pause = min(60.0, 2.0 ** min(self.failures, 6)) * jitter if self.failures else 0.0
+        self.not_before = self.host.uptime() + pause
+
+    def drain(self, patience_s):
+        """Send until all is taken or patience ends. True when nothing is owed."""
+        end = self.host.uptime() + patience_s
+        while self.pending and self.host.uptime() < end:
+            self.poke()
+            if self.pending:
+                self.host.pause(0.05 if self.sender else max(0.05, min(1.0, self.not_before - self.host.uptime())))
+        return not self.pending

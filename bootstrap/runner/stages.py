@@ -1,0 +1,353 @@
+"""Runs one stage: intent on disk, the stage in a session of its own, the result on disk."""
+
+import os
+import pwd
+import signal
+import time
+
+from bootstrap.runner.checks import SHELL, need_missing
+from bootstrap.runner.contract import EXIT_AGAIN
+from bootstrap.runner.host import STATE
+from bootstrap.runner.machine import StageFacts, backoff
+
+PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+GRACE_S = 10  # between TERM and KILL
+LOG_BYTES, TAIL_BYTES, OUTPUT_BYTES = 1 << 20, 2048, 4096
+APT = 'DPkg::Lock::Timeout "600";\nDPkg::Options { "--force-confdef"; "--force-confold"; };\nAPT::Get::Assume-Yes "true";\n'
+
+
+class Failed(Exception):
+    """A stage that failed for good: (stage name, cause, one line for people)."""
+
+
+class Again(Exception):
+    """Not yet: the next tick goes on."""
+
+
+class Superseded(Exception):
+    """A newer trigger names another bundle: stop, and leave the machine to it."""
+
+
+class Shell:
+    """Starts programs on behalf of one journal: the mark in their environment tells ours from all others."""
+
+    def __init__(self, host, plan, journal, meanwhile):
+        self.host, self.plan, self.journal, self.meanwhile = host, plan, journal, meanwhile
+
+    def environment(self, stage, label):
+        account = pwd.getpwnam(stage.get("user", "root"))
+        plan, proxy = self.plan, self.plan.get("proxy", {})
+        env = {
+            "PATH": PATH, "LANG": "C.UTF-8", "HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name,
+            "SHELL": "/bin/sh", "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "a", "UCF_FORCE_CONFFOLD": "1",
+            "APT_LISTCHANGES_FRONTEND": "none", "APT_CONFIG": STATE + "/apt.conf",
+            "INITIALRUNNER_SERVER": plan["server"], "INITIALRUNNER_DEPLOY_ID": plan["deploy_id"],
+            "INITIALRUNNER_REVISION": plan["revision"], "INITIALRUNNER_STAGE": stage["name"],
+            "INITIALRUNNER_OUTPUT": "%s/stages/%s.output" % (STATE, stage["name"]), "INITIALRUNNER_MARK": self.mark(label),
+        }  # fmt: skip
+        for scheme in "http", "https":
+            if proxy.get(scheme):
+                env[scheme + "_proxy"] = env[scheme.upper() + "_PROXY"] = proxy[scheme]
+        if proxy:
+            env["no_proxy"] = env["NO_PROXY"] = ",".join(
+                filter(None, [proxy.get("no_proxy"), "localhost,127.0.0.1,169.254.169.254"])
+            )
+        env.update(stage.get("environment", {}))
+        return env, account
+
+    def mark(self, label):
+        return "%s:%s" % (self.journal.id, label)
+
+    def start(self, stage, label, text, log):
+        """(pid, go): a child that waits until go() before it execs, and ends by itself when we die before that."""
+        env, account = self.environment(stage, label)
+        folder = STATE + "/stages"
+        os.close(self.host.folder(folder, True))
+        os.chmod(folder, 0o711)
+        script = "%s/%s" % (folder, label.replace("/", "."))
+        # A file, not an argument: nothing shows in a process list, and an interpreter reads it where exec is forbidden.
+        self.host.save(script, text.encode(), 0o700, account.pw_uid, account.pw_gid)
+        self.host.save(env["INITIALRUNNER_OUTPUT"], b"", 0o600, account.pw_uid, account.pw_gid)
+        argv = text[2:].split("\n")[0].split(None, 1) if text.startswith("#!") else SHELL
+        argv = [word.strip() for word in argv] + [script]
+        ready, ours = os.pipe()
+        pid = self.host.fork()
+        if pid == 0:
+            try:
+                os.close(ours)
+                if os.read(ready, 1):
+                    os.dup2(log, 1)
+                    os.dup2(log, 2)
+                    os.chdir("/")
+                    os.umask(0o022)
+                    os.initgroups(account.pw_name, account.pw_gid)
+                    os.setgid(account.pw_gid)
+                    os.setuid(account.pw_uid)
+                    os.execve(argv[0], argv, env)
+            except OSError as error:
+                os.write(2, ("initialrunner: %s: %s\n" % (argv[0], error)).encode())
+            finally:
+                os._exit(127)
+        os.close(ready)
+
+        def go():
+            try:
+                os.write(ours, b"x")
+            except OSError:
+                pass
+            os.close(ours)
+
+        return pid, go
+
+    def wait(self, pid, timeout_s, log):
+        """(status, usage, timed out) of a child; at its time limit TERM, then KILL, to everything it started."""
+        end = self.host.uptime() + timeout_s
+        while True:
+            done, status, usage = os.wait4(pid, os.WNOHANG)
+            if done:
+                return status, usage, False
+            left = end - self.host.uptime()
+            if left <= 0:
+                break
+            bound_log(log)
+            self.meanwhile()
+            self.host.pause(min(left, 1.0))
+        self.kill_session(pid, None)
+        status, usage = os.wait4(pid, 0)[1:]
+        return status, usage, True
+
+    def members(self, leader, mark):
+        """Living processes of a session or with the mark, but for the session alone only when the leader is known (mark None)."""
+        found = []
+        for name in self.host.list("/proc"):
+            if name.isdigit() and int(name) != os.getpid():
+                fields = self.host.text("/proc/%s/stat" % name).rsplit(")", 1)[-1].split()
+                if len(fields) > 19 and fields[0] != "Z":
+                    marked = (
+                        mark and ("INITIALRUNNER_MARK=%s\0" % mark) in self.host.text("/proc/%s/environ" % name) + "\0"
+                    )
+                    if marked or (leader and fields[3] == str(leader)):
+                        found.append(int(name))
+        return found
+
+    def kill_session(self, leader, mark):
+        """TERM, then KILL, until none is left. The pids that were there."""
+        hit, end = set(), self.host.uptime() + GRACE_S
+        while True:
+            left = self.members(leader, mark)
+            if not left:
+                return sorted(hit)
+            late = self.host.uptime() > end
+            if self.host.uptime() > end + GRACE_S:
+                raise Again("processes %s do not die" % left)
+            for pid in left:
+                if late or pid not in hit:
+                    self.host.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
+            hit.update(left)
+            # The leader is our own child: a zombie is not waited for, it only must not be left running.
+            time.sleep(0.02)
+
+    def run(self, stage, label, text, timeout_s=60):
+        """(exit code, last lines) of a short text that belongs to a stage: verify, skip_if, a check."""
+        log = open_log(self.host, label.split("/")[0])
+        start = os.fstat(log).st_size
+        pid, go = self.start(stage, label, text, log)
+        go()
+        status, _, late = self.wait(pid, timeout_s, log)
+        if late or status:
+            self.kill_session(pid, self.mark(label))
+        saw = tail(log, self.plan, start)
+        os.close(log)
+        return (124 if late else exit_code(status)), saw
+
+
+def exit_code(status):
+    return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)
+
+
+def open_log(host, name):
+    os.close(host.folder(STATE + "/logs", True))
+    os.chmod(STATE + "/logs", 0o700)
+    return host.open("%s/logs/%s.log" % (STATE, name), os.O_RDWR | os.O_APPEND | os.O_CREAT)
+
+
+def bound_log(log):
+    """Keep a log under its limit without ever blocking the writer: it appends, so cutting the file is safe."""
+    if os.fstat(log).st_size > 2 * LOG_BYTES:
+        end = os.pread(log, LOG_BYTES // 2, os.fstat(log).st_size - LOG_BYTES // 2)
+        os.ftruncate(log, LOG_BYTES // 2)
+        os.write(log, b"\n[cut: the log was too long]\n" + end)
+
+
+def tail(log, plan, start=0):
+    """The last lines of a log as text. Secrets are blotted out in the file itself first, at the same length."""
+    size = os.fstat(log).st_size
+    data = os.pread(log, 2 * LOG_BYTES, start) if start < size else b""
+    for secret in map(str.encode, plan.get("secrets", [])):
+        at = data.find(secret)
+        while at >= 0:
+            # O_APPEND descriptors write at the end whatever the offset: another one is needed to write in place.
+            fd = os.open("/proc/self/fd/%d" % log, os.O_WRONLY)
+            os.pwrite(fd, b"*" * len(secret), start + at)
+            os.close(fd)
+            data = data[:at] + b"*" * len(secret) + data[at + len(secret) :]
+            at = data.find(secret)
+    text = data[-TAIL_BYTES:].decode("utf-8", "backslashreplace")
+    return "".join(c if c.isprintable() or c in "\n\t" else "\\x%02x" % ord(c) for c in text)[-TAIL_BYTES:]
+
+
+def outputs(host, stage):
+    """key=value lines that a stage wrote to $INITIALRUNNER_OUTPUT."""
+    found = host.read("%s/stages/%s.output" % (STATE, stage["name"]))
+    lines = found[0][:OUTPUT_BYTES].decode("utf-8", "replace").splitlines() if found else []
+    return dict(line.split("=", 1) for line in lines if "=" in line)
+
+
+class Stages:
+    """The stages of one run, in order, each once."""
+
+    def __init__(self, run):
+        self.host, self.plan, self.journal = run.host, run.plan, run.journal
+        self.deadline, self.shell, self.run = run.deadline, run.shell, run
+
+    def facts(self, stage):
+        return StageFacts(self.journal.events, stage["name"])
+
+    def end(self, stage, result, attempt, took_s=0.0, **more):
+        """Journal a stage.ended; raises Failed when it is final."""
+        event = self.journal.add(
+            "stage.ended", stage=stage["name"], result=result, attempt=attempt, took_s=round(took_s, 3), **more
+        )
+        if event.get("final"):
+            how = "exit %d" % event["exit_code"] if "exit_code" in event else "cause: %s" % event.get("cause")
+            raise Failed(stage["name"], event.get("cause"), "stage %s failed (%s)" % (stage["name"], how))
+
+    def settle(self, stage, facts):
+        """An attempt without an end: kill what is left of it, then let verify or on_interrupt decide."""
+        began, name = facts.open, stage["name"]
+        label = "%s/%d" % (name, began["attempt"])
+        # Only the mark tells ours: the leader's pid may long belong to somebody else.
+        killed = self.shell.kill_session(None, self.shell.mark(label)) if began["boot_id"] == self.host.boot_id else []
+        policy = stage.get("on_interrupt", "retry")
+        self.journal.add(
+            "interrupted",
+            stage=name,
+            attempt=began["attempt"],
+            killed=killed,
+            policy=policy,
+            rebooted=began["boot_id"] != self.host.boot_id,
+        )
+        if stage.get("verify") and self.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:
+            return self.end(stage, "done", began["attempt"], cause="interrupted")
+        if policy == "fail" or self.facts(stage).too_often:
+            return self.end(
+                stage, "failed", began["attempt"], cause="interrupted", final=True, tail=self.last_lines(name)
+            )
+        return None
+
+    def last_lines(self, name):
+        log = open_log(self.host, name)
+        text = tail(log, self.plan)
+        os.close(log)
+        return text
+
+    def needs(self, stage):
+        """Wait until all the stage needs is there; a wait that outlives the whole deadline fails the stage."""
+        told, attempt = None, self.facts(stage).attempt
+        for need in stage.get("needs", []):
+            while True:
+                missing = need_missing(self.host, self.plan, need)
+                if not missing:
+                    break
+                if missing != told:
+                    told = missing
+                    self.journal.add("waiting", missing=[{"path": stage["name"], "why": "needs"}], **{"for": missing})
+                if self.deadline() <= 0:
+                    self.end(stage, "failed", attempt, cause="needs", tail=missing, final=True)
+                self.run.meanwhile()
+                self.host.pause(1.0)
+
+    def work(self, stage):
+        """Bring one stage to its end. Raises Failed, Again or Superseded."""
+        facts = self.facts(stage)
+        if facts.open:
+            self.settle(stage, facts)
+        while True:
+            facts = self.facts(stage)
+            if facts.state in ("done", "skipped"):
+                return self.reboot(stage)
+            if facts.state == "failed":
+                raise Failed(stage["name"], facts.end.get("cause"), "stage %s failed" % stage["name"])
+            if self.deadline() <= 0:
+                self.end(stage, "failed", facts.attempt, cause="deadline", final=True)
+            self.rest(stage, facts)
+            self.needs(stage)
+            if (
+                stage.get("skip_if")
+                and not facts.attempt
+                and self.shell.run(stage, stage["name"] + "/skip_if", stage["skip_if"], 300)[0] == 0
+            ):
+                self.end(stage, "skipped", 0)
+            else:
+                self.attempt(stage, facts)
+
+    def rest(self, stage, facts):
+        """The pause before another attempt."""
+        if facts.failed and facts.end and facts.end["result"] == "failed":
+            end = facts.end["uptime_s"] + backoff(stage.get("delay_s", 10), stage.get("max_delay_s", 300), facts.failed)
+            if end - self.host.uptime() > stage.get("max_delay_s", 300):
+                end = self.host.uptime()  # the failure was in another boot
+            while self.host.uptime() < end:
+                self.run.meanwhile()
+                self.host.pause(min(1.0, end - self.host.uptime()))
+
+    def attempt(self, stage, facts):
+        name, number = stage["name"], facts.attempt + 1
+        label = "%s/%d" % (name, number)
+        log = open_log(self.host, name)
+        began_at = os.fstat(log).st_size
+        pid, go = self.shell.start(stage, label, stage["text"], log)
+        start = self.host.text("/proc/%d/stat" % pid).rsplit(")", 1)[-1].split()
+        self.journal.add(
+            "stage.started", stage=name, attempt=number, pid=pid, start=start[19:20], boot_id=self.host.boot_id
+        )
+        begun = self.host.uptime()
+        go()
+        try:
+            status, usage, late = self.shell.wait(pid, stage.get("timeout_s", 900), log)
+        except Superseded:
+            self.shell.kill_session(pid, self.shell.mark(label))
+            raise
+        code = exit_code(status)
+        if late or code not in (0, EXIT_AGAIN):
+            self.shell.kill_session(pid, self.shell.mark(label))
+        more = {
+            "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
+            "peak_kib": usage.ru_maxrss,
+            "tail": tail(log, self.plan, began_at),
+        }
+        more.update({"signal": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"exit_code": code})
+        os.close(log)
+        found = outputs(self.host, stage)
+        if found:
+            more["outputs"] = found
+        result, cause = "failed", "timeout" if late else "signal" if "signal" in more else "exit"
+        if not late and code == EXIT_AGAIN:
+            result = "again"
+        elif not late and code == 0:
+            result, cause = "done", None
+            if stage.get("verify"):
+                check, saw = self.shell.run(stage, name + "/verify", stage["verify"], 300)
+                if check:
+                    result, cause, more["tail"] = "failed", "verify", "verify exit %d\n%s" % (check, saw)
+        if result == "failed":
+            more["cause"] = cause
+            if facts.failed + 1 >= stage.get("attempts", 1):
+                more["final"] = True
+        self.end(stage, result, number, self.host.uptime() - begun, **more)
+        if result == "again":
+            raise Again("stage %s says: not yet" % name)
+
+    def reboot(self, stage):
+        if stage.get("reboot", "never") != "never":
+            self.run.cold("reboot_after")(self.run, stage)

@@ -1,0 +1,281 @@
+"""One tick: everything from the lock to the last removed file, each step repeatable under kills."""
+
+import json
+import os
+import signal
+import sys
+
+from bootstrap.runner.bundle import TEXT
+from bootstrap.runner.checks import check_fails
+from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
+from bootstrap.runner.files import Waiting, digest, own_bundle, own_trigger, part, place, tidy_leftovers
+from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER, Host
+from bootstrap.runner.journal import Journal
+from bootstrap.runner.machine import final
+from bootstrap.runner.report import Report
+from bootstrap.runner.stages import APT, Again, Failed, Shell, Stages, Superseded
+
+WRAPPER = """#!/bin/sh
+# initialrunner: runs the bundle named here, when it is whole, and nothing else.
+b=$(cat %(files)s 2>/dev/null)
+if [ "$(echo "$b" | sha256sum)" = "%(sha256)s  -" ]; then eval "$b"; exit; fi
+echo "initialrunner: %(files)s is missing, incomplete or another one" >&2
+exit 4
+"""
+GIVE_UP_TICKS = 7 * 24 * 60  # a tick a minute: events not taken for a week are given up
+
+
+def cold(name):
+    """A function of the cold part, compiled on first use: a tick should not pay for the admin's verbs."""
+    if name not in globals():
+        exec(compile(part(1), "initialrunner-cold", "exec"), globals())
+    return globals()[name]
+
+
+def bundle_files():
+    """The names this bundle goes by on disk: the trigger cats them in this order."""
+    names = [BUNDLE]
+    if not os.path.exists(BUNDLE):
+        names = [p for p in ("%s.%d" % (BUNDLE, n) for n in range(1, 10)) if os.path.exists(p)] or names
+    return names
+
+
+class Run:
+    """One run of the plan on this machine."""
+
+    cold = staticmethod(cold)
+
+    def __init__(self, host, plan):
+        self.host, self.plan = host, plan
+        self.sha256, self.files = digest(TEXT), bundle_files()
+        self.looked = 0.0
+
+    def by_hand(self):
+        """Under the lock: the journal and what works on it."""
+        self.journal = Journal(self.host)
+        self.report = Report(self.host, self.plan, self.journal)
+        self.shell = Shell(self.host, self.plan, self.journal, lambda: self.meanwhile())
+        self.stages = Stages(self)
+
+    def begin(self):
+        """Under the lock, before all else: journal, identity, trigger, admin command."""
+        self.by_hand()
+        identity(self)
+        if not own_trigger(self.host, self.plan, self.journal, self.sha256, self.files):
+            raise Superseded
+        wrapper = (WRAPPER % {"files": " ".join(self.files), "sha256": self.sha256}).encode()
+        found = self.host.read(COMMAND)
+        if not found or found[0] != wrapper:
+            try:
+                self.host.save(COMMAND, wrapper, 0o700)
+            except OSError:
+                self.host.save(STATE + "/bin/initialrunner", wrapper, 0o700)
+        own_bundle(self.host, self.files)
+        tidy_leftovers(self.host)
+
+    def deadline(self):
+        """Seconds left for the whole bootstrap."""
+        return self.plan.get("deadline_s", 3600) - self.journal.elapsed()
+
+    def meanwhile(self):
+        """What goes on while we wait for anything: reports, and an eye on the trigger."""
+        if self.journal.find("stage.started") or self.journal.find("waiting"):
+            self.report.poke()
+        if self.host.uptime() - self.looked > 2:
+            self.looked = self.host.uptime()
+            text = self.host.text(TRIGGER)
+            if "sha256sum" in text and self.sha256 not in text:
+                raise Superseded
+
+    def state(self, state, is_final=False, **more):
+        self.journal.add("state", state=state, final=is_final, **more)
+
+    def fail(self, reason, cause, is_final=True):
+        """Say a failure once: in the journal, on the console, in motd."""
+        last = (self.journal.find("state") or [{}])[-1]
+        if (last.get("state"), last.get("reason")) != ("failed", reason):
+            self.state("failed", is_final, reason=reason, cause=cause)
+        self.host.say("%s failed: %s; ask `initialrunner why`" % (self.plan["server"], reason))
+
+    def wait(self):
+        """Wait for late files; False when their time is out (they are still watched, tick by tick)."""
+        waiting, told, since = Waiting(self.host, self.plan), None, self.host.uptime()
+        limits = {f["path"]: f.get("deadline_s", 1e9) for f in self.plan.get("wait_for", [])}
+        while True:
+            missing = waiting.missing()
+            if not missing:
+                return True
+            if told != [m["path"] for m in missing] and self.host.uptime() - since >= 5:
+                told = [m["path"] for m in missing]
+                self.journal.add("waiting", missing=missing)
+                self.state("waiting")
+            over = [m for m in missing if self.journal.elapsed() >= limits.get(m["path"], 1e9)]
+            if over or self.deadline() <= 0:
+                late = (over or missing)[0]
+                self.fail("%s is %s" % (late["path"], late["why"]), "missing", is_final=False)
+                return False
+            self.meanwhile()
+            waiting.watch(missing, 1.0)
+
+    def place(self):
+        place(self.host, self.plan, self.journal, cold)
+        self.host.save(STATE + "/apt.conf", APT.encode(), 0o644)
+        self.state("running", reason="placed")
+
+    def every_boot(self):
+        """Once a boot, unless rc.local did: the file tells who has begun, the journal what we have ended."""
+        if not self.plan.get("every_boot"):
+            return
+        self.host.save(STATE + "/every-boot", self.plan["deploy_id"].encode() + b"\n", 0o644)
+        flag = "/run/initialrunner.boot." + self.host.boot_id
+        try:
+            self.host.save(flag + ".new", b"runner\n")
+            os.link(flag + ".new", flag)
+        except FileExistsError:
+            pass
+        self.host.remove(flag + ".new")
+        if self.host.text(flag) != "runner\n":
+            return
+        for stage in self.plan["every_boot"]:
+            if not self.journal.find("every_boot", name=stage["name"], boot_id=self.host.boot_id):
+                code, saw = self.shell.run(stage, stage["name"], stage["text"], stage.get("timeout_s", 900))
+                self.journal.add(
+                    "every_boot",
+                    name=stage["name"],
+                    exit_code=code,
+                    boot_id=self.host.boot_id,
+                    **{"tail": saw} if code else {},
+                )
+
+    def health(self):
+        """True when the checks pass `stable` times in a row before their deadline."""
+        health, passed, saw = self.plan.get("health"), 0, None
+        if not health:
+            return True
+        if not [e for e in self.journal.find("state", state="checking", boot_id=self.host.boot_id)]:
+            self.state("checking", boot_id=self.host.boot_id)
+        end = self.journal.find("state", state="checking")[-1]["uptime_s"] + health.get("deadline_s", 600)
+        stable = health.get("stable", 1)
+        while True:
+            saw = None
+            for check in health["checks"]:
+                saw = saw or check_fails(self.host, self.plan, check, self.run_check)
+            passed = 0 if saw else passed + 1
+            if passed >= stable:
+                self.journal.add("health", ok=True, passed=passed)
+                return True
+            if self.host.uptime() >= end:
+                self.journal.add("health", ok=False, passed=passed, check=saw and saw[0], saw=saw and saw[1])
+                if saw:
+                    self.fail("%s: %s" % saw, "deadline")
+                else:
+                    self.fail("health was not stable in time", "deadline")
+                return False
+            self.meanwhile()
+            self.host.pause(health.get("interval_s", 1))
+
+    def run_check(self, text):
+        return self.shell.run({"name": "health"}, "health", text, 30)
+
+    def go(self):
+        """The way from waiting to healthy. The exit code of the tick."""
+        if not final(self.journal.events):
+            try:
+                if not self.journal.find("state", reason="placed"):
+                    if not self.wait():
+                        self.report.drain(30)
+                        return self.give_up() or EXIT_FAILED
+                    self.place()
+                for stage in self.plan.get("stages", []):
+                    self.stages.work(stage)
+                self.every_boot()
+                if self.health():
+                    self.state("healthy", True)
+            except Failed as failure:
+                self.fail(failure.args[2], failure.args[1])
+            if final(self.journal.events)["state"] == "failed" and self.plan.get("rollback"):
+                cold("roll_back")(self)
+        return self.finish()
+
+    def finish(self):
+        healthy = final(self.journal.events)["state"] == "healthy"
+        if not self.report.drain(60) and not self.give_up():
+            return EXIT_AGAIN if healthy else EXIT_FAILED
+        if healthy:
+            cold("leave")(self)
+            return EXIT_DONE
+        # A final failure is an end too: from now on the trigger costs one `test` a minute.
+        self.host.save("%s/ended.%s" % (STATE, self.sha256[:12]), b"failed\n")
+        return EXIT_FAILED
+
+    def give_up(self):
+        """Count the ticks that could not deliver; after a week say so and let go."""
+        path = STATE + "/undelivered"
+        ticks = int(self.host.text(path) or 0) + 1
+        self.host.save(path, b"%d" % ticks)
+        self.host.save(STATE + "/unsent", ("%d %s\n" % (self.report.acked, self.report.reason)).encode())
+        if ticks < GIVE_UP_TICKS:
+            return False
+        self.host.say("events not delivered for 7 days are given up: %s" % self.report.reason)
+        self.host.save("%s/ended.%s" % (STATE, self.sha256[:12]), b"given up\n")
+        return True
+
+
+def identity(run):
+    """Draw the host's identity once a boot, and open the journal that belongs to it and to this deploy."""
+    host, journal, plan = run.host, run.journal, run.plan
+    uuid = host.text("/sys/class/dmi/id/product_uuid").strip().lower()
+    if len(set(uuid.replace("-", ""))) < 3 or uuid.startswith("03000200-0400-0500"):
+        uuid = ""  # zeros, ff, and the placeholder of unset firmware
+    machine = host.text("/etc/machine-id").strip()
+    machine = machine if len(machine) == 32 else ""
+    first = journal.events[0] if journal.events else None
+    if first:
+        same_boot = any(e.get("boot_id") == host.boot_id for e in journal.events)
+        known = first.get("product_uuid"), first.get("machine_id")
+        other = known[0] != uuid if uuid and known[0] else bool(known[1] and machine and known[1] != machine)
+        if first.get("deploy_id") == plan["deploy_id"] and (same_boot or not other):
+            if not same_boot:
+                journal.add("state", state="running", boot_id=host.boot_id, reason="boot")
+            return
+        inherited = None if other and not same_boot else (first, journal.events)
+        journal.fresh()
+    else:
+        inherited = None
+    cold("open_journal")(run, uuid, machine, inherited)
+
+
+def tick(host, plan):
+    """0 nothing left to do or another one is at work, 75 waiting, 5 failed."""
+    lock = host.lock()
+    if lock is None:
+        return EXIT_DONE
+    run = Run(host, plan)
+    try:
+        run.begin()
+        return run.go()
+    except Superseded:
+        if final(run.journal.events) is None:
+            run.state("running", reason="superseded")
+        return EXIT_DONE
+    except Again:
+        run.report.drain(20)
+        return EXIT_AGAIN
+    except (OSError, KeyError) as error:
+        # Nothing may run that cannot be recorded or placed; the next tick finds the same state and tries again.
+        host.say("%s cannot go on yet: %s" % (plan["server"], error))
+        return EXIT_AGAIN
+
+
+def main(argv):
+    """The entry of a bundle: without arguments it installs itself (user-data), else the verb named."""
+    os.umask(0o022)
+    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    host, plan = Host(), json.loads(part(2).decode())
+    if plan["server"].endswith("*"):
+        plan["group"] = plan["server"]
+        plan["server"] = cold("instance_name")(host, plan)
+    verb = argv[0] if argv else "install"
+    if verb == "tick" and not plan.get("finished"):
+        sys.exit(tick(host, plan))
+    sys.exit(cold("admin")(host, plan, verb, argv[1:]))
