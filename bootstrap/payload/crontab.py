@@ -1,0 +1,110 @@
+"""Judges the text of a cron.d file as Debian's cron (3.0pl1) does, before a server is paid for.
+
+`parse` says what the daemon makes of a file: what it accepts, the daemon accepts, and the refusal is what the daemon
+logs before it ignores the whole file. `judge` names every problem at once, and adds what cron takes in silence and
+people do not mean. tests/integration/test_crontab_real_cron.py holds both against the daemon.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bootstrap.errors import Problem, SpecError, Where
+from bootstrap.payload.cronread import Entry, Fault, as_bytes, as_text, read
+from bootstrap.payload.refused import Refused
+
+# database.c, valid_name(): other names are passed over without a word.
+NAME = re.compile(r"[A-Za-z0-9_-]+")
+
+
+@dataclass(frozen=True)
+class Crontab:
+    """What cron makes of a file. refusal: what it logs ("bad minute") when it ignores the whole of it, else None."""
+
+    entries: tuple[Entry, ...]
+    refusal: str | None = None
+
+
+def parse(text: str | bytes) -> Crontab:
+    """Read a cron.d file as the daemon does, the existence of users aside. It stops where the daemon stops."""
+    entries = []
+    for item in read(as_bytes(text)):
+        if isinstance(item, Entry):
+            entries.append(item)
+        elif item.log:
+            return Crontab((), item.log)
+    return Crontab(tuple(entries))
+
+
+def judge(text: str | bytes, name: str = "initialrunner", *, mode: int = 0o644, file: str = "") -> list[Problem]:
+    """Everything wrong with a cron.d file, in the order of the file; empty when cron will do what it says.
+
+    name, mode: of the file under /etc/cron.d; file: how to call it in messages. Severity "warning" where only the
+    server knows. Users are not looked up: the machine that judges is not the one that runs.
+    """
+    data = as_bytes(text)
+    place = file or f"/etc/cron.d/{name}"
+    faults = list(_file_faults(data))
+    # These three spoil every line they touch: said once above, and taken out so that the rest can be judged.
+    clean = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\0", b"?")
+    found = [_problem(fault, data, place) for fault in faults]
+    found += [_problem(item, clean, place) for item in read(clean, go_on=True) if isinstance(item, Fault)]
+    found.sort(key=lambda problem: (problem.where.line, problem.where.column) if problem.where else (0, 0))
+    if not found and not parse(clean).entries:
+        found = [
+            Problem(
+                "payload.cron-nothing",
+                "there is no entry: cron accepts the file and starts nothing",
+                Where(place, 1, 1),
+            )
+        ]
+    return _name_problems(name, mode, place) + found
+
+
+def require(text: str | bytes, name: str = "initialrunner", *, template: str | None = None) -> list[Problem]:
+    """Judge and refuse: PayloadError for our own text, SpecError for the user's own template; returns the warnings."""
+    problems = judge(text, name, file=template or "")
+    if any(problem.severity == "error" for problem in problems):
+        raise SpecError(problems) if template else Refused(problems)
+    return problems
+
+
+def _file_faults(data: bytes) -> Iterator[Fault]:
+    if data.startswith(b"\xef\xbb\xbf"):
+        yield Fault(
+            0,
+            1,
+            "bom",
+            "the file begins with a byte order mark, which cron takes for text",
+            "save as UTF-8 without BOM",
+        )
+    if b"\r\n" in data:
+        at = data.index(b"\r\n")
+        lines = data.count(b"\r\n")
+        message = f"{lines} line{'s end' if lines > 1 else ' ends'} in CR LF: cron hands the CR to the command"
+        yield Fault(at, 1, "cr", message, "end lines with LF only")
+    if b"\0" in data:
+        yield Fault(data.index(b"\0"), 1, "nul", "a NUL byte: cron ends the line there", "remove it")
+
+
+def _name_problems(name: str, mode: int, place: str) -> list[Problem]:
+    problems = []
+    if not NAME.fullmatch(name):
+        message = f"cron ignores /etc/cron.d/{name} in silence: the name may hold A-Z a-z 0-9 _ - only"
+        problems.append(Problem("payload.cron-name", message, hint="take the dot or the suffix away"))
+    if mode & 0o022:
+        message = f"cron ignores {place} with mode {mode:04o}: group or others may write it"
+        problems.append(Problem("payload.cron-mode", message, hint="0644"))
+    return problems
+
+
+def _problem(fault: Fault, data: bytes, file: str) -> Problem:
+    begin = data.rfind(b"\n", 0, fault.at) + 1
+    end = data.find(b"\n", fault.at)
+    source = as_text(data[begin : len(data) if end < 0 else end]).rstrip("\r")
+    line = data.count(b"\n", 0, fault.at) + 1
+    column = len(as_text(data[begin : fault.at])) + 1
+    where = Where(file, line, column, source, max(1, fault.width))
+    return Problem(f"payload.cron-{fault.code}", fault.message, where, fault.hint, fault.severity)
