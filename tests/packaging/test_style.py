@@ -29,7 +29,8 @@ def is_shell(path: Path) -> bool:
 
 
 def test_ruff_is_content(root: Path, tree: list[Path]) -> None:
-    run(SCRIPTS / "ruff", "check", "--no-cache", "--output-format", "concise", *(p for p in tree if p.suffix == ".py"), cwd=root)
+    sources = [path for path in tree if path.suffix == ".py"]
+    run(SCRIPTS / "ruff", "check", "--no-cache", "--output-format", "concise", *sources, cwd=root)
 
 
 def test_mypy_strict_is_content(root: Path, tmp_path: Path) -> None:

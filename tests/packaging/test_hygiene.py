@@ -1,0 +1,97 @@
+"""What must not slip into the repository, and what must not be missing from it."""
+
+from __future__ import annotations
+
+import ast
+import re
+import tomllib
+from pathlib import Path
+
+import pytest
+
+LARGEST_FILE_BYTES = 500_000
+LONGEST_MODULE_LINES = 500
+
+# Folders of one machine. Spelled in parts, so that this file does not find itself.
+MACHINE_PATHS = tuple("/".join(parts) for parts in (("", "root", ".pyenv"), ("", "work", ""), ("", "opt", "pypi")))
+LOCKS = ("requirements.lock", "requirements-dev.lock")
+
+
+def text_of(path: Path) -> str:
+    return path.read_bytes().decode("utf-8", errors="replace")
+
+
+def python_files(tree: list[Path]) -> list[Path]:
+    return [path for path in tree if path.suffix == ".py"]
+
+
+def test_no_file_names_a_path_of_one_machine(tree: list[Path]) -> None:
+    found = [f"{path}: {mark}" for path in tree for mark in MACHINE_PATHS if mark in text_of(path)]
+    assert found == []
+
+
+def test_no_file_is_large(tree: list[Path]) -> None:
+    assert [path for path in tree if path.stat().st_size > LARGEST_FILE_BYTES] == []
+
+
+def test_no_module_is_long(tree: list[Path]) -> None:
+    lengths = {str(path): text_of(path).count("\n") for path in python_files(tree)}
+    assert {path: lines for path, lines in lengths.items() if lines >= LONGEST_MODULE_LINES} == {}
+
+
+def test_every_module_says_what_it_does(tree: list[Path]) -> None:
+    silent = [path for path in python_files(tree) if not ast.get_docstring(ast.parse(text_of(path)))]
+    assert silent == []
+
+
+def test_test_files_have_names_of_their_own(tree: list[Path]) -> None:
+    """Without __init__.py two test files of one name would hide each other."""
+    names = [path.name for path in tree if path.name.startswith("test_") and path.suffix == ".py"]
+    assert sorted(names) == sorted(set(names))
+
+
+@pytest.mark.parametrize("name", LOCKS)
+def test_a_lock_names_no_host_and_hashes_everything(root: Path, name: str) -> None:
+    text = text_of(root / name)
+    assert re.findall(r"://|--(?:extra-)?index-url|--find-links|--trusted-host|^-e|@ ", text, re.MULTILINE) == []
+    entries = re.findall(r"^([a-z0-9._-]+)==[^ ]+.*(?:\n {4}--hash=sha256:[0-9a-f]{64}.*)+", text, re.MULTILINE)
+    lines = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
+    assert len(entries) == len(lines) > 10
+
+
+def locked(path: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9._-]+)==([^ ;]+)", text_of(path), re.MULTILINE))
+
+
+def test_the_locks_cover_the_project_and_agree(root: Path) -> None:
+    project = tomllib.loads(text_of(root / "pyproject.toml"))["project"]
+    extras = project["optional-dependencies"]
+
+    def names(requirements: list[str]) -> set[str]:
+        found = (re.match(r"[A-Za-z0-9_.-]+", requirement) for requirement in requirements)
+        return {match[0].lower().replace("_", "-") for match in found if match} - {project["name"]}
+
+    runtime, development = (locked(root / name) for name in LOCKS)
+    assert names(project["dependencies"]) | names(extras["collector"]) <= set(runtime)
+    assert names([r for extra in extras.values() for r in extra]) <= set(development)
+    assert {name: v for name, v in runtime.items() if development.get(name) != v} == {}
+
+
+def test_the_changelog_has_room_for_the_next_change(root: Path) -> None:
+    assert "\n## [Unreleased]\n" in text_of(root / "CHANGELOG.md")
+
+
+@pytest.mark.parametrize("name", ["README.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE", "CHANGELOG.md"])
+def test_what_a_visitor_looks_for_is_there(root: Path, name: str) -> None:
+    assert len(text_of(root / name)) > 200
+
+
+def test_every_make_target_is_listed_by_help(root: Path) -> None:
+    """A target that people may call has a `##` text; the rest are set-up and have a hyphen in their names."""
+    text = text_of(root / "Makefile")
+    phony = re.search(r"\.PHONY:((?:.*\\\n)*.*)", text)
+    assert phony
+    targets = set(phony[1].replace("\\", " ").split())
+    listed = set(re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE))
+    assert {t for t in targets - listed if not t.startswith(("packages-", "setup-"))} == set()
+    assert listed <= targets
