@@ -41,8 +41,9 @@ def build(
     inside, apart = _sort(files, single)
     plan = dict(rendered.host_plan, files=[_entry(f, single) for f in files], cron=rendered.cron)
     hot, cold = pack.packed()
-    packed_plan = deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode())
-    packed_files = deflate(b"".join(f.content for f in inside))
+    dictionary = pack.sources()[0].encode()
+    packed_plan = deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
+    packed_files = deflate(b"".join(f.content for f in inside), dictionary)
     text = bundles.compose([hot, cold, packed_plan, packed_files])
     digest = hashlib.sha256(text).hexdigest()
     pieces = _pieces(text, chunk_bytes)
@@ -78,7 +79,7 @@ def _pieces(text: bytes, chunk_bytes: int | None) -> list[InjectedFile]:
     pieces = [text[at : at + chunk_bytes] for at in range(0, len(text), chunk_bytes)]
     if len(pieces) > MOST_CHUNKS:
         raise PayloadError(
-            f"the bundle has {len(text)} bytes: {len(pieces)} files of {chunk_bytes} bytes, and at most {MOST_CHUNKS} are named",
+            f"the bundle has {len(text)} bytes: {len(pieces)} files of {chunk_bytes} bytes, and {MOST_CHUNKS} are the most",
             hint="move large files to `fetch:`, or use the user-data or stub target",
         )
     return [InjectedFile(f"{BUNDLE}.{number}", piece, 0o600) for number, piece in enumerate(pieces, 1)]

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 @dataclass(frozen=True)
 class InjectedFile:
-    """One file of a create call. mode is what the file needs in the end; channels that carry no mode rely on the runner."""
+    """One file of a create call. mode: what it needs in the end; channels that carry none rely on the runner."""
 
     path: str
     content: bytes = field(repr=False)
@@ -19,7 +19,7 @@ class Payload:
     """One server's payload.
 
     bundle: ASCII, LF, exactly one final newline, no backslash; digest: its SHA-256 in hex.
-    files: what an injecting channel carries, in order; the trigger is last, since it must not come before what it starts.
+    files: what an injecting channel carries, in order; the trigger is last: it must not come before what it starts.
     used: where the bytes went, for `show` and for refusals ({"runner": …, "plan": …, "files": …}).
     """
 

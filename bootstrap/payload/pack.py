@@ -10,7 +10,6 @@ import ast
 import functools
 import io
 import tokenize
-import zlib
 from pathlib import Path
 
 from bootstrap.errors import PayloadError
@@ -38,7 +37,23 @@ def sources() -> tuple[str, str]:
             imports.update(dict.fromkeys(found))
             bodies.append(body)
         texts.append("\n".join(sorted(imports)) + "\n" + "".join(bodies))
-    return texts[0], texts[1]
+    hot, cold = texts
+    return shake(hot, hot + cold), cold
+
+
+def shake(text: str, everything: str) -> str:
+    """The text without top-level names that nothing in `everything` uses: what only the generator needs."""
+    tree = ast.parse(text)
+    used = {n.id for n in ast.walk(ast.parse(everything)) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
+    entry = "main"  # called by the head
+    unused = [
+        node
+        for node in tree.body
+        if (isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name not in used | {entry})
+        or (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id not in used)
+    ]
+    drop = {line for node in unused for line in _lines(node)}
+    return "".join(line for number, line in enumerate(text.splitlines(True), 1) if number not in drop)
 
 
 def top_level_names(text: str) -> list[str]:
@@ -108,10 +123,5 @@ def packed() -> tuple[str, str]:
     """(hot, cold) as lines of base64, ready for a bundle."""
     from bootstrap.runner.lifecycle import pack
 
-    hot, cold = (pack(text.encode()) for text in sources())
-    return hot, cold
-
-
-def ratio(text: str) -> float:
-    """Packed over plain size, for `make size`."""
-    return len(zlib.compress(text.encode(), 9)) * 4 / 3 / len(text)
+    hot, cold = (text.encode() for text in sources())
+    return pack(hot), pack(cold, hot)

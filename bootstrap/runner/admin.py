@@ -11,7 +11,7 @@ from bootstrap.runner.host import BUNDLE, LOCK, STATE, TRIGGER
 from bootstrap.runner.journal import JOURNAL, Journal, unseal
 from bootstrap.runner.lifecycle import clean
 from bootstrap.runner.machine import StageFacts, final
-from bootstrap.runner.tick import Run, tick
+from bootstrap.runner.tick import Run, identity, tick
 
 USAGE = """usage: initialrunner VERB
   tick                   go on where the last tick ended (cron and rc.local do this)
@@ -65,11 +65,17 @@ def install(host, plan, words):
         text = host.text(TRIGGER)
         if text and run.sha256 not in text:
             host.remove(TRIGGER)
-        own_trigger(host, plan, Journal(host), run.sha256, run.files)
+        run.by_hand()
+        identity(run)
+        own_trigger(host, plan, run.journal, run.sha256, run.files)
         os.close(lock)
+        host.locked = None
     if host.fork() == 0:
         # The caller may be cloud-init, which waits for whoever holds its output: ours is /dev/null now.
-        os._exit(tick(host, plan))
+        try:
+            tick(host, plan)
+        finally:
+            os._exit(0)
     return EXIT_DONE
 
 
@@ -191,11 +197,8 @@ def why(host, plan, words):
             sys.stdout.write("".join("    %s\n" % line for line in end.get("tail", "").splitlines()[-10:]))
             print("Run it again: initialrunner run %s --force" % row["name"])
             return EXIT_FAILED if row["state"] == "failed" else EXIT_AGAIN
-    missing = (
-        []
-        if plan.get("finished") or StageFacts and any(r["attempts"] for r in found["stages"])
-        else Waiting(host, plan).missing()
-    )
+    begun = plan.get("finished") or any(row["attempts"] for row in found["stages"])
+    missing = [] if begun else Waiting(host, plan).missing()
     for one in missing:
         print("%s is %s: %s of %s bytes." % (one["path"], one["why"], one.get("have", 0), one.get("want", "?")))
     if missing:

@@ -1,4 +1,10 @@
 """What the head of a bundle leaves in memory before it starts the runner. Empty in a checkout; never packed itself."""
 
-PARTS = []  # the packed sections as base64 text: 0 hot code, 1 cold code, 2 plan, 3 file contents
+PARTS = []  # the packed sections as text: 0 hot code, 1 cold code, 2 plan, 3 file contents
+HOT = b""  # section 0 unpacked; the others are deflated with it as dictionary, since they use the same words
 TEXT = b""  # the whole bundle, as its digest counts it
+
+
+def undo(text):
+    """The bytes that five-for-four text stands for: what pack() of lifecycle.py makes."""
+    raise NotImplementedError("only the head of a bundle brings this")

@@ -137,7 +137,7 @@ def signed(plan, method, path, body, journal, first):
 
 
 def check_fails(host, plan, check, shell):
-    """None when a health check passes, else (name of the check, what it saw). shell(text) -> (exit code, last lines)."""
+    """None when a check passes, else (name of the check, what it saw). shell(text) -> (exit code, last lines)."""
     kind = check["kind"]
     name = "%s %s" % (
         kind,

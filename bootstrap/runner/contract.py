@@ -17,7 +17,8 @@ EVENT_TYPES = (
     "started", "waiting", "fixed", "stage.started", "stage.ended", "health", "rebooting", "interrupted", "state",
 )  # fmt: skip
 CAUSES = (
-    "exit", "timeout", "oom", "disk", "signal", "interrupted", "verify", "needs", "missing", "digest", "deadline", "reboot",
+    "exit", "timeout", "oom", "disk", "signal", "interrupted", "verify", "needs", "missing", "digest", "deadline",
+    "reboot",
 )  # fmt: skip
 
 # Exit codes of `initialrunner tick`. 75 is EX_TEMPFAIL of sysexits.h; a stage may use it to say "not yet".

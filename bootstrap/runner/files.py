@@ -1,6 +1,5 @@
 """Waits for files brought by another hand, and puts every file of the plan in place with its final owner and mode."""
 
-import binascii
 import grp
 import hashlib
 import os
@@ -9,7 +8,7 @@ import select
 import stat
 import zlib
 
-from bootstrap.runner.bundle import PARTS
+from bootstrap.runner.bundle import HOT, PARTS, undo
 from bootstrap.runner.contract import EXIT_AGAIN
 from bootstrap.runner.host import BUNDLE, STATE, TRIGGER
 
@@ -18,7 +17,7 @@ EVENTS = 0x2 | 0x4 | 0x8 | 0x80 | 0x100  # IN_MODIFY ATTRIB CLOSE_WRITE MOVED_TO
 
 def part(number):
     """Section `number` of this bundle, unpacked: 0 hot code, 1 cold code, 2 plan, 3 file contents."""
-    return zlib.decompress(binascii.a2b_base64(PARTS[number]))
+    return HOT if number == 0 else zlib.decompressobj(zdict=HOT).decompress(undo(PARTS[number]))
 
 
 def digest(data):
@@ -34,10 +33,29 @@ def digest_of(file):
 
 
 def ids(entry):
-    """(uid, gid) of a file entry. Raises KeyError when the host has no such user: a stage may yet make it."""
+    """(uid, gid) of a file entry; None when the host has no such user or group yet: a stage may make it."""
     user, group = entry.get("user", "root"), entry.get("group", "root")
-    uid = int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
-    return uid, int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
+    try:
+        uid = int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
+        return uid, int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
+    except KeyError:
+        return None
+
+
+def own_late(host, plan):
+    """Give files to users that stages have made meanwhile. The entries whose user is still missing."""
+    left = []
+    for entry in plan["files"] + plan.get("wait_for", []):
+        if entry.get("user", "root") != "root" or entry.get("group", "root") != "root":
+            owner, found = ids(entry), host.read(entry["path"])
+            if not owner:
+                left.append(entry)
+            elif found and (found[1].st_uid, found[1].st_gid) == (0, 0):
+                fd = host.open(entry["path"])
+                os.fchown(fd, *owner)
+                os.fchmod(fd, entry.get("mode", 0o644))  # chown takes set-id bits away
+                os.close(fd)
+    return left
 
 
 class Waiting:
@@ -162,7 +180,7 @@ def contents(plan):
 
 
 def place(host, plan, journal, cold):
-    """Put every file in place and look at each again. Raises OSError or KeyError (no such user) with the path."""
+    """Put every file in place and look at each again. Raises OSError with the path."""
     inside = contents(plan)
     for entry in plan["files"]:
         path = entry["path"]
@@ -175,7 +193,7 @@ def place(host, plan, journal, cold):
             raise OSError(EXIT_AGAIN, "changed after it was looked at", path)
         # Written again even where bytes and mode are right: the old inode may still be open for writing
         # ("Text file busy"), and whoever holds it could change what was checked.
-        host.save(path, data, entry.get("mode", 0o644), *ids(entry))
+        host.save(path, data, entry.get("mode", 0o644), *ids(entry) or (0, 0))
         after = host.read(path)
         if after[0] != data:
             raise OSError(EXIT_AGAIN, "changed under our hands", path)
@@ -184,7 +202,7 @@ def place(host, plan, journal, cold):
         if "mode" in entry or "user" in entry:
             fd = host.open(entry["path"])
             before = os.fstat(fd)
-            os.fchown(fd, *ids(entry) if "user" in entry else (-1, -1))
+            os.fchown(fd, *ids(entry) or (0, 0) if "user" in entry else (-1, -1))
             os.fchmod(fd, entry.get("mode", before.st_mode & 0o7777))
             tell_fixed(journal, entry["path"], before, os.fstat(fd))
             os.close(fd)

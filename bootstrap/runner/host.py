@@ -1,4 +1,4 @@
-"""The one door to the machine: clock, disk, processes. Everything else in the runner takes a Host and patches nothing."""
+"""The one door to the machine: clock, disk, processes. All else in the runner takes a Host and patches nothing."""
 
 import errno
 import fcntl
@@ -17,6 +17,8 @@ FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 class Host:
     """Effects on one machine. Paths are absolute; data is bytes; times are seconds."""
+
+    locked = None
 
     def __init__(self):
         self.boot_id = (self.text("/proc/sys/kernel/random/boot_id") or "none").strip()
@@ -95,7 +97,7 @@ class Host:
             return file.read(), os.fstat(fd)
 
     def text(self, path):
-        """The text of a small file of the system, "" when it cannot be read. Follows links: /proc and /sys are full of them."""
+        """The text of a small file of the system, "" when unreadable. Follows links: /proc and /sys are full of them."""
         try:
             with open(path, "rb") as file:
                 return file.read(1 << 20).decode("utf-8", "replace")
@@ -103,7 +105,7 @@ class Host:
             return ""
 
     def save(self, path, data, mode=0o600, uid=0, gid=0):
-        """Put a whole file in place: temporary name, final owner and mode before the first byte, fsync, rename, fsync."""
+        """Put a whole file in place: temporary name, owner and mode before the first byte, fsync, rename, fsync."""
         folder, name = os.path.split(path)
         here = self.folder(folder, True)
         temporary = ".%s.initialrunner" % name
@@ -146,7 +148,7 @@ class Host:
             return []
 
     def lock(self, patience_s=0.3):
-        """Take the one lock; None when another runner has it. The trigger looks at it for an instant, hence the patience."""
+        """Take the one lock; None when another has it. The trigger tries it for an instant, hence the patience."""
         fd = self.open(LOCK, os.O_RDWR | os.O_CREAT)
         os.fchmod(fd, 0o600)
         end = self.uptime() + patience_s
@@ -155,6 +157,7 @@ class Host:
                 fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
                 os.ftruncate(fd, 0)
                 os.write(fd, b"%d" % os.getpid())
+                self.locked = fd
                 return fd
             except BlockingIOError:
                 if self.uptime() > end:
@@ -186,6 +189,8 @@ class Host:
         if pid == 0:
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
             os.setsid()
+            if self.locked is not None:
+                os.close(self.locked)  # a child that outlives us must not hold the lock
             null = os.open(os.devnull, os.O_RDWR)
             for fd in 0, 1, 2:
                 os.dup2(null, fd)
@@ -196,7 +201,7 @@ class Host:
         signal.sigtimedwait([signal.SIGCHLD], max(0.0, seconds))
 
     def ask(self, question, timeout_s):
-        """Bytes that question() returns, worked out in a child that is killed at timeout_s; None then, or when it failed.
+        """Bytes that question() returns, from a child that is killed at timeout_s; None then, or when it failed.
 
         DNS, connects and slow answers have no other bound that holds on every libc.
         """

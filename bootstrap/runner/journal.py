@@ -1,4 +1,4 @@
-"""The journal: append-only JSON lines, each with a sequence number and a checksum. The only source of truth on a host."""
+"""The journal: append-only JSON lines, each with a number and a checksum. The only source of truth on a host."""
 
 import json
 import os
@@ -54,11 +54,11 @@ class Journal:
             self.mend(data, [event for event in events if event])
             return
         self.events = events[:whole]
-        # What follows the last good line was never acknowledged by an fsync; left there, it would be glued to the next one.
+        # What follows the last good line was never acknowledged by an fsync; left there, the next would be glued to it.
         os.ftruncate(self.fd, sum(len(line) + 1 for line in lines[:whole]))
 
     def mend(self, data, good):
-        """A damaged middle is set aside as it is; the lines that prove themselves stay, the others are named as lost."""
+        """A damaged middle is set aside as it is; lines that prove themselves stay, the others are named as lost."""
         aside = "%s.damaged.%d" % (JOURNAL, len(self.host.list(STATE)))
         self.host.save(aside, data)
         for event in good:

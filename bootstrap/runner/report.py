@@ -11,7 +11,7 @@ BATCH = 200  # events a request: far under the collector's limit of 1 MiB, tails
 
 
 class Report:
-    """The outbox. acked counts in memory only: after a restart all is offered again, and the collector knows what it has."""
+    """The outbox. acked is kept in memory only: after a restart all is offered again; the collector knows what it has."""
 
     def __init__(self, host, plan, journal):
         self.host, self.plan, self.journal = host, plan, journal
@@ -50,7 +50,7 @@ class Report:
                 return b"%d" % json.loads(answer.decode())["acked"]
             return ("collector answers %d %s" % (status, answer[:200].decode("utf-8", "replace"))).encode()
         except Exception as error:
-            late = "certificate" in str(error) and " (is the clock right?)" or ""
+            late = " (is the clock right?)" if "certificate" in str(error) else ""
             return ("%s: %s%s" % (type(error).__name__, error, late)).encode()[:300]
 
     def heard(self, answer):

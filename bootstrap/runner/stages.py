@@ -13,7 +13,10 @@ from bootstrap.runner.machine import StageFacts, backoff
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 GRACE_S = 10  # between TERM and KILL
 LOG_BYTES, TAIL_BYTES, OUTPUT_BYTES = 1 << 20, 2048, 4096
-APT = 'DPkg::Lock::Timeout "600";\nDPkg::Options { "--force-confdef"; "--force-confold"; };\nAPT::Get::Assume-Yes "true";\n'
+APT = """DPkg::Lock::Timeout "600";
+DPkg::Options { "--force-confdef"; "--force-confold"; };
+APT::Get::Assume-Yes "true";
+"""
 
 
 class Failed(Exception):
@@ -38,12 +41,14 @@ class Shell:
         account = pwd.getpwnam(stage.get("user", "root"))
         plan, proxy = self.plan, self.plan.get("proxy", {})
         env = {
-            "PATH": PATH, "LANG": "C.UTF-8", "HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name,
-            "SHELL": "/bin/sh", "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "a", "UCF_FORCE_CONFFOLD": "1",
+            "PATH": PATH, "LANG": "C.UTF-8", "SHELL": "/bin/sh",
+            "HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name,
+            "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "a", "UCF_FORCE_CONFFOLD": "1",
             "APT_LISTCHANGES_FRONTEND": "none", "APT_CONFIG": STATE + "/apt.conf",
             "INITIALRUNNER_SERVER": plan["server"], "INITIALRUNNER_DEPLOY_ID": plan["deploy_id"],
             "INITIALRUNNER_REVISION": plan["revision"], "INITIALRUNNER_STAGE": stage["name"],
-            "INITIALRUNNER_OUTPUT": "%s/stages/%s.output" % (STATE, stage["name"]), "INITIALRUNNER_MARK": self.mark(label),
+            "INITIALRUNNER_OUTPUT": "%s/stages/%s.output" % (STATE, stage["name"]),
+            "INITIALRUNNER_MARK": self.mark(label),
         }  # fmt: skip
         for scheme in "http", "https":
             if proxy.get(scheme):
@@ -117,7 +122,7 @@ class Shell:
         return status, usage, True
 
     def members(self, leader, mark):
-        """Living processes of a session or with the mark, but for the session alone only when the leader is known (mark None)."""
+        """Living processes of a session, or with the mark. Name a leader only while it is known to be ours."""
         found = []
         for name in self.host.list("/proc"):
             if name.isdigit() and int(name) != os.getpid():

@@ -8,7 +8,7 @@ import sys
 from bootstrap.runner.bundle import TEXT
 from bootstrap.runner.checks import check_fails
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
-from bootstrap.runner.files import Waiting, digest, own_bundle, own_trigger, part, place, tidy_leftovers
+from bootstrap.runner.files import Waiting, digest, own_bundle, own_late, own_trigger, part, place, tidy_leftovers
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER, Host
 from bootstrap.runner.journal import Journal
 from bootstrap.runner.machine import final
@@ -32,12 +32,12 @@ def cold(name):
     return globals()[name]
 
 
-def bundle_files():
-    """The names this bundle goes by on disk: the trigger cats them in this order."""
-    names = [BUNDLE]
-    if not os.path.exists(BUNDLE):
-        names = [p for p in ("%s.%d" % (BUNDLE, n) for n in range(1, 10)) if os.path.exists(p)] or names
-    return names
+def bundle_files(host):
+    """The names this bundle goes by on disk, in the order in which the trigger cats them."""
+    pieces = ["%s.%d" % (BUNDLE, n) for n in range(1, 10)]
+    pieces = [path for path in pieces if os.path.exists(path)]
+    whole = "".join(map(host.text, pieces)).encode() == TEXT
+    return pieces if whole else [BUNDLE]
 
 
 class Run:
@@ -47,7 +47,7 @@ class Run:
 
     def __init__(self, host, plan):
         self.host, self.plan = host, plan
-        self.sha256, self.files = digest(TEXT), bundle_files()
+        self.sha256, self.files = digest(TEXT), bundle_files(host)
         self.looked = 0.0
 
     def by_hand(self):
@@ -122,6 +122,14 @@ class Run:
         self.host.save(STATE + "/apt.conf", APT.encode(), 0o644)
         self.state("running", reason="placed")
 
+    def owners(self):
+        """Every file has the owner the plan names, now that the stages have had their time to make the users."""
+        left = own_late(self.host, self.plan)
+        if left:
+            raise Failed(
+                None, "missing", "no user %s on this host, who should own %s" % (left[0]["user"], left[0]["path"])
+            )
+
     def every_boot(self):
         """Once a boot, unless rc.local did: the file tells who has begun, the journal what we have ended."""
         if not self.plan.get("every_boot"):
@@ -152,7 +160,7 @@ class Run:
         health, passed, saw = self.plan.get("health"), 0, None
         if not health:
             return True
-        if not [e for e in self.journal.find("state", state="checking", boot_id=self.host.boot_id)]:
+        if not self.journal.find("state", state="checking", boot_id=self.host.boot_id):
             self.state("checking", boot_id=self.host.boot_id)
         end = self.journal.find("state", state="checking")[-1]["uptime_s"] + health.get("deadline_s", 600)
         stable = health.get("stable", 1)
@@ -184,10 +192,13 @@ class Run:
                 if not self.journal.find("state", reason="placed"):
                     if not self.wait():
                         self.report.drain(30)
-                        return self.give_up() or EXIT_FAILED
+                        self.give_up()
+                        return EXIT_FAILED
                     self.place()
                 for stage in self.plan.get("stages", []):
                     self.stages.work(stage)
+                    own_late(self.host, self.plan)
+                self.owners()
                 self.every_boot()
                 if self.health():
                     self.state("healthy", True)
@@ -263,8 +274,18 @@ def tick(host, plan):
         return EXIT_AGAIN
     except (OSError, KeyError) as error:
         # Nothing may run that cannot be recorded or placed; the next tick finds the same state and tries again.
-        host.say("%s cannot go on yet: %s" % (plan["server"], error))
-        return EXIT_AGAIN
+        return stuck(run, error)
+
+
+def stuck(run, error):
+    run.host.say("%s cannot go on yet: %s" % (run.plan["server"], error))
+    try:
+        if run.deadline() <= 0 and not final(run.journal.events):
+            run.fail("cannot go on: %s" % error, "disk", False)
+            run.report.drain(20)
+    except (OSError, AttributeError, IndexError):
+        pass  # not even the journal can be opened or written
+    return EXIT_AGAIN
 
 
 def main(argv):

@@ -1,7 +1,7 @@
 import os,sys
 n,q=chr(10),chr(39)
 try:
- import binascii,hashlib,json,zlib
+ import hashlib,json,struct,zlib
  assert sys.version_info>=(3,6)
 except Exception:
  sys.exit(69)
@@ -14,5 +14,9 @@ if hashlib.sha256(T).hexdigest()!=s:
  sys.exit(4)
 TEXT=T+("_bundle %s "%s+chr(34)+"$@"+chr(34)+n).encode()
 PARTS=D.split(n+"-"+n)
-exec(compile(zlib.decompress(binascii.a2b_base64(PARTS[0])),"initialrunner","exec"))
+def undo(t):
+ t=t.replace(n,"").encode().translate(bytes((c-40-(c>92))%256 for c in range(256)))
+ return struct.pack(">%dI"%(len(t)//5),*[(((a*85+b)*85+c)*85+d)*85+e for a,b,c,d,e in zip(*[iter(t)]*5)])
+HOT=zlib.decompressobj().decompress(undo(PARTS[0]))
+exec(compile(HOT,"initialrunner","exec"))
 main(sys.argv[1:])
