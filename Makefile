@@ -9,6 +9,7 @@ LOCKED := install --require-hashes --only-binary :all:
 JOBS ?= 2
 # One file's tests stay in one process: they share what is dear to make (a collector, a rehearsal's copy).
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+BENCHMARKS := $(filter-out benchmarks/measure.py benchmarks/size.py,$(wildcard benchmarks/*.py))
 UV ?= uv
 LOCK := $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
@@ -50,7 +51,7 @@ golden: setup ## write the expected outputs of the golden tests again and show w
 	@git --no-pager diff --stat -- tests
 
 bench: setup ## the benchmarks, as ratios in one run
-	@for one in benchmarks/*.py; do echo "== $$one"; $(BIN)/python "$$one" || exit 1; done
+	@for one in $(BENCHMARKS); do echo; echo "== $$one"; $(BIN)/python "$$one" || exit 1; done
 
 docs: setup ## write the generated reference pages
 	$(BIN)/python docs/generate.py
