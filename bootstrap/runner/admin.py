@@ -8,7 +8,7 @@ from bootstrap.runner.bundle import TEXT
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
 from bootstrap.runner.files import Waiting, digest, own_trigger, part
 from bootstrap.runner.host import BUNDLE, LOCK, STATE, TRIGGER
-from bootstrap.runner.journal import JOURNAL, Journal, unseal
+from bootstrap.runner.journal import JOURNAL, Journal, events_in
 from bootstrap.runner.lifecycle import clean
 from bootstrap.runner.machine import StageFacts, final
 from bootstrap.runner.tick import Run, identity, tick
@@ -54,7 +54,7 @@ def install(host, plan, words):
     """Make bundle and trigger durable, then start the runner in a session of its own and return."""
     if plan.get("finished"):
         return status(host, plan, words)
-    past = events()
+    past = events_in(JOURNAL)
     if past and past[0].get("deploy_id") == plan["deploy_id"] and (final(past) or {}).get("state") == "healthy":
         return EXIT_DONE  # user-data that runs at every boot
     run = Run(host, plan)
@@ -79,15 +79,6 @@ def install(host, plan, words):
     return EXIT_DONE
 
 
-def events():
-    """The journal as it stands, read without the lock and without mending anything."""
-    try:
-        with open(JOURNAL, "rb") as file:
-            return [e for e in map(unseal, file.read().split(b"\n")) if e]
-    except OSError:
-        return []
-
-
 def holder():
     """The pid of the runner at work, None when there is none."""
     import fcntl
@@ -106,7 +97,7 @@ def holder():
 
 def facts(host, plan):
     """Everything `status` shows, as one dict."""
-    past = events()
+    past = events_in(JOURNAL)
     states = [e for e in past if e["type"] == "state"]
     rows = []
     for stage in plan.get("stages", []):
@@ -176,7 +167,7 @@ def why(host, plan, words):
         return EXIT_DONE
     for row in found["stages"]:
         if row["state"] in ("failed", "interrupted", "running") or (row["state"] == "pending" and row["attempts"]):
-            end = StageFacts(events(), row["name"]).end or {}
+            end = StageFacts(events_in(JOURNAL), row["name"]).end or {}
             how = (
                 "exit %s" % end["exit_code"]
                 if "exit_code" in end
@@ -313,8 +304,8 @@ def reset(host, plan, words):
     if lock is None:
         sys.stderr.write("initialrunner: pid %s is at work\n" % holder())
         return EXIT_AGAIN
-    if events():
-        Journal(host).fresh()
+    if events_in(JOURNAL):
+        Journal(host).fresh("reset")
     for name in host.list(STATE):
         if name.startswith("ended."):
             host.remove("%s/%s" % (STATE, name))

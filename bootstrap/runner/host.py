@@ -97,7 +97,7 @@ class Host:
             return file.read(), os.fstat(fd)
 
     def text(self, path):
-        """The text of a small file of the system, "" when unreadable. Follows links: /proc and /sys are full of them."""
+        """The text of a small file of the system, "" when unreadable. Follows links, of which /proc is full."""
         try:
             with open(path, "rb") as file:
                 return file.read(1 << 20).decode("utf-8", "replace")

@@ -26,8 +26,17 @@ def unseal(line):
     return None
 
 
+def events_in(path):
+    """The events of a journal file as they stand, mending nothing; none when it cannot be read."""
+    try:
+        with open(path, "rb") as file:
+            return [event for event in map(unseal, file.read().split(b"\n")) if event]
+    except OSError:
+        return []
+
+
 class Journal:
-    """Events of one deploy on one machine. fresh(): drop nothing, put the file aside and begin again."""
+    """Events of one deploy on one machine. Nothing is ever dropped from disk."""
 
     def __init__(self, host):
         self.host, self.events = host, []
@@ -72,11 +81,10 @@ class Journal:
         self.host.say("the journal was damaged; kept as " + aside)
         self.open()
 
-    def fresh(self):
-        """Put the present journal aside under its own id and start an empty one."""
+    def fresh(self, kind="old"):
+        """Put the present journal aside, numbered in the order of their lives, and start an empty one."""
         os.close(self.fd)
-        name = "%s.%s" % (JOURNAL, self.id)
-        os.rename(JOURNAL, name)
+        os.rename(JOURNAL, "%s.%s.%04d" % (JOURNAL, kind, len(self.host.list(STATE))))
         self.events = []
         self.open()
 

@@ -10,12 +10,13 @@ from bootstrap.runner.checks import http, network, proxy_for
 from bootstrap.runner.contract import EXIT_AGAIN
 from bootstrap.runner.files import digest, trigger_text
 from bootstrap.runner.host import COMMAND, STATE, TRIGGER
+from bootstrap.runner.journal import events_in
 from bootstrap.runner.machine import REBOOTS, StageFacts
 from bootstrap.runner.stages import Again
 
 
-def open_journal(run, uuid, machine, inherited):
-    """Begin a journal: who we are, what shall be done, and what an earlier deploy on this host has done already."""
+def open_journal(run, uuid, machine):
+    """Begin a journal: who we are, what shall be done, and what earlier deploys on this host have done already."""
     host, plan = run.host, run.plan
     keys = [
         host.text("/etc/ssh/" + name).strip()
@@ -24,8 +25,6 @@ def open_journal(run, uuid, machine, inherited):
     ]
     stages = plan.get("stages", [])
     more = {key: plan[key] for key in ("server", "deploy_id", "revision")}
-    if inherited:
-        more["inherited"] = inherited[0].get("deploy_id")
     run.journal.add(
         "started", journal=binascii.hexlify(os.urandom(8)).decode(), boot_id=host.boot_id,
         instance_id=uuid or machine, product_uuid=uuid,
@@ -33,13 +32,22 @@ def open_journal(run, uuid, machine, inherited):
         deadline_s=plan.get("deadline_s", 3600), python="%d.%d" % os.sys.version_info[:2],
         host_keys=keys, addresses=addresses(host), **more
     )  # fmt: skip
-    for stage in stages if inherited else ():
-        facts = StageFacts(inherited[1], stage["name"])
-        same = inherited[0].get("digests", {}).get(stage["name"]) == stage["digest"] and stage.get("rerun") != "deploy"
-        if not same or facts.state not in ("done", "skipped"):
+    inherit(run, stages, uuid, machine)
+
+
+def inherit(run, stages, uuid, machine):
+    """Skip the stages whose last run on this identity, by name, was done under the same digest."""
+    past = [events_in("%s/%s" % (STATE, name)) for name in run.host.list(STATE) if name.startswith("journal.old.")]
+    mine = [e for e in past if e and (e[0].get("product_uuid") == uuid if uuid else e[0].get("machine_id") == machine)]
+    for stage in stages:
+        name = stage["name"]
+        runs = [events for events in mine if name in events[0].get("digests", {})]
+        if not runs or runs[-1][0]["digests"][name] != stage["digest"] or stage.get("rerun") == "deploy":
             continue
-        if not stage.get("verify") or run.shell.run(stage, stage["name"] + "/verify", stage["verify"], 300)[0] == 0:
-            run.stages.end(stage, "skipped", 0, inherited=more["inherited"])
+        if StageFacts(runs[-1], name).state in ("done", "skipped") and (
+            not stage.get("verify") or run.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0
+        ):
+            run.stages.end(stage, "skipped", 0, inherited=runs[-1][0].get("deploy_id"))
 
 
 def addresses(host):

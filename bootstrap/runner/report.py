@@ -11,7 +11,7 @@ BATCH = 200  # events a request: far under the collector's limit of 1 MiB, tails
 
 
 class Report:
-    """The outbox. acked is kept in memory only: after a restart all is offered again; the collector knows what it has."""
+    """The outbox. acked is kept in memory only: after a restart all is offered again; the collector knows."""
 
     def __init__(self, host, plan, journal):
         self.host, self.plan, self.journal = host, plan, journal

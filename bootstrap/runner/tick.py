@@ -46,6 +46,8 @@ class Run:
     cold = staticmethod(cold)
 
     def __init__(self, host, plan):
+        # Blocked, the end of a child waits for pause() to take it, and none is missed.
+        signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         self.host, self.plan = host, plan
         self.sha256, self.files = digest(TEXT), bundle_files(host)
         self.looked = 0.0
@@ -249,11 +251,8 @@ def identity(run):
             if not same_boot:
                 journal.add("state", state="running", boot_id=host.boot_id, reason="boot")
             return
-        inherited = None if other and not same_boot else (first, journal.events)
         journal.fresh()
-    else:
-        inherited = None
-    cold("open_journal")(run, uuid, machine, inherited)
+    cold("open_journal")(run, uuid, machine)
 
 
 def tick(host, plan):
@@ -291,7 +290,6 @@ def stuck(run, error):
 def main(argv):
     """The entry of a bundle: without arguments it installs itself (user-data), else the verb named."""
     os.umask(0o022)
-    signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     host, plan = Host(), json.loads(part(2).decode())
     if plan["server"].endswith("*"):
         plan["group"] = plan["server"]
