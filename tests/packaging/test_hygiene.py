@@ -13,7 +13,7 @@ LARGEST_FILE_BYTES = 500_000
 LONGEST_MODULE_LINES = 500
 
 # Folders of one machine. Spelled in parts, so that this file does not find itself.
-MACHINE_PATHS = tuple("/".join(parts) for parts in (("", "root", ".pyenv"), ("", "work", ""), ("", "opt", "pypi")))
+MACHINE_PATHS = tuple("/".join(parts) for parts in (("", "root", ".pyenv"), ("", "work", "main"), ("", "work", "shared"), ("", "opt", "pypi")))
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 
 
@@ -22,7 +22,8 @@ def text_of(path: Path) -> str:
 
 
 def python_files(tree: list[Path]) -> list[Path]:
-    return [path for path in tree if path.suffix == ".py"]
+    """Modules; what lies in files/ is text for hosts."""
+    return [path for path in tree if path.suffix == ".py" and "files" not in path.parts]
 
 
 def test_no_file_names_a_path_of_one_machine(tree: list[Path]) -> None:
