@@ -35,7 +35,7 @@ ALLOWED = {
     "payload": TO_RENDER | {"runner"},
     "targets": TO_PAYLOAD,
     "client": {"errors", "runner.contract"},
-    "collector": {"errors", "runner.contract"},
+    "collector": {"errors", "runner.contract", "secret"},
     "image": TO_TARGETS,
     "rehearse": TO_TARGETS | {"client", "secret"},
     "deploy": TO_TARGETS | {"client", "api", "secret"},
