@@ -1,0 +1,71 @@
+"""Which file travels how: the payload that suits a target and a provider, measured before anyone uses it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from bootstrap.payload import crontab
+from bootstrap.payload.build import MOST_CHUNKS, build
+from bootstrap.payload.model import Payload
+from bootstrap.render.model import Rendered
+from bootstrap.runner.host import TRIGGER
+from bootstrap.targets import cloud_config, fit, user_data
+from bootstrap.targets.fit import Measure
+from bootstrap.targets.providers import Provider
+
+TARGETS = ("tree", "personality", "user-data", "cloud-config")
+
+
+@dataclass(frozen=True)
+class Packed:
+    """A payload for one target. blob: what stands in the user-data, for the targets that go there."""
+
+    target: str
+    provider: Provider | None
+    payload: Payload
+    measures: tuple[Measure, ...]
+    blob: bytes = field(default=b"", repr=False)
+
+
+def pack(
+    rendered: Rendered, target: str, provider: Provider | None = None, *, cron_template: str | None = None
+) -> Packed:
+    """Build the payload for a target and refuse what does not fit: PayloadError, with everything that is wrong.
+
+    provider: None measures against no limit (personality needs one). cron_template: the user's own cron template, which
+    is to blame (SpecError) when the entry is one that cron would not run.
+    """
+    # A secret is no advice for `fetch:`.
+    contents = {f.path: f.content for f in rendered.files if f.deliver == "bundle" and not f.secret}
+    if target == "personality" and provider is not None:
+        payload, measures = _injected(rendered, provider, contents)
+        packed = Packed(target, provider, payload, tuple(measures))
+    else:
+        payload = build(rendered, channel="single" if target == "user-data" else "files")
+        blob, measures = b"", [Measure("bundle", len(payload.bundle), None, "bytes")]
+        if target != "tree":
+            text = payload.bundle if target == "user-data" else cloud_config.text(payload).encode()
+            blob = user_data.content(text, provider)
+            measures = [Measure("user-data", len(blob), None, "bytes")]
+            if provider is not None:
+                measures = fit.user_data(blob, provider, contents=contents)
+        packed = Packed(target, provider, payload, tuple(measures), blob)
+    # In user-data too: there the runner writes the very same entry.
+    entry = next(file.content for file in packed.payload.files if file.path == TRIGGER)
+    crontab.require(entry, template=cron_template)
+    return packed
+
+
+def _injected(rendered: Rendered, provider: Provider, contents: dict[str, bytes]) -> tuple[Payload, list[Measure]]:
+    """Files for a create call: rc.local rides in the bundle where the provider's file count is too small for it."""
+    movable = [file.path for file in rendered.files if file.deliver == "inject"]
+    room = provider.content.raw_bytes if provider.content else None
+    most = provider.files.most if provider.files else None
+    payload = build(rendered)
+    for inject_rc_local in (True, False):
+        payload = build(rendered, inject_rc_local=inject_rc_local)
+        if room and len(payload.bundle) <= room * MOST_CHUNKS:
+            payload = build(rendered, chunk_bytes=room, inject_rc_local=inject_rc_local)
+        if most is None or len(payload.files) <= most:
+            break
+    return payload, fit.personality(payload.files, provider, contents=contents, movable=movable)

@@ -1,0 +1,42 @@
+"""Target `cloud-config`: write_files for the bundle and what goes with it, and one runcmd that starts it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+
+from bootstrap.payload.model import InjectedFile, Payload
+from bootstrap.runner.host import BUNDLE
+
+# What a literal block keeps byte for byte: printable ASCII, LF, no blanks at a line's end, a first line that shows the
+# block's depth and one newline at the end.
+# cloud-init decodes UTF-8 and rewrites CR LF, so everything else travels as base64.
+_PLAIN = re.compile(rb"(?![ \n])(?:(?:[!-~ ]*[!-~])?\n)+(?<!\n\n)")
+
+
+def text(payload: Payload) -> str:
+    """The `#cloud-config` document. Files come in the payload's order, so the trigger is written last.
+
+    write_files is not atomic and writes before it sets a mode; the trigger checks the digest of what it starts, so a
+    half-written bundle is waited for. runcmd starts the bundle where no cron and no rc.local does.
+    """
+    lines = ["#cloud-config", "write_files:"]
+    for file in payload.files:
+        lines += _entry(file)
+    lines += ["runcmd:", f"- [sh, {BUNDLE}]"]
+    return "\n".join(lines) + "\n"
+
+
+def _entry(file: InjectedFile) -> list[str]:
+    # JSON strings are YAML strings. Modes are quoted: cloud-init reads a number without quotes as decimal.
+    lines = [
+        f"- path: {json.dumps(file.path, ensure_ascii=False)}",
+        "  owner: root:root",
+        f'  permissions: "{file.mode:04o}"',
+    ]
+    if _PLAIN.fullmatch(file.content):
+        block = file.content.decode("ascii").removesuffix("\n").split("\n")
+        return [*lines, "  content: |", *(f"    {line}" if line else "" for line in block)]
+    # Quoted, so that an empty file is a string and not null, which the schema refuses.
+    return [*lines, "  encoding: b64", f'  content: "{base64.b64encode(file.content).decode("ascii")}"']

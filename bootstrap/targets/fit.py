@@ -1,0 +1,178 @@
+"""Does it fit? Every limit of a provider is measured, and what does not fit is refused with both numbers and a mend.
+
+Nothing is sent and nothing is written before this has said yes.
+"""
+
+from __future__ import annotations
+
+import math
+import zlib
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from bootstrap.errors import Problem
+from bootstrap.payload.model import InjectedFile
+from bootstrap.payload.refused import Refused
+from bootstrap.runner.host import BUNDLE
+from bootstrap.targets.providers import FILES, Limit, Provider
+
+# Bytes in a channel for one deflated byte of content: text carries four bytes in five characters, gzip undoes that.
+TEXT_COST, GZIP_COST, GZIP_AS_BASE64_COST = 5 / 4, 1.0, 4 / 3
+
+
+@dataclass(frozen=True)
+class Measure:
+    """One line of the table: used and limit in the same unit; limit None: unknown, or none."""
+
+    what: str
+    used: int
+    limit: int | None
+    unit: str
+
+    @property
+    def left(self) -> int | None:
+        """What is left of the limit; negative when it does not fit."""
+        return None if self.limit is None else self.limit - self.used
+
+
+def personality(
+    files: Sequence[InjectedFile],
+    provider: Provider,
+    *,
+    contents: Mapping[str, bytes] | None = None,
+    movable: Iterable[str] = (),
+) -> list[Measure]:
+    """Measure injected files against a provider. Raises Refused with everything that does not fit.
+
+    contents: what is inside the bundle, by path; movable: the injected paths that could ride in the bundle instead.
+    Both only make the mend better.
+    """
+    if provider.files is None or provider.content is None or provider.path is None:
+        raise Refused(
+            [
+                Problem(
+                    "payload.channel",
+                    f"{provider.title} has no injected files",
+                    hint=f"--target user-data --provider {provider.name}",
+                )
+            ]
+        )
+    mends = _Mends(provider, dict(contents or {}), frozenset(movable))
+    cut = sum(1 for file in files if _is_bundle(file.path))
+    pieces = _pieces(files, provider.content)
+    count = Measure("files", len(files) - cut + pieces, provider.files.most, FILES)
+    measures, problems = [count], []
+    if count.left is not None and count.left < 0:
+        which = f" ({pieces} of them pieces of the bundle)" if pieces > 1 else ""
+        message = f"{count.used} files to inject{which}, and {provider.name} takes {count.limit}"
+        problems.append(Problem("payload.files", message, hint=mends.fewer(files, count.used)))
+    for file in files:
+        size = _measure(file.path, file.content, provider.content)
+        path = _measure(file.path, file.path.encode(), provider.path)
+        measures.append(size)
+        if size.left is not None and size.left < 0 and file.path != BUNDLE:
+            message = f"{file.path}: {_count(file.content, provider.content)}, and {provider.name} takes {size.limit:,}"
+            problems.append(Problem("payload.size", message, hint=mends.smaller(file)))
+        if path.left is not None and path.left < 0:
+            message = f"{file.path}: a path of {path.used} {path.unit}, and {provider.name} takes {path.limit}"
+            problems.append(Problem("payload.path", message, hint="choose a shorter path"))
+    if problems:
+        raise Refused(problems)
+    return measures
+
+
+def user_data(blob: bytes, provider: Provider, *, contents: Mapping[str, bytes] | None = None) -> list[Measure]:
+    """Measure user-data as the provider counts it. Raises Refused. contents: as above."""
+    limit = provider.user_data
+    if limit is None:
+        message = f"{provider.title} has no user-data"
+        raise Refused([Problem("payload.channel", message, hint=f"--target personality --provider {provider.name}")])
+    size = _measure("user-data", blob, limit)
+    if size.left is not None and size.left < 0:
+        message = f"user-data: {_count(blob, limit)}, and {provider.name} takes {size.limit:,}"
+        mends = _Mends(provider, dict(contents or {}), frozenset())
+        cost = GZIP_COST if blob[:2] == b"\x1f\x8b" else TEXT_COST if blob[:1] == b"#" else GZIP_AS_BASE64_COST
+        over = len(blob) - (limit.raw_bytes or 0)
+        raise Refused([Problem("payload.size", message, hint=mends.lighter(over, cost))])
+    return [size]
+
+
+def _measure(what: str, data: bytes, limit: Limit) -> Measure:
+    return Measure(what, limit.used(data), limit.most, limit.unit)
+
+
+def _count(data: bytes, limit: Limit) -> str:
+    """The size as the limit counts it, with the bytes people know where that differs."""
+    used = f"{limit.used(data):,} {limit.unit}"
+    return used if limit.used(data) == len(data) else f"{used} ({len(data):,} bytes)"
+
+
+class _Mends:
+    """The cheapest way to make it fit: let an injected file ride in the bundle, fetch one, else another channel."""
+
+    def __init__(self, provider: Provider, contents: dict[str, bytes], movable: frozenset[str]) -> None:
+        self.provider = provider
+        self.contents = contents
+        self.movable = movable
+
+    def fewer(self, files: Sequence[InjectedFile], count: int) -> str:
+        """For too many files: what the spec injects can ride in the bundle, or the bundle needs fewer pieces."""
+        most = self.provider.files.most if self.provider.files else None
+        room = self.provider.content.raw_bytes if self.provider.content else None
+        if most is None or room is None:
+            return "inject fewer files"
+        inject = [file for file in files if file.path in self.movable]
+        bundle = _bundle_bytes(files)
+        others = count - math.ceil(bundle / room)
+        if inject:
+            # What rides in the bundle is packed: its cost there is what counts.
+            grown = bundle + sum(_deflated(file.content) * 5 // 4 for file in inject)
+            if others - len(inject) + math.ceil(grown / room) <= most:
+                return f"let {_names([file.path for file in inject])} ride in the bundle: take `deliver: inject` away"
+        return self.lighter(bundle - max(0, most - others) * room)
+
+    def smaller(self, file: InjectedFile) -> str:
+        """For one file that is too large."""
+        if file.path in self.movable:
+            return "take `deliver: inject` away: in the bundle it is packed and cut into pieces"
+        return self.lighter(len(file.content) - ((self.provider.content and self.provider.content.raw_bytes) or 0))
+
+    def lighter(self, over: int, cost: float = TEXT_COST) -> str:
+        """For a payload that is `over` bytes too large: the smallest file that is enough, else the largest few.
+
+        cost: the bytes that one deflated byte takes there.
+        """
+        # Deflated alone a file is a little larger than its share of all: hence the two per cent.
+        sizes = sorted((int(_deflated(content) * cost * 0.98), path) for path, content in self.contents.items())
+        moved = [path for size, path in sizes if size >= over][:1]
+        freed = over if moved else 0
+        while sizes and freed < over:
+            size, path = sizes.pop()
+            freed += size
+            moved.append(path)
+        if freed < over:
+            return f"its files cannot give {over:,} bytes: choose a target or a provider with more room"
+        named = [f"{path}, {len(self.contents[path]):,} bytes" for path in moved]
+        return f"take {over:,} bytes out: move {_names(named)}, to `fetch:`"
+
+
+def _pieces(files: Sequence[InjectedFile], limit: Limit) -> int:
+    """How many files the bundle takes, or would take where it could not be cut: nine pieces are the most."""
+    room = limit.raw_bytes
+    return 1 if room is None else math.ceil(_bundle_bytes(files) / room)
+
+
+def _bundle_bytes(files: Sequence[InjectedFile]) -> int:
+    return sum(len(file.content) for file in files if _is_bundle(file.path))
+
+
+def _is_bundle(path: str) -> bool:
+    return path == BUNDLE or path.startswith(f"{BUNDLE}.")
+
+
+def _deflated(content: bytes) -> int:
+    return len(zlib.compress(content, 9))
+
+
+def _names(paths: Sequence[str]) -> str:
+    return " and ".join(paths) if len(paths) < 3 else f"{', '.join(paths[:-1])} and {paths[-1]}"

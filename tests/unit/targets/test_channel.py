@@ -1,0 +1,125 @@
+"""Which file travels how, decided by target and provider; the packing itself is the real one."""
+
+from __future__ import annotations
+
+import base64
+import random
+
+import pytest
+
+from bootstrap.errors import ExitCode, SpecError
+from bootstrap.payload.build import build
+from bootstrap.payload.bundle import unpack
+from bootstrap.payload.refused import Refused
+from bootstrap.render.model import Rendered, RenderedFile
+from bootstrap.targets import channel, personality
+from bootstrap.targets.providers import FILES, Limit, Provider, provider
+
+DEPLOY = "20261120T120000-ab12cd"
+CRON = "@reboot root sh @FILES@ # @SHA256@ @MARK@\n* * * * * root sh @FILES@ # @SHA256@ @MARK@\n"
+PLAN = {"version": 1, "name": "web", "server": "web-1", "deploy_id": DEPLOY, "revision": "0" * 12, "stages": []}
+
+
+def rendered(*files: RenderedFile, rc_local: str | None = None, cron: str = CRON) -> Rendered:
+    return Rendered("web-1", DEPLOY, "0" * 12, dict(PLAN), files, cron, rc_local)
+
+
+def roomy(most_files: int) -> Provider:
+    """A nova whose files hold any bundle, so that only their number counts here."""
+    nova = provider("nova")
+    size = Limit(1_000_000, "base64 characters", "this test")
+    return Provider(
+        "roomy", "Roomy", nova.user_data, "base64", "bytes", "", Limit(most_files, FILES, "this test"), size, nova.path
+    )
+
+
+INJECTED = RenderedFile("/etc/rc.local.stage1", b"#!/bin/sh\n", deliver="inject")
+
+
+def test_rc_local_is_a_file_of_its_own_where_the_provider_has_room() -> None:
+    packed = channel.pack(rendered(INJECTED, rc_local="#!/bin/sh\n"), "personality", roomy(4))
+
+    assert [file.path for file in packed.payload.files] == [
+        "/etc/rc.local.stage1",
+        "/etc/rc.local",
+        "/etc/initialrunner/bundle",
+        "/etc/cron.d/initialrunner",
+    ]
+    assert packed.measures[0].left == 0
+
+
+def test_rc_local_rides_in_the_bundle_where_files_are_few() -> None:
+    packed = channel.pack(rendered(INJECTED, rc_local="#!/bin/sh\n"), "personality", roomy(3))
+
+    assert [file.path for file in packed.payload.files] == [
+        "/etc/rc.local.stage1",
+        "/etc/initialrunner/bundle",
+        "/etc/cron.d/initialrunner",
+    ]
+    assert unpack(packed.payload.bundle).files == {"/etc/rc.local": b"#!/bin/sh\n"}
+
+
+def test_a_large_bundle_is_cut_at_the_providers_raw_size_and_goes_together_again() -> None:
+    small = Limit(8_000, "base64 characters", "this test")
+    one = roomy(20)
+    one = Provider(one.name, one.title, None, "text", "no", "", one.files, small, one.path)
+
+    packed = channel.pack(rendered(RenderedFile("/a", random.Random(1).randbytes(6_000))), "personality", one)
+
+    pieces = [base64.b64decode(item["contents"]) for item in personality.items(packed.payload)[:-1]]
+    assert {len(piece) for piece in pieces[:-1]} == {6_000}
+    assert b"".join(pieces) == packed.payload.bundle
+    assert unpack(b"".join(pieces)).digest == packed.payload.digest
+
+
+def test_in_user_data_everything_rides_in_the_bundle() -> None:
+    packed = channel.pack(rendered(INJECTED, rc_local="#!/bin/sh\n"), "user-data", provider("gce"))
+
+    assert packed.blob == packed.payload.bundle
+    assert sorted(unpack(packed.blob).files) == ["/etc/rc.local", "/etc/rc.local.stage1"]
+    assert [(m.what, m.used, m.limit) for m in packed.measures] == [("user-data", len(packed.blob), 262_144)]
+
+
+def test_cloud_config_is_measured_as_user_data() -> None:
+    big = rendered(RenderedFile("/a", random.Random(1).randbytes(200_000)))
+
+    with pytest.raises(Refused) as refused:
+        channel.pack(big, "cloud-config", provider("digitalocean"))
+
+    assert [
+        (p.code, p.hint and p.hint.endswith("move /a, 200,000 bytes, to `fetch:`")) for p in refused.value.problems
+    ] == [("payload.size", True)]
+
+
+def test_a_secret_is_never_proposed_for_fetch() -> None:
+    big = rendered(RenderedFile("/secret", random.Random(1).randbytes(200_000), secret=True))
+
+    with pytest.raises(Refused) as refused:
+        channel.pack(big, "user-data", provider("ec2"))
+
+    assert "/secret" not in (refused.value.problems[0].hint or "")
+
+
+def test_a_bundle_too_large_for_nine_pieces_is_refused_with_the_files_it_would_take() -> None:
+    with pytest.raises(Refused) as refused:
+        channel.pack(rendered(RenderedFile("/a", random.Random(1).randbytes(200_000))), "personality", provider("nova"))
+
+    pieces = -(-len(build(rendered(RenderedFile("/a", random.Random(1).randbytes(200_000)))).bundle) // 7_680)
+    (problem,) = refused.value.problems
+    assert problem.message == (
+        f"{pieces + 1} files to inject ({pieces} of them pieces of the bundle), and nova takes 5"
+    )
+
+
+@pytest.mark.parametrize("target", channel.TARGETS)
+def test_an_entry_that_cron_would_not_run_is_refused_for_every_target(target: str) -> None:
+    bad = rendered(cron="1/* * * * * root sh @FILES@ @SHA256@ @MARK@\n")
+
+    with pytest.raises(Refused) as ours:
+        channel.pack(bad, target, roomy(5))
+    with pytest.raises(SpecError) as theirs:
+        channel.pack(bad, target, roomy(5), cron_template="mine-cron.j2")
+
+    assert [problem.code for problem in ours.value.problems] == ["payload.cron-minute"]
+    assert (ours.value.exit_code, theirs.value.exit_code) == (ExitCode.REFUSED, ExitCode.SPEC)
+    assert str(theirs.value.problems[0].where) == "mine-cron.j2:1:1"
