@@ -79,7 +79,7 @@ def _pieces(text: bytes, chunk_bytes: int | None) -> list[InjectedFile]:
     pieces = [text[at : at + chunk_bytes] for at in range(0, len(text), chunk_bytes)]
     if len(pieces) > MOST_CHUNKS:
         raise PayloadError(
-            f"the bundle has {len(text)} bytes: {len(pieces)} files of {chunk_bytes} bytes, and {MOST_CHUNKS} are the most",
+            f"the bundle has {len(text)} bytes: {len(pieces)} files of {chunk_bytes} bytes; {MOST_CHUNKS} is the most",
             hint="move large files to `fetch:`, or use the user-data or stub target",
         )
     return [InjectedFile(f"{BUNDLE}.{number}", piece, 0o600) for number, piece in enumerate(pieces, 1)]

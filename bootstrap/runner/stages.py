@@ -121,6 +121,10 @@ class Shell:
         status, usage = os.wait4(pid, 0)[1:]
         return status, usage, True
 
+    def started_at(self, pid):
+        """The start time of a process in clock ticks since boot, "" when there is none: with the pid, its identity."""
+        return "".join(self.host.text("/proc/%d/stat" % pid).rsplit(")", 1)[-1].split()[19:20])
+
     def members(self, leader, mark):
         """Living processes of a session, or with the mark. Name a leader only while it is known to be ours."""
         found = []
@@ -231,17 +235,13 @@ class Stages:
         """An attempt without an end: kill what is left of it, then let verify or on_interrupt decide."""
         began, name = facts.open, stage["name"]
         label = "%s/%d" % (name, began["attempt"])
-        # Only the mark tells ours: the leader's pid may long belong to somebody else.
-        killed = self.shell.kill_session(None, self.shell.mark(label)) if began["boot_id"] == self.host.boot_id else []
-        policy = stage.get("on_interrupt", "retry")
-        self.journal.add(
-            "interrupted",
-            stage=name,
-            attempt=began["attempt"],
-            killed=killed,
-            policy=policy,
-            rebooted=began["boot_id"] != self.host.boot_id,
-        )
+        rebooted, policy = began["boot_id"] != self.host.boot_id, stage.get("on_interrupt", "retry")
+        # The pid of its leader may long belong to somebody else: only with the same start time is the session ours.
+        known = not rebooted and self.shell.started_at(began["pid"]) == began["start"]
+        leader = began["pid"] if known else None
+        killed = [] if rebooted else self.shell.kill_session(leader, self.shell.mark(label))
+        more = {"killed": killed, "policy": policy, "rebooted": rebooted}
+        self.journal.add("interrupted", stage=name, attempt=began["attempt"], **more)
         if stage.get("verify") and self.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:
             return self.end(stage, "done", began["attempt"], cause="interrupted")
         if policy == "fail" or self.facts(stage).too_often:
@@ -312,10 +312,8 @@ class Stages:
         log = open_log(self.host, name)
         began_at = os.fstat(log).st_size
         pid, go = self.shell.start(stage, label, stage["text"], log)
-        start = self.host.text("/proc/%d/stat" % pid).rsplit(")", 1)[-1].split()
-        self.journal.add(
-            "stage.started", stage=name, attempt=number, pid=pid, start=start[19:20], boot_id=self.host.boot_id
-        )
+        more = {"pid": pid, "start": self.shell.started_at(pid), "boot_id": self.host.boot_id}
+        self.journal.add("stage.started", stage=name, attempt=number, **more)
         begun = self.host.uptime()
         go()
         try:
