@@ -7,8 +7,9 @@ class StageFacts:
     """One stage as the journal has it.
 
     state: a word of contract.STAGE_STATES; attempt: number of the last one begun; failed: attempts used up;
-    open: the stage.started without an end, None when there is none; cut: interruptions in a row; cut_boots: of these,
-    how many by a reboot; end: the last stage.ended.
+    open: the stage.started without an end, None when there is none (`interrupted` settles nothing: the attempt is open
+    until it ends or another begins); cut: interruptions in a row; cut_boots: of these, how many by a reboot; end: the
+    last stage.ended.
     """
 
     def __init__(self, events, name):
@@ -24,7 +25,7 @@ class StageFacts:
         if kind == "stage.started":
             self.state, self.open, self.attempt = "running", event, event["attempt"]
         elif kind == "interrupted":
-            self.state, self.open = "interrupted", None
+            self.state = "interrupted"
             self.cut += 1
             self.cut_boots += event.get("rebooted", False)
         elif kind == "stage.ended":

@@ -235,13 +235,15 @@ class Stages:
         """An attempt without an end: kill what is left of it, then let verify or on_interrupt decide."""
         began, name = facts.open, stage["name"]
         label = "%s/%d" % (name, began["attempt"])
-        rebooted, policy = began["boot_id"] != self.host.boot_id, stage.get("on_interrupt", "retry")
-        # The pid of its leader may long belong to somebody else: only with the same start time is the session ours.
-        known = not rebooted and self.shell.started_at(began["pid"]) == began["start"]
-        leader = began["pid"] if known else None
-        killed = [] if rebooted else self.shell.kill_session(leader, self.shell.mark(label))
-        more = {"killed": killed, "policy": policy, "rebooted": rebooted}
-        self.journal.add("interrupted", stage=name, attempt=began["attempt"], **more)
+        policy = stage.get("on_interrupt", "retry")
+        if facts.state == "running":
+            rebooted = began["boot_id"] != self.host.boot_id
+            # The pid of its leader may long belong to somebody else: only with the same start time is it ours.
+            known = not rebooted and self.shell.started_at(began["pid"]) == began["start"]
+            leader = began["pid"] if known else None
+            killed = [] if rebooted else self.shell.kill_session(leader, self.shell.mark(label))
+            more = {"killed": killed, "policy": policy, "rebooted": rebooted}
+            self.journal.add("interrupted", stage=name, attempt=began["attempt"], **more)
         if stage.get("verify") and self.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:
             return self.end(stage, "done", began["attempt"], cause="interrupted")
         if policy == "fail" or self.facts(stage).too_often:
