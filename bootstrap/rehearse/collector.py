@@ -1,0 +1,128 @@
+"""A real collector beside a copy: this machine's files and programs, the copy's network.
+
+Nothing on this machine listens for it: it is reached over connections that the copy's first process makes.
+"""
+
+from __future__ import annotations
+
+import base64
+import http.client
+import json
+import os
+import secrets
+import shutil
+import subprocess
+import sys
+import tempfile
+import time
+from contextlib import ExitStack, closing
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from bootstrap.errors import CollectorError
+from bootstrap.rehearse.copy import Copy
+
+_START_S = 30.0
+_ANSWER_S = 60.0
+# In the copy's own network any port is free; in the machine's one is asked for.
+_PORT = 8443
+
+
+class Collector:
+    """`bootstrap serve` with a store, a secret and a token of its own. folder: where they lie; a temporary one if None.
+
+    secret: the 32 bytes that report keys are derived from; token: what reading needs.
+    """
+
+    def __init__(self, copy: Copy, folder: Path | None = None, secret: bytes | None = None) -> None:
+        self._copy, self._given = copy, folder
+        self.secret = secret or secrets.token_bytes(32)
+        self.token = secrets.token_urlsafe(32)
+        self.port = _PORT if copy.network != "host" else _free_port()
+        self.url = f"http://127.0.0.1:{self.port}"
+        self._stack = ExitStack()
+        self._process: subprocess.Popen[bytes] | None = None
+        self._folder = Path()
+
+    def __enter__(self) -> Self:
+        with ExitStack() as stack:
+            if self._given is None:
+                self._folder = Path(tempfile.mkdtemp(prefix="initialrunner-collector-"))
+                stack.callback(shutil.rmtree, self._folder, ignore_errors=True)
+            else:
+                self._folder = self._given
+                self._folder.mkdir(parents=True, exist_ok=True)
+            _private(self._folder / "secret", base64.b64encode(self.secret).decode() + "\n")
+            _private(self._folder / "token", self.token + "\n")
+            log = stack.enter_context((self._folder / "collector.log").open("wb"))
+            # The package may be run from a checkout: its folder comes first, whatever the caller's is.
+            tree = str(Path(__file__).resolve().parents[2])
+            argv = [
+                sys.executable, "-m", "bootstrap", "serve", "--listen", f"127.0.0.1:{self.port}",
+                "--store", f"sqlite:///{self._folder}/collector.sqlite", "--secret-file", f"{self._folder}/secret",
+                "--token-file", f"{self._folder}/token",
+            ]  # fmt: skip
+            self._process = stack.enter_context(
+                self._copy.in_its_network(
+                    argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
+                    env={**os.environ, "PYTHONPATH": tree}, cwd=self._folder,
+                )
+            )
+            self._wait_ready()
+            self._stack = stack.pop_all()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stack.close()
+
+    def _wait_ready(self) -> None:
+        deadline = time.monotonic() + _START_S
+        assert self._process is not None
+        while True:
+            try:
+                self.get("/v1/servers")
+                return
+            except (OSError, CollectorError, http.client.HTTPException) as error:
+                if self._process.poll() is not None or time.monotonic() > deadline:
+                    said = (self._folder / "collector.log").read_text(encoding="utf-8", errors="replace")[-2000:]
+                    raise CollectorError(f"the rehearsal's collector does not answer: {said or error}") from error
+            time.sleep(0.02)
+
+    def get(self, path: str) -> Any:
+        """The JSON of a GET with the token. Raises CollectorError for an answer that is no 200."""
+        status, body = self.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
+        if status != 200:
+            raise CollectorError(f"the rehearsal's collector answered {status} to {path}: {body[:200]!r}")
+        return json.loads(body)
+
+    def request(
+        self, method: str, path: str, body: bytes | None = None, headers: dict[str, str] | None = None
+    ) -> tuple[int, bytes]:
+        """One HTTP request over a connection of its own: status and body."""
+        try:
+            made = self._copy.connect(self.port)
+        except Exception as error:
+            raise CollectorError(f"the rehearsal's collector cannot be reached: {error}") from error
+        made.settimeout(_ANSWER_S)
+        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=_ANSWER_S)) as connection:
+            connection.sock = made
+            connection.request(method, path, body, headers or {})
+            answer = connection.getresponse()
+            return answer.status, answer.read()
+
+
+def _free_port() -> int:
+    import socket
+
+    with socket.socket() as any_socket:
+        any_socket.bind(("127.0.0.1", 0))
+        return int(any_socket.getsockname()[1])
+
+
+def _private(path: Path, text: str) -> None:
+    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+    with os.fdopen(fd, "w", encoding="ascii") as file:
+        file.write(text)

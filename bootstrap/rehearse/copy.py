@@ -1,0 +1,377 @@
+"""A throwaway copy of this machine, as a context manager: its own processes, disks, network and identity.
+
+Everything in it lives in a tmpfs and in the namespaces of one process; when that process ends, all of it is gone.
+Nothing here writes through a path of the copy: files go in and come out by descriptor.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+import select
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from bootstrap.errors import HostError, UsageError
+from bootstrap.rehearse.wire import receive, send
+
+STATE = "/var/lib/initialrunner"
+JOURNAL = STATE + "/journal"
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_START_S = 30.0
+# Process 1 must not depend on the caller's environment or working folder, hence -I and the path by hand.
+_INIT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from bootstrap.rehearse.inside import main; main()"
+
+
+class Copy:
+    """One copy. Use as `with Copy("web-1") as copy:`; it is switched on, with nothing injected and no cron running.
+
+    network: "none" (its own loopback) or "host". size: of the tmpfs for what is written, as tmpfs takes it.
+    machine_id: 32 hex digits, random unless given; dmi: files of /sys/class/dmi/id, none unless given.
+    Raises UsageError where the machine lacks what a copy needs, HostError when the kernel refuses.
+    """
+
+    def __init__(
+        self,
+        server: str = "copy-1",
+        *,
+        network: str = "none",
+        size: str = "50%",
+        machine_id: str | None = None,
+        dmi: Mapping[str, str] | None = None,
+    ) -> None:
+        self.server, self.network = server, network
+        self._options = {
+            "server": server, "network": network, "size": size, "machine_id": machine_id, "dmi": dict(dmi or {}),
+            "privileged": os.geteuid() == 0, "cron_program": cron_program(),
+        }  # fmt: skip
+        self._process: subprocess.Popen[bytes] | None = None
+        self._link: socket.socket | None = None
+        self._work: Path | None = None
+
+    # --- life ---
+
+    def __enter__(self) -> Self:
+        self.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.stop()
+
+    def start(self) -> None:
+        """Build the copy and switch it on."""
+        if not sys.platform.startswith("linux") or not shutil.which("unshare"):
+            raise UsageError("a rehearsal needs Linux and unshare", hint="apt-get install util-linux")
+        # A short path without odd characters: overlay options are separated by commas and colons.
+        self._work = Path(tempfile.mkdtemp(prefix="initialrunner-"))
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        argv = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--cgroup", "--fork", "--kill-child=KILL"]
+        argv += [] if self.network == "host" else ["--net"]
+        argv += [] if self._options["privileged"] else ["--user", "--map-root-user"]
+        argv += [sys.executable, "-I", "-S", "-c", _INIT, str(_tree_root()), str(theirs.fileno())]
+        try:
+            # A session of its own, so that Ctrl-C at the terminal reaches the caller, which cleans up, and not this.
+            self._process = subprocess.Popen(
+                argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                stderr=subprocess.PIPE, env={"PATH": SYSTEM_PATH}, cwd="/", start_new_session=True,
+            )  # fmt: skip
+            theirs.close()
+            self._link = ours
+            send(ours, {**self._options, "work": str(self._work)})
+            self._expect_ready()
+        except BaseException:
+            theirs.close()
+            ours.close()
+            self.stop()
+            raise
+
+    def _expect_ready(self) -> None:
+        assert self._link is not None
+        assert self._process is not None
+        assert self._process.stderr is not None
+        self._link.settimeout(_START_S)
+        answer = receive(self._link)
+        self._link.settimeout(None)
+        if answer is None:
+            said = self._process.stderr.read().decode(errors="replace").strip().splitlines()
+            raise self._refused(said[-1] if said else "the first process of the copy ended")
+        if "error" in answer[0]:
+            raise self._refused(str(answer[0]["error"]))
+
+    def _refused(self, why: str) -> HostError:
+        if self._options["privileged"]:
+            hint = "a copy needs the rights to mount and to make namespaces: in a container, run it --privileged"
+        else:
+            hint = "this kernel may not give users namespaces of their own: run it as root"
+        return HostError(f"cannot make a copy of this machine: {why}", hint=hint)
+
+    def stop(self) -> None:
+        """End every process of the copy and remove it. Done twice is done once."""
+        if self._link is not None:
+            # Process 1 ends when its link closes, and the kernel takes the rest along before it is reaped.
+            self._link.close()
+            self._link = None
+        if self._process is not None:
+            try:
+                self._process.wait(10)
+            except subprocess.TimeoutExpired:
+                self._process.kill()
+                self._process.wait()
+            if self._process.stderr is not None:
+                self._process.stderr.close()
+            self._process = None
+        if self._work is not None:
+            # Empty: all that was mounted on it was mounted in the copy's own view.
+            with contextlib.suppress(OSError):
+                self._work.rmdir()
+            self._work = None
+
+    @property
+    def pid(self) -> int:
+        """The copy's first process, as this machine counts it."""
+        assert self._process is not None
+        children = Path(f"/proc/{self._process.pid}/task/{self._process.pid}/children").read_text(encoding="ascii")
+        return int(children.split()[0])
+
+    def _send(self, do: str, fds: Sequence[int] = (), **body: Any) -> socket.socket:
+        if self._link is None:
+            raise HostError("the copy is not running")
+        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        try:
+            send(self._link, {"do": do, **body}, [theirs.fileno(), *fds])
+        except OSError as error:
+            ours.close()
+            raise HostError("the copy is gone") from error
+        finally:
+            theirs.close()
+        return ours
+
+    def _ask(self, do: str, fds: Sequence[int] = (), **body: Any) -> tuple[dict[str, Any], list[int]]:
+        with self._send(do, fds, **body) as reply:
+            return _answer(receive(reply))
+
+    # --- power ---
+
+    def boot(self, *, cron: str | None = "fast", tick_s: float = 1.0) -> None:
+        """Start what a boot starts: rc.local if it is executable, and cron.
+
+        cron: "real" (the installed daemon), "fast" (a minute lasts tick_s), or None. Raises UsageError when "real" is
+        asked for and no cron is installed. A copy that is off is switched on.
+        """
+        if cron == "real" and not self._options["cron_program"]:
+            raise UsageError("--cron real: no cron is installed here", hint="apt-get install cron, or use --cron fast")
+        self._ask("boot", cron=cron, tick_s=tick_s)
+
+    def reboot(self) -> None:
+        """As `reboot` does: TERM, KILL, empty /run and /tmp, a new boot id, and a boot with the same cron."""
+        self._ask("reboot")
+
+    def power_cut(self) -> None:
+        """SIGKILL to everything at once; the copy stays off until boot(). What was written stays, synced or not."""
+        self._ask("cut")
+
+    def status(self) -> dict[str, Any]:
+        """{"boots", "boot_id", "on", "pids", "events"}; events are reboots asked for from inside."""
+        return self._ask("status")[0]
+
+    # --- processes ---
+
+    def run(
+        self,
+        argv: Sequence[str],
+        *,
+        input: bytes = b"",
+        environment: Mapping[str, str] | None = None,
+        cwd: str = "/",
+        user: str = "root",
+        umask: int = 0o022,
+        timeout_s: float = 60.0,
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a program inside and wait for it, not for what it leaves behind. No environment but `environment`.
+
+        Raises subprocess.TimeoutExpired after timeout_s; the program is killed then.
+        """
+        given = _memory(input)
+        pipes = [os.pipe(), os.pipe()]
+        try:
+            reply = self._send(
+                "run", [given, pipes[0][1], pipes[1][1]], argv=list(argv), cwd=cwd, user=user, umask=umask,
+                environment=None if environment is None else dict(environment),
+            )  # fmt: skip
+            for _, write in pipes:
+                os.close(write)
+            pipes = [(read, -1) for read, _ in pipes]
+            with reply:
+                pid = int(_answer(receive(reply))[0]["pid"])
+                code, texts = self._collect(reply, pipes[0][0], pipes[1][0], time.monotonic() + timeout_s)
+            out, err = (text.decode(errors="replace") for text in texts)
+            if code is None:
+                self.kill(pid)
+                raise subprocess.TimeoutExpired(list(argv), timeout_s, out, err)
+            return subprocess.CompletedProcess(list(argv), code, out, err)
+        finally:
+            os.close(given)
+            for fd in (fd for pair in pipes for fd in pair if fd >= 0):
+                os.close(fd)
+
+    @staticmethod
+    def _collect(reply: socket.socket, out: int, err: int, end: float) -> tuple[int | None, list[bytes]]:
+        """The exit code (None: out of time) and what was written by then."""
+        texts = {out: bytearray(), err: bytearray()}
+        open_fds = {out, err}
+        code: int | None = None
+        while code is None and (left := end - time.monotonic()) > 0:
+            ready = select.select([reply.fileno(), *open_fds], [], [], left)[0]
+            for fd in open_fds & set(ready):
+                block = os.read(fd, 1 << 16)
+                texts[fd] += block
+                if not block:
+                    open_fds.discard(fd)
+            if reply.fileno() in ready:
+                message = receive(reply)
+                code = -signal.SIGKILL if message is None else int(_answer(message)[0]["code"])
+        for fd in open_fds:
+            while select.select([fd], [], [], 0)[0] and (block := os.read(fd, 1 << 16)):
+                texts[fd] += block
+        return code, [bytes(texts[out]), bytes(texts[err])]
+
+    def kill(self, pid: int, number: int = signal.SIGKILL) -> None:
+        """Send a signal to one process of the copy, by the copy's own count."""
+        self._ask("kill", pid=pid, number=number)
+
+    # --- files ---
+
+    def put(
+        self, path: str, data: bytes, *, mode: int = 0o644, owner: tuple[int, int] = (0, 0), how: str = "rename"
+    ) -> float:
+        """Write a file, folders above it included; the monotonic time when its last byte was there.
+
+        how: "rename" (a temporary name beside it, as injection agents do), "direct" (in place) or "append".
+        """
+        held = _memory(data)
+        try:
+            answer, _ = self._ask("put", [held], path=path, mode=mode, owner=owner, how=how)
+        finally:
+            os.close(held)
+        return float(answer["at"])
+
+    def hold(self, path: str, *, mode: int = 0o644) -> None:
+        """Make an empty file and keep it open for writing, until release()."""
+        self._ask("hold", path=path, mode=mode)
+
+    def chunk(self, path: str, data: bytes) -> float:
+        """Write on to a held file; the monotonic time of it."""
+        held = _memory(data)
+        try:
+            return float(self._ask("chunk", [held], path=path)[0]["at"])
+        finally:
+            os.close(held)
+
+    def release(self, path: str) -> None:
+        """Close a held file."""
+        self._ask("release", path=path)
+
+    def read(self, path: str) -> bytes | None:
+        """A file of the copy; None when it is not there. Raises HostError when it cannot be read."""
+        reply = self._send("get", path=path)
+        with reply:
+            message = receive(reply)
+        if message is not None and message[0].get("errno") in (2, 20):
+            return None
+        with os.fdopen(_answer(message)[1][0], "rb") as file:
+            return file.read()
+
+    def journal(self) -> list[dict[str, Any]]:
+        """The runner's journal, as far as its lines are whole; [] before there is one."""
+        return journal_events(self.read(JOURNAL) or b"")
+
+    def set_dmi(self, values: Mapping[str, str]) -> None:
+        """Put other files into /sys/class/dmi/id, which must have been asked for or be there."""
+        self._ask("dmi", values=dict(values))
+
+    def keep(self, folder: Path) -> None:
+        """Copy what was written in the copy to `folder`, by layer number; links stay links."""
+        _, fds = self._ask("scratch")
+        try:
+            subprocess.run(
+                ["cp", "-a", f"/proc/self/fd/{fds[0]}/upper/.", str(folder)], pass_fds=fds, check=True,
+                capture_output=True,
+            )  # fmt: skip
+        finally:
+            os.close(fds[0])
+
+    # --- network ---
+
+    def connect(self, port: int) -> socket.socket:
+        """A connection to 127.0.0.1:port in the copy's network. Nothing outside listens for it."""
+        _, fds = self._ask("connect", port=port)
+        return socket.socket(fileno=fds[0])
+
+    @contextlib.contextmanager
+    def in_its_network(self, argv: Sequence[str], **popen: Any) -> Iterator[subprocess.Popen[bytes]]:
+        """Run a program of this machine, on this machine's files, in the copy's network. It ends with the block."""
+        enter: list[str] = []
+        if self.network != "host":
+            user = [] if self._options["privileged"] else ["--user", "--preserve-credentials"]
+            enter = ["nsenter", *user, "--net", "--target", str(self.pid), "--"]
+        # Were this process killed, nobody else would end it.
+        with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *enter, *argv], **popen) as process:
+            try:
+                yield process
+            finally:
+                process.terminate()
+                try:
+                    process.wait(5)
+                except subprocess.TimeoutExpired:
+                    process.kill()
+
+
+def cron_program() -> str | None:
+    """The cron daemon installed on this machine: cron (Debian) or crond (RHEL, Alpine)."""
+    return shutil.which("cron", path=SYSTEM_PATH) or shutil.which("crond", path=SYSTEM_PATH)
+
+
+def journal_events(data: bytes) -> list[dict[str, Any]]:
+    """The events of a journal's text. A torn last line is left out; the checksum is the runner's business."""
+    events = []
+    for line in data.split(b"\n")[:-1]:
+        with contextlib.suppress(ValueError):
+            event = json.loads(line)
+            if isinstance(event, dict):
+                events.append({key: value for key, value in event.items() if key != "crc"})
+    return events
+
+
+def _answer(message: tuple[dict[str, Any], list[int]] | None) -> tuple[dict[str, Any], list[int]]:
+    if message is None:
+        raise HostError("the copy is gone")
+    if "error" in message[0]:
+        raise HostError(f"in the copy: {message[0]['error']}")
+    return message
+
+
+def _memory(data: bytes) -> int:
+    """A descriptor of nameless memory holding data, read from its start."""
+    fd = os.memfd_create("data")
+    with os.fdopen(os.dup(fd), "wb") as file:
+        file.write(data)
+    os.lseek(fd, 0, os.SEEK_SET)
+    return fd
+
+
+def _tree_root() -> Path:
+    return Path(__file__).resolve().parents[2]
+
+

@@ -1,0 +1,299 @@
+# ruff: noqa: PTH
+# (process 1 of a copy, by the names of the system calls)
+"""The first process of a copy: builds it, gives up every power over the machine, then starts, reaps and reboots.
+
+It is run by `unshare`, as process 1 of the new namespaces, with one socket as its link to the outside; when that
+closes it ends, and the kernel ends everything else in the copy with it. All it imports is imported before the move
+into the copy, whose files are not ours.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import select
+import signal
+import socket
+import sys
+import time
+import uuid
+from pathlib import Path
+from typing import Any
+
+from bootstrap.rehearse import build, fileops
+from bootstrap.rehearse.services import SYSTEM_PATH, Services
+from bootstrap.rehearse.syscalls import keep_capabilities, loopback_up
+from bootstrap.rehearse.wire import Message, receive, send
+
+# What a container of the usual kind keeps, less MKNOD, and SYS_PTRACE, which reaches only the copy's own processes
+# and which root needs for /proc/PID/environ of other users. Left out on purpose: SYS_ADMIN (mounting would undo the
+# read-only /sys and reach devtmpfs), DAC_READ_SEARCH (open_by_handle_at reads past mounts), NET_ADMIN (even in its own
+# network, `iptables -L` makes the kernel load modules, which the machine keeps), SYS_RESOURCE, SYS_NICE, SYSLOG,
+# SYS_TIME, SYS_BOOT, SYS_RAWIO, SYS_MODULE, AUDIT_CONTROL, BPF, PERFMON, MAC_*. apt, dpkg, cron, su and apache do
+# without; a stage that mounts, sets a sysctl, the host name or a firewall fails with "Operation not permitted".
+KEPT = frozenset({
+    "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE",
+    "SYS_CHROOT", "SYS_PTRACE", "AUDIT_WRITE", "SETFCAP",
+})  # fmt: skip
+# As systemd has them: SIGRTMIN+5 asks for a reboot, SIGRTMIN+4 for power off. The shims in build.py send them.
+REBOOT, POWER_OFF = 39, 38
+_GRACE_S = 2.0
+
+
+class Init:
+    """Process 1. link: the socket to the outside; options: see Copy."""
+
+    def __init__(self, link: socket.socket, tree: build.Tree, options: dict[str, Any]) -> None:
+        self.link, self.tree = link, tree
+        self.boots, self.boot_id, self.on = 0, "", False
+        self.waiting: dict[int, socket.socket] = {}  # pid -> where its end is to be told
+        self.asked: int | None = None
+        self.events: list[dict[str, Any]] = []
+        self.writers = fileops.Writers()
+        self.services = Services(self.spawn, options["cron_program"])
+
+    # --- the loop ---
+
+    def serve(self) -> None:
+        """Until the outside is gone."""
+        woken, wake = os.pipe()
+        for fd in (woken, wake):
+            os.set_blocking(fd, False)
+        signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
+        for number in (signal.SIGCHLD, REBOOT, POWER_OFF):
+            signal.signal(number, self.note)
+        self.power(on=True)
+        send(self.link, {"ready": True})
+        while True:
+            log = self.services.log
+            listening = [self.link, woken, *([log] if log else [])]
+            ready = select.select(listening, [], [], self.services.patience_s())[0]
+            if log in ready:
+                self.services.hear()
+            with contextlib.suppress(BlockingIOError):
+                os.read(woken, 4096)
+            self.reap()
+            if self.asked is not None:
+                self.turn_off_or_reboot()
+            if self.link in ready:
+                message = receive(self.link)
+                if message is None:
+                    return
+                self.answer(message)
+            self.services.tick()
+
+    def note(self, number: int, _frame: object) -> None:
+        if number != signal.SIGCHLD:
+            self.asked = number
+
+    def answer(self, message: Message) -> None:
+        """Do one thing that was asked for. The first descriptor is the socket for the answer."""
+        body, fds = message
+        reply = socket.socket(fileno=fds[0])
+        try:
+            answered = getattr(self, "do_" + str(body.pop("do")))(reply, fds[1:], **body)
+            if answered is not None:
+                send(reply, answered)
+        except Exception as error:
+            with contextlib.suppress(OSError):
+                send(reply, {"error": f"{type(error).__name__}: {error}", "errno": getattr(error, "errno", None)})
+        finally:
+            for fd in fds[1:]:
+                os.close(fd)
+            if reply not in self.waiting.values():
+                reply.close()
+
+    # --- processes ---
+
+    def spawn(
+        self,
+        argv: list[str],
+        *,
+        environment: dict[str, str] | None = None,
+        cwd: str = "/",
+        user: str = "root",
+        stdio: tuple[int, int, int] | None = None,
+        umask: int = 0o022,
+    ) -> int:
+        """Start a program in a session of its own; its pid. A program that is not there ends with 127."""
+        pid = os.fork()
+        if pid:
+            return pid
+        try:
+            for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE, REBOOT, POWER_OFF):
+                signal.signal(number, signal.SIG_DFL)
+            os.setsid()
+            null = os.open("/dev/null", os.O_RDWR)
+            for wanted, fd in enumerate(stdio or (null, null, null)):
+                os.dup2(fd, wanted)
+            if user != "root":
+                who = pwd.getpwnam(user)
+                os.initgroups(user, who.pw_gid)
+                os.setgid(who.pw_gid)
+                os.setuid(who.pw_uid)
+            os.umask(umask)
+            os.chdir(cwd)
+            found = {"PATH": SYSTEM_PATH} if environment is None else environment
+            os.execvpe(argv[0], argv, found)  # noqa: S606 - no shell is the point
+        except BaseException as error:
+            os.write(2, f"{argv[0]}: {error}\n".encode())
+        finally:
+            os._exit(127)
+
+    def reap(self) -> None:
+        while True:
+            try:
+                pid, status = os.waitpid(-1, os.WNOHANG)
+            except ChildProcessError:
+                return
+            if pid == 0:
+                return
+            told = self.waiting.pop(pid, None)
+            if told:
+                # Whoever asked may have stopped listening.
+                with contextlib.suppress(OSError):
+                    send(told, {"code": os.waitstatus_to_exitcode(status)})
+                told.close()
+
+    def kill_all(self, *, gently: bool) -> None:
+        """End every process but this one: from here kill(-1) reaches the copy, all of it and nothing else."""
+        if gently:
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGTERM)
+            end = time.monotonic() + _GRACE_S
+            while self.others() and time.monotonic() < end:
+                time.sleep(0.01)
+                self.reap()
+        while self.others():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(-1, signal.SIGKILL)
+            self.reap()
+            time.sleep(0.001)
+
+    @staticmethod
+    def others() -> list[int]:
+        return [int(name) for name in os.listdir("/proc") if name.isdigit() and name != "1"]
+
+    # --- power ---
+
+    def power(self, *, on: bool) -> None:
+        """Leave the machine as a power switch finds it: /run and /tmp empty, another boot id, nothing running."""
+        self.writers.drop()
+        self.services.stop()
+        self.on = on
+        if not on:
+            return
+        for folder in ("/run", "/tmp", "/dev/shm"):  # noqa: S108 - the copy's own
+            fileops.clear(folder)
+        os.makedirs("/run/lock", exist_ok=True)
+        os.chmod("/run/lock", 0o1777)  # noqa: S103 - as on every Debian
+        self.boots += 1
+        self.boot_id = str(uuid.uuid4())
+        fd = os.open("boot_id", os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, dir_fd=self.tree.scratch)
+        os.write(fd, self.boot_id.encode() + b"\n")
+        os.close(fd)
+        self.services.listen()
+
+    def turn_off_or_reboot(self) -> None:
+        asked, self.asked = self.asked, None
+        self.kill_all(gently=True)
+        self.power(on=asked == REBOOT)
+        self.events.append({"type": "reboot" if asked == REBOOT else "off", "at": time.time(), "boots": self.boots})
+        if self.on:
+            self.services.start()
+
+    # --- what may be asked for: do_NAME(where to answer, descriptors, what the message says) ---
+
+    def do_run(self, reply: socket.socket, fds: list[int], **how: Any) -> None:
+        pid = self.spawn(stdio=(fds[0], fds[1], fds[2]), **how)
+        self.waiting[pid] = reply
+        send(reply, {"pid": pid})
+
+    def do_kill(self, _reply: socket.socket, _fds: list[int], pid: int, number: int) -> dict[str, Any]:
+        with contextlib.suppress(ProcessLookupError):
+            os.kill(pid, number)
+        return {}
+
+    def do_boot(self, _reply: socket.socket, _fds: list[int], cron: str | None, tick_s: float) -> dict[str, Any]:
+        self.services.cron, self.services.tick_s = cron, tick_s
+        if not self.on:
+            self.power(on=True)
+        self.services.start()
+        return {}
+
+    def do_reboot(self, _reply: socket.socket, _fds: list[int]) -> dict[str, Any]:
+        self.asked = REBOOT
+        self.turn_off_or_reboot()
+        return {}
+
+    def do_cut(self, _reply: socket.socket, _fds: list[int]) -> dict[str, Any]:
+        self.kill_all(gently=False)
+        self.power(on=False)
+        return {}
+
+    def do_status(self, _reply: socket.socket, _fds: list[int]) -> dict[str, Any]:
+        return {"boots": self.boots, "boot_id": self.boot_id, "on": self.on, "pids": self.others(),
+                "events": self.events[-100:]}  # fmt: skip
+
+    def do_put(self, _reply: socket.socket, fds: list[int], **what: Any) -> dict[str, Any]:
+        return self.writers.put(fds[0], **what)
+
+    def do_hold(self, _reply: socket.socket, _fds: list[int], path: str, mode: int) -> dict[str, Any]:
+        return self.writers.hold(path, mode)
+
+    def do_chunk(self, _reply: socket.socket, fds: list[int], path: str) -> dict[str, Any]:
+        return self.writers.chunk(fds[0], path)
+
+    def do_release(self, _reply: socket.socket, _fds: list[int], path: str) -> dict[str, Any]:
+        return self.writers.release(path)
+
+    def do_get(self, reply: socket.socket, _fds: list[int], path: str) -> None:
+        fd = os.open(path, os.O_RDONLY | os.O_NONBLOCK)
+        send(reply, {}, [fd])
+        os.close(fd)
+
+    def do_dmi(self, _reply: socket.socket, _fds: list[int], values: dict[str, str]) -> dict[str, Any]:
+        folder = os.open("dmi", os.O_RDONLY | os.O_DIRECTORY, dir_fd=self.tree.scratch)
+        fileops.replace_all(folder, values)
+        os.close(folder)
+        return {}
+
+    def do_scratch(self, reply: socket.socket, _fds: list[int]) -> None:
+        send(reply, {}, [self.tree.scratch])
+
+    def do_connect(self, reply: socket.socket, _fds: list[int], port: int) -> None:
+        """A connection to 127.0.0.1 in the copy's network, handed out: nothing outside has to listen for it."""
+        with socket.create_connection(("127.0.0.1", port), 5) as made:
+            made.settimeout(None)
+            send(reply, {}, [made.fileno()])
+
+
+def main() -> None:
+    """Process 1: argv[1] is the descriptor of the link; the options come over it."""
+    link = socket.socket(fileno=int(sys.argv[1]))
+    os.set_inheritable(link.fileno(), False)
+    message = receive(link)
+    if message is None:
+        return
+    options, _ = message
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    try:
+        os.umask(0o022)
+        socket.sethostname(str(options["server"]))
+        if options["network"] == "none":
+            loopback_up()
+        # A log-in's audit id may not be changed without AUDIT_CONTROL, and cron's pam_loginuid wants to.
+        with contextlib.suppress(OSError):
+            Path("/proc/self/loginuid").write_text("4294967295", encoding="ascii")
+        tree = build.build(str(options["work"]), options)
+        keep_capabilities(KEPT | ({"NET_RAW"} if options["network"] == "none" else frozenset()))
+    except Exception as error:
+        send(link, {"error": f"{type(error).__name__}: {error}", "errno": getattr(error, "errno", None)})
+        return
+    # No file of the machine stays open; a traceback of ours goes to the copy's console.
+    for fd, path, flags in ((0, "/dev/null", os.O_RDONLY), (1, "/dev/console", 0), (2, "/dev/console", 0)):
+        opened = os.open(path, flags or os.O_WRONLY | os.O_APPEND | os.O_NOCTTY)
+        os.dup2(opened, fd)
+        os.close(opened)
+    Init(link, tree, options).serve()

@@ -1,0 +1,131 @@
+# ruff: noqa: PTH
+# (files of the copy, by the names of the system calls)
+"""What a boot of a copy starts: rc.local, cron (the real daemon or a fast clock), and a log for what they say."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import pwd
+import socket
+import time
+from collections.abc import Callable
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from bootstrap.payload import crontab
+from bootstrap.payload.cronread import Entry
+from bootstrap.rehearse import cronline
+
+SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
+_SYSLOG = "/var/log/syslog"
+_CRON_D = "/etc/cron.d"
+
+
+class Services:
+    """The services of one copy. spawn: starts a program (Init.spawn); cron_program: the installed daemon, if any."""
+
+    def __init__(self, spawn: Callable[..., int], cron_program: str | None) -> None:
+        self.spawn, self.cron_program = spawn, cron_program
+        self.cron: str | None = None
+        self.tick_s, self._next_tick, self._minute = 1.0, 0.0, datetime.now()
+        self.log: socket.socket | None = None
+
+    def start(self) -> None:
+        """rc.local when it is executable, as systemd's rc-local.service would; then cron."""
+        for path in ("/etc/rc.local", "/etc/rc.d/rc.local"):
+            if os.access(path, os.X_OK) and os.path.isfile(path):
+                self._on_console([path, "start"])
+                break
+        if self.cron == "real" and self.cron_program:
+            self._on_console([self.cron_program, "-f"])
+        elif self.cron == "fast":
+            self._minute = datetime.now().replace(second=0, microsecond=0)
+            self._next_tick = time.monotonic() + self.tick_s
+            for entry in _entries():
+                if entry.schedule == cronline.REBOOT:
+                    self._run(entry)
+
+    def stop(self) -> None:
+        """Nothing is started until start()."""
+        self._next_tick = float("inf")
+        if self.log is not None:
+            self.log.close()
+            self.log = None
+
+    def patience_s(self) -> float | None:
+        """How long nothing is due; None for ever."""
+        if self.cron != "fast" or self._next_tick == float("inf"):
+            return None
+        return max(0.0, self._next_tick - time.monotonic())
+
+    def tick(self) -> None:
+        """A minute of the fast clock: what is due is started, beside what still runs, as cron does."""
+        if self.cron != "fast" or time.monotonic() < self._next_tick:
+            return
+        self._next_tick = max(self._next_tick + self.tick_s, time.monotonic())
+        self._minute += timedelta(minutes=1)
+        for entry in _entries():
+            if cronline.due(entry, self._minute):
+                self._run(entry)
+
+    def _on_console(self, argv: list[str]) -> None:
+        console = os.open("/dev/console", os.O_RDWR | os.O_APPEND | os.O_NOCTTY)
+        null = os.open("/dev/null", os.O_RDONLY)
+        self.spawn(argv, stdio=(null, console, console), environment={"PATH": SYSTEM_PATH, "LANG": "C.UTF-8"})
+        os.close(console)
+        os.close(null)
+
+    def _run(self, entry: Entry) -> None:
+        try:
+            home = pwd.getpwnam(entry.user).pw_dir
+        except KeyError:
+            return
+        variables = cronline.variables(entry, home)
+        read, write = os.pipe()
+        os.set_blocking(write, False)
+        # A command holds fewer than 1,000 characters, so its input fits a pipe.
+        os.write(write, cronline.stdin_text(entry).encode())
+        os.close(write)
+        # cron mails what a command prints; here it is kept where mail would be.
+        os.makedirs("/var/mail", exist_ok=True)
+        mail = os.open(f"/var/mail/{entry.user}", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        argv = [variables["SHELL"], "-c", entry.command]
+        self.spawn(argv, environment=variables, cwd=home, user=entry.user, stdio=(read, mail, mail))
+        os.close(read)
+        os.close(mail)
+
+    def listen(self) -> None:
+        """Take the place of a system log: cron gives its reasons nowhere else."""
+        with contextlib.suppress(OSError):
+            os.unlink("/dev/log")
+        log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+        try:
+            log.bind("/dev/log")
+            os.chmod("/dev/log", 0o666)  # noqa: S103 - as every system log's
+            self.log = log
+        except OSError:
+            log.close()
+
+    def hear(self) -> None:
+        """Keep one line that was said, in the copy."""
+        if self.log is None:
+            return
+        line = self.log.recv(65536).rstrip(b"\n\0")
+        with contextlib.suppress(OSError):
+            fd = os.open(_SYSLOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o640)
+            os.write(fd, line + b"\n")
+            os.close(fd)
+
+
+def _entries() -> list[Entry]:
+    """All entries of the files in cron.d that cron would read just now."""
+    found: list[Entry] = []
+    with contextlib.suppress(OSError):
+        for name in sorted(os.listdir(_CRON_D)):
+            path = f"{_CRON_D}/{name}"
+            with contextlib.suppress(OSError):
+                there = os.stat(path)
+                if cronline.refusal(name, there.st_mode, there.st_uid, there.st_nlink) is None:
+                    found += crontab.parse(Path(path).read_bytes()).entries
+    return found

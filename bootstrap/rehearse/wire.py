@@ -1,0 +1,33 @@
+"""Messages between a copy's first process and the outside: one JSON object each, with descriptors."""
+
+from __future__ import annotations
+
+import json
+import os
+import socket
+from collections.abc import Sequence
+from typing import Any
+
+# Bigger things travel as descriptors; SEQPACKET would refuse a message over the socket's buffer anyway.
+_LIMIT = 1 << 16
+_MOST_FDS = 8
+
+Message = tuple[dict[str, Any], list[int]]
+
+
+def send(link: socket.socket, body: dict[str, Any], fds: Sequence[int] = ()) -> None:
+    """One message. The descriptors stay open here. Raises OSError when nobody reads, ValueError when it is too long."""
+    data = json.dumps(body).encode()
+    if len(data) > _LIMIT:
+        raise ValueError(f"a message of {len(data)} bytes")
+    socket.send_fds(link, [data], list(fds))
+
+
+def receive(link: socket.socket) -> Message | None:
+    """The next message; None when the other end is gone."""
+    data, fds, _, _ = socket.recv_fds(link, _LIMIT, _MOST_FDS)
+    if not data:
+        return None
+    for fd in fds:
+        os.set_inheritable(fd, False)
+    return json.loads(data), list(fds)
