@@ -1,5 +1,5 @@
+# The names of the system calls say best what is done here.
 # ruff: noqa: PTH
-# (process 1 of a copy, by the names of the system calls)
 """The first process of a copy: builds it, gives up every power over the machine, then starts, reaps and reboots.
 
 It is run by `unshare`, as process 1 of the new namespaces, with one socket as its link to the outside; when that
@@ -67,16 +67,16 @@ class Init:
         send(self.link, {"ready": True})
         while True:
             log = self.services.log
-            listening = [self.link, woken, *([log] if log else [])]
+            listening = [self.link.fileno(), woken, *([log.fileno()] if log else [])]
             ready = select.select(listening, [], [], self.services.patience_s())[0]
-            if log in ready:
+            if log is not None and log.fileno() in ready:
                 self.services.hear()
             with contextlib.suppress(BlockingIOError):
                 os.read(woken, 4096)
             self.reap()
             if self.asked is not None:
                 self.turn_off_or_reboot()
-            if self.link in ready:
+            if self.link.fileno() in ready:
                 message = receive(self.link)
                 if message is None:
                     return

@@ -1,5 +1,5 @@
+# The names of the system calls say best what is done here.
 # ruff: noqa: PTH
-# (files of the copy, by the names of the system calls)
 """What a boot of a copy starts: rc.local, cron (the real daemon or a fast clock), and a log for what they say."""
 
 from __future__ import annotations
