@@ -1,5 +1,3 @@
-# The names of the system calls say best what is done here.
-# ruff: noqa: PTH
 """Builds the tree of a copy and moves into it. Runs as process 1 of its namespaces, before anything of a payload.
 
 What a payload could use to reach out is not there, or read-only: no block devices, no file system of the machine

@@ -1,5 +1,3 @@
-# The names of the system calls say best what is done here.
-# ruff: noqa: PTH
 """Files of a copy, moved by descriptor: a path of the copy means nothing outside, and may be a trap there."""
 
 from __future__ import annotations

@@ -1,5 +1,3 @@
-# The names of the system calls say best what is done here.
-# ruff: noqa: PTH
 """The first process of a copy: builds it, gives up every power over the machine, then starts, reaps and reboots.
 
 It is run by `unshare`, as process 1 of the new namespaces, with one socket as its link to the outside; when that

@@ -1,5 +1,3 @@
-# The names of the system calls say best what is done here.
-# ruff: noqa: PTH
 """What a boot of a copy starts: rc.local, cron (the real daemon or a fast clock), and a log for what they say."""
 
 from __future__ import annotations
