@@ -1,14 +1,13 @@
 """Waits for files brought by another hand, and puts every file of the plan in place with its final owner and mode."""
 
 import grp
-import hashlib
 import os
 import pwd
 import select
 import stat
 import zlib
 
-from bootstrap.runner.bundle import HOT, PARTS, undo
+from bootstrap.runner.bundle import HOT, PARTS, sha256, undo
 from bootstrap.runner.contract import EXIT_AGAIN
 from bootstrap.runner.host import BUNDLE, STATE, TRIGGER
 
@@ -21,12 +20,12 @@ def part(number):
 
 
 def digest(data):
-    return hashlib.sha256(data).hexdigest()
+    return sha256(data).hexdigest()
 
 
 def digest_of(file):
     """SHA-256 of an open file, read piece by piece: it may be larger than memory."""
-    total = hashlib.sha256()
+    total = sha256()
     for block in iter(lambda: file.read(1 << 20), b""):
         total.update(block)
     return total.hexdigest()

@@ -104,7 +104,7 @@ class Host:
         except OSError:
             return ""
 
-    def save(self, path, data, mode=0o600, uid=0, gid=0):
+    def save(self, path, data, mode=0o600, uid=0, gid=0, durable=True):
         """Put a whole file in place: temporary name, owner and mode before the first byte, fsync, rename, fsync."""
         folder, name = os.path.split(path)
         here = self.folder(folder, True)
@@ -120,9 +120,11 @@ class Host:
                 os.fchmod(fd, mode)
                 file.write(data)
                 file.flush()
-                os.fsync(fd)
+                if durable:
+                    os.fsync(fd)
             os.rename(temporary, name, src_dir_fd=here, dst_dir_fd=here)
-            os.fsync(here)
+            if durable:
+                os.fsync(here)
         finally:
             os.close(here)
 

@@ -71,8 +71,8 @@ class Shell:
         os.chmod(folder, 0o711)
         script = "%s/%s" % (folder, label.replace("/", "."))
         # A file, not an argument: nothing shows in a process list, and an interpreter reads it where exec is forbidden.
-        self.host.save(script, text.encode(), 0o700, account.pw_uid, account.pw_gid)
-        self.host.save(env["INITIALRUNNER_OUTPUT"], b"", 0o600, account.pw_uid, account.pw_gid)
+        self.host.save(script, text.encode(), 0o700, account.pw_uid, account.pw_gid, False)
+        self.host.save(env["INITIALRUNNER_OUTPUT"], b"", 0o600, account.pw_uid, account.pw_gid, False)
         argv = text[2:].split("\n")[0].split(None, 1) if text.startswith("#!") else SHELL
         argv = [word.strip() for word in argv] + [script]
         ready, ours = os.pipe()

@@ -22,13 +22,16 @@ if [ "$(echo "$b" | sha256sum)" = "%(sha256)s  -" ]; then eval "$b"; exit; fi
 echo "initialrunner: %(files)s is missing, incomplete or another one" >&2
 exit 4
 """
+COLD = []  # modules of the cold part that are not compiled yet
 GIVE_UP_TICKS = 7 * 24 * 60  # a tick a minute: events not taken for a week are given up
 
 
 def cold(name):
     """A function of the cold part, compiled on first use: a tick should not pay for the admin's verbs."""
-    if name not in globals():
-        exec(compile(part(1), "initialrunner-cold", "exec"), globals())
+    if not COLD:
+        COLD.extend(part(1).split(b"\f"))
+    while name not in globals():
+        exec(compile(COLD.pop(0), "initialrunner-cold", "exec"), globals())
     return globals()[name]
 
 
