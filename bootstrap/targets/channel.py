@@ -7,8 +7,8 @@ from dataclasses import dataclass, field
 from bootstrap.payload import crontab
 from bootstrap.payload.build import MOST_CHUNKS, build
 from bootstrap.payload.model import Payload
+from bootstrap.payload.paths import TRIGGER
 from bootstrap.render.model import Rendered
-from bootstrap.runner.host import TRIGGER
 from bootstrap.targets import cloud_config, fit, user_data
 from bootstrap.targets.fit import Measure
 from bootstrap.targets.providers import Provider

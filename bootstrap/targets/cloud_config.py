@@ -7,7 +7,7 @@ import json
 import re
 
 from bootstrap.payload.model import InjectedFile, Payload
-from bootstrap.runner.host import BUNDLE
+from bootstrap.payload.paths import BUNDLE
 
 # What a literal block keeps byte for byte: printable ASCII, LF, no blanks at a line's end, a first line that shows the
 # block's depth and one newline at the end.

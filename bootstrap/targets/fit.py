@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 from bootstrap.errors import Problem
 from bootstrap.payload.model import InjectedFile
+from bootstrap.payload.paths import BUNDLE
 from bootstrap.payload.refused import Refused
-from bootstrap.runner.host import BUNDLE
 from bootstrap.targets.providers import FILES, Limit, Provider
 
 # Bytes in a channel for one deflated byte of content: text carries four bytes in five characters, gzip undoes that.

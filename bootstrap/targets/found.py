@@ -1,0 +1,162 @@
+"""Finds the bundle again in what a target wrote: a script, gzip or base64 of it, JSON, cloud-config, a folder."""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+import re
+import zlib
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from bootstrap.errors import PayloadError, UsageError
+from bootstrap.payload.bundle import Unpacked, unpack
+from bootstrap.payload.paths import BUNDLE, TRIGGER
+from bootstrap.targets.output import MANIFEST, NAMES
+
+# Larger than any payload a provider takes; a wrong argument must not fill the memory.
+MOST_BYTES = 64 << 20
+
+
+@dataclass(frozen=True)
+class Found:
+    """A bundle that proved itself whole. where: the file it was in; size: of its text."""
+
+    where: Path
+    size: int
+    unpacked: Unpacked
+
+
+def look(path: Path) -> list[Found] | None:
+    """Every bundle in a file or a rendered folder, verified; None when the file is something else, such as a spec.
+
+    Raises PayloadError for a bundle that is damaged, or that the trigger or the manifest beside it does not name;
+    UsageError for what cannot be read.
+    """
+    if path.is_dir():
+        return _in_folder(path)
+    data = _read(path)
+    carried = _carried(data, path)
+    return None if carried is None else [_verified(path, carried)]
+
+
+def _in_folder(folder: Path) -> list[Found]:
+    if not (folder / MANIFEST).is_file():
+        if (folder / BUNDLE.lstrip("/")).exists() or (folder / f"{BUNDLE.lstrip('/')}.1").exists():
+            return [_in_tree(folder)]
+        raise UsageError(
+            f"{folder} holds no {MANIFEST} and no bundle", hint="name a spec, a bundle or DIR/SERVER of render"
+        )
+    try:
+        manifest = json.loads(_read(folder / MANIFEST))
+        targets = [(one["target"], one["bundle"]["sha256"], one["output"]) for one in manifest["targets"]]
+    except (ValueError, KeyError, TypeError) as error:
+        raise PayloadError(f"{folder / MANIFEST} cannot be read: {error}", hint="render again") from error
+    found = []
+    for target, digest, output in targets:
+        path = folder / NAMES.get(target, target)
+        one = _in_tree(path) if target == "tree" else (look(path) or [None])[0]
+        if one is None:
+            raise PayloadError(f"{path} holds no bundle", hint="render again")
+        if one.unpacked.digest != digest:
+            raise PayloadError(f"{path}: its bundle is not the one that {MANIFEST} names", hint="render again")
+        if "sha256" in output and hashlib.sha256(_read(path)).hexdigest() != output["sha256"]:
+            raise PayloadError(f"{path} differs from the digest in {MANIFEST}", hint="render again")
+        found.append(one)
+    return found
+
+
+def _in_tree(root: Path) -> Found:
+    files = {
+        f"/{path.relative_to(root)}": _read(path)
+        for path in sorted((root / BUNDLE.lstrip("/")).parent.glob("bundle*"))
+        if re.fullmatch(r"bundle(\.[1-9])?", path.name)
+    }
+    trigger = root / TRIGGER.lstrip("/")
+    if trigger.is_file():
+        files[TRIGGER] = _read(trigger)
+    return _verified(root, files)
+
+
+def _carried(data: bytes, path: Path) -> dict[str, bytes] | None:
+    """What a file carries, by the path on the server; None when it is nothing that a target writes."""
+    if data.startswith(b"#cloud-config"):
+        return _cloud_config(data, path)
+    if data.lstrip().startswith(b"["):
+        try:
+            return {item["path"]: base64.b64decode(item["contents"]) for item in json.loads(data)}
+        except (ValueError, KeyError, TypeError) as error:
+            raise PayloadError(f"{path} is no list of path and contents: {error}") from error
+    if data.startswith((b"#!", b"\x1f\x8b")) or _is_base64(data):
+        inner = _peeled(data)
+        return _cloud_config(inner, path) if inner.startswith(b"#cloud-config") else {BUNDLE: inner}
+    return None
+
+
+def _cloud_config(data: bytes, path: Path) -> dict[str, bytes]:
+    import yaml
+
+    files: dict[str, bytes] = {}
+    try:
+        for entry in yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["write_files"]:  # noqa: S506
+            content = entry["content"]
+            files[entry["path"]] = base64.b64decode(content) if entry.get("encoding") == "b64" else content.encode()
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
+        raise PayloadError(f"{path} is not a cloud-config that carries a bundle") from error
+    return files
+
+
+def _verified(path: Path, files: dict[str, bytes]) -> Found:
+    pieces = sorted(name for name in files if re.fullmatch(re.escape(BUNDLE) + r"(\.[1-9])?", name))
+    if not pieces:
+        raise PayloadError(f"{path} carries no bundle", hint="name a spec, a bundle or DIR/SERVER of render")
+    text = b"".join(files[name] for name in pieces)
+    try:
+        unpacked = unpack(text)
+    except PayloadError as error:
+        raise PayloadError(f"{path}: {error.message}", hint=error.hint) from error
+    trigger = files.get(TRIGGER)
+    if trigger is not None and unpacked.digest.encode() not in trigger:
+        raise PayloadError(f"{path}: the trigger names another bundle, so it would wait for ever", hint="render again")
+    return Found(path, len(text), unpacked)
+
+
+def _peeled(data: bytes) -> bytes:
+    """data without base64 and gzip around it; what cannot be undone stays, for `unpack` to refuse."""
+    try:
+        if _is_base64(data):
+            data = base64.b64decode(data)
+        if data.startswith(b"\x1f\x8b"):
+            data = zlib.decompressobj(wbits=31).decompress(data, MOST_BYTES)
+    except (binascii.Error, zlib.error):
+        pass
+    return data
+
+
+def _is_base64(data: bytes) -> bool:
+    head = b"".join(data[:400].split())
+    if not re.fullmatch(rb"[A-Za-z0-9+/]{8,}={0,2}", head):
+        return False
+    start = base64.b64decode(head[: len(head) // 4 * 4])
+    return start.startswith((b"#!", b"\x1f\x8b", b"#cloud-config"))
+
+
+def _read(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            return file.read(MOST_BYTES)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+
+
+def summary(found: Found) -> dict[str, Any]:
+    """Facts about the bundle itself, for `--json`; the plan is beside it."""
+    return {
+        "path": str(found.where),
+        "size": found.size,
+        "sha256": found.unpacked.digest,
+        "sizes": found.unpacked.sizes,
+    }

@@ -1,0 +1,117 @@
+"""What `render` leaves on disk for one server: all of it, or nothing."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from bootstrap.errors import UsageError
+from bootstrap.targets import personality, tree
+from bootstrap.targets.channel import Packed
+
+MANIFEST = "manifest.json"
+# The file each target writes; `tree` writes a folder.
+NAMES = {"personality": "personality.json", "user-data": "user-data", "cloud-config": "cloud-config.yaml"}
+
+
+def manifest(packed: Sequence[Packed]) -> dict[str, Any]:
+    """What was rendered for one server, without any content: names, sizes and digests."""
+    payload = packed[0].payload
+    return {
+        "version": 1,
+        "server": payload.server,
+        "deploy_id": payload.deploy_id,
+        "revision": payload.revision,
+        "targets": [_target(one) for one in packed],
+    }
+
+
+def write(packed: Sequence[Packed], directory: Path) -> Path:
+    """Write directory/SERVER for all targets at once and return it: 0700 with 0600 files, since they hold secrets.
+
+    What an earlier render left there is replaced as a whole; a folder that is not such a one is left alone, with
+    UsageError.
+    """
+    final = directory / packed[0].payload.server
+    _refuse_a_stranger(final)
+    try:
+        directory.mkdir(parents=True, exist_ok=True)
+        # Beside its final place, so that a rename is all that is left to do. mkdtemp makes it 0700.
+        temporary = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=directory))
+    except OSError as error:
+        raise UsageError(f"{directory} cannot be written: {error.strerror}", hint="name another with -o") from error
+    try:
+        new, old = temporary / "new", temporary / "old"
+        new.mkdir(mode=0o700)
+        for one in packed:
+            _write_target(one, new)
+        _private(new / MANIFEST, json.dumps(manifest(packed), indent=1).encode() + b"\n")
+        if final.exists():
+            final.rename(old)
+        new.rename(final)
+    except OSError as error:
+        raise UsageError(f"{final} cannot be written: {error.strerror}", hint="name another folder with -o") from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return final
+
+
+def _target(one: Packed) -> dict[str, Any]:
+    """One target's part of the manifest."""
+    payload = one.payload
+    described: dict[str, Any] = {
+        "target": one.target,
+        "provider": one.provider.name if one.provider else None,
+        "bundle": {"size": len(payload.bundle), "sha256": payload.digest},
+        "measures": [{"what": m.what, "used": m.used, "limit": m.limit, "unit": m.unit} for m in one.measures],
+    }
+    if one.target != "user-data":
+        described["files"] = [
+            {
+                "path": file.path,
+                "size": len(file.content),
+                "sha256": hashlib.sha256(file.content).hexdigest(),
+                "mode": f"{file.mode:04o}",
+            }
+            for file in payload.files
+        ]
+    if one.target in NAMES:
+        content = _content(one)
+        described["output"] = {
+            "path": NAMES[one.target],
+            "size": len(content),
+            "sha256": hashlib.sha256(content).hexdigest(),
+        }
+    else:
+        described["output"] = {"path": f"{one.target}/"}
+    return described
+
+
+def _content(one: Packed) -> bytes:
+    return personality.text(one.payload).encode() if one.target == "personality" else one.blob
+
+
+def _write_target(one: Packed, folder: Path) -> None:
+    if one.target == "tree":
+        tree.write(one.payload, folder / "tree")
+    else:
+        _private(folder / NAMES[one.target], _content(one))
+
+
+def _private(path: Path, content: bytes) -> None:
+    with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
+        file.write(content)
+
+
+def _refuse_a_stranger(final: Path) -> None:
+    """A folder of that name that render did not make is somebody's work."""
+    if final.is_symlink() or (final.exists() and not (final / MANIFEST).is_file()):
+        raise UsageError(
+            f"{final} is there and is not the output of an earlier render", hint="remove it, or name another with -o"
+        )
