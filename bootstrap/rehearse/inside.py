@@ -262,7 +262,10 @@ class Init:
 
     def do_connect(self, reply: socket.socket, _fds: list[int], port: int) -> None:
         """A connection to 127.0.0.1 in the copy's network, handed out: nothing outside has to listen for it."""
-        with socket.create_connection(("127.0.0.1", port), 5) as made:
+        # Not create_connection(): looking up a name imports codecs, which are out of reach by now.
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as made:
+            made.settimeout(5)
+            made.connect(("127.0.0.1", port))
             made.settimeout(None)
             send(reply, {}, [made.fileno()])
 
