@@ -71,6 +71,11 @@ def read_secret(path: Path | None = None) -> bytes:
     return _decoded(text.strip(), VARIABLE)
 
 
+def read_secret_if_named(path: Path | None = None) -> bytes | None:
+    """As `read_secret`, and None when neither a file nor BOOTSTRAP_SECRET names one."""
+    return None if path is None and not os.environ.get(VARIABLE) else read_secret(path)
+
+
 def _decoded(text: str, where: str) -> bytes:
     # The value itself stays out of every message.
     try:

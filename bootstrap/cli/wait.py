@@ -1,0 +1,83 @@
+"""`bootstrap wait`: go or no-go for a deploy."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from bootstrap.cli.collector_options import collector_options, connect, duration
+from bootstrap.errors import ExitCode
+
+if TYPE_CHECKING:
+    from bootstrap.client.wait import Outcome
+
+RESULTS = {"healthy": ExitCode.GOOD, "failed": ExitCode.FAILED, "timeout": ExitCode.TIMEOUT}
+
+
+@click.command(short_help="Wait until servers are healthy, or one has failed.")
+@click.argument("servers", nargs=-1, required=True, metavar="SERVER…|MANIFEST…")
+@click.option("--deploy-id", metavar="ID", help="Which roll-out is meant; a manifest names its own.")
+@click.option(
+    "--timeout", type=duration, default="15m", show_default=True, help="How long to wait at most: 90s, 15m, 1h."
+)
+@collector_options
+@click.option("--json", "as_json", is_flag=True, help="Print what is known of every server as JSON.")
+@click.option("--quiet", "-q", is_flag=True, help="No progress on stderr.")
+def command(
+    servers: tuple[str, ...],
+    deploy_id: str | None,
+    timeout: float,
+    collector: str | None,
+    token_file: Path | None,
+    ca: Path | None,
+    as_json: bool,
+    quiet: bool,
+) -> int:
+    """Wait until every SERVER is healthy.
+
+    Ends at once when one fails for good, with its stage, exit code and the last lines of its log. A MANIFEST is a
+    manifest.json (or its folder) that `bootstrap render` wrote: it names server and deploy id, so that yesterday's
+    healthy is never today's answer. A collector that cannot be reached yet is waited for as well.
+
+    \b
+    Exit codes:
+      0  all are healthy
+      5  one has failed
+      6  not in time, or the collector was never reached
+    """
+    from bootstrap.client.wait import targets_of, wait
+
+    targets = targets_of(servers, deploy_id)
+    asked = connect(collector, token_file, ca)
+    outcome = wait(asked, targets, timeout, lambda line: None if quiet else click.echo(line, err=True))
+    if as_json:
+        shown = {"result": outcome.result, "servers": outcome.servers, "why": outcome.why}
+        click.echo(json.dumps(shown, indent=2))
+    else:
+        _print(outcome, timeout)
+    return RESULTS[outcome.result]
+
+
+def _print(outcome: Outcome, timeout_s: float) -> None:
+    import time
+
+    from bootstrap.client.show import ago, failure, plain, span
+
+    now = time.time()
+    for server in outcome.servers:
+        state = server["state"] or "never heard of"
+        click.echo(f"{plain(server['server'])} {state}")
+        if state == "failed":
+            click.echo("\n".join(failure(server)), err=True)
+        elif outcome.result == "timeout" and state != "healthy" and server.get("deploy_id"):
+            seen = ago(server.get("last_seen"), now)
+            click.echo(
+                f"{plain(server['server'])}: {state} in deploy {server['deploy_id']}, last report {seen}", err=True
+            )
+    if outcome.result == "timeout":
+        click.echo(f"error[gate]: not healthy within {span(timeout_s)}", err=True)
+        if outcome.why:
+            click.echo(f"  {plain(outcome.why)}", err=True)

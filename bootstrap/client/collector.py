@@ -1,0 +1,189 @@
+"""One collector over HTTP: its URL, its token, and its answers. What it refuses is raised, with what to do about it."""
+
+from __future__ import annotations
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote, urlsplit
+
+import requests
+import requests.auth
+
+from bootstrap.errors import CollectorError, UsageError
+
+CONNECT_S = 5.0
+ANSWER_S = 15.0  # beyond what a long poll was asked to take
+FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
+
+
+class Unreachable(CollectorError):
+    """No answer, or one that says "later". Asking again may help."""
+
+    code = "collector.unreachable"
+
+
+class _Bearer(requests.auth.AuthBase):
+    """The token. As an auth object, because a netrc entry for the host would replace a plain header."""
+
+    def __init__(self, token: str) -> None:
+        self._token = token
+
+    def __call__(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers["authorization"] = f"Bearer {self._token}"
+        return request
+
+
+class Collector:
+    """A collector at `url`, read with `token`. ca: a PEM file to trust instead of the system's.
+
+    Every method raises Unreachable when there is no answer, and CollectorError when the answer is a refusal.
+    """
+
+    def __init__(self, url: str, token: str, *, ca: Path | None = None) -> None:
+        parts = urlsplit(url)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise UsageError(f"--collector {url!r} is not an http:// or https:// URL")
+        self.url = url.rstrip("/")
+        self._session = requests.Session()
+        self._session.auth = _Bearer(token)
+        if ca is not None:
+            self._session.verify = str(ca)
+
+    def server(self, name: str, deploy_id: str | None = None) -> dict[str, Any] | None:
+        """All about one server, None when nothing has been heard of it."""
+        try:
+            found: dict[str, Any] = self._ask("GET", f"/v1/servers/{_part(name)}", {"deploy_id": deploy_id})
+        except CollectorError as error:
+            if error.code == "collector.not_found":
+                return None
+            raise
+        return found
+
+    def servers(self, deploy_id: str | None = None, *, brief: bool = False) -> list[dict[str, Any]]:
+        """Every server in its current deploy, or all of one deploy. brief: without stages."""
+        answer = self._ask("GET", "/v1/servers", {"deploy_id": deploy_id, "brief": "1" if brief else None})
+        found: list[dict[str, Any]] = answer["servers"]
+        return found
+
+    def events(self, name: str, deploy_id: str | None = None) -> list[dict[str, Any]]:
+        """A server's events in order."""
+        answer = self._ask("GET", f"/v1/servers/{_part(name)}/events", {"deploy_id": deploy_id})
+        found: list[dict[str, Any]] = answer["events"]
+        return found
+
+    def wait(self, name: str, deploy_id: str | None, timeout_s: float) -> dict[str, Any]:
+        """The server's state once it is healthy or failed, or as it is when timeout_s is over."""
+        query = {"for": "healthy", "timeout_s": f"{timeout_s:.3f}", "deploy_id": deploy_id}
+        found: dict[str, Any] = self._ask("GET", f"/v1/servers/{_part(name)}/wait", query, patience_s=timeout_s)
+        return found
+
+    def wait_deploy(self, deploy_id: str, count: int | None, timeout_s: float) -> dict[str, Any]:
+        """The roll-out's state once `count` servers are healthy or one has failed, or when timeout_s is over."""
+        query = {"for": "healthy", "timeout_s": f"{timeout_s:.3f}", "count": None if count is None else str(count)}
+        found: dict[str, Any] = self._ask("GET", f"/v1/deploys/{_part(deploy_id)}/wait", query, patience_s=timeout_s)
+        return found
+
+    def expect(self, manifests: list[dict[str, Any]]) -> None:
+        """Announce servers: [{"server", "deploy_id", "revision"?, "deadline_s"}]."""
+        self._ask("POST", "/v1/expect", {}, json=manifests)
+
+    def _ask(
+        self, method: str, path: str, query: dict[str, str | None], *, json: Any = None, patience_s: float = 0.0
+    ) -> Any:
+        params = {key: value for key, value in query.items() if value is not None}
+        try:
+            # A redirect could carry the token to another machine.
+            response = self._session.request(
+                method,
+                self.url + path,
+                params=params,
+                json=json,
+                timeout=(CONNECT_S, patience_s + ANSWER_S),
+                allow_redirects=False,
+            )
+        except requests.exceptions.SSLError as error:
+            raise CollectorError(
+                f"{self.url} does not prove who it is: {_cause(error)}", hint="give its CA with --ca FILE"
+            ) from error
+        except requests.exceptions.RequestException as error:
+            raise Unreachable(f"the collector at {self.url} does not answer: {_cause(error)}") from error
+        return self._judge(response)
+
+    def _judge(self, response: requests.Response) -> Any:
+        try:
+            answer = response.json()
+        except ValueError:
+            answer = None
+        if response.status_code == 200 and isinstance(answer, dict):
+            return answer
+        error = answer.get("error") if isinstance(answer, dict) else None
+        said = error.get("message") if isinstance(error, dict) else None
+        if response.status_code in (408, 429) or response.status_code >= 500:
+            raise Unreachable(f"the collector at {self.url} answers {response.status_code}: {said or response.reason}")
+        if response.status_code == 200 or said is None:
+            raise CollectorError(
+                f"{self.url} answers {response.status_code}, and not as a collector does", hint="check --collector"
+            )
+        hints = {
+            401: "give --token-file: the one that `bootstrap serve` named",
+            421: "`bootstrap serve --allow-host NAME`",
+        }
+        refusal = CollectorError(f"the collector refuses: {said}", hint=hints.get(response.status_code))
+        if response.status_code == 404:
+            refusal.code = "collector.not_found"
+        raise refusal
+
+
+def connect(url: str | None, token_file: Path | None, *, default_token: Path, ca: Path | None = None) -> Collector:
+    """The collector of the command line or of BOOTSTRAP_COLLECTOR, _TOKEN and _TOKEN_FILE. Raises UsageError.
+
+    default_token: where `bootstrap serve` on this machine keeps its token.
+    """
+    url = url or os.environ.get("BOOTSTRAP_COLLECTOR") or "http://127.0.0.1:8080"
+    token = None if token_file else os.environ.get("BOOTSTRAP_TOKEN")
+    if not token:
+        path = token_file or Path(os.environ.get("BOOTSTRAP_TOKEN_FILE") or default_token)
+        try:
+            token = path.read_text(encoding="ascii").strip()
+        except (OSError, UnicodeDecodeError) as error:
+            raise UsageError(
+                f"the token file {path} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}",
+                hint="give --token-file FILE, or set BOOTSTRAP_TOKEN_FILE or BOOTSTRAP_TOKEN",
+            ) from error
+    if not token.isascii() or not token.isprintable() or not token:
+        raise UsageError("the token is empty or not plain text")
+    return Collector(url, token, ca=ca)
+
+
+def patiently(question: Callable[[], Any], patience_s: float) -> Any:
+    """Ask until there is an answer; after patience_s raise the last Unreachable. Pauses double."""
+    end, pause = time.monotonic() + patience_s, FIRST_PAUSE_S
+    while True:
+        try:
+            return question()
+        except Unreachable:
+            if time.monotonic() + pause > end:
+                raise
+        time.sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE_S)
+
+
+def _part(text: str) -> str:
+    return quote(text, safe="")
+
+
+def _cause(error: Exception) -> str:
+    """The innermost message: requests wraps what the kernel or OpenSSL said three times."""
+    seen: set[int] = set()
+    cause: BaseException = error
+    while id(cause) not in seen:
+        seen.add(id(cause))
+        inner = getattr(cause, "reason", None)
+        if not isinstance(inner, BaseException):
+            inner = next((a for a in cause.args if isinstance(a, BaseException)), None) or cause.__cause__
+        cause = inner or cause
+    text = str(cause)
+    return text.rpartition(">: ")[2] or type(cause).__name__
