@@ -85,15 +85,20 @@ class Collector:
             try:
                 self.get("/v1/servers")
                 return
-            except (OSError, CollectorError, http.client.HTTPException) as error:
+            except CollectorError as error:
                 if self._process.poll() is not None or time.monotonic() > deadline:
                     said = (self._folder / "collector.log").read_text(encoding="utf-8", errors="replace")[-2000:]
                     raise CollectorError(f"the rehearsal's collector does not answer: {said or error}") from error
             time.sleep(0.02)
 
-    def get(self, path: str) -> Any:
-        """The JSON of a GET with the token. Raises CollectorError for an answer that is no 200."""
-        status, body = self.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
+    def get(self, path: str, *, missing: Any = None) -> Any:
+        """The JSON of a GET with the token; `missing`, if given, for a 404. Raises CollectorError for other answers."""
+        try:
+            status, body = self.request("GET", path, headers={"Authorization": f"Bearer {self.token}"})
+        except (OSError, http.client.HTTPException) as error:
+            raise CollectorError(f"the rehearsal's collector does not answer: {error}") from error
+        if status == 404 and missing is not None:
+            return missing
         if status != 200:
             raise CollectorError(f"the rehearsal's collector answered {status} to {path}: {body[:200]!r}")
         return json.loads(body)

@@ -1,0 +1,47 @@
+"""From a spec to the payload that is rehearsed: the real one, but for where it reports to."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from bootstrap.errors import UsageError
+from bootstrap.payload.build import build
+from bootstrap.payload.model import Payload
+from bootstrap.plan.resolve import resolve
+from bootstrap.render.render import render
+from bootstrap.spec.load import load
+from bootstrap.spec.model import Spec
+
+
+@dataclass(frozen=True)
+class Reports:
+    """The collector of the rehearsal. secret: what report keys are derived from."""
+
+    url: str
+    secret: bytes = field(repr=False)
+
+
+def find_spec(path: Path) -> Path:
+    """The spec file that `path` names: itself, or the one of a folder (web/ holds web.yaml). Raises UsageError."""
+    if not path.is_dir():
+        return path
+    same = [path / f"{path.resolve().name}{suffix}" for suffix in (".yaml", ".yml")]
+    found = [one for one in same if one.is_file()] or sorted(path.glob("*.yaml"))
+    if len(found) == 1:
+        return found[0]
+    raise UsageError(f"{path} holds {len(found)} specs", hint=f"name the file, or call it {same[0].name}")
+
+
+def checked(path: Path, overrides: tuple[str, ...], values_files: tuple[Path, ...]) -> Spec:
+    """The spec, read and checked. Raises SpecError with every problem."""
+    return load(find_spec(path), overrides=overrides, values_files=values_files)
+
+
+def payload(spec: Spec, server: str, deploy_id: str, reports: Reports | None) -> Payload:
+    """The server's payload as files to inject. reports None: it reports nowhere, whatever the spec says."""
+    plan = resolve(spec, server=server, deploy_id=deploy_id, report_url=reports.url if reports else None)
+    if reports is None:
+        plan = dataclasses.replace(plan, report=None)
+    return build(render(plan, secret=reports.secret if reports else None))

@@ -1,0 +1,237 @@
+"""The whole way on one machine: a spec's real payload, injected into a copy, run there, watched to its end."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import time
+from collections.abc import Callable, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from bootstrap.errors import CollectorError, ExitCode, UsageError
+from bootstrap.payload.model import InjectedFile, Payload
+from bootstrap.rehearse import inject, timeline
+from bootstrap.rehearse.collector import Collector
+from bootstrap.rehearse.copy import JOURNAL, STATE, Copy, cron_program
+
+_POLL_S = 0.05
+_SETTLE_S = 3.0
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to rehearse and how; the options of `bootstrap rehearse`. Times in seconds.
+
+    late: path -> seconds after the boot; brought: path -> content, what another hand brings (`wait_for`).
+    cron: "fast" (a minute lasts a second) or "real". network: "none" or "host". keep: a new folder for what is left.
+    """
+
+    spec: Path
+    server: str | None = None
+    overrides: tuple[str, ...] = ()
+    values_files: tuple[Path, ...] = ()
+    late: Mapping[str, float] = field(default_factory=dict)
+    brought: Mapping[str, bytes] = field(default_factory=dict)
+    torn: bool = False
+    order: str = "given"
+    seed: int = 0
+    inject_mode: int = 0o400
+    cron: str = "fast"
+    network: str = "none"
+    timeout_s: float = 900.0
+    report: bool = True
+    keep: Path | None = None
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """How it ended. state: healthy, failed, off (somebody switched it off), or what it was when the time was over."""
+
+    server: str
+    deploy_id: str
+    revision: str
+    state: str
+    final: bool
+    took_s: float
+    events: tuple[dict[str, Any], ...]
+
+    @property
+    def exit_code(self) -> ExitCode:
+        """What `bootstrap rehearse` exits with."""
+        if self.state == "healthy":
+            return ExitCode.GOOD
+        return ExitCode.FAILED if self.final else ExitCode.TIMEOUT
+
+    def as_json(self) -> dict[str, Any]:
+        """The same, for `--json`."""
+        return {**dataclasses.asdict(self), "events": list(self.events)}
+
+
+def rehearse(settings: Settings, *, show: Callable[[str], None], deploy_id: str) -> Outcome:
+    """Run it all and say how it ended; nothing is left behind but `keep`. show: takes each line of the timeline.
+
+    Raises SpecError and PayloadError before anything is started, UsageError where this machine lacks something,
+    HostError when the kernel refuses a copy.
+    """
+    if settings.cron == "real" and not cron_program():
+        raise UsageError("--cron real: no cron is installed here", hint="apt-get install cron, or use --cron fast")
+    if settings.keep is not None and settings.keep.exists() and any(settings.keep.iterdir()):
+        raise UsageError(f"--keep {settings.keep}: it is there already and not empty", hint="name a new folder")
+    from bootstrap.rehearse import prepare
+
+    spec = prepare.checked(settings.spec, settings.overrides, settings.values_files)
+    copy = Copy(settings.server or f"{spec.name}-1", network=settings.network)
+    folder = settings.keep / "collector" if settings.keep else None
+    collector = Collector(copy, folder) if settings.report else None
+    reports = prepare.Reports(collector.url, collector.secret) if collector else None
+    payload = prepare.payload(spec, copy.server, deploy_id, reports)
+    steps = steps_of(payload, settings)
+    with ExitStack() as stack:
+        stack.enter_context(copy)
+        if collector is not None:
+            stack.enter_context(collector)
+        run = Run(copy, collector, payload, settings, show)
+        outcome = run.follow(steps)
+        if settings.keep is not None:
+            run.keep(settings.keep, outcome)
+    return outcome
+
+
+def steps_of(payload: Payload, settings: Settings) -> tuple[inject.Step, ...]:
+    """When each byte arrives. Raises UsageError where `late` names what is not injected."""
+    brought = tuple(InjectedFile(path, content) for path, content in settings.brought.items())
+    return inject.schedule(
+        (*brought, *payload.files), mode=settings.inject_mode, order=settings.order, seed=settings.seed,
+        late=settings.late, torn=settings.torn,
+    )  # fmt: skip
+
+
+class Run:
+    """One payload in one copy, from the first injected byte to the server's last state."""
+
+    def __init__(
+        self,
+        copy: Copy,
+        collector: Collector | None,
+        payload: Payload,
+        settings: Settings,
+        show: Callable[[str], None],
+    ) -> None:
+        self.copy, self.collector, self.payload, self.settings, self.show = copy, collector, payload, settings, show
+        self.timeline = timeline.Timeline(time.time())
+        self.events: list[dict[str, Any]] = []
+        self.reboots = 0
+
+    def follow(self, steps: tuple[inject.Step, ...]) -> Outcome:
+        """Inject, boot, watch. The clock of the timeline starts at the boot."""
+        early = [step for step in steps if step.at_s <= 0]
+        for step in early:
+            self._take(step)
+        self.timeline.begin, start = time.time(), time.monotonic()
+        self.show(self.timeline.said(self.timeline.begin, "boot", self._injected(steps)))
+        self.copy.boot(cron=self.settings.cron)
+        left = [step for step in steps if step.at_s > 0]
+        state, final = "waiting", False
+        while not final and time.monotonic() - start < self.settings.timeout_s:
+            while left and time.monotonic() - start >= left[0].at_s:
+                self._arrived(left.pop(0))
+            self._news(self._heard())
+            state, final = timeline.final_state(self.events)
+            if self._power() == "off" and not final:
+                state, final = "off", True
+            soon = left[0].at_s - (time.monotonic() - start) if left else _POLL_S
+            time.sleep(0 if final else max(0.0, min(_POLL_S, soon)))
+        if not final:
+            # What was never reported is in the journal all the same, and says why.
+            self._news(self.copy.journal())
+            state, final = timeline.final_state(self.events)
+        ended = float(self.events[-1]["at"]) if final and self.events and state != "off" else time.time()
+        took_s = max(0.0, ended - self.timeline.begin)
+        return Outcome(self.copy.server, self.payload.deploy_id, self.payload.revision, state, final,
+                       round(took_s, 3), tuple(self.events))  # fmt: skip
+
+    def _injected(self, steps: tuple[inject.Step, ...]) -> str:
+        early = len({step.path for step in steps if step.at_s <= 0})
+        late = len({step.path for step in steps}) - early
+        size = sum(len(file.content) for file in self.payload.files)
+        files = f"{early} file{'' if early == 1 else 's'}" + (f" and {late} later" if late else "")
+        how = " torn," if self.settings.torn else ""
+        mode = f"mode {self.settings.inject_mode:04o}"
+        return f"{files} injected ({size:,} bytes,{how} {mode}), cron: {self.settings.cron}"
+
+    def _take(self, step: inject.Step) -> None:
+        if step.action == "place":
+            self.copy.put(step.path, step.data, mode=step.mode)
+        elif step.action == "hold":
+            self.copy.hold(step.path, mode=step.mode)
+        elif step.action == "chunk":
+            self.copy.chunk(step.path, step.data)
+        else:
+            self.copy.release(step.path)
+
+    def _arrived(self, step: inject.Step) -> None:
+        self._take(step)
+        if step.action in {"place", "release"}:
+            self.show(self.timeline.said(time.time(), "injected", step.path))
+
+    def _heard(self) -> list[dict[str, Any]]:
+        """All events so far, as the collector has them; without one, as the journal has them."""
+        if self.collector is None:
+            return self.copy.journal()
+        path = f"/v1/servers/{quote(self.copy.server)}/events?deploy_id={quote(self.payload.deploy_id)}"
+        try:
+            found: list[dict[str, Any]] = self.collector.get(path, missing={"events": []})["events"]
+        except CollectorError:
+            # The rehearsal's own reading must not end a run that goes on; the journal tells it at the end.
+            return self.events
+        return found
+
+    def _news(self, all_events: list[dict[str, Any]]) -> None:
+        for event in all_events[len(self.events) :]:
+            self.events.append(event)
+            for line in self.timeline.lines(event):
+                self.show(line)
+
+    def _power(self) -> str:
+        """Show reboots that came from inside; "off" when somebody switched the copy off."""
+        happened = self.copy.status()["events"]
+        for event in happened[self.reboots :]:
+            said = f"boot {event['boots']}" if event["type"] == "reboot" else "switched off"
+            self.show(self.timeline.said(float(event["at"]), "power", said))
+        self.reboots = len(happened)
+        return "off" if happened and happened[-1]["type"] == "off" else "on"
+
+    def keep(self, folder: Path, outcome: Outcome) -> None:
+        """Leave what was written in the copy, its journal and logs, and the outcome in `folder`."""
+        folder.mkdir(parents=True, exist_ok=True)
+        # The last state is journalled before the runner has cleaned up after itself.
+        deadline = time.monotonic() + _SETTLE_S
+        at_work = ["flock", "-n", "/run/initialrunner.lock", "true"]
+        while time.monotonic() < deadline and self.copy.run(at_work).returncode != 0:
+            time.sleep(_POLL_S)
+        written = folder / "written"
+        written.mkdir()
+        self.copy.keep(written)
+        for name, path in (("console", "/dev/console"), ("syslog", "/var/log/syslog"), ("journal", JOURNAL)):
+            data = self.copy.read(path)
+            if data is not None:
+                (folder / name).write_bytes(data)
+        for name in self.copy.run(["ls", f"{STATE}/logs"]).stdout.split():
+            with_logs = folder / "logs"
+            with_logs.mkdir(exist_ok=True)
+            (with_logs / name).write_bytes(self.copy.read(f"{STATE}/logs/{name}") or b"")
+        (folder / "outcome.json").write_text(json.dumps(outcome.as_json(), indent=1) + "\n", encoding="utf-8")
+
+
+def loud_about_the_network(server: str) -> str:
+    """What to say on stderr before a copy shares the machine's network."""
+    return (
+        f"WARNING: {server} shares THIS MACHINE'S NETWORK (--network host): its stages can reach every host and every "
+        "local service that this machine can reach, and what they listen on is open here until the rehearsal ends."
+    )
+
+

@@ -1,0 +1,126 @@
+"""Events of a server as lines for people: when, which stage, what became of it, how long it took. Pure."""
+
+from __future__ import annotations
+
+import textwrap
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+_NAME_WIDTH = 14
+_TAIL_LINES = 12
+
+
+class Timeline:
+    """Turns events into lines, in order. begin: the time (seconds since 1970) that counts as 0.0 s."""
+
+    def __init__(self, begin: float) -> None:
+        self.begin = begin
+
+    def said(self, at: float, name: str, text: str) -> str:
+        """One line of our own: `  3.2 s  NAME            TEXT`."""
+        return f"{max(0.0, at - self.begin):7.1f} s  {name:<{_NAME_WIDTH}}  {text}".rstrip()
+
+    def lines(self, event: Mapping[str, Any]) -> list[str]:
+        """The lines of one event; none for what people need not see."""
+        kind = str(event.get("type", "")).replace(".", "_")
+        found = getattr(self, f"_{kind}", None)
+        if found is None:
+            return []
+        name, text, below = found(event)
+        line = self.said(float(event.get("at", self.begin)), name, text)
+        return [line, *(f"{'':12}| {row}" for row in below)]
+
+    def _started(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
+        stages = event.get("stages") or []
+        count = f"{len(stages)} stage{'' if len(stages) == 1 else 's'}"
+        return "started", f"{count}, revision {event.get('revision', '?')}, Python {event.get('python', '?')}", []
+
+    def _waiting(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
+        missing = [_missing(one) for one in event.get("missing") or []]
+        return "waiting", "for " + "; ".join(missing or [str(event.get("for", "something"))]), []
+
+    def _fixed(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
+        was, now = event.get("was") or {}, event.get("now") or {}
+        changed = [f"{key} {was.get(key)} -> {now.get(key)}" for key in now if was.get(key) != now.get(key)]
+        aside = f", the old one is in {event['quarantined']}" if event.get("quarantined") else ""
+        return "fixed", f"{event.get('path')}: {', '.join(changed) or 'replaced'}{aside}", []
+
+    def _stage_started(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
+        return str(event.get("stage")), f"running{_attempt(event)}", []
+
+    def _stage_ended(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
+        result = str(event.get("result"))
+        words = [_RESULTS.get(result, result)]
+        if "took_s" in event and result != "skipped":
+            words.append(f"after {event['took_s']:.1f} s" if result != "done" else f"in {event['took_s']:.1f} s")
+        ended = _ended(event) if result in {"failed", "interrupted"} else ""
+        words += [ended] if ended else []
+        text = " ".join(words) + _attempt(event)
+        if result == "failed":
+            text += " (for good)" if event.get("final") else " (will be tried again)"
+        tail = str(event.get("tail") or "").rstrip("\n") if result in {"failed", "interrupted"} else ""
+        return str(event.get("stage")), text, tail.splitlines()[-_TAIL_LINES:]
+
+    def _interrupted(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
+        killed = event.get("killed") or []
+        left = f"; ended what was left of it ({len(killed)})" if killed else ""
+        return str(event.get("stage")), f"interrupted{_attempt(event)}{left}", []
+
+    def _health(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
+        if event.get("ok"):
+            return "health", f"passed {event.get('passed', 1)}", []
+        saw = str(event.get("saw") or "")
+        return "health", f"not yet: {event.get('check', '?')}" + (f" (saw {_short(saw)})" if saw else ""), []
+
+    def _rebooting(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
+        return "rebooting", f"after {event.get('stage')} (reboot {event.get('count', 1)} of this run)", []
+
+    def _state(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
+        reason = event.get("reason") or event.get("cause")
+        return "server", str(event.get("state")) + (f": {reason}" if reason else ""), []
+
+
+_RESULTS = {"again": "not yet (exit 75)"}
+
+
+def _attempt(event: Mapping[str, Any]) -> str:
+    number = int(event.get("attempt") or 1)
+    return f", attempt {number}" if number > 1 else ""
+
+
+def _ended(event: Mapping[str, Any]) -> str:
+    """`exit 100`, `signal 9 (oom)`, `timeout`: the number, and the cause where it says more."""
+    cause = str(event.get("cause") or "")
+    if "signal" in event:
+        number = f"signal {event['signal']}"
+    elif "exit_code" in event:
+        number = f"exit {event['exit_code']}"
+    else:
+        return cause
+    return number if cause in {"", "exit", "signal"} else f"{number} ({cause})"
+
+
+def _missing(one: Mapping[str, Any]) -> str:
+    text = f"{one.get('path', '?')} ({one.get('why', 'absent')}"
+    if "have" in one and "want" in one:
+        text += f", {one['have']} of {one['want']} bytes"
+    return text + ")"
+
+
+def _short(text: str) -> str:
+    return textwrap.shorten(text, 100, placeholder=" ...")
+
+
+def verdict(server: str, state: str, took_s: float) -> str:
+    """The last line: `hello-1: healthy in 3.2 s`."""
+    joint = {"healthy": "in", "failed": "after"}.get(state, "still, after")
+    return f"{server}: {state} {joint} {took_s:.1f} s"
+
+
+def final_state(events: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
+    """The server's state as its events tell it, and whether nothing more will happen."""
+    states = [event for event in events if event.get("type") == "state"]
+    if not states:
+        return "waiting", False
+    last = states[-1]
+    return str(last.get("state")), bool(last.get("final"))
