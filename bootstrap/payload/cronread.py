@@ -96,11 +96,9 @@ class Reader:
     def until(self, ends: bytes) -> tuple[bytes, bool]:
         """Text up to one of ends, which is eaten; False when the file ended first."""
         start = self.at
-        while self.peek() != -1:
-            self.at += 1
-            if self.data[self.at - 1] in ends + b"\0":
-                return self.data[start : self.at - 1], True
-        return self.data[start:], False
+        found = re.compile(b"[%s\0]" % ends).search(self.data, start)
+        self.at = found.end() if found else len(self.data)
+        return self.data[start : found.start() if found else self.at], bool(found)
 
     def comments(self) -> None:
         while self.at < len(self.data):
@@ -133,24 +131,11 @@ def setting(line: bytes) -> tuple[str, str] | None:
 
 def shell_command(command: bytes) -> tuple[bytes, bytes | None]:
     r"""What the shell gets and what it reads on stdin: `\%` is `%`, `\\` is `\`, a bare `%` ends the command."""
-    out = bytearray()
-    at = 0
-    while at < len(command):
-        char = command[at : at + 1]
-        if char == b"\\" and command[at + 1 : at + 2] in (b"%", b"\\"):
-            out += command[at + 1 : at + 2]
-            at += 2
-            continue
-        if char == b"\\":
-            # Another character after a backslash keeps both; it cannot start an escape of its own.
-            out += command[at : at + 2]
-            at += 2
-            continue
-        if char == b"%":
-            return bytes(out), command[at + 1 :]
-        out += char
-        at += 1
-    return bytes(out), None
+    # A backslash before anything else stays, and so does what it stands before.
+    before = re.match(rb"(?:[^%\\]|\\.|\\$)*", command, re.DOTALL)
+    end = before.end() if before else 0
+    text = re.sub(rb"\\([%\\])", rb"\1", command[:end])
+    return text, command[end + 1 :] if end < len(command) else None
 
 
 def read(data: bytes, *, go_on: bool = False) -> Iterator[Entry | Fault]:

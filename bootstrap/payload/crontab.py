@@ -50,9 +50,10 @@ def judge(text: str | bytes, name: str = "initialrunner", *, mode: int = 0o644, 
     # These three spoil every line they touch: said once above, and taken out so that the rest can be judged.
     clean = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\0", b"?")
     found = [_problem(fault, data, place) for fault in faults]
-    found += [_problem(item, clean, place) for item in read(clean, go_on=True) if isinstance(item, Fault)]
+    items = list(read(clean, go_on=True))
+    found += [_problem(item, clean, place) for item in items if isinstance(item, Fault)]
     found.sort(key=lambda problem: (problem.where.line, problem.where.column) if problem.where else (0, 0))
-    if not found and not parse(clean).entries:
+    if not items and not found:
         found = [
             Problem(
                 "payload.cron-nothing",

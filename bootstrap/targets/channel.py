@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 
+from bootstrap.errors import PayloadError
 from bootstrap.payload import crontab
-from bootstrap.payload.build import MOST_CHUNKS, build
+from bootstrap.payload.build import build
 from bootstrap.payload.model import Payload
 from bootstrap.payload.paths import TRIGGER
 from bootstrap.render.model import Rendered
@@ -61,11 +62,12 @@ def _injected(rendered: Rendered, provider: Provider, contents: dict[str, bytes]
     movable = [file.path for file in rendered.files if file.deliver == "inject"]
     room = provider.content.raw_bytes if provider.content else None
     most = provider.files.most if provider.files else None
-    payload = build(rendered)
     for inject_rc_local in (True, False):
-        payload = build(rendered, inject_rc_local=inject_rc_local)
-        if room and len(payload.bundle) <= room * MOST_CHUNKS:
+        try:
             payload = build(rendered, chunk_bytes=room, inject_rc_local=inject_rc_local)
+        except PayloadError:
+            # More than nine pieces: `fit` says how many there would be, and what to take out.
+            payload = build(rendered, inject_rc_local=inject_rc_local)
         if most is None or len(payload.files) <= most:
             break
     return payload, fit.personality(payload.files, provider, contents=contents, movable=movable)

@@ -58,7 +58,7 @@ def _in_folder(folder: Path) -> list[Found]:
     found = []
     for target, digest, output in targets:
         path = folder / NAMES.get(target, target)
-        one = _in_tree(path) if target == "tree" else (look(path) or [None])[0]
+        one = _in_tree(path) if target == "tree" else next(iter(look(path) or ()), None)
         if one is None:
             raise PayloadError(f"{path} holds no bundle", hint="render again")
         if one.unpacked.digest != digest:
