@@ -20,6 +20,8 @@ from bootstrap.rehearse.copy import JOURNAL, STATE, Copy, cron_program
 
 _POLL_S = 0.05
 _SETTLE_S = 3.0
+# How long after the end its report may take: the runner sends it at once, and again after a second or two.
+_REPORT_S = 30.0
 
 
 @dataclass(frozen=True)
@@ -123,7 +125,7 @@ class Run:
     ) -> None:
         self.copy, self.collector, self.payload, self.settings, self.show = copy, collector, payload, settings, show
         self.timeline = timeline.Timeline(time.time())
-        self.events: list[dict[str, Any]] = []
+        self.journal: list[dict[str, Any]] = []
         self.reboots = 0
 
     def follow(self, steps: tuple[inject.Step, ...]) -> Outcome:
@@ -135,24 +137,39 @@ class Run:
         self.show(self.timeline.said(self.timeline.begin, "boot", self._injected(steps)))
         self.copy.boot(cron=self.settings.cron)
         left = [step for step in steps if step.at_s > 0]
-        state, final = "waiting", False
-        while not final and time.monotonic() - start < self.settings.timeout_s:
+        while time.monotonic() - start < self.settings.timeout_s:
             while left and time.monotonic() - start >= left[0].at_s:
                 self._arrived(left.pop(0))
-            self._news(self._heard())
-            state, final = timeline.final_state(self.events)
-            if self._power() == "off" and not final:
-                state, final = "off", True
+            self._news()
+            if self._power() == "off":
+                return self._outcome("off", final=True)
+            if self._ended():
+                break
             soon = left[0].at_s - (time.monotonic() - start) if left else _POLL_S
-            time.sleep(0 if final else max(0.0, min(_POLL_S, soon)))
-        if not final:
-            # What was never reported is in the journal all the same, and says why.
-            self._news(self.copy.journal())
-            state, final = timeline.final_state(self.events)
-        ended = float(self.events[-1]["at"]) if final and self.events and state != "off" else time.time()
-        took_s = max(0.0, ended - self.timeline.begin)
-        return Outcome(self.copy.server, self.payload.deploy_id, self.payload.revision, state, final,
-                       round(took_s, 3), tuple(self.events))  # fmt: skip
+            time.sleep(max(0.0, min(_POLL_S, soon)))
+        return self._outcome(*timeline.final_state(self.journal))
+
+    def _ended(self) -> bool:
+        """Whether the journal has an end and, if there is a collector, it has taken it (or does not in good time)."""
+        if not timeline.final_state(self.journal)[1]:
+            return False
+        if self.collector is None or timeline.final_state(self._heard())[1]:
+            return True
+        return time.time() - float(self.journal[-1]["at"]) > _REPORT_S
+
+    def _outcome(self, state: str, final: bool) -> Outcome:
+        events = self.journal
+        if self.collector is not None:
+            events = self._heard()
+            count = len(self.journal)
+            said = f"{count} events, each signed and taken by the collector"
+            if len(events) < count:
+                said = f"only {len(events)} of {count} events have reached the collector"
+            self.show(self.timeline.said(time.time(), "reports", said))
+        ended = float(self.journal[-1]["at"]) if final and self.journal and state != "off" else time.time()
+        took_s = round(max(0.0, ended - self.timeline.begin), 3)
+        return Outcome(self.copy.server, self.payload.deploy_id, self.payload.revision, state, final, took_s,
+                       tuple(events))  # fmt: skip
 
     def _injected(self, steps: tuple[inject.Step, ...]) -> str:
         early = len({step.path for step in steps if step.at_s <= 0})
@@ -179,22 +196,23 @@ class Run:
             self.show(self.timeline.said(time.time(), "injected", step.path))
 
     def _heard(self) -> list[dict[str, Any]]:
-        """All events so far, as the collector has them; without one, as the journal has them."""
-        if self.collector is None:
-            return self.copy.journal()
+        """The events that the collector has taken."""
+        assert self.collector is not None
         path = f"/v1/servers/{quote(self.copy.server)}/events?deploy_id={quote(self.payload.deploy_id)}"
         try:
             found: list[dict[str, Any]] = self.collector.get(path, missing={"events": []})["events"]
         except CollectorError:
-            # The rehearsal's own reading must not end a run that goes on; the journal tells it at the end.
-            return self.events
+            # The rehearsal's own reading must not end a run that goes on.
+            return []
         return found
 
-    def _news(self, all_events: list[dict[str, Any]]) -> None:
-        for event in all_events[len(self.events) :]:
-            self.events.append(event)
+    def _news(self) -> None:
+        """Show what is new in the journal: it is there at once, reports follow when the runner sends them."""
+        now = self.copy.journal()
+        for event in now[len(self.journal) :]:
             for line in self.timeline.lines(event):
                 self.show(line)
+        self.journal = now
 
     def _power(self) -> str:
         """Show reboots that came from inside; "off" when somebody switched the copy off."""

@@ -46,25 +46,27 @@ class Timeline:
         return "fixed", f"{event.get('path')}: {', '.join(changed) or 'replaced'}{aside}", []
 
     def _stage_started(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
-        return str(event.get("stage")), f"running{_attempt(event)}", []
+        return str(event.get("stage")), ", ".join(filter(None, ("running", _attempt(event)))), []
 
     def _stage_ended(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
         result = str(event.get("result"))
-        words = [_RESULTS.get(result, result)]
+        words = _RESULTS.get(result, result)
         if "took_s" in event and result != "skipped":
-            words.append(f"after {event['took_s']:.1f} s" if result != "done" else f"in {event['took_s']:.1f} s")
-        ended = _ended(event) if result in {"failed", "interrupted"} else ""
-        words += [ended] if ended else []
-        text = " ".join(words) + _attempt(event)
+            words += f" {'in' if result == 'done' else 'after'} {event['took_s']:.1f} s"
+        parts = [words]
+        if result in {"failed", "interrupted"}:
+            parts += [_ended(event)]
+        parts += [_attempt(event)]
         if result == "failed":
-            text += " (for good)" if event.get("final") else " (will be tried again)"
+            parts += ["for good" if event.get("final") else "will be tried again"]
+        text = ", ".join(part for part in parts if part)
         tail = str(event.get("tail") or "").rstrip("\n") if result in {"failed", "interrupted"} else ""
         return str(event.get("stage")), text, tail.splitlines()[-_TAIL_LINES:]
 
     def _interrupted(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
         killed = event.get("killed") or []
-        left = f"; ended what was left of it ({len(killed)})" if killed else ""
-        return str(event.get("stage")), f"interrupted{_attempt(event)}{left}", []
+        left = f"ended the {len(killed)} processes left of it" if killed else ""
+        return str(event.get("stage")), ", ".join(filter(None, ("interrupted", _attempt(event), left))), []
 
     def _health(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
         if event.get("ok"):
@@ -85,7 +87,7 @@ _RESULTS = {"again": "not yet (exit 75)"}
 
 def _attempt(event: Mapping[str, Any]) -> str:
     number = int(event.get("attempt") or 1)
-    return f", attempt {number}" if number > 1 else ""
+    return f"attempt {number}" if number > 1 else ""
 
 
 def _ended(event: Mapping[str, Any]) -> str:
@@ -113,7 +115,7 @@ def _short(text: str) -> str:
 
 def verdict(server: str, state: str, took_s: float) -> str:
     """The last line: `hello-1: healthy in 3.2 s`."""
-    joint = {"healthy": "in", "failed": "after"}.get(state, "still, after")
+    joint = {"healthy": "in", "failed": "after", "off": "after"}.get(state, "still, after")
     return f"{server}: {state} {joint} {took_s:.1f} s"
 
 

@@ -1,0 +1,54 @@
+"""Payloads made by hand, for tests of what comes after packing: no spec, but the real bundle and trigger."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import jinja2
+
+from bootstrap import resources
+from bootstrap.payload.build import build
+from bootstrap.payload.model import Payload
+from bootstrap.render.model import Rendered, RenderedFile
+from bootstrap.runner.contract import server_key
+
+DEPLOY_ID = "20261120T120000-ab12cd"
+REVISION = "0123456789ab"
+
+
+def stage(name: str, text: str, **more: Any) -> dict[str, Any]:
+    """One stage of a host plan; its digest is that of its text."""
+    return {"name": name, "text": text, "digest": hashlib.sha256(text.encode()).hexdigest()[:16], **more}
+
+
+def payload(
+    stages: Sequence[Mapping[str, Any]],
+    *,
+    server: str = "box-1",
+    deploy_id: str = DEPLOY_ID,
+    checks: Sequence[Mapping[str, Any]] = (),
+    files: Sequence[RenderedFile] = (),
+    report: tuple[str, bytes] | None = None,
+    **plan: Any,
+) -> Payload:
+    """A payload of these stages.
+
+    checks: of health; report: URL and the deployer's secret; plan: more of the host plan.
+    """
+    host_plan: dict[str, Any] = {
+        "version": 1, "name": server.rsplit("-", 1)[0], "server": server, "deploy_id": deploy_id, "revision": REVISION,
+        "deadline_s": 3600, "stages": [dict(one) for one in stages], **plan,
+    }  # fmt: skip
+    if checks:
+        host_plan["health"] = {"checks": [dict(one) for one in checks]}
+    if report:
+        key = server_key(report[1], server, deploy_id)
+        host_plan["report"] = {"url": report[0], "key": base64.b64encode(key).decode()}
+    template = jinja2.Environment(keep_trailing_newline=True, autoescape=False).from_string(
+        resources.text("cron/initialrunner.j2")
+    )
+    cron = template.render(mark="@MARK@", files="@FILES@", sha256="@SHA256@")
+    return build(Rendered(server, deploy_id, REVISION, host_plan, tuple(files), cron))
