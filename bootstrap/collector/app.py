@@ -12,7 +12,7 @@ from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bootstrap.collector import reads, reports, waits
+from bootstrap.collector import dashboard, metrics, reads, reports, stream, waits
 from bootstrap.collector.context import Collector, answer, collector_of, refuse
 from bootstrap.collector.hub import Hub
 from bootstrap.collector.refusal import Refusal
@@ -58,6 +58,13 @@ def _routes() -> list[BaseRoute]:
         Route("/v1/servers/{name}/events", reads.get_events),
         Route("/v1/servers/{name}/wait", waits.wait_server),
         Route("/v1/deploys/{id}/wait", waits.wait_deploy),
+        Route("/v1/stream", stream.get_stream),
+        Route("/", dashboard.get_dashboard),
+        Route("/rows", dashboard.get_rows),
+        Route("/login", dashboard.login_page),
+        Route("/login", dashboard.login, methods=["POST"]),
+        Route("/assets/{name}", dashboard.get_asset),
+        Route("/metrics", metrics.get_metrics),
         Route("/healthz", healthz),
         Route("/readyz", readyz),
     ]

@@ -61,8 +61,11 @@ def _texts(value: Any) -> str | None:
     return None if right else "a list of texts"
 
 
-def _maps(value: Any) -> str | None:
-    return None if isinstance(value, list) and all(isinstance(one, dict) for one in value) else "a list of objects"
+def _missing(value: Any) -> str | None:
+    right = isinstance(value, list) and all(
+        isinstance(one, dict) and isinstance(one.get("path"), str) and isinstance(one.get("why", ""), str) for one in value
+    )
+    return None if right else "a list of objects with a path"
 
 
 def _outputs(value: Any) -> str | None:
@@ -88,7 +91,7 @@ _SHORT, _LONG = _text(256), _text(65_536)
 _EVENT: dict[str, Check] = {"seq!": _whole(1), "at!": _time, "uptime_s!": _time, "type!": _text(64)}
 _FIELDS: dict[str, dict[str, Check]] = {
     "started": {"stages": _texts, "host_keys": _texts, "addresses": _texts, "deadline_s": _amount},
-    "waiting": {"missing": _maps},
+    "waiting": {"missing": _missing},
     "fixed": {"path": _LONG},
     "stage.started": {"stage!": _SHORT, "attempt": _whole(0)},
     "stage.ended": {

@@ -162,7 +162,7 @@ def failure(view: View) -> dict[str, Any] | None:
     if view.state != "failed":
         return None
     broken = next((stage for stage in stages_shown(view) if stage.state == "failed"), None)
-    found: dict[str, Any] = {"reason": view.reason, "cause": view.cause}
+    found: dict[str, Any] = {"reason": view.reason, "cause": view.cause, "stage": None, "tail": None}
     if broken is not None:
         found.update(stage=broken.name, cause=broken.cause or view.cause, attempts=broken.attempts, tail=broken.tail)
         found.update(exit_code=broken.exit_code, signal=broken.signal)

@@ -1,0 +1,164 @@
+"""What people see: the page of all servers, the login, and the page's own style and script."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+from functools import lru_cache
+from typing import Any
+from urllib.parse import parse_qs
+
+from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from starlette.requests import Request
+from starlette.responses import RedirectResponse, Response
+
+from bootstrap import resources
+from bootstrap.collector.context import body_of, collector_of, for_readers, may_read
+from bootstrap.collector.model import Run
+from bootstrap.collector.reads import STATES, deploy_of
+from bootstrap.collector.refusal import Refusal
+from bootstrap.collector.state import server_json
+from bootstrap.collector.stream import streamed
+from bootstrap.collector.tokens import COOKIE, COOKIE_LIFE_S
+
+# Nothing from elsewhere, nothing inline: a host's words could otherwise become a script.
+SECURITY = {
+    "content-security-policy": "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; "
+    "img-src data:; form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
+    "referrer-policy": "no-referrer",
+    "x-content-type-options": "nosniff",
+    "cache-control": "no-store",
+}
+ASSETS = {"dashboard.css": "text/css", "dashboard.js": "text/javascript"}
+ORDER = {state: i for i, state in enumerate(("failed", "overdue", "running", "checking", "waiting", "healthy"))}
+MAX_ROWS = 500  # more is no page for people; the counts above it are of all
+WIDEST = 8
+
+
+@lru_cache(maxsize=1)
+def _environment() -> Environment:
+    return Environment(
+        loader=FileSystemLoader(resources.path("templates/dashboard")),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        auto_reload=False,
+    )
+
+
+def render(template: str, **values: Any) -> str:
+    """A page of templates/dashboard; every value is escaped."""
+    return _environment().get_template(template).render(**values)
+
+
+def _page(text: str, status: int = 200) -> Response:
+    return Response(text, status, SECURITY, "text/html")
+
+
+async def get_dashboard(request: Request) -> Response:
+    """GET /: every server with its stages as a timeline; a browser that is not logged in goes to /login."""
+    if not may_read(request):
+        return RedirectResponse("/login", 303, SECURITY)
+    collector, deploy_id, state = collector_of(request), deploy_of(request), request.query_params.get("state")
+    runs = await collector.store.runs(deploy_id)
+    now = collector.clock()
+    # A big fleet takes a while to render, and reports must not wait for a page.
+    return _page(await asyncio.to_thread(overview, runs, now, deploy_id, state if state in STATES else None))
+
+
+def overview(runs: list[Run], now: float, deploy_id: str | None, state: str | None) -> str:
+    """The whole page: counts by state, then a row a server, those that need a look first."""
+    shown = [server_json(run, now) for run in runs]
+    counts = {name: sum(server["state"] == name for server in shown) for name in ORDER}
+    chosen = [server for server in shown if state in (None, server["state"])]
+    chosen.sort(key=lambda server: (ORDER[server["state"]], server["server"]))
+    rows = [row_values(server, now) for server in chosen[:MAX_ROWS]]
+    hidden = max(0, len(chosen) - MAX_ROWS)
+    return render(
+        "servers.html", rows=rows, counts=counts, total=len(shown), hidden=hidden, state=state, deploy_id=deploy_id
+    )
+
+
+def row_values(server: dict[str, Any], now: float) -> dict[str, Any]:
+    """A server as the row template wants it."""
+    took = [stage["took_s"] for stage in server["stages"] if stage["took_s"]]
+    return {
+        **server,
+        "seen": _ago(server["last_seen"], now),
+        "total": _span(sum(took)) if took else "",
+        "stages": [
+            {**stage, "width": _width(stage["took_s"]), "took": _span(stage["took_s"])} for stage in server["stages"]
+        ],
+    }
+
+
+def _width(took_s: float | None) -> int:
+    """How wide a stage is drawn: by the logarithm of its time, so that a second is still seen beside ten minutes."""
+    return 1 if not took_s else max(1, min(WIDEST, 1 + round(math.log2(1 + took_s))))
+
+
+def _span(seconds: float | None) -> str:
+    if seconds is None:
+        return ""
+    if seconds < 60:
+        return f"{seconds:.1f} s" if seconds < 10 else f"{seconds:.0f} s"
+    if seconds < 3600:
+        return f"{int(seconds // 60)} min {int(seconds % 60):02d} s"
+    return f"{int(seconds // 3600)} h {int(seconds % 3600 // 60):02d} min"
+
+
+def _ago(moment: float | None, now: float) -> str:
+    if moment is None:
+        return "never heard"
+    since = max(0.0, now - moment)
+    if since < 60:
+        return "just now" if since < 10 else f"{since:.0f} s ago"
+    if since < 3600:
+        return f"{since // 60:.0f} min ago"
+    return f"{since // 3600:.0f} h ago" if since < 48 * 3600 else f"{since // 86400:.0f} days ago"
+
+
+@for_readers
+async def get_rows(request: Request) -> Response:
+    """GET /rows: the page's own stream: each changed server with its row, rendered as on the page."""
+
+    def shown(run: Run, now: float) -> dict[str, Any]:
+        server = server_json(run, now)
+        html = render("row.html", server=row_values(server, now))
+        return {"server": run.server, "state": server["state"], "html": html}
+
+    return streamed(request, shown)
+
+
+async def login_page(request: Request) -> Response:
+    """GET /login: the form."""
+    return _page(render("login.html", wrong=False))
+
+
+async def login(request: Request) -> Response:
+    """POST /login: the token becomes a cookie that scripts cannot read and other sites cannot send."""
+    collector = collector_of(request)
+    fields = parse_qs((await body_of(request)).decode("utf-8", "replace"))
+    if not collector.readers.token(fields.get("token", [""])[0].strip()):
+        if "text/html" in request.headers.get("accept", ""):
+            return _page(render("login.html", wrong=True), 401)
+        raise Refusal(401, "unauthorised", "this is not the token of the token file")
+    answer = RedirectResponse("/", 303, SECURITY)
+    answer.set_cookie(
+        COOKIE,
+        collector.readers.cookie(collector.clock()),
+        max_age=COOKIE_LIFE_S,
+        httponly=True,
+        samesite="strict",
+        secure=collector.is_tls,
+    )
+    return answer
+
+
+async def get_asset(request: Request) -> Response:
+    """GET /assets/{name}: the page's style and script; they hold nothing of anyone, so they need no token."""
+    name = request.path_params["name"]
+    if name not in ASSETS:
+        raise Refusal(404, "not_found", f"there is no /assets/{name}")
+    return Response(resources.text(f"templates/dashboard/{name}"), 200, SECURITY, ASSETS[name])
