@@ -1,0 +1,119 @@
+"""A plan: everything decided about one server in one roll-out, its texts still templates."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+from bootstrap.errors import Where
+
+
+@dataclass(frozen=True)
+class Text:
+    """A text on its way to the host.
+
+    is_template: Jinja2 renders it. where: the value in the spec. file: name of the file it came from, None when it
+    stands in the spec itself. is_block: a `|` block, whose first line is the one below `where`.
+    """
+
+    value: str = field(repr=False)
+    where: Where
+    is_template: bool = True
+    file: str | None = None
+    is_block: bool = False
+
+
+@dataclass(frozen=True)
+class PlannedFile:
+    """One file. data: bytes that are final; text: a template; fetch: {"url": Text, "sha256": str}; one of the three."""
+
+    path: str
+    where: Where
+    mode: int
+    owner: tuple[str, str]
+    text: Text | None = None
+    data: bytes | None = field(default=None, repr=False)
+    fetch_url: Text | None = None
+    fetch_sha256: str | None = None
+    source_name: str | None = None
+    secret: bool = False
+    keep: bool = True
+    deliver: str = "bundle"
+    publish: bool = False
+
+
+@dataclass(frozen=True)
+class PlannedScript:
+    """A stage, or a thing that runs at every boot (then only name, text, timeout_s, user and environment count)."""
+
+    name: str
+    where: Where
+    text: Text
+    timeout_s: float = 900.0
+    user: str = "root"
+    environment: tuple[tuple[str, Text], ...] = ()
+    needs: tuple[dict[str, Any], ...] = ()
+    attempts: int = 1
+    delay_s: float = 10.0
+    max_delay_s: float = 300.0
+    on_interrupt: str = "retry"
+    skip_if: Text | None = None
+    verify: Text | None = None
+    undo: Text | None = None
+    reboot: str = "never"
+    rerun: str = "changed"
+
+
+@dataclass(frozen=True)
+class PlannedCheck:
+    """One health check. fields: as the host plan has them, templates as Text."""
+
+    kind: str
+    where: Where
+    fields: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
+class PlannedHealth:
+    """When the server counts as healthy. Seconds."""
+
+    checks: tuple[PlannedCheck, ...]
+    deadline_s: float = 600.0
+    stable: int = 1
+    interval_s: float = 1.0
+
+
+@dataclass(frozen=True)
+class SecretRef:
+    """A secret's name and where its value is read at render time: ("env", NAME) or ("file", PATH)."""
+
+    name: str
+    kind: str
+    source: str
+    where: Where
+
+
+@dataclass(frozen=True)
+class Plan:
+    """Everything about one server but the bytes."""
+
+    spec_file: str
+    name: str
+    server: str
+    deploy_id: str
+    revision: str
+    values: dict[str, Any]
+    secrets: tuple[SecretRef, ...]
+    files: tuple[PlannedFile, ...]
+    wait_for: tuple[dict[str, Any], ...]
+    stages: tuple[PlannedScript, ...]
+    every_boot: tuple[PlannedScript, ...]
+    health: PlannedHealth | None
+    report_url: Text | None
+    report_ca: str | None
+    proxy: dict[str, str]
+    trigger: str
+    rollback: bool
+    deadline_s: float
+    cron: Text | None
+    rc_local: Text | None

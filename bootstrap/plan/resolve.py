@@ -1,0 +1,223 @@
+"""Resolves a spec for one server. Pure: the same spec, names and values give the same plan."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from bootstrap.errors import UsageError
+from bootstrap.plan.model import (
+    Plan,
+    PlannedCheck,
+    PlannedFile,
+    PlannedHealth,
+    PlannedScript,
+    SecretRef,
+    Text,
+)
+from bootstrap.runner.contract import NAME_PATTERN
+from bootstrap.spec.load import Spec
+from bootstrap.spec.models import Check, File, Script, Stage
+
+
+def resolve(
+    spec: Spec,
+    *,
+    server: str,
+    deploy_id: str,
+    server_values: Mapping[str, Any] | None = None,
+    report_url: str | None = None,
+) -> Plan:
+    """Decide everything for `server` in the roll-out `deploy_id`.
+
+    server may end in one star (`web-*`: one payload for many instances). server_values lie over the spec's values;
+    report_url replaces the spec's collector. Raises UsageError for a name that cannot be one.
+    """
+    _name("server", server[:-1] + "x" if server.endswith("*") else server, server)
+    _name("deploy id", deploy_id, deploy_id)
+    model = spec.model
+    url = _text(spec, model.report.url, "report", "url") if model.report else None
+    if report_url is not None:
+        url = Text(report_url, spec.where("report", "url"), is_template=False)
+    ca = spec.sources.get("report.ca") if report_url is None else None
+    return Plan(
+        spec_file=spec.file,
+        name=model.name,
+        server=server,
+        deploy_id=deploy_id,
+        revision=revision(spec),
+        values={**model.values, **(server_values or {})},
+        secrets=tuple(_secrets(spec)),
+        files=tuple(_file(spec, number, file) for number, file in enumerate(model.files)),
+        wait_for=tuple(_wait_for(spec)),
+        stages=tuple(_stage(spec, number, stage) for number, stage in enumerate(model.stages)),
+        every_boot=tuple(_script(spec, "every_boot", n, script) for n, script in enumerate(model.every_boot)),
+        health=_health(spec),
+        report_url=url,
+        report_ca=ca.data.decode("utf-8", "replace") if ca else None,
+        proxy={k: v for k, v in (model.proxy.model_dump() if model.proxy else {}).items() if v is not None},
+        trigger=model.trigger,
+        rollback=model.rollback,
+        deadline_s=model.deadline,
+        cron=_own_template(spec, "cron"),
+        rc_local=_own_template(spec, "rc.local"),
+    )
+
+
+def _name(what: str, word: str, shown: str) -> None:
+    if not re.fullmatch(NAME_PATTERN, word):
+        raise UsageError(
+            f"{what} {shown!r} is not a name",
+            hint="letters, digits, dot, dash and underscore; at most 63; a letter or digit first",
+        )
+
+
+def revision(spec: Spec) -> str:
+    """First 12 hex digits of what was checked in: the spec, the roll-out's values, the files it names.
+
+    Server, deploy id and per-server values are not in it, so one roll-out has one revision and templates may
+    contain it.
+    """
+    model = spec.model.model_dump(mode="json", by_alias=True)
+    model.pop("include")
+    digest = hashlib.sha256(json.dumps(model, sort_keys=True).encode())
+    for place, source in sorted(spec.sources.items()):
+        digest.update(f"\0{place}\0{hashlib.sha256(source.data).hexdigest()}".encode())
+    return digest.hexdigest()[:12]
+
+
+def _text(spec: Spec, value: str, *path: str | int) -> Text:
+    return Text(value, spec.where(*path), is_block=spec.is_block(*path))
+
+
+def _maybe(spec: Spec, value: str | None, *path: str | int) -> Text | None:
+    return None if value is None else _text(spec, value, *path)
+
+
+def _own_template(spec: Spec, key: str) -> Text | None:
+    source = spec.sources.get(f"templates.{key}")
+    return Text(source.data.decode("utf-8", "replace"), source.where, file=source.name) if source else None
+
+
+def _secrets(spec: Spec) -> Iterable[SecretRef]:
+    for name, source in spec.model.secrets.items():
+        kind, _, rest = source.partition(":")
+        yield SecretRef(name, kind, rest, spec.where("secrets", name))
+
+
+def _file(spec: Spec, number: int, file: File) -> PlannedFile:
+    where = spec.where("files", number, "path")
+    user, _, group = file.owner.partition(":")
+    text, data, name = None, None, None
+    if file.content is not None:
+        text = _text(spec, file.content, "files", number, "content")
+    elif file.template is not None:
+        source = spec.sources[f"files[{number}].template"]
+        text = Text(source.data.decode("utf-8", "surrogateescape"), source.where, file=source.name)
+    elif file.source is not None:
+        source = spec.sources[f"files[{number}].source"]
+        data, name = source.data, source.name
+    fetch = file.fetch
+    return PlannedFile(
+        path=file.path,
+        where=where,
+        mode=file.mode if file.mode is not None else 0o600 if file.secret else 0o644,
+        owner=(user, group),
+        text=text,
+        data=data,
+        fetch_url=_text(spec, fetch.url, "files", number, "fetch", "url") if fetch else None,
+        fetch_sha256=fetch.sha256 if fetch else None,
+        source_name=name,
+        secret=file.secret,
+        keep=file.keep,
+        deliver=file.deliver,
+        publish=file.publish,
+    )
+
+
+def _wait_for(spec: Spec) -> Iterable[dict[str, Any]]:
+    for entry in spec.model.wait_for:
+        found: dict[str, Any] = {"path": entry.path}
+        if entry.owner:
+            found["user"], _, found["group"] = entry.owner.partition(":")
+        given = {
+            "sha256": entry.sha256,
+            "min_size": entry.min_size,
+            "settle_s": entry.settle,
+            "mode": entry.mode,
+            "deadline_s": entry.deadline,
+        }
+        yield found | {key: value for key, value in given.items() if value is not None}
+
+
+def _script_text(spec: Spec, kind: str, number: int, script: Script) -> Text:
+    if script.run is not None:
+        return _text(spec, script.run, kind, number, "run")
+    key = "script" if script.script is not None else "template"
+    source = spec.sources[f"{kind}[{number}].{key}"]
+    text = source.data.decode("utf-8", "surrogateescape")
+    return Text(text, source.where, is_template=key == "template", file=source.name)
+
+
+def _script(spec: Spec, kind: str, number: int, script: Script, **more: Any) -> PlannedScript:
+    environment = tuple(
+        (name, _text(spec, value, kind, number, "environment", name)) for name, value in script.environment.items()
+    )
+    return PlannedScript(
+        name=script.name,
+        where=spec.where(kind, number, "name"),
+        text=_script_text(spec, kind, number, script),
+        timeout_s=script.timeout,
+        user=script.user,
+        environment=environment,
+        **more,
+    )
+
+
+def _stage(spec: Spec, number: int, stage: Stage) -> PlannedScript:
+    needs = tuple({k: v for k, v in need.model_dump(by_alias=True).items() if v is not None} for need in stage.needs)
+    here = ("stages", number)
+    return _script(
+        spec,
+        "stages",
+        number,
+        stage,
+        needs=needs,
+        attempts=stage.retry.attempts,
+        delay_s=stage.retry.delay,
+        max_delay_s=stage.retry.max_delay,
+        on_interrupt=stage.on_interrupt,
+        skip_if=_maybe(spec, stage.skip_if, *here, "skip_if"),
+        verify=_maybe(spec, stage.verify, *here, "verify"),
+        undo=_maybe(spec, stage.undo, *here, "undo"),
+        reboot=stage.reboot,
+        rerun=stage.rerun,
+    )
+
+
+def _health(spec: Spec) -> PlannedHealth | None:
+    health = spec.model.health
+    if health is None or not health.checks:
+        return None
+    checks = tuple(_check(spec, number, check) for number, check in enumerate(health.checks))
+    return PlannedHealth(checks, health.deadline, health.stable, health.interval)
+
+
+def _check(spec: Spec, number: int, check: Check) -> PlannedCheck:
+    here = ("health", "checks", number)
+    where = spec.where(*here)
+    if check.http is not None:
+        fields: list[tuple[str, Any]] = [("url", _text(spec, check.http, *here, "http")), ("status", check.status)]
+        if check.contains is not None:
+            fields.append(("contains", _text(spec, check.contains, *here, "contains")))
+        return PlannedCheck("http", where, tuple(fields))
+    if check.disk is not None:
+        return PlannedCheck("disk", where, (("path", check.disk.path), ("free", check.disk.free)))
+    if check.memory is not None:
+        return PlannedCheck("memory", where, (("free", check.memory.free),))
+    key = {"tcp": "address", "unit": "name", "process": "name", "command": "text", "file": "path"}
+    kind = next(k for k in key if getattr(check, k) is not None)
+    return PlannedCheck(kind, where, ((key[kind], _text(spec, getattr(check, kind), *here, kind)),))

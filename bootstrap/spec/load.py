@@ -1,0 +1,225 @@
+"""Loads a spec: reads, includes, checks, and fails once with everything that is wrong."""
+
+from __future__ import annotations
+
+import difflib
+import types
+import typing
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ValidationError
+
+from bootstrap.errors import Problem, SpecError, UsageError, Where
+from bootstrap.spec import rules, tree
+from bootstrap.spec.models import SpecModel, guess
+from bootstrap.spec.sources import Source, gather
+
+
+@dataclass(frozen=True)
+class Spec:
+    """A checked spec. file: as the caller named it; sources: bytes of every file it names, by dotted path."""
+
+    file: str
+    model: SpecModel
+    root: tree.Map = field(repr=False)
+    sources: Mapping[str, Source] = field(repr=False)
+    warnings: tuple[Problem, ...] = ()
+
+    def where(self, *path: str | int) -> Where:
+        """The place of the value at a path such as ("stages", 2, "timeout"), or of the nearest thing above it."""
+        return tree.where_of(self.root, path)
+
+    def is_block(self, *path: str | int) -> bool:
+        """Whether the text at a path is a block (`|`): its first line stands below its key."""
+        node = tree.find(self.root, path)
+        return isinstance(node, tree.Leaf) and node.value.block
+
+
+def load(path: str | Path, *, overrides: Sequence[str] = (), values_files: Sequence[str] = ()) -> Spec:
+    """The spec in a file, with `--set K=V` overrides and `--values` files laid over its values.
+
+    Raises SpecError with every problem of it and its includes, UsageError when a file cannot be read.
+    """
+    reader = tree.Reader()
+    root = _read(reader, Path(path), str(path), ())
+    if root is None:
+        raise SpecError(reader.problems)
+    root = _lay_values(reader, root, overrides, values_files)
+    model, found = validate(root)
+    problems = reader.problems + found
+    if model is None:
+        raise SpecError(_ordered(problems))
+    spec = Spec(str(path), model, root, {})
+    sources, missing = gather(spec)
+    spec = replace(spec, sources=sources)
+    judged = [*missing, *rules.judge(spec)]
+    problems += [p for p in judged if p.severity == "error"]
+    if problems:
+        raise SpecError(_ordered(problems))
+    return replace(spec, warnings=tuple(p for p in judged if p.severity != "error"))
+
+
+def _ordered(problems: list[Problem]) -> list[Problem]:
+    """In the order of the files, so that the reader goes through them from the top."""
+    order: dict[str, int] = {}
+    for problem in problems:
+        order.setdefault(problem.where.file if problem.where else "", len(order))
+    return sorted(
+        problems,
+        key=lambda p: (order[p.where.file], p.where.line, p.where.column) if p.where else (-1, 0, 0),
+    )
+
+
+def _read(reader: tree.Reader, path: Path, shown: str, chain: tuple[Path, ...]) -> tree.Map | None:
+    """One file with its includes merged under it."""
+    root = reader.read(path, shown)
+    if root is None or "include" not in root.items:
+        return root
+    chain = (*chain, path.resolve())
+    merged: tree.Map | None = None
+    node = root.items["include"][1]
+    for leaf in node.items if isinstance(node, tree.Sequence) else [node]:
+        if not isinstance(leaf, tree.Leaf):
+            reader.add("spec.type", "include: is a map where a file name is wanted", leaf.where)
+            continue
+        below = path.parent / leaf.value
+        below_shown = str(Path(shown).parent / leaf.value)
+        if below.resolve() in chain:
+            names = " -> ".join(p.name for p in (*chain[chain.index(below.resolve()) :], below.resolve()))
+            reader.add("spec.include-cycle", f"include: goes round in a circle: {names}", leaf.where, "take one out")
+            continue
+        try:
+            included = _read(reader, below, below_shown, chain)
+        except UsageError:
+            reader.add(
+                "spec.source", f"include: no such file: {below_shown}", leaf.where, "it is relative to this file"
+            )
+            continue
+        if included is not None:
+            merged = included if merged is None else tree.merge(merged, included)
+    return root if merged is None else tree.merge(merged, root)
+
+
+def _lay_values(reader: tree.Reader, root: tree.Map, overrides: Sequence[str], values_files: Sequence[str]) -> tree.Map:
+    """The values of files and of --set over those of the spec; a later one wins."""
+    for name in values_files:
+        found = reader.read(Path(name), name)
+        if found is not None:
+            root = tree.merge(root, tree.Map({"values": (found.where, found)}, root.where))
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals or not key:
+            raise UsageError(f"--set {text}: not K=V", hint="write --set branch=main")
+        where = Where("--set", 1, 1, text, len(text))
+        node: tree.Node = tree.Leaf(tree.Scalar(value, quoted=False), where)
+        for part in reversed(key.split(".")):
+            node = tree.Map({part: (where, node)}, where)
+        root = tree.merge(root, tree.Map({"values": (where, node)}, root.where))
+    return root
+
+
+def values_from(text: str) -> Any:
+    """One value as `--set` reads it."""
+    return guess(tree.Scalar(text, quoted=False))
+
+
+def validate(root: tree.Map) -> tuple[SpecModel | None, list[Problem]]:
+    """The model of a tree, or every problem pydantic has with it, each at its place."""
+    try:
+        return SpecModel.model_validate(tree.plain(root)), []
+    except ValidationError as error:
+        return None, _problems(root, error)
+
+
+def _problems(root: tree.Map, error: ValidationError) -> list[Problem]:
+    found = [_one(root, dict(e)) for e in error.errors(include_url=False) if e["type"] != "missing"]
+    # An unknown key that is near a missing one was meant to be it: one mistake, one message.
+    taken = {(path, guessed) for path, guessed, _ in found if guessed}
+    problems = [problem for _, _, problem in found]
+    for e in error.errors(include_url=False):
+        if e["type"] == "missing":
+            path = _clean(root, e["loc"])
+            if (path[:-1], path[-1]) not in taken:
+                problems.append(_missing(root, path))
+    return problems
+
+
+def _clean(root: tree.Map, loc: tuple[Any, ...]) -> tree.Path_:
+    """pydantic's location as a path of the tree: the marks it adds for keys and unions are left out."""
+    path: list[str | int] = []
+    for step in loc:
+        if step == "[key]" or (isinstance(step, str) and (step.startswith(("literal[", "function-")) or step == "str")):
+            continue
+        path.append(step)
+    return tuple(path)
+
+
+def _missing(root: tree.Map, path: tree.Path_) -> Problem:
+    node = tree.find(root, path[:-1])
+    where = tree.where_of(root, path[:-1])
+    if isinstance(node, tree.Map) and node.items:
+        where = next(iter(node.items.values()))[0]
+    above = tree.dotted(path[:-1])
+    return Problem("spec.missing", f"{above + ': ' if above else ''}{path[-1]} is missing", where, f"add {path[-1]}:")
+
+
+def _one(root: tree.Map, e: dict[str, Any]) -> tuple[tree.Path_, str | None, Problem]:
+    """(path of the map, the key it was taken for, the problem)."""
+    path = _clean(root, e["loc"])
+    if e["type"] == "extra_forbidden":
+        return _unknown(root, path)
+    where, shown = tree.where_of(root, path), tree.dotted(path)
+    if e["loc"][-1:] == ("[key]",) and isinstance(tree.find(root, path[:-1]), tree.Map):
+        parent = tree.find(root, path[:-1])
+        where = parent.items[str(path[-1])][0] if isinstance(parent, tree.Map) else where
+    lead = f"{shown}: " if shown else ""
+    if e["type"] == "spec":
+        context = e["ctx"]
+        return path, None, Problem(context["code"], lead + context["message"], where, context["hint"] or None)
+    kinds = {"list_type": "a list", "model_type": "a map", "dict_type": "a map", "model_attributes_type": "a map"}
+    wanted = kinds.get(e["type"])
+    message = f"is not {wanted}" if wanted else str(e["msg"]).lower()
+    hint = {"a list": "write [one, two] or lines that begin with -", "a map": "write key: value"}.get(wanted or "")
+    return path, None, Problem("spec.type", lead + message, where, hint)
+
+
+def _unknown(root: tree.Map, path: tree.Path_) -> tuple[tree.Path_, str | None, Problem]:
+    parent = tree.find(root, path[:-1])
+    key = str(path[-1])
+    where = parent.items[key][0] if isinstance(parent, tree.Map) and key in parent.items else tree.where_of(root, path)
+    known = keys_at(path[:-1])
+    near = difflib.get_close_matches(key, known, 1, 0.6)
+    hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+    above = tree.dotted(path[:-1])
+    message = f"{above + ': ' if above else ''}unknown key {key}"
+    return path[:-1], near[0] if near else None, Problem("spec.unknown-key", message, where, hint)
+
+
+def keys_at(path: tree.Path_) -> list[str]:
+    """The keys a map at this path may have."""
+    model: Any = SpecModel
+    for step in path:
+        if isinstance(step, int) or not (isinstance(model, type) and issubclass(model, BaseModel)):
+            continue
+        for name, info in model.model_fields.items():
+            if step in (name, info.alias):
+                model = _model_in(info.annotation)
+                break
+    if not (isinstance(model, type) and issubclass(model, BaseModel)):
+        return []
+    return [info.alias or name for name, info in model.model_fields.items()]
+
+
+def _model_in(annotation: Any) -> Any:
+    """The model a field's type speaks of: list[Stage] and Fetch | None give Stage and Fetch."""
+    if isinstance(annotation, type) and not typing.get_args(annotation):
+        return annotation
+    if typing.get_origin(annotation) in (list, typing.Union, types.UnionType, typing.Annotated):
+        for argument in typing.get_args(annotation):
+            found = _model_in(argument)
+            if isinstance(found, type) and issubclass(found, BaseModel):
+                return found
+    return None

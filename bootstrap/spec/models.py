@@ -1,0 +1,270 @@
+"""The one table of keys: type, default and help of each. The JSON Schema and the reference page come from it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+
+from bootstrap.spec import types as t
+from bootstrap.spec.tree import Scalar
+
+Values = dict[str, Any]
+
+
+class Strict(BaseModel):
+    """A map with no other keys than its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+def one_of(*keys: str) -> Any:
+    """A validator: exactly one of these keys is given."""
+
+    def check(model: Any) -> Any:
+        given = [key for key in keys if getattr(model, key.replace("-", "_")) is not None]
+        if len(given) != 1:
+            listed = ", ".join(keys[:-1]) + f" or {keys[-1]}"
+            said = "none" if not given else " and ".join(given)
+            raise t.wrong("spec.choice", f"give exactly one of {listed}; this has {said}")
+        return model
+
+    return model_validator(mode="after")(check)
+
+
+def choice(*words: str) -> Any:
+    """A scalar that is one of these words."""
+
+    def check(value: Any) -> str:
+        import difflib
+
+        word = t.text(value)
+        if word not in words:
+            near = difflib.get_close_matches(word, words, 1)
+            hint = f"did you mean {near[0]}?" if near else f"write {', '.join(words[:-1])} or {words[-1]}"
+            raise t.wrong("spec.choice", f"{word!r} is not one of {', '.join(words)}", hint)
+        return word
+
+    return Annotated[str, BeforeValidator(check), WithJsonSchema({"enum": list(words)})]
+
+
+class Fetch(Strict):
+    """A file that the host fetches itself."""
+
+    url: t.Text = Field(description="https:// or swift://CONTAINER/OBJECT")
+    sha256: t.Sha256 = Field(description="digest that the bytes must have")
+
+
+class File(Strict):
+    """A file that must exist on the server."""
+
+    path: t.AbsolutePath = Field(description="where it goes")
+    template: t.Text | None = Field(None, description="a Jinja2 template, relative to this spec")
+    source: t.Text | None = Field(None, description="a file taken as it is, relative to this spec")
+    content: t.Text | None = Field(None, description="the text itself, a Jinja2 template")
+    fetch: Fetch | None = Field(None, description="fetched by the host, pinned by digest")
+    owner: t.Owner = Field("root:root", description="user:group; a stage may make the user")
+    mode: t.Mode | None = Field(None, description="quoted octal; 0644, or 0600 for a secret")
+    secret: t.Bool = Field(False, description="0600, never shown, logged or reported; scrubbed when done")
+    keep: t.Bool = Field(True, description="false: a secret file is removed after success")
+    deliver: choice("bundle", "inject") = Field("bundle", description="inside the bundle, or a file of its own")  # type: ignore[valid-type]
+    publish: t.Bool = Field(False, description="true: `bootstrap publish` uploads it and makes it a fetch")
+
+    _one = one_of("template", "source", "content", "fetch")
+
+
+class WaitFor(Strict):
+    """A file that another hand brings, perhaps late."""
+
+    path: t.AbsolutePath = Field(description="the file")
+    sha256: t.Sha256 | None = Field(None, description="it is whole when it has this digest")
+    min_size: t.Size | None = Field(None, description="it is whole when it has at least this size")
+    settle: t.Duration | None = Field(None, description="and has not changed for this long")
+    mode: t.Mode | None = Field(None, description="given to it once it is whole")
+    owner: t.Owner | None = Field(None, description="given to it once it is whole")
+    deadline: t.Duration | None = Field(
+        None, description="past it the run has failed; the overall deadline unless given"
+    )
+
+
+class Need(Strict):
+    """What must be there before a stage starts."""
+
+    network: t.Bool | None = Field(None, description="a default route")
+    dns: t.Bool | None = Field(None, description="names resolve")
+    cloud_init: t.Bool | None = Field(None, alias="cloud-init", description="cloud-init has ended")
+    tcp: t.Address | None = Field(None, description="HOST:PORT accepts a connection")
+    file: t.AbsolutePath | None = Field(None, description="a path exists")
+    server: t.Name | None = Field(None, description="another server of this roll-out is healthy")
+
+    @model_validator(mode="before")
+    @classmethod
+    def _word(cls, value: Any) -> Any:
+        if isinstance(value, str):
+            if value not in ("network", "dns", "cloud-init"):
+                raise t.wrong(
+                    "spec.choice",
+                    f"{str(value)!r} is not something a stage can need",
+                    "write network, dns, cloud-init, {tcp: HOST:PORT}, {file: PATH} or {server: NAME}",
+                )
+            return {str(value): True}
+        return value
+
+    _one = one_of("network", "dns", "cloud-init", "tcp", "file", "server")
+
+
+class Retry(Strict):
+    """How often a failed attempt is made again."""
+
+    attempts: t.Positive = Field(1, description="in all")
+    delay: t.Duration = Field(10.0, description="before the second; doubles each time")
+    max_delay: t.Duration = Field(300.0, description="the longest pause")
+
+
+class Script(Strict):
+    """A text that the host runs: a stage, or what runs at every boot."""
+
+    name: t.Name = Field(description="unique; names the log")
+    run: t.Text | None = Field(None, description="a Jinja2 template; runs under sh -eu unless it has a #! line")
+    script: t.Text | None = Field(None, description="a file taken as it is, relative to this spec")
+    template: t.Text | None = Field(None, description="a Jinja2 template file, relative to this spec")
+    timeout: t.Duration = Field(900.0, description="then TERM, and KILL, to all it started")
+    user: t.Text = Field("root", description="runs as")
+    environment: dict[t.EnvironmentName, t.Text] = Field(
+        default_factory=dict, description="templates; secrets come here"
+    )
+
+    _one = one_of("run", "script", "template")
+
+
+class Stage(Script):
+    """An ordered piece of set-up, run once per instance."""
+
+    needs: list[Need] = Field(default_factory=list, description="waited for before it starts")
+    retry: Retry = Field(default_factory=lambda: Retry(), description="unless given: one attempt")
+    on_interrupt: choice("retry", "fail") = Field("retry", description="what a cut-short attempt means")  # type: ignore[valid-type]
+    skip_if: t.Text | None = Field(None, description="exit 0 before the first attempt: skipped")
+    verify: t.Text | None = Field(None, description="asked after exit 0; decides a cut-short attempt")
+    undo: t.Text | None = Field(None, description="with rollback: run in reverse order on final failure")
+    reboot: choice("never", "after", "if-required") = Field("never", description="at most 3 a run")  # type: ignore[valid-type]
+    rerun: choice("changed", "deploy") = Field("changed", description="deploy: run again in every roll-out")  # type: ignore[valid-type]
+
+
+class Disk(Strict):
+    """Free space."""
+
+    path: t.AbsolutePath | Literal["/"] = Field(description="on the file system of this path")
+    free: t.Size = Field(description="at least")
+
+
+class Memory(Strict):
+    """Available memory."""
+
+    free: t.Size = Field(description="at least")
+
+
+class Check(Strict):
+    """One health check; all must pass at once."""
+
+    http: t.Text | None = Field(None, description="URL; no redirect is followed")
+    status: t.Int = Field(200, description="with http: the status wanted")
+    contains: t.Text | None = Field(None, description="with http: text wanted in the answer")
+    tcp: t.Address | None = Field(None, description="HOST:PORT accepts a connection")
+    unit: t.Text | None = Field(None, description="a systemd unit is active")
+    process: t.Text | None = Field(None, description="a program of this name runs")
+    command: t.Text | None = Field(None, description="exits 0 under sh -eu")
+    file: t.AbsolutePath | None = Field(None, description="a path exists")
+    disk: Disk | None = Field(None, description="free space")
+    memory: Memory | None = Field(None, description="available memory")
+
+    _one = one_of("http", "tcp", "unit", "process", "command", "file", "disk", "memory")
+
+
+class Health(Strict):
+    """When the server counts as healthy."""
+
+    deadline: t.Duration = Field(600.0, description="until then")
+    stable: t.Positive = Field(1, description="passes in a row")
+    interval: t.Duration = Field(1.0, description="between passes")
+    checks: list[Check] = Field(default_factory=list, description="all of them")
+
+
+class Report(Strict):
+    """Where the host reports to."""
+
+    url: t.Text = Field(description="the collector's URL")
+    ca: t.Text | None = Field(None, description="file with the CA to trust, relative to this spec")
+
+
+class Proxy(Strict):
+    """For stages, fetch and reports; never for metadata."""
+
+    http: t.Text | None = Field(None, description="URL")
+    https: t.Text | None = Field(None, description="URL")
+    no_proxy: t.Text | None = Field(None, description="names, with commas")
+
+
+class Templates(Strict):
+    """The spec's own rc.local or cron entry, instead of the shipped ones."""
+
+    rc_local: t.Text | None = Field(None, alias="rc.local", description="a Jinja2 template")
+    cron: t.Text | None = Field(None, description="a Jinja2 template")
+
+
+def _names(value: Any) -> list[str]:
+    return [t.text(item) for item in value] if isinstance(value, list) else [t.text(value)]
+
+
+def _free(value: Any) -> Values:
+    if not isinstance(value, dict):
+        raise t.wrong("spec.type", "is not a map of names to values")
+    return {str(key): guess(item) for key, item in value.items()}
+
+
+def guess(value: Any) -> Any:
+    """A value for templates: numbers, true, false and null where they are written plainly, else text."""
+    if isinstance(value, dict):
+        return {str(key): guess(item) for key, item in value.items()}
+    if isinstance(value, list):
+        return [guess(item) for item in value]
+    if not isinstance(value, Scalar) or value.quoted:
+        return str(value)
+    word = str(value)
+    named = {"true": True, "false": False, "null": None, "~": None, "": None}
+    if word in named:
+        return named[word]
+    # No leading zeros and no signs or exponents: 0644 and 1e3 stay the text they are.
+    if word == "0" or (word.isdigit() and word.isascii() and not word.startswith("0")):
+        return int(word)
+    whole, dot, rest = word.partition(".")
+    return float(word) if dot and whole.isdigit() and rest.isdigit() and word.isascii() else word
+
+
+_ANY_MAP = WithJsonSchema({"type": "object"})
+
+
+class SpecModel(Strict):
+    """What a kind of server shall be."""
+
+    version: choice("1") = Field(description="of this format")  # type: ignore[valid-type]
+    name: t.Name = Field(description="of the kind of server")
+    include: Annotated[list[str], BeforeValidator(_names)] = Field(
+        default_factory=list, description="specs merged first"
+    )
+    values: Annotated[Values, BeforeValidator(_free), _ANY_MAP] = Field(
+        default_factory=dict, description="for templates"
+    )
+    secrets: dict[t.Text, t.Text] = Field(
+        default_factory=dict, description="env:NAME or file:PATH, read at render time"
+    )
+    files: list[File] = Field(default_factory=list, description="what must exist")
+    wait_for: list[WaitFor] = Field(default_factory=list, description="brought by another hand")
+    stages: list[Stage] = Field(default_factory=list, description="once per instance, in order")
+    every_boot: list[Script] = Field(default_factory=list, description="the body of rc.local")
+    health: Health | None = Field(None, description="when the server is healthy")
+    report: Report | None = Field(None, description="where to report")
+    trigger: choice("auto", "cron", "systemd", "both") = Field("auto", description="what starts the runner")  # type: ignore[valid-type]
+    proxy: Proxy | None = Field(None, description="for stages, fetch and reports")
+    rollback: t.Bool = Field(False, description="undo the done stages when one fails for good, or health does")
+    deadline: t.Duration = Field(3600.0, description="for the whole bootstrap: past it no new stage starts")
+    templates: Templates = Field(default_factory=lambda: Templates(), description="own rc.local or cron entry")

@@ -1,0 +1,167 @@
+"""What no single key can tell: names that clash, things that do not go together, and what will hurt later."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+from bootstrap.errors import Problem, Where
+
+if TYPE_CHECKING:
+    from bootstrap.spec.load import Spec
+
+BUILT_IN = ("server", "deploy_id", "revision")
+# The runner's own places: a file of a spec there would fight it.
+OWN = ("/etc/cron.d/initialrunner", "/etc/initialrunner", "/var/lib/initialrunner", "/usr/local/sbin/initialrunner")
+LOOPBACK = ("localhost", "127.0.0.1", "::1")
+
+
+def judge(spec: Spec) -> Iterator[Problem]:
+    """Every problem and warning of a spec whose keys are right."""
+    yield from _names(spec)
+    yield from _paths(spec)
+    yield from _values(spec)
+    yield from _files(spec)
+    yield from _stages(spec)
+    yield from _health(spec)
+    yield from _report(spec)
+
+
+def error(code: str, message: str, where: Where, hint: str | None = None) -> Problem:
+    return Problem(code, message, where, hint)
+
+
+def warning(code: str, message: str, where: Where, hint: str | None = None) -> Problem:
+    return Problem(code, message, where, hint, "warning")
+
+
+def _names(spec: Spec) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    for kind, scripts in (("stages", spec.model.stages), ("every_boot", spec.model.every_boot)):
+        for number, script in enumerate(scripts):
+            place = f"{kind}[{number}]"
+            if script.name in seen:
+                hint = "each has its own log: choose another name"
+                message = f"{place}.name: {script.name} is the name of {seen[script.name]} already"
+                yield error("spec.duplicate-name", message, spec.where(kind, number, "name"), hint)
+            if script.name == "health" or script.name.endswith(".undo"):
+                message = f"{place}.name: {script.name} is a name of the runner's own"
+                yield error("spec.reserved", message, spec.where(kind, number, "name"), "choose another")
+            seen.setdefault(script.name, place)
+
+
+def _paths(spec: Spec) -> Iterator[Problem]:
+    seen: dict[str, str] = {}
+    if spec.model.every_boot:
+        seen["/etc/rc.local"] = "every_boot, which is rendered as rc.local,"
+    entries = {"files": [f.path for f in spec.model.files], "wait_for": [w.path for w in spec.model.wait_for]}
+    for kind, paths in entries.items():
+        for number, path in enumerate(paths):
+            place, where = f"{kind}[{number}].path", spec.where(kind, number, "path")
+            if path in seen:
+                message = f"{place}: {path} is written by {seen[path]} already"
+                yield error("spec.duplicate-path", message, where, "take one out")
+            seen.setdefault(path, f"{kind}[{number}]")
+            for own in OWN:
+                if path == own or path.startswith(own + "/"):
+                    message = f"{place}: {path} belongs to the runner"
+                    yield error("spec.reserved", message, where, "choose another path")
+
+
+def _values(spec: Spec) -> Iterator[Problem]:
+    for name in spec.model.values:
+        if name in BUILT_IN:
+            message = f"values.{name}: {name} is built in"
+            yield error("spec.reserved", message, spec.where("values", name), "choose another name")
+        if name in spec.model.secrets:
+            message = f"secrets.{name}: {name} is a value already"
+            yield error("spec.duplicate-name", message, spec.where("secrets", name), "choose another name")
+    for name, source in spec.model.secrets.items():
+        kind, colon, rest = source.partition(":")
+        if kind not in ("env", "file") or not colon or not rest:
+            message = f"secrets.{name}: {source!r} is no source of a secret"
+            yield error("spec.secret", message, spec.where("secrets", name), "write env:NAME or file:PATH")
+
+
+def _files(spec: Spec) -> Iterator[Problem]:
+    for number, file in enumerate(spec.model.files):
+        if file.secret and file.mode is not None and file.mode & 0o077:
+            message = f"files[{number}].mode: a secret file is open to others"
+            yield error("spec.secret", message, spec.where("files", number, "mode"), 'leave it out, or write "0600"')
+        if not file.keep and not file.secret:
+            message = f"files[{number}].keep: only a secret file is removed after success"
+            yield error("spec.secret", message, spec.where("files", number, "keep"), "add secret: true")
+        if file.deliver == "inject" and file.fetch:
+            message = f"files[{number}].deliver: a fetched file is not injected"
+            yield error("spec.choice", message, spec.where("files", number, "deliver"), "take deliver out")
+        if file.deliver == "inject" and file.secret:
+            message = f"files[{number}].deliver: an injected file arrives readable by others"
+            yield error("spec.secret", message, spec.where("files", number, "deliver"), "take deliver out")
+        if file.publish and file.source is None:
+            message = f"files[{number}].publish: only a source can be published"
+            yield error("spec.choice", message, spec.where("files", number, "publish"), "give it as source:")
+        if file.fetch and not file.fetch.url.startswith(
+            ("https://", "swift://", "http://127.0.0.1", "http://localhost")
+        ):
+            message = f"files[{number}].fetch.url: {file.fetch.url!r} is neither https:// nor swift://"
+            yield error("spec.url", message, spec.where("files", number, "fetch", "url"), "fetch over https")
+    for number, entry in enumerate(spec.model.wait_for):
+        if entry.sha256 is None and entry.min_size is None and entry.settle is None:
+            message = f"wait_for[{number}]: nothing says when {entry.path} is whole"
+            yield error(
+                "spec.choice", message, spec.where("wait_for", number, "path"), "add sha256, or min_size and settle"
+            )
+
+
+def _stages(spec: Spec) -> Iterator[Problem]:
+    for number, stage in enumerate(spec.model.stages):
+        here = f"stages[{number}]"
+        if stage.retry.attempts > 1 and stage.on_interrupt == "retry" and stage.verify is None:
+            message = f"{here}: {stage.name} is retried, and nothing tells whether a cut-short attempt had finished"
+            yield warning("spec.verify", message, spec.where("stages", number, "retry"), "add verify:")
+        if stage.undo is not None and not spec.model.rollback:
+            message = f"{here}.undo: nothing is undone without rollback"
+            yield warning("spec.rollback", message, spec.where("stages", number, "undo"), "add rollback: true")
+        if stage.timeout > spec.model.deadline:
+            message = f"{here}.timeout: longer than the deadline of the whole"
+            yield warning("spec.deadline", message, spec.where("stages", number, "timeout"), "raise deadline:")
+        if stage.retry.delay > stage.retry.max_delay:
+            message = f"{here}.retry.delay: longer than max_delay"
+            yield error("spec.range", message, spec.where("stages", number, "retry", "delay"), "raise max_delay:")
+        for index, need in enumerate(stage.needs):
+            if need.server and not spec.model.report:
+                message = f"{here}.needs[{index}]: the health of {need.server} is asked of the collector"
+                yield error("spec.needs", message, spec.where("stages", number, "needs", index), "add report:")
+
+
+def _health(spec: Spec) -> Iterator[Problem]:
+    health = spec.model.health
+    if health is None:
+        message = "nothing says when the server is healthy: it is when its stages have ended"
+        yield warning("spec.health", message, next(iter(spec.root.items.values()))[0], "add health:")
+        return
+    for number, check in enumerate(health.checks):
+        given = check.model_fields_set - {"http"}
+        if check.http is None and given & {"status", "contains"}:
+            key = sorted(given & {"status", "contains"})[0]
+            message = f"health.checks[{number}].{key}: goes with http only"
+            yield error("spec.choice", message, spec.where("health", "checks", number, key), "take it out")
+        if check.http is not None and "{{" not in check.http and not check.http.startswith(("http://", "https://")):
+            message = f"health.checks[{number}].http: {check.http!r} is not a URL"
+            yield error(
+                "spec.url", message, spec.where("health", "checks", number, "http"), "write http://HOST:PORT/PATH"
+            )
+
+
+def _report(spec: Spec) -> Iterator[Problem]:
+    report = spec.model.report
+    if report is None or "{{" in report.url:
+        return
+    parts = urlsplit(report.url)
+    if parts.scheme not in ("http", "https") or not parts.hostname:
+        message = f"report.url: {report.url!r} is not a URL"
+        yield error("spec.url", message, spec.where("report", "url"), "write https://HOST:PORT")
+    elif parts.scheme == "http" and parts.hostname not in LOOPBACK:
+        message = f"report.url: reports go to {parts.hostname} in the clear: signed, but for all to read"
+        yield warning("spec.url", message, spec.where("report", "url"), "use https, with ca: for your own")

@@ -1,0 +1,215 @@
+"""A YAML file as a tree that keeps where everything stands.
+
+Scalars stay text until the type of the key reads them: YAML's own guesses (`no` is false, `1:30` is 90, `0644` is
+420) never happen. Duplicate keys, which YAML loaders swallow, are problems here.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from bootstrap.errors import Problem, SpecError, UsageError, Where
+
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+class Scalar(str):
+    """The text of a scalar as it was written. quoted: in quotes or a block, so that nobody means a number by it."""
+
+    quoted: bool
+    block: bool
+
+    def __new__(cls, text: str, quoted: bool = True, block: bool = False) -> Scalar:
+        scalar = super().__new__(cls, text)
+        scalar.quoted, scalar.block = quoted, block
+        return scalar
+
+
+@dataclass
+class Leaf:
+    """A scalar and its place."""
+
+    value: Scalar
+    where: Where
+
+
+@dataclass
+class Map:
+    """A mapping: key -> (place of the key, node), in the order of the file."""
+
+    items: dict[str, tuple[Where, Node]]
+    where: Where
+
+
+@dataclass
+class Sequence:
+    """A list."""
+
+    items: list[Node]
+    where: Where
+
+
+Node = Leaf | Map | Sequence
+Path_ = tuple[str | int, ...]
+
+
+@dataclass
+class Reader:
+    """Reads files and gathers what is wrong with them."""
+
+    problems: list[Problem] = field(default_factory=list)
+
+    def read(self, path: Path, shown: str) -> Map | None:
+        """The tree of one file; None when it is no YAML map (a problem then). Raises UsageError: cannot be read."""
+        try:
+            text = path.read_bytes().decode("utf-8")
+        except OSError as error:
+            raise UsageError(f"cannot read {shown}: {error.strerror}", hint="name an existing file") from error
+        except UnicodeDecodeError as error:
+            raise UsageError(f"cannot read {shown}: byte {error.start} is not UTF-8") from error
+        return self.parse(text, shown)
+
+    def parse(self, text: str, shown: str) -> Map | None:
+        """The same from text."""
+        lines = text.splitlines()
+        if text.startswith("\ufeff"):
+            where = Where(shown, 1, 1, lines[0].lstrip("\ufeff") if lines else "")
+            self.add("spec.bom", "the file begins with a byte order mark", where, "save it as UTF-8 without BOM")
+            text = text[1:]
+            lines = text.splitlines()
+        try:
+            root = yaml.compose(text, Loader=_LOADER)
+        except yaml.YAMLError as error:
+            self._syntax(error, shown, lines)
+            return None
+        if root is None:
+            self.add("spec.type", "the file is empty", Where(shown, 1, 1), "start with: bootstrap new DIR")
+            return None
+        node = self._node(root, shown, lines, 0)
+        if not isinstance(node, Map):
+            self.add("spec.type", "the file is not a map of keys", node.where, "write `version: 1`, `name: ...`")
+            return None
+        return node
+
+    def add(self, code: str, message: str, where: Where | None, hint: str | None = None) -> None:
+        """Note a problem."""
+        self.problems.append(Problem(code, message, where, hint))
+
+    def _syntax(self, error: yaml.YAMLError, shown: str, lines: list[str]) -> None:
+        mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
+        what = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
+        where = Where(shown, 1, 1)
+        if mark is not None:
+            line = min(mark.line, max(0, len(lines) - 1))
+            where = Where(shown, line + 1, mark.column + 1, lines[line] if lines else "")
+        hint = "tabs cannot indent YAML; use spaces" if "\\t" in str(what) else "mind quotes, colons and indentation"
+        self.add("spec.yaml", f"not YAML: {what}", where, hint)
+
+    def _node(self, node: yaml.Node, shown: str, lines: list[str], depth: int) -> Node:
+        where = place(node, shown, lines)
+        if depth > 40:
+            raise SpecError([Problem("spec.type", "nested more than 40 deep", where)])
+        if isinstance(node, yaml.ScalarNode):
+            return Leaf(Scalar(node.value, bool(node.style), node.style in ("|", ">")), where)
+        if isinstance(node, yaml.SequenceNode):
+            return Sequence([self._node(n, shown, lines, depth + 1) for n in node.value], where)
+        found: dict[str, tuple[Where, Node]] = {}
+        for key_node, value_node in node.value:
+            key_where = place(key_node, shown, lines)
+            if not isinstance(key_node, yaml.ScalarNode):
+                self.add("spec.type", "a key must be a plain word", key_where)
+                continue
+            key = key_node.value
+            if key in found:
+                first = found[key][0]
+                self.add("spec.duplicate-key", f"{key} is given twice", key_where, f"the first is on line {first.line}")
+                continue
+            found[key] = key_where, self._node(value_node, shown, lines, depth + 1)
+        return Map(found, where)
+
+
+def place(node: yaml.Node, shown: str, lines: list[str]) -> Where:
+    """Where a YAML node begins, with its line and the width to underline."""
+    start, end = node.start_mark, node.end_mark
+    source = lines[start.line] if start.line < len(lines) else ""
+    width = end.column - start.column if end.line == start.line else len(source.rstrip()) - start.column
+    return Where(shown, start.line + 1, start.column + 1, source, max(1, width))
+
+
+def plain(node: Node) -> Any:
+    """The tree as dicts, lists and Scalars."""
+    if isinstance(node, Leaf):
+        return node.value
+    if isinstance(node, Sequence):
+        return [plain(n) for n in node.items]
+    return {key: plain(n) for key, (_, n) in node.items.items()}
+
+
+def find(root: Node, path: Path_) -> Node | None:
+    """The node at a path such as ("stages", 2, "timeout")."""
+    node: Node | None = root
+    for step in path:
+        if isinstance(node, Map) and step in node.items:
+            node = node.items[str(step)][1]
+        elif isinstance(node, Sequence) and isinstance(step, int) and step < len(node.items):
+            node = node.items[step]
+        else:
+            return None
+    return node
+
+
+def where_of(root: Node, path: Path_) -> Where:
+    """The place of the value at a path, or of the nearest thing above it that is there."""
+    while True:
+        node = find(root, path)
+        if node is not None:
+            return node.where
+        path = path[:-1]
+
+
+def dotted(path: Path_) -> str:
+    """`stages[2].timeout`."""
+    text = ""
+    for step in path:
+        text += f"[{step}]" if isinstance(step, int) else f".{step}" if text else str(step)
+    return text
+
+
+NAMED = {"files": "path", "wait_for": "path", "stages": "name", "every_boot": "name"}
+
+
+def merge(under: Map, over: Map) -> Map:
+    """`over` laid on `under`: maps merge, lists of named things merge by name, anything else is replaced."""
+    items = dict(under.items)
+    for key, (where, node) in over.items.items():
+        below = items[key][1] if key in items else None
+        if isinstance(node, Map) and isinstance(below, Map):
+            node = merge(below, node)
+        elif key in NAMED and isinstance(node, Sequence) and isinstance(below, Sequence):
+            node = _merge_named(below, node, NAMED[key])
+        items[key] = where, node
+    return Map(items, over.where)
+
+
+def _merge_named(under: Sequence, over: Sequence, key: str) -> Sequence:
+    items = list(under.items)
+    names = {_name(node, key): number for number, node in enumerate(items) if _name(node, key)}
+    for node in over.items:
+        number = names.get(_name(node, key))
+        if number is None:
+            items.append(node)
+        else:
+            below = items[number]
+            items[number] = merge(below, node) if isinstance(below, Map) and isinstance(node, Map) else node
+    return Sequence(items, over.where)
+
+
+def _name(node: Node, key: str) -> str | None:
+    if isinstance(node, Map) and key in node.items:
+        leaf = node.items[key][1]
+        return str(leaf.value) if isinstance(leaf, Leaf) else None
+    return None

@@ -1,0 +1,184 @@
+"""The kinds of values a spec holds, each read from the text as it was written."""
+
+from __future__ import annotations
+
+import re
+from typing import Annotated, Any
+
+from pydantic import BeforeValidator, WithJsonSchema
+from pydantic_core import PydanticCustomError
+
+from bootstrap.runner.contract import NAME_PATTERN
+from bootstrap.spec.tree import Scalar
+
+_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+_SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
+
+
+def wrong(code: str, message: str, hint: str = "") -> PydanticCustomError:
+    """An error that carries its code and mend through pydantic."""
+    return PydanticCustomError("spec", "{message}", {"code": code, "message": message, "hint": hint})
+
+
+def text(value: Any) -> str:
+    """Any scalar, as written. An empty plain scalar is null in YAML: nothing was given."""
+    if isinstance(value, str):
+        if isinstance(value, Scalar) and not value.quoted and value in ("", "~", "null"):
+            raise wrong("spec.type", "has no value", "give one, or take the key out")
+        return value
+    kind = "a map" if isinstance(value, dict) else "a list" if isinstance(value, list) else f"{value!r}"
+    raise wrong("spec.type", f"is {kind} where text is wanted")
+
+
+def boolean(value: Any) -> bool:
+    if isinstance(value, bool):
+        return value
+    word = text(value)
+    if word not in ("true", "false"):
+        raise wrong("spec.type", f"{word!r} is neither true nor false", "write true or false")
+    return word == "true"
+
+
+def integer(value: Any) -> int:
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    word = text(value)
+    if not re.fullmatch(r"0|[1-9][0-9]{0,8}", word):
+        raise wrong("spec.type", f"{word!r} is not a whole number", "write digits, such as 3")
+    return int(word)
+
+
+def positive(value: Any) -> int:
+    number = integer(value)
+    if number < 1:
+        raise wrong("spec.range", f"{number} is too small", "1 is the least")
+    return number
+
+
+def duration(value: Any) -> float:
+    """Seconds of `90s`, `15m`, `1h`, `500ms`."""
+    if isinstance(value, float | int):
+        return float(value)
+    word = text(value)
+    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", word)
+    if match:
+        return float(match[1]) * _UNITS[match[2]]
+    if re.fullmatch(r"[0-9.]+", word):
+        raise wrong("spec.unit", f"{word!r} has no unit", f"write {word}s, {word}m or {word}h")
+    raise wrong("spec.unit", f"{word!r} is not a duration", "write a number and ms, s, m, h or d: 90s")
+
+
+def size(value: Any) -> int:
+    """Bytes of `64KiB`."""
+    if isinstance(value, int) and not isinstance(value, bool):
+        return value
+    word = text(value)
+    match = re.fullmatch(r"([0-9]+)(B|KiB|MiB|GiB)", word)
+    if match:
+        return int(match[1]) * _SIZES[match[2]]
+    if word == "0":
+        return 0
+    if re.fullmatch(r"[0-9]+", word):
+        # min_size: 1 is what everybody writes for "not empty", and a byte is the only thing it can mean.
+        return int(word) if word == "1" else _no_unit(word)
+    raise wrong("spec.unit", f"{word!r} is not a size", "write a number and B, KiB, MiB or GiB: 64KiB")
+
+
+def _no_unit(word: str) -> int:
+    raise wrong("spec.unit", f"{word!r} has no unit", f"write {word}B, {word}KiB or {word}MiB")
+
+
+def mode(value: Any) -> int:
+    """Permission bits of "0644"."""
+    if isinstance(value, int):
+        return value
+    word = text(value)
+    if isinstance(value, Scalar) and not value.quoted:
+        digits = word if re.fullmatch(r"0?[0-7]{3,4}", word) else "0644"
+        raise wrong("spec.mode", f"{word} is not quoted: YAML readers take it for another number", f'write "{digits}"')
+    if not re.fullmatch(r"0[0-7]{3,4}|[0-7]{3}", word):
+        raise wrong("spec.mode", f"{word!r} is not an octal mode", 'write four octal digits in quotes: "0644"')
+    return int(word, 8)
+
+
+def path(value: Any) -> str:
+    """An absolute path that every channel can carry. Sources of the rules: facts of Nova and its agents."""
+    word = text(value)
+    shown = repr(word)
+    if not word.startswith("/"):
+        raise wrong("spec.path", f"{shown} is not absolute", f"write /{word}" if word else "write a path from / on")
+    for character, called in (("\0", "a NUL"), ("\n", "a newline"), (",", "a comma"), ("\r", "a carriage return")):
+        if character in word:
+            why = "; an injection agent cuts the path there" if character == "," else ""
+            raise wrong("spec.path", f"{shown} holds {called}{why}", "choose another name")
+    if any(part in ("..", ".") for part in word.split("/")) or "//" in word:
+        raise wrong("spec.path", f"{shown} does not name one place", "write it without `..`, `.` and double slashes")
+    if word.endswith("/"):
+        raise wrong("spec.path", f"{shown} is a folder", "name a file")
+    if len(word.encode()) > 255:
+        raise wrong("spec.path", f"the path has {len(word.encode())} bytes, and 255 are the most", "shorten it")
+    return word
+
+
+def name(value: Any) -> str:
+    word = text(value)
+    if not re.fullmatch(NAME_PATTERN, word):
+        raise wrong(
+            "spec.name",
+            f"{word!r} is not a name",
+            "letters, digits, dot, dash and underscore; at most 63; a letter or digit first",
+        )
+    return word
+
+
+def sha256(value: Any) -> str:
+    word = text(value).lower()
+    if not re.fullmatch(r"[0-9a-f]{64}", word):
+        raise wrong("spec.digest", f"{word!r} is not a SHA-256", "64 hex digits, as sha256sum prints them")
+    return word
+
+
+def owner(value: Any) -> str:
+    word = text(value)
+    if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*:[A-Za-z0-9_][A-Za-z0-9_.-]*", word):
+        raise wrong(
+            "spec.owner", f"{word!r} is not user:group", f"write {word}:{word}" if word.isalnum() else "root:root"
+        )
+    return word
+
+
+def address(value: Any) -> str:
+    word = text(value)
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\s]+):([0-9]{1,5})", word)
+    if not match or not 0 < int(match[2]) < 65536:
+        raise wrong("spec.address", f"{word!r} is not HOST:PORT", "write 127.0.0.1:8080")
+    return word
+
+
+def environment_name(value: Any) -> str:
+    word = text(value)
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", word):
+        raise wrong("spec.name", f"{word!r} is no name of a variable", "letters, digits and underscore; no digit first")
+    return word
+
+
+def _kind(check: Any, pattern: str | None, **schema: Any) -> Any:
+    """The annotations of one kind: how it is read, and what editors are told."""
+    return BeforeValidator(check), WithJsonSchema(
+        {"type": "string", **({"pattern": pattern} if pattern else {}), **schema}
+    )
+
+
+Text = Annotated[str, BeforeValidator(text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
+Bool = Annotated[bool, BeforeValidator(boolean), WithJsonSchema({"type": "boolean"})]
+Int = Annotated[int, BeforeValidator(integer), WithJsonSchema({"type": "integer", "minimum": 0})]
+Positive = Annotated[int, BeforeValidator(positive), WithJsonSchema({"type": "integer", "minimum": 1})]
+Duration = Annotated[float, *_kind(duration, r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$", examples=["90s", "15m", "1h"])]
+Size = Annotated[int, *_kind(size, r"^[0-9]+(B|KiB|MiB|GiB)$", examples=["64KiB"])]
+Mode = Annotated[int, *_kind(mode, r"^0?[0-7]{3,4}$", examples=["0644"])]
+AbsolutePath = Annotated[str, *_kind(path, r"^/[^,\n]*[^/,\n]$")]
+Name = Annotated[str, *_kind(name, f"^{NAME_PATTERN}$")]
+Sha256 = Annotated[str, *_kind(sha256, "^[0-9a-fA-F]{64}$")]
+Owner = Annotated[str, *_kind(owner, "^[^:]+:[^:]+$", examples=["root:root"])]
+Address = Annotated[str, *_kind(address, "^.+:[0-9]+$", examples=["127.0.0.1:8080"])]
+EnvironmentName = Annotated[str, *_kind(environment_name, "^[A-Za-z_][A-Za-z0-9_]*$")]
