@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.rehearse import layout
+from bootstrap.rehearse.overlays import Overlays, let_go
 from bootstrap.rehearse.syscalls import (
     MS_BIND,
     MS_NODEV,
@@ -26,18 +27,17 @@ from bootstrap.rehearse.syscalls import (
     mount,
     pivot_root,
 )
+from bootstrap.rehearse.treefiles import give, inside, write_new
 
 _DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 # runc's list. A file that is masked reads as empty.
 _PROC_MASKED = ("kcore", "keys", "kmsg", "latency_stats", "timer_list", "sched_debug", "scsi", "acpi")
 _SYS_MASKED = ("fs/cgroup", "firmware", "kernel/debug", "kernel/security", "devices/virtual/powercap")
 # What belongs to this machine's own bootstrap, and other people's cron entries, which must not run in a copy.
-_EARLIER = (
-    "etc/cron.d", "etc/crontab", "var/spool/cron", "etc/anacrontab", "etc/rc.local", "etc/rc.d/rc.local",
-    "etc/initialrunner", "var/lib/initialrunner", "usr/local/sbin/initialrunner",
+EARLIER = (
+    "/etc/cron.d", "/etc/crontab", "/var/spool/cron", "/etc/anacrontab", "/etc/rc.local", "/etc/rc.d/rc.local",
+    "/etc/initialrunner", "/var/lib/initialrunner", "/usr/local/sbin/initialrunner",
 )  # fmt: skip
-_FLAGS = {"nosuid": MS_NOSUID, "nodev": MS_NODEV, "noexec": MS_NOEXEC, "noatime": 1024, "nodiratime": 2048,
-          "relatime": 1 << 21}  # fmt: skip
 _BOOT_ID = "proc/sys/kernel/random/boot_id"
 _SHIM = """#!/bin/sh
 # A copy of a machine has no power switch: its first process is asked instead.
@@ -73,66 +73,28 @@ def build(work: str, options: dict[str, Any]) -> Tree:
     root = f"{work}/root"
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
         chosen = layout.layers(layout.parse_mountinfo(file.read()), without=work)
-    for number, layer in enumerate(chosen):
-        _layer(work, root, number, layer)
+    overlays = Overlays(work, root, EARLIER)
+    if privileged:
+        overlays.mount_all(chosen)
+    else:
+        overlays.mount_ours(chosen)
     _kernel_trees(root, str(options["network"]))
     _devices(root, privileged)
     _fresh_folders(root)
-    _forget(root)
+    if privileged:
+        _forget(root)
+    _cron_folder(root)
     _identity(work, root, options)
     _network_files(root, str(options["server"]))
     _power_switch(root)
     for layer in chosen:
         if "ro" in layer.options and layer.path != "/":
             mount("none", root + layer.path, flags=MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NODEV)
-    _let_go(chosen)
+    let_go(chosen)
     # Held so that a test can change the identity and `--keep` can read the upper folders. Only this tmpfs is beneath.
     scratch = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
     pivot_root(root)
     return Tree(scratch)
-
-
-def _layer(work: str, root: str, number: int, layer: layout.Layer) -> None:
-    target = root if layer.path == "/" else root + layer.path
-    try:
-        there = os.lstat(target)
-    except OSError:
-        return  # hidden under something that is left out
-    if layer.kind == "empty":
-        if stat.S_ISDIR(there.st_mode):
-            mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=50%")
-        return
-    if not stat.S_ISDIR(there.st_mode):
-        # A file mounted by itself (containers do so with resolv.conf): the copy gets the text.
-        if os.path.isfile(layer.path) and os.path.getsize(layer.path) < 1 << 20:
-            _write(target, Path(layer.path).read_bytes(), stat.S_IMODE(os.stat(layer.path).st_mode))
-        return
-    upper, scratch = f"{work}/upper/{number}", f"{work}/work/{number}"
-    os.mkdir(upper)
-    os.mkdir(scratch)
-    # The merged folder shows the upper one's owner and mode.
-    lower = os.stat(layer.path)
-    os.chown(upper, lower.st_uid, lower.st_gid)
-    os.chmod(upper, stat.S_IMODE(lower.st_mode))
-    data = f"lowerdir={_escape(layer.path)},upperdir={_escape(upper)},workdir={_escape(scratch)}"
-    # No device node of the machine's file systems works in the copy. Set-uid programs do: su and sudo are wanted.
-    mount("overlay", target, "overlay", MS_NODEV | (MS_NOEXEC if "noexec" in layer.options else 0), data)
-
-
-def _let_go(chosen: tuple[layout.Layer, ...]) -> None:
-    """Make our view of the machine's own mounts read-only. They are about to go, but /proc/1/exe still leads there.
-
-    This interpreter is a file of the machine, and root in the copy could chmod it, or write it where the kernel does
-    not mind, through that link. The flag is of these mounts only, which are ours alone: the machine's stay as they are.
-    """
-    for layer in chosen:
-        if layer.kind == "overlay":
-            kept = sum(flag for name, flag in _FLAGS.items() if name in layer.options)
-            mount("none", layer.path, flags=MS_REMOUNT | MS_BIND | MS_RDONLY | kept)
-
-
-def _escape(path: str) -> str:
-    return path.replace("\\", "\\\\").replace(":", "\\:").replace(",", "\\,")
 
 
 def _kernel_trees(root: str, network: str) -> None:
@@ -170,7 +132,7 @@ def _devices(root: str, privileged: bool) -> None:
             os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(major, minor))
             os.chmod(path, 0o666)  # noqa: S103 - as everywhere
         else:
-            _write(path, b"", 0o666)
+            write_new(path, b"", 0o666)
             bind(f"/dev/{name}", path)
     for name in ("pts", "shm"):
         os.mkdir(f"{dev}/{name}")
@@ -181,7 +143,7 @@ def _devices(root: str, privileged: bool) -> None:
     for name, target in links.items():
         os.symlink(target if target.startswith(("/", "pts")) else f"/proc/self/{target}", f"{dev}/{name}")
     # The console is a file, so that what is said there can be read afterwards and never reaches the machine's.
-    _write(f"{dev}/console", b"", 0o600)
+    write_new(f"{dev}/console", b"", 0o600)
 
 
 def _fresh_folders(root: str) -> None:
@@ -199,44 +161,29 @@ def _fresh_folders(root: str) -> None:
     for name, there in homes:
         os.mkdir(f"{inside(root, '/home')}/{name}")
         os.chmod(f"{inside(root, '/home')}/{name}", stat.S_IMODE(there.st_mode))
-        _give(f"{inside(root, '/home')}/{name}", there.st_uid, there.st_gid)
-
-
-def inside(root: str, path: str) -> str:
-    """Where `path` of the copy is while its root is still `root`: links in it must not lead back to the machine."""
-    for _ in range(20):
-        target = root + path
-        if not os.path.islink(target):
-            return target
-        path = os.path.normpath(os.path.join(os.path.dirname(path), os.readlink(target)))
-    return root + path
-
-
-def _give(path: str, uid: int, gid: int) -> None:
-    try:
-        os.chown(path, uid, gid, follow_symlinks=False)
-    except OSError:
-        # Without root only one user is mapped: the folder stays that user's.
-        return
+        give(f"{inside(root, '/home')}/{name}", there.st_uid, there.st_gid)
 
 
 def _forget(root: str) -> None:
-    for name in _EARLIER:
-        path = inside(root, "/" + name)
+    for name in EARLIER:
+        path = inside(root, name)
         try:
             is_folder = stat.S_ISDIR(os.lstat(path).st_mode)
         except OSError:
             continue
         if not is_folder:
             os.unlink(path)
-        elif name in {"etc/cron.d", "var/spool/cron"}:
+        elif name in {"/etc/cron.d", "/var/spool/cron"}:
             for entry in os.listdir(path):
                 _remove(f"{path}/{entry}")
         else:
             _remove(path)
+
+
+def _cron_folder(root: str) -> None:
     os.makedirs(inside(root, "/etc/cron.d"), exist_ok=True)
-    if os.path.isdir(inside(root, "/etc")):
-        _write(inside(root, "/etc/crontab"), b"", 0o644)
+    # cron itself wants it there.
+    write_new(inside(root, "/etc/crontab"), b"", 0o644)
 
 
 def _remove(path: str) -> None:
@@ -257,12 +204,12 @@ def _identity(work: str, root: str, options: dict[str, Any]) -> None:
         if name == "/etc/machine-id" or (os.path.isfile(path) and not os.path.islink(path)):
             if os.path.lexists(path):
                 os.unlink(path)
-            _write(path, machine_id.encode(), 0o444)
-    _write(f"{work}/boot_id", b"", 0o444)
+            write_new(path, machine_id.encode(), 0o444)
+    write_new(f"{work}/boot_id", b"", 0o444)
     bind(f"{work}/boot_id", f"{root}/{_BOOT_ID}", readonly=True)
     # The machine's serial numbers are not the copy's: an empty folder, or what the caller says.
     for name, value in options["dmi"].items():
-        _write(f"{work}/dmi/{name}", value.encode(), 0o400)
+        write_new(f"{work}/dmi/{name}", value.encode(), 0o400)
     for name in ("/sys/devices/virtual/dmi/id", "/sys/class/dmi/id"):
         if os.path.isdir(root + name):
             bind(f"{work}/dmi", root + name, readonly=True)
@@ -278,15 +225,15 @@ def _network_files(root: str, server: str) -> None:
     """The copy's own name, and a resolv.conf that still leads somewhere now that /run is empty."""
     if not os.path.isdir(f"{root}/etc"):
         return
-    _write(f"{root}/etc/hostname", f"{server}\n".encode(), 0o644)
+    write_new(f"{root}/etc/hostname", f"{server}\n".encode(), 0o644)
     try:
         hosts = Path(f"{root}/etc/hosts").read_text(encoding="utf-8")
     except OSError:
         hosts = "127.0.0.1 localhost\n"
-    _write(f"{root}/etc/hosts", f"{hosts.rstrip()}\n127.0.1.1 {server}\n".encode(), 0o644)
+    write_new(f"{root}/etc/hosts", f"{hosts.rstrip()}\n127.0.1.1 {server}\n".encode(), 0o644)
     if os.path.islink(f"{root}/etc/resolv.conf") and os.path.isfile("/etc/resolv.conf"):
         # It leads into /run, which is emptied at every boot of the copy.
-        _write(f"{root}/etc/resolv.conf", Path("/etc/resolv.conf").read_bytes(), 0o644)
+        write_new(f"{root}/etc/resolv.conf", Path("/etc/resolv.conf").read_bytes(), 0o644)
 
 
 def _power_switch(root: str) -> None:
@@ -295,22 +242,13 @@ def _power_switch(root: str) -> None:
         return
     real = f"{root}/usr/bin/systemctl"
     if os.path.isfile(real) and not os.path.islink(real):
-        os.rename(real, f"{real}.machine")
-        _write(real, _SYSTEMCTL_SHIM.encode(), 0o755)
+        # Not renamed: without root another user's file cannot be carried up.
+        write_new(f"{real}.machine", Path(real).read_bytes(), 0o755)
+        write_new(real, _SYSTEMCTL_SHIM.encode(), 0o755)
     folders = ["usr/sbin"] if os.path.islink(f"{root}/sbin") else ["usr/sbin", "sbin"]
     for folder in folders:
         for name in ("reboot", "shutdown", "poweroff", "halt"):
             path = f"{root}/{folder}/{name}"
             if os.path.lexists(path):
                 os.unlink(path)
-            _write(path, _SHIM.encode(), 0o755)
-
-
-def _write(path: str, data: bytes, mode: int) -> None:
-    """A whole new file by this name, whatever was there."""
-    if os.path.lexists(path):
-        os.unlink(path)
-    fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
-    with os.fdopen(fd, "wb") as file:
-        file.write(data)
-    os.chmod(path, mode)
+            write_new(path, _SHIM.encode(), 0o755)

@@ -74,6 +74,8 @@ class Copy:
         """Build the copy and switch it on."""
         if not sys.platform.startswith("linux") or not shutil.which("unshare"):
             raise UsageError("a rehearsal needs Linux and unshare", hint="apt-get install util-linux")
+        if self.network == "host" and not self._options["privileged"]:
+            raise UsageError("--network host needs root", hint="run it as root, or leave the network out")
         # A short path without odd characters: overlay options are separated by commas and colons.
         self._work = Path(tempfile.mkdtemp(prefix="initialrunner-"))
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -172,6 +174,9 @@ class Copy:
         """
         if cron == "real" and not self._options["cron_program"]:
             raise UsageError("--cron real: no cron is installed here", hint="apt-get install cron, or use --cron fast")
+        if cron == "real" and not self._options["privileged"]:
+            # It sets its groups for every job, which a user's own namespace does not allow.
+            raise UsageError("--cron real needs root", hint="run it as root, or use --cron fast")
         self._ask("boot", cron=cron, tick_s=tick_s)
 
     def reboot(self) -> None:
