@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+from bootstrap.errors import Problem
+
 
 @dataclass(frozen=True)
 class RenderedFile:
@@ -43,3 +45,4 @@ class Rendered:
     cron: str
     rc_local: str | None = None
     secret_values: tuple[str, ...] = field(default=(), repr=False)
+    warnings: tuple[Problem, ...] = ()

@@ -1,0 +1,112 @@
+"""Jinja2 with two filters and errors that know their line, in the template file or in the spec."""
+
+from __future__ import annotations
+
+import base64
+import functools
+import re
+import shlex
+from collections.abc import Mapping
+from typing import Any
+
+import jinja2
+
+from bootstrap.errors import Problem, Where
+from bootstrap.plan.model import Text
+
+
+def shell_quote(value: Any) -> str:
+    """`sh`: the value as one word of a POSIX shell, byte for byte."""
+    return shlex.quote(str(value))
+
+
+def base64_text(value: Any) -> str:
+    """`b64`: base64 of the UTF-8 text, or of bytes, on one line."""
+    return base64.b64encode(value if isinstance(value, bytes) else str(value).encode()).decode()
+
+
+@functools.cache
+def environment() -> jinja2.Environment:
+    """What renders shell, cron and configuration files, hence no HTML escaping."""
+    # The runner's texts are no web pages: escaping would corrupt them.
+    found = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
+    found.filters["sh"] = shell_quote
+    found.filters["b64"] = base64_text
+    return found
+
+
+class Failed(Exception):
+    """A text that cannot be rendered: its problem."""
+
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem.message)
+        self.problem = problem
+
+
+def render(text: Text, context: Mapping[str, Any], what: str) -> str:
+    """The rendered text. what: the key, for messages (`stages[1].run`). Raises Failed."""
+    if not text.is_template or not any(mark in text.value for mark in ("{{", "{%", "{#")):
+        return text.value
+    try:
+        return environment().from_string(text.value).render(context)
+    except jinja2.TemplateSyntaxError as error:
+        message = f"{what}: {_sentence(error.message or 'bad template')}"
+        place = _place(text, error.lineno, None)
+        raise Failed(Problem("render.syntax", message, place, "see the Jinja2 template language")) from error
+    except jinja2.UndefinedError as error:
+        name = _undefined(str(error))
+        place = _place(text, _line(error), name)
+        known = sorted(key for key in context if not key.startswith("_"))
+        raise Failed(
+            Problem("render.undefined", f"{what}: {_sentence(str(error))}", place, _mend(name, known))
+        ) from error
+    except Exception as error:
+        message = f"{what}: {type(error).__name__}: {error}"
+        raise Failed(Problem("render.error", message, _place(text, _line(error), None))) from error
+
+
+def _sentence(message: str) -> str:
+    return message.rstrip(".")
+
+
+def _undefined(message: str) -> str | None:
+    match = re.match(r"'([^']+)' is undefined", message) or re.search(r"has no attribute '([^']+)'", message)
+    return match[1] if match else None
+
+
+def _mend(name: str | None, known: list[str]) -> str:
+    import difflib
+
+    near = difflib.get_close_matches(name or "", known, 1)
+    if near:
+        return f"did you mean {near[0]}?"
+    return f"give it in values:, secrets: or by --set {name or 'NAME'}=..."
+
+
+def _line(error: BaseException) -> int:
+    """The line of the template an error was raised on: Jinja gives it to the frame, not to the error."""
+    line, trace = 1, error.__traceback__
+    while trace is not None:
+        if trace.tb_frame.f_code.co_filename == "<template>":
+            line = trace.tb_lineno
+        trace = trace.tb_next
+    return line
+
+
+def _place(text: Text, line: int, name: str | None) -> Where:
+    """Where line `line` of a text stands: in its file, or in the spec."""
+    lines = text.value.splitlines()
+    source = lines[line - 1] if 0 < line <= len(lines) else ""
+    if text.file is not None:
+        return _point(text.file, line, source, name, 1)
+    if not text.is_block:
+        return _point(text.where.file, text.where.line, text.where.source, name, text.where.column, text.where.width)
+    # A block begins on the line below its `|`; its indentation was taken away on reading.
+    return _point(text.where.file, text.where.line + line, source, name, 1)
+
+
+def _point(file: str, line: int, source: str, name: str | None, column: int, width: int = 0) -> Where:
+    match = re.search(rf"\b{re.escape(name)}\b", source[column - 1 :]) if name else None
+    if match:
+        return Where(file, line, column + match.start(), source, len(match[0]))
+    return Where(file, line, column, source, width or max(1, len(source.rstrip())))

@@ -1,0 +1,241 @@
+"""Renders a plan: every template a text, every text judged, all problems at once."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from bootstrap import resources
+from bootstrap.errors import Problem, RenderError, UsageError
+from bootstrap.plan.model import Plan, PlannedFile, PlannedScript, Text
+from bootstrap.render import jinja, secret_values, shape
+from bootstrap.render.model import Rendered, RenderedFile
+from bootstrap.runner.contract import PLAN_VERSION, server_key
+
+RC_LOCAL, CRON = "templates/rc.local.j2", "cron/initialrunner.j2"
+# What a host takes when the plan does not say: left out of the plan, since bytes matter.
+DEFAULTS: dict[str, Any] = {
+    "timeout_s": 900.0,
+    "attempts": 1,
+    "delay_s": 10.0,
+    "max_delay_s": 300.0,
+    "on_interrupt": "retry",
+    "reboot": "never",
+    "user": "root",
+    "rerun": "changed",
+}
+
+
+@dataclass(frozen=True)
+class EveryBoot:
+    """What rc.local's template sees of one entry. interpreter: words that run the text; text ends in a newline."""
+
+    name: str
+    text: str
+    user: str
+    interpreter: tuple[str, ...]
+    environment: dict[str, str]
+
+
+@dataclass
+class _Renderer:
+    """One rendering at work: its context, and what is wrong so far."""
+
+    plan: Plan
+    secrets: dict[str, str]
+    problems: list[Problem] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        plan = self.plan
+        built_in = {"server": plan.server, "deploy_id": plan.deploy_id, "revision": plan.revision, "name": plan.name}
+        self.open_context = {**built_in, **plan.values}
+        self.full_context = {**self.open_context, **self.secrets}
+
+    def text(self, text: Text, what: str, *, secret: bool = False, context: Mapping[str, Any] | None = None) -> str:
+        """A rendered text, "" when it cannot be; secret: it may hold secrets."""
+        try:
+            found = jinja.render(text, context or self.full_context, what)
+        except jinja.Failed as failure:
+            self.problems.append(failure.problem)
+            return ""
+        if not secret:
+            self.refuse_secrets(found, what, text)
+        return found
+
+    def refuse_secrets(self, found: str, what: str, text: Text) -> None:
+        """What ends up in a process list, a log or a world-readable file must hold no secret."""
+        for name, value in self.secrets.items():
+            if value in found:
+                message = f"{what}: holds the secret {name}"
+                hint = (
+                    "give it to the stage by environment:"
+                    if what.startswith(("stages", "every"))
+                    else "add secret: true"
+                )
+                self.problems.append(Problem("render.secret", message, text.where, hint))
+
+    def script(self, text: Text, what: str) -> str:
+        """The text of something that runs, with LF and a final newline."""
+        rendered = self.text(text, what)
+        raw = rendered.encode("utf-8", "surrogateescape")
+        self.problems += shape.script(raw, what, text.where, name=text.file, must_exec=False)
+        return rendered if rendered.endswith("\n") else rendered + "\n"
+
+    def file(self, number: int, file: PlannedFile) -> RenderedFile:
+        what = f"files[{number}]"
+        if file.fetch_url is not None:
+            fetch = {"url": self.text(file.fetch_url, f"{what}.fetch.url"), "sha256": str(file.fetch_sha256)}
+            return RenderedFile(
+                file.path, b"", file.mode, file.owner, file.secret, file.keep, deliver="fetch", fetch=fetch
+            )
+        content = file.data
+        if content is None and file.text is not None:
+            content = self.text(file.text, what, secret=file.secret).encode("utf-8", "surrogateescape")
+        elif content is not None and not file.secret:
+            text = content.decode("utf-8", "surrogateescape")
+            self.refuse_secrets(text, what, Text(text, file.where))
+        content = content or b""
+        if file.mode & 0o111:
+            name = file.source_name or (file.text.file if file.text else None)
+            self.problems += shape.script(content, what, file.where, name=name, must_exec=True)
+        elif file.deliver == "inject" and not content:
+            message = f"{what}: {file.path} is empty, and could not be told from one that has not arrived"
+            self.problems.append(Problem("render.empty", message, file.where, "take deliver: inject out"))
+        return RenderedFile(file.path, content, file.mode, file.owner, file.secret, file.keep, file.deliver)
+
+    def entry(self, kind: str, number: int, script: PlannedScript, files: str) -> dict[str, Any]:
+        """One stage as the host plan lists it."""
+        what = f"{kind}[{number}]"
+        names = [name for name, _ in script.environment]
+        values = {n: self.text(t, f"{what}.environment.{n}", secret=True) for n, t in script.environment}
+        for name, value in values.items():
+            if "\0" in value:
+                where = dict(script.environment)[name].where
+                self.problems.append(Problem("render.nul", f"{what}.environment.{name}: holds a NUL byte", where))
+        hidden = [n for n in names if any(secret in values[n] for secret in self.secrets.values())]
+        if hidden and kind == "every_boot":
+            message = f"{what}.environment.{hidden[0]}: rc.local is readable by all, and would hold the secret"
+            place = dict(script.environment)[hidden[0]].where
+            self.problems.append(Problem("render.secret", message, place, "read it from a file with secret: true"))
+        found: dict[str, Any] = {"name": script.name, "text": self.script(script.text, what)}
+        found |= {key: getattr(script, key) for key in DEFAULTS if getattr(script, key) != DEFAULTS[key]}
+        if script.needs:
+            found["needs"] = list(script.needs)
+        for key in ("skip_if", "verify", "undo"):
+            text = getattr(script, key)
+            if text is not None:
+                found[key] = self.script(text, f"{what}.{key}")
+        if values:
+            found["environment"] = values
+        if hidden:
+            found["secrets"] = hidden
+        # What a later deploy compares: the same text, run the same way, on the same files, need not run again. Secret
+        # values are left out, since a digest of a short one would give it away.
+        shown = {n: None if n in hidden else value for n, value in values.items()}
+        told = json.dumps([found["text"], script.user, shown, files], sort_keys=True)
+        found["digest"] = hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        return found
+
+    def health(self) -> dict[str, Any] | None:
+        health = self.plan.health
+        if health is None:
+            return None
+        checks = []
+        for number, check in enumerate(health.checks):
+            what = f"health.checks[{number}]"
+            fields = {k: self.text(v, what) if isinstance(v, Text) else v for k, v in check.fields}
+            if fields.get("status") == 200:
+                del fields["status"]
+            checks.append({"kind": check.kind, **fields})
+        found: dict[str, Any] = {"checks": checks}
+        defaults = {"deadline_s": 600.0, "stable": 1, "interval_s": 1.0}
+        return found | {k: getattr(health, k) for k, v in defaults.items() if getattr(health, k) != v}
+
+
+def render(plan: Plan, *, secret: bytes | None = None, stand_in: bool = False) -> Rendered:
+    """Render everything of a plan.
+
+    secret: the deployer's 32 bytes, needed when the plan reports. stand_in: for `check`, which needs neither that
+    nor the secrets of the spec. Raises RenderError with every problem, UsageError when `secret` is missing.
+    """
+    if plan.report_url is not None and secret is None and not stand_in:
+        raise UsageError(
+            "the spec reports, and no secret to sign reports is given",
+            hint="--secret-file FILE or BOOTSTRAP_SECRET; make one with: bootstrap secret FILE",
+        )
+    secrets, problems = secret_values.read(plan, stand_in=stand_in)
+    at_work = _Renderer(plan, secrets, problems)
+    files = tuple(at_work.file(number, file) for number, file in enumerate(plan.files))
+    every_boot = [at_work.entry("every_boot", n, script, "") for n, script in enumerate(plan.every_boot)]
+    host_plan = _host_plan(at_work, files, every_boot, secret or (b"\0" * 32 if stand_in else None))
+    cron = _shipped(at_work, plan.cron, CRON, {"files": "@FILES@", "sha256": "@SHA256@", "mark": "@MARK@"})
+    rc_local = None
+    if every_boot or plan.rc_local is not None:
+        rc_local = _shipped(at_work, plan.rc_local, RC_LOCAL, {"every_boot": [_for_rc_local(e) for e in every_boot]})
+    errors = [p for p in at_work.problems if p.severity == "error"]
+    if errors:
+        raise RenderError(errors)
+    return Rendered(
+        plan.server,
+        plan.deploy_id,
+        plan.revision,
+        host_plan,
+        files,
+        cron,
+        rc_local,
+        tuple(secrets.values()),
+        tuple(p for p in at_work.problems if p.severity != "error"),
+    )
+
+
+def _host_plan(
+    at_work: _Renderer, files: tuple[RenderedFile, ...], every_boot: list[dict[str, Any]], secret: bytes | None
+) -> dict[str, Any]:
+    plan = at_work.plan
+    told = hashlib.sha256(b"".join(hashlib.sha256(f.content).digest() for f in files if not f.secret)).hexdigest()
+    found: dict[str, Any] = {
+        "version": PLAN_VERSION,
+        "name": plan.name,
+        "server": plan.server,
+        "deploy_id": plan.deploy_id,
+        "revision": plan.revision,
+        "stages": [at_work.entry("stages", n, stage, told) for n, stage in enumerate(plan.stages)],
+    }
+    health = at_work.health()
+    optional: dict[str, Any] = {
+        "deadline_s": plan.deadline_s if plan.deadline_s != 3600.0 else None,
+        "wait_for": list(plan.wait_for),
+        "every_boot": every_boot,
+        "health": health,
+        "proxy": plan.proxy,
+        "rollback": plan.rollback,
+        "secrets": sorted(at_work.secrets.values()),
+        "trigger": plan.trigger if plan.trigger != "auto" else None,
+    }
+    found |= {key: value for key, value in optional.items() if value}
+    if plan.report_url is not None and secret is not None:
+        key = base64.b64encode(server_key(secret, plan.server, plan.deploy_id)).decode()
+        found["report"] = {"url": at_work.text(plan.report_url, "report.url").rstrip("/"), "key": key}
+        if plan.report_ca is not None:
+            found["report"]["ca"] = plan.report_ca
+    return found
+
+
+def _shipped(at_work: _Renderer, own: Text | None, name: str, more: dict[str, Any]) -> str:
+    """The spec's own template, or the one of this package, rendered."""
+    from bootstrap.errors import Where
+
+    text = own or Text(resources.text(name), Where(name, 1, 1), file=name)
+    return at_work.text(text, name.split("/")[-1], context={**at_work.open_context, **more})
+
+
+def _for_rc_local(entry: dict[str, Any]) -> EveryBoot:
+    text = entry["text"]
+    words = text[2:].split("\n")[0].split(None, 1) if text.startswith("#!") else ["/bin/sh", "-eu"]
+    hidden = entry.get("secrets", ())
+    shown = {name: value for name, value in entry.get("environment", {}).items() if name not in hidden}
+    return EveryBoot(entry["name"], text, entry.get("user", "root"), tuple(w.strip() for w in words), shown)

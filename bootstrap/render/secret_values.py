@@ -1,0 +1,43 @@
+"""Reads the secrets a spec names: from the environment or from files, at render time and nowhere else."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+from bootstrap.errors import Problem
+from bootstrap.plan.model import Plan, SecretRef
+
+# Too short to tell apart from ordinary text: redaction by value would blot out half the log.
+SHORTEST = 4
+
+
+def read(plan: Plan, *, stand_in: bool = False) -> tuple[dict[str, str], list[Problem]]:
+    """({name: value}, problems). stand_in: for `check`, which must not need them: a dummy, and a warning."""
+    values: dict[str, str] = {}
+    problems: list[Problem] = []
+    for ref in plan.secrets:
+        value, why, hint = _one(ref)
+        if value is None and stand_in:
+            values[ref.name] = f"STAND-IN-FOR-{ref.name}"
+            problems.append(Problem("render.secret", f"secrets.{ref.name}: {why}", ref.where, hint, "warning"))
+        elif value is None:
+            problems.append(Problem("render.secret", f"secrets.{ref.name}: {why}", ref.where, hint))
+        elif len(value) < SHORTEST:
+            why = f"the value is shorter than {SHORTEST} characters, and could not be redacted"
+            problems.append(Problem("render.secret", f"secrets.{ref.name}: {why}", ref.where, "use a longer one"))
+        else:
+            values[ref.name] = value
+    return values, problems
+
+
+def _one(ref: SecretRef) -> tuple[str | None, str, str | None]:
+    if ref.kind == "env":
+        value = os.environ.get(ref.source)
+        return value, f"{ref.source} is not in the environment", f"export {ref.source}=..."
+    path = Path(ref.where.file).parent / ref.source
+    try:
+        return path.read_text(encoding="utf-8").removesuffix("\n"), "", None
+    except (OSError, UnicodeDecodeError) as error:
+        why = error.strerror if isinstance(error, OSError) and error.strerror else "not UTF-8 text"
+        return None, f"cannot read {path}: {why.lower()}", "it is looked for beside the spec"

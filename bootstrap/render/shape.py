@@ -1,0 +1,39 @@
+"""Judges the bytes that land on a host: what the kernel or a shell would refuse there is refused here."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bootstrap.errors import Problem, Where
+
+BOM = b"\xef\xbb\xbf"
+ELF = b"\x7fELF"
+
+
+def script(data: bytes, what: str, where: Where, *, name: str | None, must_exec: bool) -> Iterator[Problem]:
+    """Problems of a text that will be run. must_exec: by the kernel, so that it needs a `#!` line."""
+    shown = f"{what}: {name}" if name else what
+    if data.startswith(ELF):
+        return
+    if data.startswith(BOM):
+        yield Problem("render.bom", f"{shown} begins with a byte order mark", where, "save it as UTF-8 without BOM")
+        data = data[len(BOM) :]
+    if b"\r\n" in data:
+        line = data[: data.index(b"\r\n")].count(b"\n") + 1
+        why = "the kernel would look for an interpreter whose name ends in a carriage return"
+        message = f"{shown} has CRLF line ends, first on line {line}: {why}"
+        yield Problem("render.crlf", message, where, "save it with LF: dos2unix")
+    if b"\0" in data:
+        yield Problem("render.nul", f"{shown} holds a NUL byte", where, "a script is text")
+    if data.startswith(b"#!"):
+        first = data.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
+        if not re.match(r"#! ?/\S", first):
+            message = f"{shown}: {first!r} names no interpreter by its whole path"
+            yield Problem("render.shebang", message, where, "write #!/bin/sh")
+    elif must_exec and data.strip():
+        message = f"{shown} is executable and has no #! line: the kernel would refuse it (Exec format error)"
+        yield Problem("render.shebang", message, where, "begin it with #!/bin/sh, or take the execute bits away")
+    if not data.strip():
+        message = f"{shown} is empty: an empty script succeeds without doing anything"
+        yield Problem("render.empty", message, where, "write something, or take it out")
