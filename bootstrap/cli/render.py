@@ -1,0 +1,99 @@
+"""`bootstrap render`: writes what a server-create call takes, or says why it would not fit."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+if TYPE_CHECKING:
+    from bootstrap.targets.channel import Packed
+
+# Spelled out here so that `--help` need not import the targets; a test compares them.
+TARGETS = ("tree", "personality", "user-data", "cloud-config")
+
+
+@click.command(short_help="Turn a spec into what a server-create call takes.")
+@click.argument("spec", type=click.Path(path_type=Path))
+@click.option("--server", required=True, metavar="NAME", help="The server's name: part of its report key.")
+@click.option(
+    "--target",
+    "targets",
+    multiple=True,
+    required=True,
+    type=click.Choice(TARGETS),
+    help="The shape of the output; may be given several times.",
+)
+@click.option("--provider", metavar="NAME", help="Whose limits hold (nova, ec2, hetzner, ...).")
+@click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override one value of the spec.")
+@click.option("--values", "values_files", multiple=True, type=click.Path(path_type=Path), help="A YAML file of values.")
+@click.option("--report-url", metavar="URL", help="Report there instead of to the spec's collector.")
+@click.option("--secret-file", type=click.Path(path_type=Path), help="The deployer's secret; else BOOTSTRAP_SECRET.")
+@click.option("--deploy-id", metavar="ID", help="The roll-out this belongs to; drawn from the time when not given.")
+@click.option(
+    "-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True, metavar="DIR"
+)
+@click.option("--json", "as_json", is_flag=True, help="Print the manifest instead of the table.")
+def command(
+    spec: Path,
+    server: str,
+    targets: tuple[str, ...],
+    provider: str | None,
+    overrides: tuple[str, ...],
+    values_files: tuple[Path, ...],
+    report_url: str | None,
+    secret_file: Path | None,
+    deploy_id: str | None,
+    output: Path,
+    as_json: bool,
+) -> None:
+    """Write DIR/NAME/: manifest.json and, by target, tree/, personality.json, user-data or cloud-config.yaml.
+
+    The folder is 0700, since a payload holds secrets. Nothing is written when anything is refused; what an earlier
+    render left there is replaced as a whole. With the same --deploy-id two runs give the same bytes.
+    """
+    import json
+
+    from bootstrap import api
+    from bootstrap.cli.main import paint
+    from bootstrap.secret import read_secret
+    from bootstrap.targets import output as outputs
+
+    project = api.load(spec, overrides=overrides, values_files=values_files)
+    plan = project.plan(server, deploy_id=deploy_id, report_url=report_url)
+    rendering = plan.render(read_secret(secret_file) if plan.reports else None)
+    # Everything is packed and measured before anything is written.
+    packed = [rendering.pack(target, provider) for target in dict.fromkeys(targets)]
+    folder = outputs.write(packed, output)
+    for warning in project.warnings:
+        click.echo(paint(warning), err=True)
+    manifest = outputs.manifest(packed)
+    if as_json:
+        click.echo(json.dumps(manifest | {"directory": str(folder)}, indent=1))
+        return
+    click.echo(f"{server}  deploy {manifest['deploy_id']}  revision {manifest['revision']}  in {folder}")
+    click.echo(table(packed))
+
+
+def table(packed: Sequence[Packed]) -> str:
+    """Bytes used, limit and left, a line for each thing that a provider measures."""
+    rows = [("target", "what", "used", "limit", "left", "")]
+    for one in packed:
+        for measure in one.measures:
+            limit = "" if measure.limit is None else f"{measure.limit:,}"
+            if one.provider and measure.limit is None:
+                limit = "unknown"
+            left = "" if measure.left is None else f"{measure.left:,}"
+            target = f"{one.target} ({one.provider.name})" if one.provider else one.target
+            rows.append((target, measure.what, f"{measure.used:,}", limit, left, measure.unit))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if column in (0, 1, 5) else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
