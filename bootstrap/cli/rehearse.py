@@ -96,7 +96,7 @@ def command(
     import json
     import signal
 
-    from bootstrap.api import new_deploy_id
+    from bootstrap.plan.deploy_id import new_deploy_id
     from bootstrap.rehearse import rehearsal
     from bootstrap.rehearse.timeline import verdict
 

@@ -12,7 +12,7 @@ from bootstrap.payload.model import Payload
 from bootstrap.plan.resolve import resolve
 from bootstrap.render.render import render
 from bootstrap.spec.load import load
-from bootstrap.spec.model import Spec
+from bootstrap.spec.load import Spec
 
 
 @dataclass(frozen=True)

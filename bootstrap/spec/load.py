@@ -28,6 +28,11 @@ class Spec:
     sources: Mapping[str, Source] = field(repr=False)
     warnings: tuple[Problem, ...] = ()
 
+    @property
+    def name(self) -> str:
+        """The name of this kind of server."""
+        return self.model.name
+
     def where(self, *path: str | int) -> Where:
         """The place of the value at a path such as ("stages", 2, "timeout"), or of the nearest thing above it."""
         return tree.where_of(self.root, path)
