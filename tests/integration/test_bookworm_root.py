@@ -1,0 +1,107 @@
+"""The tree target, laid by hand into a Debian bookworm that has only cron and python3, with a collector of our own."""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
+    pytest.mark.skipif(shutil.which("mmdebstrap") is None, reason="needs mmdebstrap"),
+]
+TOP = Path(__file__).parents[2]
+BOOTSTRAP = [sys.executable, "-m", "bootstrap"]
+# /dev and /proc of its own, and the cron daemon as its first process: when that ends, so does all it started.
+BOOT = """
+mount --make-rprivate /
+mount --bind "$0" "$0" && cd "$0"
+mount -t tmpfs tmpfs run && mount -t tmpfs tmpfs tmp && mount -t proc proc proc && mount -t tmpfs tmpfs dev
+for one in null zero full random urandom; do touch dev/$one && mount --bind /dev/$one dev/$one; done
+exec chroot . /usr/sbin/cron -f
+"""
+
+
+@pytest.fixture(scope="module")
+def bookworm() -> Iterator[Path]:
+    """A root file system with cron and python3 and little else."""
+    shm = Path("/dev/shm")
+    with tempfile.TemporaryDirectory(prefix="bookworm-", dir=shm if shm.is_dir() else None) as folder:
+        root = Path(folder) / "root"
+        thin = ["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*"]
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=cron,python3", *thin, "bookworm", root]
+        subprocess.run(command, check=True, timeout=280, stdout=subprocess.DEVNULL)
+        yield root
+
+
+@contextmanager
+def collector(folder: Path) -> Iterator[str]:
+    """`bootstrap serve` as an admin starts it; its URL."""
+    command = [*BOOTSTRAP, "serve", "--listen", "127.0.0.1:0", "--store", f"sqlite:///{folder}/collector.db"]
+    command += ["--secret-file", str(folder / "secret"), "--token-file", str(folder / "token")]
+    with subprocess.Popen(command, cwd=TOP, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().split()[-1]
+        finally:
+            process.terminate()
+
+
+@contextmanager
+def cron_in(root: Path) -> Iterator[None]:
+    """The root's own cron daemon, in namespaces of its own but on this machine's network."""
+    command = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--uts", "--ipc", "sh", "-ec", BOOT, str(root)]
+    with subprocess.Popen(command, stdin=subprocess.DEVNULL) as process:
+        try:
+            yield
+        finally:
+            process.send_signal(signal.SIGKILL)
+
+
+def lay(tree: Path, root: Path) -> None:
+    """Every file of the tree into the root, read-only and not executable, as injection leaves it."""
+    for source in sorted(path for path in tree.rglob("*") if path.is_file()):
+        target = root / source.relative_to(tree)
+        target.parent.mkdir(parents=True, exist_ok=True)
+        shutil.copyfile(source, target)
+        target.chmod(0o400)
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        return int(listener.getsockname()[1])
+
+
+def test_a_tree_laid_by_hand_becomes_a_healthy_server(bookworm: Path, tmp_path: Path) -> None:
+    # "pip freeze" of a host: nothing but what mmdebstrap brought.
+    assert not (bookworm / "usr/lib/python3/dist-packages/yaml").exists()
+    with collector(tmp_path) as url:
+        render = [*BOOTSTRAP, "render", "examples/hello/hello.yaml", "--server", "hello-1", "--target", "tree"]
+        render += ["--report-url", url, "--secret-file", str(tmp_path / "secret"), "--set", f"port={free_port()}"]
+        subprocess.run([*render, "-o", str(tmp_path / "out")], cwd=TOP, check=True, capture_output=True)
+        lay(tmp_path / "out/hello-1/tree", bookworm)
+        wait = [*BOOTSTRAP, "wait", str(tmp_path / "out/hello-1/manifest.json"), "--collector", url, "--json"]
+        wait += ["--token-file", str(tmp_path / "token"), "--timeout", "2m"]
+        with cron_in(bookworm):
+            done = subprocess.run(wait, cwd=TOP, capture_output=True, text=True, timeout=180)
+            assert done.returncode == 0, done.stdout + done.stderr
+            assert "healthy" in json.dumps(json.loads(done.stdout))
+    status = subprocess.run(
+        ["chroot", str(bookworm), "/usr/local/sbin/initialrunner", "status", "--json"],
+        capture_output=True,
+        text=True,
+    )
+    assert json.loads(status.stdout)["state"] == "healthy"
+    assert not (bookworm / "etc/cron.d/initialrunner").exists()
+    assert not (bookworm / "etc/initialrunner/bundle").exists()
