@@ -7,6 +7,7 @@ one start (`@reboot`) and one tick.
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import select
@@ -21,7 +22,9 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap import api
 from bootstrap.payload.crontab import judge, parse
+from bootstrap.targets import channel
 
 pytestmark = [
     pytest.mark.integration,
@@ -96,9 +99,6 @@ SAMPLES = {
     "many-lines": Sample(b"\n" * 10_003 + job("@reboot")),
     "lines-enough": Sample(b"\n" * 10_002 + job("@reboot")),
     "nothing": Sample(b"# only a comment\n"),
-    "ours": Sample(
-        b"SHELL=/bin/sh\nPATH=/usr/sbin:/usr/bin:/sbin:/bin\n" + job("@reboot") + job("* * * * *", "touch MARK.minute")
-    ),
 }
 # What is judged by its name or mode alone: cron says nothing, or says it every minute, and its text is not read.
 UNREAD = {
@@ -132,6 +132,13 @@ exec cron -f
 """
 
 
+@functools.cache
+def trigger() -> bytes:
+    """The entry that a payload really carries. No bundle is there, so it only looks for one."""
+    host = api.load(Path(__file__).parents[2] / "examples/hello/hello.yaml").plan("hello-1").render(bytes(32))
+    return channel.pack(host.rendered, "tree").payload.files[-1].content
+
+
 def text_of(name: str, sample: Sample, work: Path) -> bytes:
     """The sample with its mark: a path of fixed length, as a command's length is one of the things tried."""
     path = str(work / name)
@@ -146,12 +153,11 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Heard]:
     root = tmp_path_factory.mktemp("c")
     for folder in ("cron.d", "dev", "work"):
         (root / folder).mkdir(mode=0o755)
-    expected = 0
     for name, sample in (SAMPLES | UNREAD).items():
         path = root / "cron.d" / (sample.name or name)
         path.write_bytes(text_of(name, sample, root / "work"))
         path.chmod(sample.mode)
-        expected += name not in UNREAD
+    (root / "cron.d" / "initialrunner").write_bytes(trigger())
     log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
     log.bind(str(root / "dev" / "log"))
     # The next minute comes 6 s from now, whatever the time is: cron counts minutes in local time.
@@ -174,7 +180,7 @@ def heard(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Heard]:
 def listen(log: socket.socket, daemon: subprocess.Popen[bytes], heard: Heard) -> Heard:
     """Read what the daemon logs until the marks of one start and one minute are there and it has gone quiet."""
     deadline = time.monotonic() + 60
-    wanted = {"ours.minute", "every-minute", "both.minute", "reboot", "settings"}
+    wanted = {"every-minute", "both.minute", "reboot", "settings"}
     quiet = False
     while not quiet:
         assert time.monotonic() < deadline, f"cron did not come so far; it said {heard}"
@@ -231,6 +237,15 @@ def test_cron_passes_over_names_and_modes_that_we_refuse(heard: Heard, name: str
     )
     # A name is passed over in silence, a mode is said every minute.
     assert heard.refusals.get(sample.name or name, set()) == (set() if sample.name else {"INSECURE MODE"})
+
+
+def test_our_own_entry_starts_at_boot_and_at_every_minute(heard: Heard) -> None:
+    boot, minute = parse(trigger()).entries
+
+    assert judge(trigger()) == []
+    assert (boot.schedule, minute.schedule, boot.command) == ("@reboot", "* * * * *", minute.command)
+    assert heard.commands.count(boot.command) == 2
+    assert "initialrunner" not in heard.refusals
 
 
 def test_stdin_and_environment_are_what_cron_gives(heard: Heard) -> None:

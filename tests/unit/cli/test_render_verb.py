@@ -1,0 +1,218 @@
+"""`bootstrap render`, from the command line to the bytes on disk."""
+
+from __future__ import annotations
+
+import base64
+import json
+import random
+from pathlib import Path
+
+import pytest
+import yaml
+
+from bootstrap.cli import render
+from bootstrap.cli.main import main
+from bootstrap.errors import ExitCode
+from bootstrap.payload.bundle import unpack
+from bootstrap.targets import channel
+
+DEPLOY = "20261120T120000-ab12cd"
+SPEC = """\
+version: 1
+name: web
+values: {port: 8080}
+files:
+  - {path: /etc/web/port, content: "{{ port }} {{ server }}\\n"}
+stages:
+  - {name: start, run: "true"}
+health: {checks: [{file: /etc/web/port}]}
+"""
+SECRET = base64.b64encode(bytes(range(32))).decode()
+
+
+@pytest.fixture(autouse=True)
+def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("BOOTSTRAP_SECRET", raising=False)
+    (tmp_path / "web.yaml").write_text(SPEC)
+    return tmp_path
+
+
+def run(*arguments: str) -> int:
+    """The exit code of `bootstrap ARGUMENTS`."""
+    with pytest.raises(SystemExit) as ended:
+        main(list(arguments))
+    return int(ended.value.code or 0)
+
+
+def rendered(*arguments: str) -> int:
+    return run("render", "web.yaml", "--server", "web-1", "--deploy-id", DEPLOY, *arguments)
+
+
+def test_the_targets_of_the_help_are_those_there_are() -> None:
+    assert render.TARGETS == channel.TARGETS
+
+
+def test_every_target_is_written_and_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    targets = [word for target in channel.TARGETS if target != "personality" for word in ("--target", target)]
+
+    assert rendered(*targets, "--provider", "gce") == ExitCode.GOOD
+
+    out, err = capsys.readouterr()
+    folder = here / "build" / "web-1"
+    manifest = json.loads((folder / "manifest.json").read_text())
+    tree, script, config = (one["measures"][0]["used"] for one in manifest["targets"])
+    assert err == ""
+    assert sorted(path.name for path in folder.iterdir()) == ["cloud-config.yaml", "manifest.json", "tree", "user-data"]
+    assert out == (
+        f"web-1  deploy {DEPLOY}  revision {manifest['revision']}  in build/web-1\n"
+        "target              what         used    limit     left\n"
+        f"tree (gce)          bundle     {tree:,}  unknown           bytes\n"
+        f"user-data (gce)     user-data  {script:,}  262,144  {262_144 - script:,}  characters\n"
+        f"cloud-config (gce)  user-data  {config:,}  262,144  {262_144 - config:,}  characters\n"
+    )
+
+
+def test_user_data_holds_what_the_spec_says(here: Path) -> None:
+    assert rendered("--target", "user-data", "--set", "port=9090", "-o", "out") == ExitCode.GOOD
+
+    unpacked = unpack((here / "out/web-1/user-data").read_bytes())
+    assert (unpacked.plan["server"], unpacked.plan["deploy_id"]) == ("web-1", DEPLOY)
+    assert unpacked.files == {"/etc/web/port": b"9090 web-1\n"}
+
+
+def test_two_runs_with_one_deploy_id_are_byte_identical(here: Path) -> None:
+    for name in ("a", "b"):
+        assert rendered("--target", "user-data", "--target", "cloud-config", "--target", "tree", "-o", name) == 0
+
+    def everything(name: str) -> dict[str, bytes]:
+        root = here / name
+        return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
+
+    assert everything("a") == everything("b")
+    assert len(everything("a")) == 5
+
+
+def test_a_deploy_id_is_drawn_when_none_is_given(here: Path) -> None:
+    assert run("render", "web.yaml", "--server", "web-1", "--target", "tree") == 0
+
+    manifest = json.loads((here / "build/web-1/manifest.json").read_text())
+    assert len(manifest["deploy_id"]) == len(DEPLOY)
+
+
+def test_json_is_the_manifest_and_where_it_lies(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rendered("--target", "user-data", "--json") == 0
+
+    shown = json.loads(capsys.readouterr().out)
+    assert shown.pop("directory") == "build/web-1"
+    assert shown == json.loads((here / "build/web-1/manifest.json").read_text())
+
+
+def test_what_does_not_fit_is_refused_with_both_numbers_and_nothing_is_written(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "big").write_bytes(random.Random(1).randbytes(60_000))
+    (here / "web.yaml").write_text(SPEC.replace("stages:", "  - {path: /srv/big, source: big}\nstages:"))
+
+    assert rendered("--target", "tree", "--target", "user-data", "--provider", "digitalocean") == ExitCode.REFUSED
+
+    out, err = capsys.readouterr()
+    first = err.splitlines()[0]
+    assert out == ""
+    assert first.startswith("error[payload.size]: user-data: ")
+    assert first.endswith(" bytes, and digitalocean takes 65,536")
+    assert "move /srv/big, 60,000 bytes, to `fetch:`" in err
+    assert not (here / "build").exists()
+
+
+def test_an_earlier_output_stays_when_the_next_is_refused(here: Path) -> None:
+    assert rendered("--target", "tree") == 0
+    before = (here / "build/web-1/manifest.json").read_bytes()
+    (here / "web.yaml").write_text(SPEC.replace("{{ port }}", "{{ prot }}"))
+
+    assert rendered("--target", "tree") == ExitCode.SPEC
+
+    assert (here / "build/web-1/manifest.json").read_bytes() == before
+
+
+def test_an_own_cron_template_that_cron_would_not_run_is_a_spec_error(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "mine.j2").write_text("1/* * * * * root sh {{ files }} # {{ sha256 }} {{ mark }}\n")
+    (here / "web.yaml").write_text(SPEC + "templates: {cron: mine.j2}\n")
+
+    assert rendered("--target", "user-data") == ExitCode.SPEC
+
+    assert capsys.readouterr().err.startswith("mine.j2:1:1: error[payload.cron-minute]: '1/*' is no minute")
+    assert not (here / "build").exists()
+
+
+@pytest.mark.parametrize("target", ["user-data", "personality"])
+def test_a_provider_that_is_not_in_the_table_is_wrong_use(
+    here: Path, capsys: pytest.CaptureFixture[str], target: str
+) -> None:
+    assert rendered("--target", target, "--provider", "nowa") == ExitCode.USAGE
+
+    assert capsys.readouterr().err.startswith("error[usage]: there is no provider 'nowa'\n  one of: nova, rackspace, ")
+
+
+REPORTS = SPEC + "report: {url: 'https://deploy.internal:8443'}\n"
+
+
+def test_a_spec_that_reports_needs_the_secret_and_render_makes_none(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "web.yaml").write_text(REPORTS)
+
+    assert rendered("--target", "user-data") == ExitCode.USAGE
+
+    assert "no secret is named" in capsys.readouterr().err
+    assert sorted(path.name for path in here.iterdir()) == ["web.yaml"]
+
+
+@pytest.mark.parametrize("way", ["file", "environment"])
+def test_the_report_key_is_derived_from_the_secret(here: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+    from bootstrap.runner.contract import server_key
+
+    (here / "web.yaml").write_text(REPORTS)
+    (here / "secret").touch(mode=0o600)
+    (here / "secret").write_text(SECRET)
+    if way == "environment":
+        monkeypatch.setenv("BOOTSTRAP_SECRET", SECRET)
+
+    named = ["--secret-file", "secret"] if way == "file" else []
+    assert rendered("--target", "user-data", "--report-url", "https://other:1", *named) == 0
+
+    report = unpack((here / "build/web-1/user-data").read_bytes()).plan["report"]
+    assert report["url"] == "https://other:1"
+    assert base64.b64decode(report["key"]) == server_key(bytes(range(32)), "web-1", DEPLOY)
+
+
+def test_output_is_private_whatever_the_umask(here: Path) -> None:
+    import os
+
+    before = os.umask(0)
+    try:
+        assert rendered("--target", "user-data") == 0
+    finally:
+        os.umask(before)
+
+    folder = here / "build/web-1"
+    assert folder.stat().st_mode & 0o777 == 0o700
+    assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
+
+
+def test_cloud_config_starts_the_bundle(here: Path) -> None:
+    assert rendered("--target", "cloud-config") == 0
+
+    document = yaml.safe_load((here / "build/web-1/cloud-config.yaml").read_text())
+    assert document["write_files"][-1]["path"] == "/etc/cron.d/initialrunner"
+
+
+def test_what_render_wrote_show_takes(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rendered("--target", "user-data", "--target", "tree") == 0
+    capsys.readouterr()
+
+    assert run("show", "build/web-1") == 0
+
+    assert capsys.readouterr().out.count(": a whole bundle of ") == 2
