@@ -94,6 +94,7 @@ def command(
     is healthy, 5 when a stage or a check failed, 6 when the time is over.
     """
     import json
+    import os
     import signal
 
     from bootstrap.plan.deploy_id import new_deploy_id
@@ -109,12 +110,13 @@ def command(
         report=not no_report,
         **options,
     )
-    if settings.network == "host":
-        click.secho(rehearsal.loud_about_the_network(settings.server or spec.name), fg="red", bold=True, err=True)
     for number in (signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.default_int_handler)  # cleaned up as after Ctrl-C
     outcome = rehearsal.rehearse(
-        settings, show=lambda line: click.echo(line, err=as_json), deploy_id=new_deploy_id()
+        settings,
+        show=lambda line: click.echo(line, err=as_json),
+        warn=lambda line: click.secho(line, fg=None if os.environ.get("NO_COLOR") else "red", err=True),
+        deploy_id=new_deploy_id(),
     )
     if as_json:
         click.echo(json.dumps(outcome.as_json(), indent=1))

@@ -11,8 +11,7 @@ from bootstrap.payload.build import build
 from bootstrap.payload.model import Payload
 from bootstrap.plan.resolve import resolve
 from bootstrap.render.render import render
-from bootstrap.spec.load import load
-from bootstrap.spec.load import Spec
+from bootstrap.spec.load import Spec, load
 
 
 @dataclass(frozen=True)
@@ -36,12 +35,12 @@ def find_spec(path: Path) -> Path:
 
 def checked(path: Path, overrides: tuple[str, ...], values_files: tuple[Path, ...]) -> Spec:
     """The spec, read and checked. Raises SpecError with every problem."""
-    return load(find_spec(path), overrides=overrides, values_files=values_files)
+    return load(find_spec(path), overrides=overrides, values_files=[str(file) for file in values_files])
 
 
 def payload(spec: Spec, server: str, deploy_id: str, reports: Reports | None) -> Payload:
     """The server's payload as files to inject. reports None: it reports nowhere, whatever the spec says."""
     plan = resolve(spec, server=server, deploy_id=deploy_id, report_url=reports.url if reports else None)
     if reports is None:
-        plan = dataclasses.replace(plan, report=None)
+        plan = dataclasses.replace(plan, report_url=None, report_ca=None)
     return build(render(plan, secret=reports.secret if reports else None))

@@ -73,8 +73,12 @@ class Outcome:
         return {**dataclasses.asdict(self), "events": list(self.events)}
 
 
-def rehearse(settings: Settings, *, show: Callable[[str], None], deploy_id: str) -> Outcome:
-    """Run it all and say how it ended; nothing is left behind but `keep`. show: takes each line of the timeline.
+def rehearse(
+    settings: Settings, *, show: Callable[[str], None], warn: Callable[[str], None], deploy_id: str
+) -> Outcome:
+    """Run it all and say how it ended; nothing is left behind but `keep`.
+
+    show: takes each line of the timeline; warn: what has to be said loudly before anything is started.
 
     Raises SpecError and PayloadError before anything is started, UsageError where this machine lacks something,
     HostError when the kernel refuses a copy.
@@ -83,6 +87,7 @@ def rehearse(settings: Settings, *, show: Callable[[str], None], deploy_id: str)
         raise UsageError("--cron real: no cron is installed here", hint="apt-get install cron, or use --cron fast")
     if settings.keep is not None and settings.keep.exists() and any(settings.keep.iterdir()):
         raise UsageError(f"--keep {settings.keep}: it is there already and not empty", hint="name a new folder")
+    # Only here: YAML, pydantic and Jinja are for reading specs, and a payload made otherwise runs without them.
     from bootstrap.rehearse import prepare
 
     spec = prepare.checked(settings.spec, settings.overrides, settings.values_files)
@@ -92,6 +97,8 @@ def rehearse(settings: Settings, *, show: Callable[[str], None], deploy_id: str)
     reports = prepare.Reports(collector.url, collector.secret) if collector else None
     payload = prepare.payload(spec, copy.server, deploy_id, reports)
     steps = steps_of(payload, settings)
+    if settings.network == "host":
+        warn(loud_about_the_network(copy.server))
     with ExitStack() as stack:
         stack.enter_context(copy)
         if collector is not None:
