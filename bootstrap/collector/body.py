@@ -63,7 +63,8 @@ def _texts(value: Any) -> str | None:
 
 def _missing(value: Any) -> str | None:
     right = isinstance(value, list) and all(
-        isinstance(one, dict) and isinstance(one.get("path"), str) and isinstance(one.get("why", ""), str) for one in value
+        isinstance(one, dict) and isinstance(one.get("path"), str) and isinstance(one.get("why", ""), str)
+        for one in value
     )
     return None if right else "a list of objects with a path"
 

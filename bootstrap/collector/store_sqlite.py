@@ -82,6 +82,7 @@ class SqliteStore:
             connection = self._connect()
             migrate(connection, self._path)
         except (OSError, sqlite3.Error) as error:
+            await self.close()
             raise CollectorError(f"{self._path} cannot be used as a store: {error}") from error
         self._writer = threading.Thread(target=self._write_all, args=(connection,), name="sqlite-writer", daemon=True)
         self._writer.start()
@@ -248,7 +249,7 @@ class SqliteStore:
 
 
 def _refusal(error: Exception) -> Refusal:
-    if isinstance(error, sqlite3.OperationalError) and "full" in str(error):
+    if isinstance(error, sqlite3.Error) and "disk is full" in str(error):
         return Refusal(429, "full", "the collector's disk is full", retry_after_s=60)
     return Refusal(503, "unavailable", f"the report could not be written: {type(error).__name__}", retry_after_s=5)
 
