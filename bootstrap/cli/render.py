@@ -69,6 +69,10 @@ def command(
     folder = outputs.write(packed, output)
     for warning in project.warnings:
         click.echo(paint(warning), err=True)
+    for one in packed:
+        for path in one.moved:
+            taker = one.provider.name if one.provider else one.target
+            click.echo(f"note: {path} rides in the bundle, since {taker} takes too few files", err=True)
     manifest = outputs.manifest(packed)
     if as_json:
         click.echo(json.dumps(manifest | {"directory": str(folder)}, indent=1))

@@ -124,7 +124,13 @@ class _Renderer:
         found: dict[str, Any] = {"name": script.name, "text": self.script(script.text, what)}
         found |= {key: getattr(script, key) for key in DEFAULTS if getattr(script, key) != DEFAULTS[key]}
         if script.needs:
-            found["needs"] = list(script.needs)
+            found["needs"] = [
+                {
+                    k: self.text(Text(v, script.where), f"{what}.needs") if isinstance(v, str) else v
+                    for k, v in n.items()
+                }
+                for n in script.needs
+            ]
         for key in ("skip_if", "verify", "undo"):
             text = getattr(script, key)
             if text is not None:

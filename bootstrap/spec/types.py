@@ -149,6 +149,8 @@ def owner(value: Any) -> str:
 
 def address(value: Any) -> str:
     word = text(value)
+    if "{{" in word:
+        return word  # a template: the host plan gets what it renders to
     match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\s]+):([0-9]{1,5})", word)
     if not match or not 0 < int(match[2]) < 65536:
         raise wrong("spec.address", f"{word!r} is not HOST:PORT", "write 127.0.0.1:8080")

@@ -19,13 +19,18 @@ TARGETS = ("tree", "personality", "user-data", "cloud-config")
 
 @dataclass(frozen=True)
 class Packed:
-    """A payload for one target. blob: what stands in the user-data, for the targets that go there."""
+    """A payload for one target.
+
+    blob: what stands in the user-data, for the targets that go there. moved: files that the spec wants injected and
+    that ride in the bundle, since the provider takes too few files.
+    """
 
     target: str
     provider: Provider | None
     payload: Payload
     measures: tuple[Measure, ...]
     blob: bytes = field(default=b"", repr=False)
+    moved: tuple[str, ...] = ()
 
 
 def pack(
@@ -39,8 +44,8 @@ def pack(
     # A secret is no advice for `fetch:`.
     contents = {f.path: f.content for f in rendered.files if f.deliver == "bundle" and not f.secret}
     if target == "personality" and provider is not None:
-        payload, measures = _injected(rendered, provider, contents)
-        packed = Packed(target, provider, payload, tuple(measures))
+        payload, measures, moved = _injected(rendered, provider, contents)
+        packed = Packed(target, provider, payload, tuple(measures), moved=moved)
     else:
         payload = build(rendered, channel="single" if target == "user-data" else "files")
         blob, measures = b"", [Measure("bundle", len(payload.bundle), None, "bytes")]
@@ -57,17 +62,23 @@ def pack(
     return packed
 
 
-def _injected(rendered: Rendered, provider: Provider, contents: dict[str, bytes]) -> tuple[Payload, list[Measure]]:
-    """Files for a create call: rc.local rides in the bundle where the provider's file count is too small for it."""
-    movable = [file.path for file in rendered.files if file.deliver == "inject"]
+def _injected(
+    rendered: Rendered, provider: Provider, contents: dict[str, bytes]
+) -> tuple[Payload, list[Measure], tuple[str, ...]]:
+    """Files for a create call. Where the provider takes too few, rc.local rides in the bundle, then the others too.
+
+    On the host the outcome is the same: the runner puts every file in place from wherever it came.
+    """
+    wanted = tuple(file.path for file in rendered.files if file.deliver == "inject")
     room = provider.content.raw_bytes if provider.content else None
     most = provider.files.most if provider.files else None
-    for inject_rc_local in (True, False):
+    layouts = (("files", True, ()), ("files", False, ()), ("single", False, wanted))
+    for channel, inject_rc_local, moved in layouts:
         try:
-            payload = build(rendered, chunk_bytes=room, inject_rc_local=inject_rc_local)
+            payload = build(rendered, channel=channel, chunk_bytes=room, inject_rc_local=inject_rc_local)
         except PayloadError:
             # More than nine pieces: `fit` says how many there would be, and what to take out.
-            payload = build(rendered, inject_rc_local=inject_rc_local)
+            payload = build(rendered, channel=channel, inject_rc_local=inject_rc_local)
         if most is None or len(payload.files) <= most:
             break
-    return payload, fit.personality(payload.files, provider, contents=contents, movable=movable)
+    return payload, fit.personality(payload.files, provider, contents=contents, movable=wanted), moved
