@@ -85,9 +85,11 @@ class Shell:
                     os.dup2(log, 2)
                     os.chdir("/")
                     os.umask(0o022)
-                    os.initgroups(account.pw_name, account.pw_gid)
-                    os.setgid(account.pw_gid)
-                    os.setuid(account.pw_uid)
+                    # Where root is the only user there is, even root may not set its groups.
+                    if account.pw_uid != os.getuid():
+                        os.initgroups(account.pw_name, account.pw_gid)
+                        os.setgid(account.pw_gid)
+                        os.setuid(account.pw_uid)
                     os.execve(argv[0], argv, env)
             except OSError as error:
                 os.write(2, ("initialrunner: %s: %s\n" % (argv[0], error)).encode())
