@@ -25,7 +25,11 @@ def send(link: socket.socket, body: dict[str, Any], fds: Sequence[int] = ()) -> 
 
 def receive(link: socket.socket) -> Message | None:
     """The next message; None when the other end is gone."""
-    data, fds, _, _ = socket.recv_fds(link, _LIMIT, _MOST_FDS)
+    try:
+        data, fds, _, _ = socket.recv_fds(link, _LIMIT, _MOST_FDS)
+    except ConnectionResetError:
+        # It went without reading what it had been sent.
+        return None
     if not data:
         return None
     for fd in fds:
