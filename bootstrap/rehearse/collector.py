@@ -57,7 +57,8 @@ class Collector:
             _private(self._folder / "token", self.token + "\n")
             log = stack.enter_context((self._folder / "collector.log").open("wb"))
             # The package may be run from a checkout: its folder comes first, whatever the caller's is.
-            tree = str(Path(__file__).resolve().parents[2])
+            places = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
+            environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
             argv = [
                 sys.executable, "-m", "bootstrap", "serve", "--listen", f"127.0.0.1:{self.port}",
                 "--store", f"sqlite:///{self._folder}/collector.sqlite", "--secret-file", f"{self._folder}/secret",
@@ -66,7 +67,7 @@ class Collector:
             self._process = stack.enter_context(
                 self._copy.in_its_network(
                     argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                    env={**os.environ, "PYTHONPATH": tree}, cwd=self._folder,
+                    env=environment, cwd=self._folder,
                 )
             )
             self._wait_ready()
