@@ -169,7 +169,7 @@ def tidy_leftovers(host):
     for path in TRIGGER, BUNDLE:
         folder, name = os.path.split(path)
         for other in host.list(folder):
-            if other.startswith((name + ".bak.", name + ".tmp.")):
+            if other.startswith(name + ".") and (".bak." in other or ".tmp." in other):
                 host.remove(os.path.join(folder, other))
 
 
