@@ -128,7 +128,7 @@ class _Waiting:
             {"server": t.server, "deploy_id": t.deploy_id, "deadline_s": t.deadline_s}
             | ({"revision": t.revision} if t.revision else {})
             for t in self._targets
-            if t.deploy_id and t.deadline_s
+            if t.deploy_id and t.deadline_s is not None
         ]
         if manifests:
             self._collector.expect(manifests)

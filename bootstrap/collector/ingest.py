@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from bootstrap.collector.body import loads
 from bootstrap.collector.model import Event, Expected, Journal, Kept, Report, Run, View
 from bootstrap.collector.refusal import Refusal
-from bootstrap.collector.state import follow
+from bootstrap.collector.state import ENDED, follow
 from bootstrap.runner.contract import NAME_PATTERN, server_key, signature
 
 MAX_PARKED = 400  # events beyond a gap that are kept until it closes; the host sends the rest again
@@ -150,7 +150,7 @@ def _read(run: Run, report: Report, ready: list[Event]) -> tuple[Run, tuple[Kept
             late += 1
         else:
             view = follow(view, event, report.state)
-    if not view.told and report.state and not run.journals[report.journal].parked:
+    if report.state and not view.told and view.state not in ENDED and not run.journals[report.journal].parked:
         # A host that has said nothing in an event yet still says its state in every report.
         view = replace(view, state=report.state)
     return replace(run, view=view, closed=view.final, late=run.late + late), tuple(kept)

@@ -84,6 +84,7 @@ def test_events_beyond_a_gap_are_kept_within_bounds() -> None:
         ("checking", [event(1, "started", stages=["a"])], "checking"),
         ("healthy", [event(1, "started", stages=["a"])], "healthy"),
         ("running", [event(1, "state", state="checking")], "checking"),
+        ("running", [event(1, "stage.ended", stage="a", result="failed", final=True)], "failed"),
         ("healthy", [event(1, "state", final=True)], "healthy"),
         (None, [event(1, "started", stages=["a"])], "running"),
     ],

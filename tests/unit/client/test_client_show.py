@@ -1,0 +1,121 @@
+"""How servers look in a terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+import reports
+
+from bootstrap.client.show import ago, details, failure, overview, plain, progress, span
+from bootstrap.collector.body import read_report
+from bootstrap.collector.ingest import take
+from bootstrap.collector.model import Run
+from bootstrap.collector.state import server_json
+
+NOW = 5000.0
+
+
+def server(events: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
+    """The server as the collector's own code shows it."""
+    import json
+
+    report = read_report(
+        json.dumps(reports.body(events, **more)).encode(), "web-1", reports.DEPLOY, reports.JOURNAL, events[0]["seq"]
+    )
+    return server_json(take(Run("web-1", reports.DEPLOY), report, NOW).run, NOW)
+
+
+def test_a_failure_says_stage_exit_code_attempts_log_and_what_next() -> None:
+    assert failure(server(reports.failed_story())) == [
+        "web-1 failed in stage packages: exit 100, after 2 attempts",
+        "  first failing line: E: Unable to locate package nope",
+        "  last lines of packages.log:",
+        "    | Reading...",
+        "    | E: Unable to locate package nope",
+        "  next: on web-1, `initialrunner why` and `initialrunner logs packages`",
+    ]
+
+
+def test_a_failure_without_a_stage_says_its_reason() -> None:
+    story = reports.numbered(
+        {"type": "health", "ok": False, "passed": 0, "check": "tcp :80", "saw": "refused"},
+        {"type": "state", "state": "failed", "final": True, "reason": "not healthy in time", "cause": "deadline"},
+    )
+    assert failure(server(story)) == [
+        "web-1 failed: not healthy in time",
+        "  first failing line: tcp :80: refused",
+        "  next: on web-1, `initialrunner why`",
+    ]
+
+
+def test_a_signal_and_its_cause_are_named() -> None:
+    story = reports.numbered(
+        {"type": "stage.started", "stage": "a", "attempt": 1},
+        {"type": "stage.ended", "stage": "a", "result": "failed", "signal": 9, "cause": "oom", "final": True},
+    )
+    assert failure(server(story))[0] == "web-1 failed in stage a: signal 9, cause oom, after 1 attempt"
+
+
+def test_a_hosts_words_cannot_reach_the_terminal() -> None:
+    tail = "fine\n\x1b[2J\x1b]0;owned\x07error: \x9b31m\n\ttab\u202e"
+    lines = failure(server(reports.failed_story(tail=tail)))
+    assert all(line.isprintable() for line in lines)
+    assert plain("\x1b[31m\ta\n") == "\ufffd[31m    a\ufffd"
+
+
+@pytest.mark.parametrize(
+    ("story", "line"),
+    [
+        ([{"type": "started", "stages": ["a"]}], "web-1: running"),
+        ([{"type": "stage.started", "stage": "a", "attempt": 1}], "web-1: running a"),
+        ([{"type": "stage.started", "stage": "a", "attempt": 3}], "web-1: running a (attempt 3)"),
+        (
+            [
+                {"type": "waiting", "missing": [{"path": "/etc/x"}, {"path": "/y"}]},
+                {"type": "state", "state": "waiting"},
+            ],
+            "web-1: waiting for /etc/x, /y",
+        ),
+        ([{"type": "state", "state": "healthy", "final": True}], "web-1: healthy"),
+    ],
+)
+def test_a_line_of_progress(story: list[dict[str, Any]], line: str) -> None:
+    assert progress(server(reports.numbered(*story))) == line
+
+
+def test_a_conflict_is_said() -> None:
+    clone = {**server(reports.healthy_story("a")[:2]), "conflict": ["a", "b"]}
+    assert progress(clone) == "web-1: running [conflict: two hosts report as this server]"
+
+
+def test_the_overview_is_a_table() -> None:
+    lines = overview([server(reports.healthy_story("a", "b")), server(reports.failed_story())], NOW + 90)
+    assert lines == [
+        "SERVER  STATE    STAGES  DEPLOY                  LAST SEEN  WHY",
+        "web-1   healthy  2/2     20261120T120000-ab12cd  1m30s ago",
+        "web-1   failed   0/2     20261120T120000-ab12cd  1m30s ago  packages exit 100, after 2 attempts: "
+        "E: Unable to locate package nope",
+    ]
+
+
+def test_the_details_name_every_stage() -> None:
+    text = "\n".join(details(server(reports.failed_story()), NOW))
+    assert "  STAGE     STATE    ATTEMPTS  TOOK  END\n" in text
+    assert "  packages  failed   2         2.5s  exit 100\n" in text
+    assert "  site      pending  -         -\n" in text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0.04, "0.0s"), (9.94, "9.9s"), (59.4, "59s"), (61, "1m01s"), (3599, "59m59s"), (3600, "1h"), (172800, "2d")],
+)
+def test_spans(seconds: float, text: str) -> None:
+    assert span(seconds) == text
+    assert ago(100.0, 100.0 + seconds) == f"{text} ago"
+
+
+def test_what_was_never_heard_is_never() -> None:
+    assert ago(None, NOW) == "never"
+    # A collector whose clock is ahead of ours.
+    assert ago(NOW + 60, NOW) == "0.0s ago"
