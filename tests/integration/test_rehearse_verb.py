@@ -1,0 +1,264 @@
+"""`bootstrap rehearse`, run as people run it."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+from box import needs_root
+
+ROOT = Path(__file__).resolve().parents[2]
+pytestmark = [pytest.mark.integration, needs_root]
+needs_cron = pytest.mark.skipif(not shutil.which("cron", path="/usr/sbin:/sbin"), reason="needs Debian's cron")
+
+HELLO = ROOT / "examples" / "hello"
+INJECTED = """\
+version: 1
+name: web
+files:
+  - {path: /etc/rc.local.stage1, content: "#!/bin/sh\\ncat /proc/sys/kernel/random/boot_id\\n", deliver: inject}
+stages:
+  - {name: one, run: /bin/sh /etc/rc.local.stage1}
+"""
+
+
+def spec(folder: Path, text: str) -> Path:
+    path = folder / "web.yaml"
+    path.write_text(text)
+    return path
+
+
+def argv(*arguments: object) -> list[str]:
+    return [sys.executable, "-m", "bootstrap", "rehearse", *map(str, arguments)]
+
+
+def rehearse(*arguments: object, folder: Path) -> subprocess.CompletedProcess[str]:
+    """Run the verb with its temporary files under folder, and hold it to leaving none there."""
+    scratch = folder / "scratch"
+    scratch.mkdir(exist_ok=True)
+    done = subprocess.run(
+        argv(*arguments), cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+        env={**os.environ, "TMPDIR": str(scratch), "NO_COLOR": "1"},
+    )  # fmt: skip
+    assert os.listdir(scratch) == []
+    return done
+
+
+def stripped(text: str) -> list[str]:
+    """The timeline without its times."""
+    return [re.sub(r"\d+\.\d s", "T", line) for line in text.splitlines()]
+
+
+def test_hello_ends_healthy_with_its_timeline(tmp_path: Path) -> None:
+    done = rehearse(HELLO, folder=tmp_path)
+    assert (done.returncode, done.stderr) == (0, "")
+    lines = stripped(done.stdout)
+    assert re.fullmatch(r" +T  boot +4 files injected \([\d,]+ bytes, mode 0400\), cron: fast", lines[0])
+    assert re.fullmatch(r" +T  started +1 stage, revision [0-9a-f]{12}, Python \d\.\d+", lines[1])
+    site = [line.split()[1:] for line in lines if " site " in line]
+    assert site == [["site", "running"], ["site", "done", "in", "T"]]
+    assert re.fullmatch(r" +T  reports +\d+ events, each signed and taken by the collector", lines[-2])
+    assert lines[-1] == "hello-1: healthy in T"
+
+
+def test_json_has_the_state_and_every_event(tmp_path: Path) -> None:
+    done = rehearse(HELLO, "--json", "--server", "hello-7", folder=tmp_path)
+    found: dict[str, Any] = json.loads(done.stdout)
+    assert (done.returncode, found["server"], found["state"]) == (0, "hello-7", "healthy")
+    assert found["events"][0]["type"] == "started"
+    assert found["events"][-1]["state"] == "healthy"
+    assert [event["seq"] for event in found["events"]] == list(range(1, len(found["events"]) + 1))
+    assert 0 < found["took_s"] < 60
+    assert "site" in done.stderr
+
+
+def test_without_reports_the_journal_tells_it(tmp_path: Path) -> None:
+    done = rehearse(HELLO, "--no-report", folder=tmp_path)
+    assert stripped(done.stdout)[-1] == "hello-1: healthy in T"
+    assert "reports" not in done.stdout
+
+
+@needs_cron
+def test_real_cron_and_a_late_file(tmp_path: Path) -> None:
+    late = ["--late", "/etc/rc.local.stage1=1"]
+    done = rehearse(spec(tmp_path, INJECTED), "--cron", "real", *late, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    names = [line.split()[2] for line in done.stdout.splitlines()[:-1]]
+    assert names.index("started") < names.index("injected") < names.index("one")
+    (injected,) = [line for line in done.stdout.splitlines() if " injected  " in line]
+    assert injected.split() == ["1.0", "s", "injected", "/etc/rc.local.stage1"]
+
+
+@pytest.mark.parametrize("how", [["--torn"], ["--torn", "--order", "reverse"], ["--order", "random", "--seed", "3"]])
+def test_torn_and_out_of_order_files_are_waited_for(tmp_path: Path, how: list[str]) -> None:
+    done = rehearse(spec(tmp_path, INJECTED), *how, "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    events = json.loads(done.stdout)["events"]
+    assert [event["attempt"] for event in events if event["type"] == "stage.started"] == [1]
+
+
+def test_a_spec_that_reports_elsewhere_reports_to_the_rehearsal(tmp_path: Path) -> None:
+    text = INJECTED + 'report: {url: "https://deploy.example:8443"}\n'
+    done = rehearse(spec(tmp_path, text), folder=tmp_path)
+    assert "events, each signed and taken by the collector" in done.stdout
+    assert rehearse(spec(tmp_path, text), "--no-report", folder=tmp_path).returncode == 0
+
+
+def test_a_failed_stage_is_exit_5_with_the_end_of_its_log(tmp_path: Path) -> None:
+    text = "version: 1\nname: web\nstages:\n  - {name: one, run: 'echo oh no; exit 42'}\n"
+    done = rehearse(spec(tmp_path, text), folder=tmp_path)
+    assert done.returncode == 5
+    lines = stripped(done.stdout)
+    place = next(number for number, line in enumerate(lines) if "failed after" in line)
+    assert lines[place].endswith("one             failed after T, exit 42, for good")
+    assert lines[place + 1] == "            | oh no"
+    assert lines[-1] == "web-1: failed after T"
+
+
+def test_no_end_in_time_is_exit_6(tmp_path: Path) -> None:
+    text = "version: 1\nname: web\nstages:\n  - {name: one, run: sleep 60}\n"
+    done = rehearse(spec(tmp_path, text), "--timeout", "1s", folder=tmp_path)
+    assert (done.returncode, stripped(done.stdout)[-1]) == (6, "web-1: running still, after T")
+
+
+def test_a_stage_that_reboots_goes_on_after_it(tmp_path: Path) -> None:
+    text = "version: 1\nname: web\nstages:\n  - {name: one, run: 'true', reboot: after}\n  - {name: two, run: 'true'}\n"
+    done = rehearse(spec(tmp_path, text), folder=tmp_path)
+    names = [line.split()[2] for line in done.stdout.splitlines()[:-1]]
+    assert done.returncode == 0, done.stdout
+    assert names.index("one") < names.index("rebooting") < names.index("power") < names.index("two")
+
+
+def test_another_hands_file_can_be_brought(tmp_path: Path) -> None:
+    text = (
+        "version: 1\nname: web\nwait_for:\n  - {path: /etc/web/tls.key, min_size: 1, settle: 100ms}\n"
+        "stages:\n  - {name: one, run: cat /etc/web/tls.key}\n"
+    )
+    key = tmp_path / "key"
+    key.write_text("the key\n")
+    bring = ["--bring", f"/etc/web/tls.key={key}", "--late", "/etc/web/tls.key=0.5"]
+    done = rehearse(spec(tmp_path, text), *bring, "--json", folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert "the key" in done.stdout
+
+
+def test_what_was_written_can_be_kept(tmp_path: Path) -> None:
+    kept = tmp_path / "kept"
+    done = rehearse(spec(tmp_path, INJECTED), "--keep", kept, folder=tmp_path)
+    assert done.returncode == 0, done.stderr
+    assert json.loads((kept / "outcome.json").read_text())["state"] == "healthy"
+    assert re.fullmatch(r"[0-9a-f-]{36}\n", (kept / "logs" / "one.log").read_text())
+    assert (kept / "journal").read_bytes().startswith(b"{")
+    assert (kept / "written" / "0" / "var/lib/initialrunner/journal").exists()
+    assert (kept / "collector" / "collector.sqlite").exists()
+    again = rehearse(spec(tmp_path, INJECTED), "--keep", kept, folder=tmp_path)
+    assert (again.returncode, again.stdout) == (2, "")
+    assert "it is there already and not empty" in again.stderr
+
+
+def test_values_reach_the_payload(tmp_path: Path) -> None:
+    stages = "stages:\n  - {name: say, run: 'echo said {{ word }}'}\n"
+    text = "version: 1\nname: web\nvalues: {word: one}\n" + stages
+    values = tmp_path / "values.yaml"
+    values.write_text("word: two\n")
+    for option, word in ((["--set", "word=three"], "said three"), (["--values", str(values)], "said two"), ([], "said one")):
+        assert word in rehearse(spec(tmp_path, text), *option, "--json", folder=tmp_path).stdout
+
+
+@pytest.mark.parametrize(
+    ("options", "code", "said"),
+    [
+        (["--late", "/etc/none=3"], 2, "--late /etc/none: no such file is injected"),
+        (["--late", "etc/x=3"], 2, "has no PATH= before its value, or PATH is not absolute"),
+        (["--late", "/etc/x=soon"], 2, "'soon' is not a number of seconds"),
+        (["--bring", "/etc/x=/no/such/file"], 2, "/no/such/file cannot be read"),
+        (["--inject-mode", "9"], 2, "'9' is not a mode in octal"),
+        (["--timeout", "90"], 2, "'90' is not a duration with a unit"),
+        (["--set", "nothing"], 2, "nothing"),
+    ],
+)
+def test_wrong_options_are_refused_before_anything_starts(
+    tmp_path: Path, options: list[str], code: int, said: str
+) -> None:
+    done = rehearse(spec(tmp_path, INJECTED), *options, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (code, ""), done.stderr
+    assert said in done.stderr
+
+
+def test_a_wrong_spec_is_exit_3(tmp_path: Path) -> None:
+    done = rehearse(spec(tmp_path, "version: 1\nname: web\nstagez: []\n"), folder=tmp_path)
+    assert (done.returncode, done.stdout) == (3, "")
+    assert "web.yaml:3:1" in done.stderr
+
+
+def test_a_folder_without_its_spec_is_refused(tmp_path: Path) -> None:
+    done = rehearse(tmp_path, folder=tmp_path)
+    assert done.returncode == 2
+    assert f"{tmp_path} holds 0 specs" in done.stderr
+
+
+def test_sharing_the_network_is_said_loudly(tmp_path: Path) -> None:
+    text = "version: 1\nname: web\nstages:\n  - {name: one, run: 'grep -c : /proc/net/dev'}\n"
+    done = rehearse(spec(tmp_path, text), "--network", "host", "--json", folder=tmp_path)
+    assert done.stderr.startswith("WARNING: web-1 shares THIS MACHINE'S NETWORK (--network host)")
+    interfaces = Path("/proc/net/dev").read_text().count(":")
+    (ended,) = [event for event in json.loads(done.stdout)["events"] if event["type"] == "stage.ended"]
+    assert ended["tail"] == f"{interfaces}\n"
+
+
+def copies_under(scratch: Path) -> list[int]:
+    """Processes whose view of the file systems has an overlay under this folder."""
+    found = []
+    for pid in (name for name in os.listdir("/proc") if name.isdigit()):
+        try:
+            if f"upperdir={scratch}/" in Path(f"/proc/{pid}/mountinfo").read_text():
+                found.append(int(pid))
+        except OSError:
+            continue
+    return found
+
+
+def collectors_under(scratch: Path) -> list[int]:
+    found = []
+    for pid in (name for name in os.listdir("/proc") if name.isdigit()):
+        try:
+            if f"sqlite:///{scratch}/".encode() in Path(f"/proc/{pid}/cmdline").read_bytes():
+                found.append(int(pid))
+        except OSError:
+            continue
+    return found
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP], ids=lambda number: number.name)
+def test_an_interrupted_rehearsal_leaves_nothing(tmp_path: Path, number: signal.Signals) -> None:
+    path = spec(tmp_path, "version: 1\nname: web\nstages:\n  - {name: one, run: 'setsid sleep 600 & sleep 600'}\n")
+    scratch = tmp_path / "scratch"
+    scratch.mkdir()
+    with subprocess.Popen(
+        argv(path), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
+        env={**os.environ, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"},
+    ) as program:  # fmt: skip
+        assert program.stdout is not None
+        while " running" not in (line := program.stdout.readline()) or " one " not in line:
+            assert line, "it ended early"
+        assert copies_under(scratch)
+        assert collectors_under(scratch)
+        # As a terminal does it: to the whole group.
+        os.killpg(program.pid, number)
+        _, said = program.communicate(timeout=30)
+    assert (program.returncode, said.strip()) == (130, "interrupted")
+    deadline = time.monotonic() + 10
+    while (copies_under(scratch) or collectors_under(scratch)) and time.monotonic() < deadline:
+        time.sleep(0.02)
+    assert copies_under(scratch) == []
+    assert collectors_under(scratch) == []
+    assert os.listdir(scratch) == []
