@@ -61,7 +61,6 @@ def test_pieces_start_when_the_last_of_them_is_there() -> None:
     trigger = trigger_of(files).replace(BUNDLE.encode(), " ".join(names).encode())
     with Box(cron="fast") as box:
         box.put(TRIGGER, trigger, 0o400)
-        box.boot()
         for name, piece in reversed(list(zip(names, pieces, strict=True))):
             assert ran(box) == 0
             # What an agent leaves beside them is not taken for a piece.
@@ -124,10 +123,10 @@ def test_the_real_cron_runs_ours_from_a_file_injected_0400_and_none_of_the_broke
         "crlf": (line.replace("\n", "\r\n"), 0o644, (0, 0)),
         "fine": (line, 0o400, (0, 0)),
     }
-    with Box(ONE.files, cron="real") as box:
+    with Box(ONE.files) as box:
         for name, (text, mode, owner) in broken.items():
             box.put(f"/etc/cron.d/{name}", text.format(name), mode, owner=owner)
-        box.boot()
+        box.copy.boot(cron="real")
         box.wait_for(lambda: box.state() == "healthy")
         box.wait_for(lambda: box.exists("/srv/fine"))
         assert ran(box) == 1
@@ -175,7 +174,6 @@ def test_a_tick_beside_a_working_runner_leaves_without_starting_python() -> None
 @pytest.mark.fault(32)
 def test_output_is_kept_without_a_mail_agent() -> None:
     with Box(payload([stage("one", "echo to stdout; echo to stderr >&2")]).files, cron="real") as box:
-        box.boot()
         box.wait_for(lambda: box.state() == "healthy")
         assert box.log("one") == "to stdout\nto stderr\n"
 
