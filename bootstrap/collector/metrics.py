@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections import Counter
 from collections.abc import Iterable
 
@@ -20,7 +21,8 @@ _PREFIX = "initialrunner_collector"
 async def get_metrics(request: Request) -> Response:
     """GET /metrics: needs the token like every reading."""
     collector = collector_of(request)
-    text = metrics(collector, await collector.store.runs(None), collector.clock())
+    runs = await collector.store.runs(None)
+    text = await asyncio.to_thread(metrics, collector, runs, collector.clock())
     return Response(text, media_type="text/plain; version=0.0.4; charset=utf-8")
 
 

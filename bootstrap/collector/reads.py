@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import re
 
 from starlette.requests import Request
@@ -49,8 +50,13 @@ async def get_servers(request: Request) -> Response:
     brief = request.query_params.get("brief") in ("1", "true")
     now = collector.clock()
     runs = await collector.store.runs(deploy_of(request))
-    shown = [server_json(run, now, brief=brief) for run in runs if state in (None, state_at(run, now))]
-    return answer({"servers": shown})
+
+    def shown() -> Response:
+        every = [server_json(run, now, brief=brief) for run in runs if state in (None, state_at(run, now))]
+        return answer({"servers": every})
+
+    # Thousands of servers take a while to write down, and reports must not wait for it.
+    return await asyncio.to_thread(shown)
 
 
 async def get_server(request: Request) -> Response:

@@ -51,6 +51,18 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE UNIQUE INDEX events_once ON events (server, deploy_id, journal, seq)",
     ),
 )
+# A batch is one statement of each kind, its rows handed over as JSON: every step of a statement lets go of Python's
+# lock and waits to get it back, so a statement a row would be slower than the disk.
+FIND_RUNS = """SELECT r.server, r.deploy_id, r.record FROM json_each(?) AS k CROSS JOIN runs AS r
+    ON r.server = json_extract(k.value, '$[0]') AND r.deploy_id = json_extract(k.value, '$[1]')"""
+ADD_EVENTS = """INSERT INTO events (server, deploy_id, journal, seq, late, received_at, event)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]'),
+    json_extract(value, '$[3]'), json_extract(value, '$[4]'), json_extract(value, '$[5]'), json_extract(value, '$[6]')
+    FROM json_each(?) ORDER BY key"""
+KEEP_RUNS = """INSERT INTO runs (server, deploy_id, record)
+    SELECT json_extract(value, '$[0]'), json_extract(value, '$[1]'), json_extract(value, '$[2]')
+    FROM json_each(?) WHERE true
+    ON CONFLICT (server, deploy_id) DO UPDATE SET record=excluded.record"""
 MAX_REMEMBERED = 20_000  # runs, about 2 KB each; past it they are read again
 
 _T = TypeVar("_T")
@@ -175,22 +187,14 @@ class SqliteStore:
         connection.execute("BEGIN IMMEDIATE")
         if len(self._known) > MAX_REMEMBERED:
             self._known.clear()
-        for key in keys_of(writes):
-            if key not in self._known:
-                row = connection.execute("SELECT record FROM runs WHERE server=? AND deploy_id=?", key).fetchone()
-                if row:
-                    self._known[key] = decode(row[0])
+        unknown = [key for key in keys_of(writes) if key not in self._known]
+        rows = connection.execute(FIND_RUNS, (json.dumps(unknown),)).fetchall()
+        self._known.update({(server, deploy_id): decode(record) for server, deploy_id, record in rows})
         now = self._clock()
         settled = settle(writes, self._known, now)
-        connection.executemany(
-            "INSERT INTO events (server, deploy_id, journal, seq, late, received_at, event) VALUES (?,?,?,?,?,?,?)",
-            [(*key, k.journal, k.seq, k.late, now, json.dumps(k.event)) for key, k in settled.kept],
-        )
-        connection.executemany(
-            """INSERT INTO runs (server, deploy_id, record) VALUES (?,?,?)
-               ON CONFLICT (server, deploy_id) DO UPDATE SET record=excluded.record""",
-            [(*key, encode(run)) for key, run in settled.runs.items()],
-        )
+        events = [(*key, k.journal, k.seq, k.late, now, json.dumps(k.event)) for key, k in settled.kept]
+        connection.execute(ADD_EVENTS, (json.dumps(events),))
+        connection.execute(KEEP_RUNS, (json.dumps([(*key, encode(run)) for key, run in settled.runs.items()]),))
         connection.execute("COMMIT")
         self._known.update(settled.runs)
         return settled

@@ -33,12 +33,17 @@ def _timeout(request: Request) -> float:
 
 
 async def until(collector: Collector, watch: Watch, timeout_s: float, look: Look, pause_s: float = 0.0) -> Response:
-    """Look, and look again after every change, until it is over, time is out, or the collector stops."""
+    """Look, and look again after every change, until it is over, time is out, or the collector stops.
+
+    pause_s: between two looks at least; longer where a look itself takes long.
+    """
     loop = asyncio.get_running_loop()
     end = loop.time() + timeout_s
     while True:
+        began = loop.time()
         over, shown = await look()
         left = end - loop.time()
+        pause_s = max(pause_s, 4 * (loop.time() - began)) if pause_s else 0.0
         if over or left <= 0 or collector.hub.closing:
             return answer(shown)
         await watch.next(min(left, collector.store.recheck_s))

@@ -2,10 +2,11 @@
 // page refreshes itself.
 "use strict";
 
-const TIDY_MS = 1000; // after a change of state: sort and count anew, once for many changes
+const TIDY_MS = 1000; // after a change of state: sort and count anew, once for many changes; later where that takes long
 const FRESH_MS = 30000; // "12 s ago" grows old, and a server may be overdue without saying anything
 
 let tidying = 0;
+let took = 0;
 
 function rowOf(server) {
   return document.querySelector(`[data-server="${CSS.escape(server)}"]`);
@@ -14,7 +15,7 @@ function rowOf(server) {
 function show(data) {
   const old = rowOf(data.server);
   if (!old || old.dataset.state !== data.state) {
-    tidying ||= setTimeout(refresh, TIDY_MS);
+    tidying ||= setTimeout(refresh, Math.max(TIDY_MS, 4 * took));
   }
   if (!old) return;
   const holder = document.createElement("template");
@@ -32,6 +33,7 @@ function keepOpen(old, fresh) {
 async function refresh() {
   clearTimeout(tidying);
   tidying = 0;
+  const began = performance.now();
   let text;
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
@@ -52,6 +54,7 @@ async function refresh() {
   document.title = page.title;
   document.querySelector("nav").replaceWith(page.querySelector("nav"));
   document.querySelector("main").replaceWith(page.querySelector("main"));
+  took = performance.now() - began;
 }
 
 const stream = new EventSource("/rows" + location.search);
