@@ -7,12 +7,14 @@ Nothing here writes through a path of the copy: files go in and come out by desc
 from __future__ import annotations
 
 import contextlib
+import errno
 import json
 import os
 import select
 import shutil
 import signal
 import socket
+import stat
 import subprocess
 import sys
 import tempfile
@@ -29,6 +31,7 @@ STATE = "/var/lib/initialrunner"
 JOURNAL = STATE + "/journal"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _START_S = 30.0
+_LARGEST_BYTES = 1 << 28
 # Process 1 must not depend on the caller's environment or working folder, hence -I and the path by hand.
 _INIT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from bootstrap.rehearse.inside import main; main()"
 
@@ -91,7 +94,9 @@ class Copy:
             )  # fmt: skip
             theirs.close()
             self._link = ours
-            send(ours, {**self._options, "work": str(self._work)})
+            # Where it ended at once, the answer, or what it said, tells more than a broken pipe.
+            with contextlib.suppress(BrokenPipeError):
+                send(ours, {**self._options, "work": str(self._work)})
             self._expect_ready()
         except BaseException:
             theirs.close()
@@ -289,14 +294,19 @@ class Copy:
         self._ask("release", path=path)
 
     def read(self, path: str) -> bytes | None:
-        """A file of the copy; None when it is not there. Raises HostError when it cannot be read."""
+        """A regular file of the copy; None when there is none. Raises HostError when it cannot be read."""
         reply = self._send("get", path=path)
         with reply:
             message = receive(reply)
-        if message is not None and message[0].get("errno") in (2, 20):
+        if message is not None and message[0].get("errno") in (errno.ENOENT, errno.ENOTDIR):
             return None
-        with os.fdopen(_answer(message)[1][0], "rb") as file:
-            return file.read()
+        fd = _answer(message)[1][0]
+        # A payload may have put a pipe or /dev/zero there, which would hold us for ever.
+        if not stat.S_ISREG(os.fstat(fd).st_mode):
+            os.close(fd)
+            raise HostError(f"in the copy: {path} is not a regular file")
+        with os.fdopen(fd, "rb") as file:
+            return file.read(_LARGEST_BYTES)
 
     def journal(self) -> list[dict[str, Any]]:
         """The runner's journal, as far as its lines are whole; [] before there is one."""

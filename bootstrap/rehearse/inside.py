@@ -16,6 +16,7 @@ import socket
 import sys
 import time
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -79,7 +80,15 @@ class Init:
                 if message is None:
                     return
                 self.answer(message)
-            self.services.tick()
+            self.start_what_is_due(self.services.tick)
+
+    @staticmethod
+    def start_what_is_due(start: Callable[[], None]) -> None:
+        """A payload may use up processes, disk or descriptors: what cannot be started then is not, and this goes on."""
+        try:
+            start()
+        except OSError as error:
+            print(f"process 1: {error}", file=sys.stderr, flush=True)
 
     def note(self, number: int, _frame: object) -> None:
         if number != signal.SIGCHLD:
@@ -108,10 +117,10 @@ class Init:
         self,
         argv: list[str],
         *,
+        stdio: tuple[int, int, int],
         environment: dict[str, str] | None = None,
         cwd: str = "/",
         user: str = "root",
-        stdio: tuple[int, int, int] | None = None,
         umask: int = 0o022,
     ) -> int:
         """Start a program in a session of its own; its pid. A program that is not there ends with 127."""
@@ -122,8 +131,7 @@ class Init:
             for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE, REBOOT, POWER_OFF):
                 signal.signal(number, signal.SIG_DFL)
             os.setsid()
-            null = os.open("/dev/null", os.O_RDWR)
-            for wanted, fd in enumerate(stdio or (null, null, null)):
+            for wanted, fd in enumerate(stdio):
                 os.dup2(fd, wanted)
             if user != "root":
                 who = pwd.getpwnam(user)
@@ -184,8 +192,9 @@ class Init:
             return
         for folder in ("/run", "/tmp", "/dev/shm"):  # noqa: S108 - the copy's own
             fileops.clear(folder)
-        os.makedirs("/run/lock", exist_ok=True)
-        os.chmod("/run/lock", 0o1777)  # noqa: S103 - as on every Debian
+        with contextlib.suppress(OSError):
+            os.makedirs("/run/lock", exist_ok=True)
+            os.chmod("/run/lock", 0o1777)  # noqa: S103 - as on every Debian
         self.boots += 1
         self.boot_id = str(uuid.uuid4())
         fd = os.open("boot_id", os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, dir_fd=self.tree.scratch)
@@ -199,7 +208,7 @@ class Init:
         self.power(on=asked == REBOOT)
         self.events.append({"type": "reboot" if asked == REBOOT else "off", "at": time.time(), "boots": self.boots})
         if self.on:
-            self.services.start()
+            self.start_what_is_due(self.services.start)
 
     # --- what may be asked for: do_NAME(where to answer, descriptors, what the message says) ---
 
@@ -217,7 +226,7 @@ class Init:
         self.services.cron, self.services.tick_s = cron, tick_s
         if not self.on:
             self.power(on=True)
-        self.services.start()
+        self.start_what_is_due(self.services.start)
         return {}
 
     def do_reboot(self, _reply: socket.socket, _fds: list[int]) -> dict[str, Any]:

@@ -232,7 +232,9 @@ class Run:
 
     def keep(self, folder: Path, outcome: Outcome) -> None:
         """Leave what was written in the copy, its journal and logs, and the outcome in `folder`."""
+        # The payload may have made set-uid programs, and it may have held secrets.
         folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
         # The last state is journalled before the runner has cleaned up after itself.
         deadline = time.monotonic() + _SETTLE_S
         at_work = ["flock", "-n", "/run/initialrunner.lock", "true"]

@@ -7,7 +7,7 @@ import os
 import pwd
 import socket
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -68,11 +68,8 @@ class Services:
                 self._run(entry)
 
     def _on_console(self, argv: list[str]) -> None:
-        console = os.open("/dev/console", os.O_RDWR | os.O_APPEND | os.O_NOCTTY)
-        null = os.open("/dev/null", os.O_RDONLY)
-        self.spawn(argv, stdio=(null, console, console), environment={"PATH": SYSTEM_PATH, "LANG": "C.UTF-8"})
-        os.close(console)
-        os.close(null)
+        with opened("/dev/console", os.O_WRONLY | os.O_APPEND | os.O_NOCTTY) as console, opened("/dev/null") as null:
+            self.spawn(argv, stdio=(null, console, console), environment={"PATH": SYSTEM_PATH, "LANG": "C.UTF-8"})
 
     def _run(self, entry: Entry) -> None:
         try:
@@ -80,18 +77,16 @@ class Services:
         except KeyError:
             return
         variables = cronline.variables(entry, home)
-        read, write = os.pipe()
-        os.set_blocking(write, False)
-        # A command holds fewer than 1,000 characters, so its input fits a pipe.
-        os.write(write, cronline.stdin_text(entry).encode())
-        os.close(write)
-        # cron mails what a command prints; here it is kept where mail would be.
-        os.makedirs("/var/mail", exist_ok=True)
-        mail = os.open(f"/var/mail/{entry.user}", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         argv = [variables["SHELL"], "-c", entry.command]
-        self.spawn(argv, environment=variables, cwd=home, user=entry.user, stdio=(read, mail, mail))
-        os.close(read)
-        os.close(mail)
+        given = os.memfd_create("stdin")
+        os.write(given, cronline.stdin_text(entry).encode())
+        os.lseek(given, 0, os.SEEK_SET)
+        # cron mails what a command prints; here it is kept where mail would be.
+        with contextlib.suppress(OSError):
+            os.makedirs("/var/mail", exist_ok=True)
+        with opened(f"/var/mail/{entry.user}", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW) as mail:
+            self.spawn(argv, environment=variables, cwd=home, user=entry.user, stdio=(given, mail, mail))
+        os.close(given)
 
     def listen(self) -> None:
         """Take the place of a system log: cron gives its reasons nowhere else."""
@@ -114,6 +109,19 @@ class Services:
             fd = os.open(_SYSLOG, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW, 0o640)
             os.write(fd, line + b"\n")
             os.close(fd)
+
+
+@contextlib.contextmanager
+def opened(path: str, flags: int = os.O_RDONLY) -> Iterator[int]:
+    """A descriptor of a file of the copy, or of nothing: a payload may have broken whatever it liked."""
+    try:
+        fd = os.open(path, flags, 0o600)
+    except OSError:
+        fd = os.memfd_create("lost")
+    try:
+        yield fd
+    finally:
+        os.close(fd)
 
 
 def _entries() -> list[Entry]:

@@ -123,6 +123,27 @@ def test_a_path_of_the_copy_is_never_followed_outside(tmp_path: Path) -> None:
     assert os.listdir(tmp_path) == []
 
 
+def test_what_is_not_a_file_is_not_read() -> None:
+    with Box() as box:
+        box.sh("ln -s /dev/zero /etc/endless; mkfifo /etc/pipe")
+        for path in ("/etc/endless", "/etc/pipe", "/etc"):
+            with pytest.raises(HostError, match="not a regular file"):
+                box.read(path)
+
+
+def test_a_payload_that_breaks_everything_does_not_break_process_1() -> None:
+    with Box(cron="fast", tick_s=0.05, size="20m") as box:
+        box.put("/etc/cron.d/initialrunner", "* * * * * root echo tick >>/run/ticks\n@reboot root rm -f /run/ticks\n")
+        box.wait_for(lambda: box.text("/run/ticks"))
+        box.sh("rm -rf /dev/null /dev/console /var/mail /dev/log; touch /var/mail; cat /dev/zero >/var/full")
+        ticks = box.text("/run/ticks")
+        box.wait_for(lambda: box.text("/run/ticks") > ticks)
+        box.sh("rm -rf --no-preserve-root /var /usr/share /run/lock; touch /run/lock", timeout_s=60)
+        box.reboot()
+        box.wait_for(lambda: box.text("/run/ticks"))
+        assert box.copy.status()["boots"] == 2
+
+
 def test_a_slow_writer_keeps_its_file_open() -> None:
     with Box() as box:
         box.copy.hold("/etc/slow", mode=0o755)

@@ -170,8 +170,8 @@ def test_values_reach_the_payload(tmp_path: Path) -> None:
     text = "version: 1\nname: web\nvalues: {word: one}\n" + stages
     values = tmp_path / "values.yaml"
     values.write_text("word: two\n")
-    for option, word in ((["--set", "word=three"], "said three"), (["--values", str(values)], "said two"), ([], "said one")):
-        assert word in rehearse(spec(tmp_path, text), *option, "--json", folder=tmp_path).stdout
+    for options, word in ((["--set", "word=three"], "three"), (["--values", str(values)], "two"), ([], "one")):
+        assert f"said {word}" in rehearse(spec(tmp_path, text), *options, "--json", folder=tmp_path).stdout
 
 
 @pytest.mark.parametrize(
