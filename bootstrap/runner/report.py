@@ -41,7 +41,7 @@ class Report:
             self.sender = None
         if not self.sender and self.pending and self.host.uptime() >= self.not_before:
             body, first = self.body(), self.acked + 1
-            self.sender = Question(self.host, lambda: self.send(body, first), 40)
+            self.sender = Question(self.host, lambda: self.send(body, first), 25)
 
     def send(self, body, first):
         try:

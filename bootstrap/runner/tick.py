@@ -215,7 +215,7 @@ class Run:
 
     def finish(self):
         healthy = final(self.journal.events)["state"] == "healthy"
-        if not self.report.drain(60) and not self.give_up():
+        if not self.report.drain(20) and not self.give_up():
             return EXIT_AGAIN if healthy else EXIT_FAILED
         if healthy:
             cold("leave")(self)
