@@ -6,7 +6,6 @@ import dataclasses
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from bootstrap.errors import UsageError
 from bootstrap.payload.build import build
 from bootstrap.payload.model import Payload
 from bootstrap.plan.resolve import resolve
@@ -22,20 +21,9 @@ class Reports:
     secret: bytes = field(repr=False)
 
 
-def find_spec(path: Path) -> Path:
-    """The spec file that `path` names: itself, or the one of a folder (web/ holds web.yaml). Raises UsageError."""
-    if not path.is_dir():
-        return path
-    same = [path / f"{path.resolve().name}{suffix}" for suffix in (".yaml", ".yml")]
-    found = [one for one in same if one.is_file()] or sorted(path.glob("*.yaml"))
-    if len(found) == 1:
-        return found[0]
-    raise UsageError(f"{path} holds {len(found)} specs", hint=f"name the file, or call it {same[0].name}")
-
-
 def checked(path: Path, overrides: tuple[str, ...], values_files: tuple[Path, ...]) -> Spec:
     """The spec, read and checked. Raises SpecError with every problem."""
-    return load(find_spec(path), overrides=overrides, values_files=[str(file) for file in values_files])
+    return load(path, overrides=overrides, values_files=[str(file) for file in values_files])
 
 
 def payload(spec: Spec, server: str, deploy_id: str, reports: Reports | None) -> Payload:

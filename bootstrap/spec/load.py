@@ -43,13 +43,25 @@ class Spec:
         return isinstance(node, tree.Leaf) and node.value.block
 
 
+def find_spec(path: Path) -> Path:
+    """The spec file that `path` names: itself, or the one of a folder (web/ holds web.yaml). Raises UsageError."""
+    if not path.is_dir():
+        return path
+    same = [path / f"{path.resolve().name}{suffix}" for suffix in (".yaml", ".yml")]
+    found = [one for one in same if one.is_file()] or sorted(path.glob("*.yaml"))
+    if len(found) == 1:
+        return found[0]
+    raise UsageError(f"{path} holds {len(found)} specs", hint=f"name the file, or call it {same[0].name}")
+
+
 def load(path: str | Path, *, overrides: Sequence[str] = (), values_files: Sequence[str] = ()) -> Spec:
-    """The spec in a file, with `--set K=V` overrides and `--values` files laid over its values.
+    """The spec in a file or folder, with `--set K=V` overrides and `--values` files laid over its values.
 
     Raises SpecError with every problem of it and its includes, UsageError when a file cannot be read.
     """
     reader = tree.Reader()
-    root = _read(reader, Path(path), str(path), ())
+    file = find_spec(Path(path))
+    root = _read(reader, file, str(file), ())
     if root is None:
         raise SpecError(reader.problems)
     root = _lay_values(reader, root, overrides, values_files)
@@ -57,7 +69,7 @@ def load(path: str | Path, *, overrides: Sequence[str] = (), values_files: Seque
     problems = reader.problems + found
     if model is None:
         raise SpecError(_ordered(problems))
-    spec = Spec(str(path), model, root, {})
+    spec = Spec(str(file), model, root, {})
     sources, missing = gather(spec)
     spec = replace(spec, sources=sources)
     judged = [*missing, *rules.judge(spec)]

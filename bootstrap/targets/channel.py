@@ -73,7 +73,8 @@ def _injected(
     room = provider.content.raw_bytes if provider.content else None
     most = provider.files.most if provider.files else None
     layouts = (("files", True, ()), ("files", False, ()), ("single", False, wanted))
-    for channel, inject_rc_local, moved in layouts:
+    for layout in layouts:
+        channel, inject_rc_local, moved = layout
         try:
             payload = build(rendered, channel=channel, chunk_bytes=room, inject_rc_local=inject_rc_local)
         except PayloadError:

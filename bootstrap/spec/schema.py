@@ -1,0 +1,52 @@
+"""The JSON Schema of a spec, for editors: made from the models, so that it cannot say anything else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from bootstrap.spec.models import SpecModel
+
+_WORDS = ("network", "dns", "cloud-init")
+
+
+def schema() -> dict[str, Any]:
+    """The schema, draft 2020-12."""
+    found = SpecModel.model_json_schema(by_alias=True)
+    _as_written(found)
+    need = found["$defs"]["Need"]
+    found["$defs"]["Need"] = {
+        "title": "Need",
+        "description": need["description"],
+        "anyOf": [{"enum": list(_WORDS)}, {**need, "minProperties": 1, "maxProperties": 1}],
+        "properties": need["properties"],
+    }
+    del found["$defs"]["Need"]["anyOf"][1]["description"]
+    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": "initialrunner spec"}
+
+
+def _as_written(node: Any) -> None:
+    """Defaults as people write them: `15m`, not 900.0 seconds; keys that may be left out are not also null."""
+    if isinstance(node, list):
+        for item in node:
+            _as_written(item)
+    if not isinstance(node, dict):
+        return
+    default, kinds = node.get("default"), node.get("anyOf")
+    if kinds and {"type": "null"} in kinds:
+        kinds.remove({"type": "null"})
+        if len(kinds) == 1:
+            node.update(node.pop("anyOf")[0])
+    if "default" in node and default is None:
+        del node["default"]
+    if isinstance(default, float):
+        node["default"] = duration(default)
+    for value in list(node.values()):
+        _as_written(value)
+
+
+def duration(seconds: float) -> str:
+    """900.0 as `15m`."""
+    for size, unit in ((3600, "h"), (60, "m"), (1, "s")):
+        if seconds >= size and seconds % size == 0:
+            return f"{seconds / size:.0f}{unit}"
+    return f"{seconds * 1000:.0f}ms"
