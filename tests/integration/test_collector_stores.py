@@ -252,6 +252,34 @@ def test_two_replicas_of_postgres_share_one_server(postgres_url: str) -> None:
     assert "told" in heard
 
 
+def test_two_replicas_do_not_lose_each_others_writes(postgres_url: str) -> None:
+    from bootstrap.collector.store_postgres import PostgresStore
+
+    asyncio.run(_empty(postgres_url))
+    rounds = 40
+
+    async def whole() -> tuple[dict[str, int], int]:
+        first, second = PostgresStore(postgres_url), PostgresStore(postgres_url)
+        await first.open(lambda _: None)
+        await second.open(lambda _: None)
+        try:
+            for seq in range(1, rounds + 1):
+                events = [reports.event(seq, "fixed", path="/x")]
+                acked = await asyncio.gather(
+                    first.take(report(events, journal="a")), second.take(report(events, journal="b"))
+                )
+                assert acked == [seq, seq]
+            run = await first.run("web-1", None)
+            assert run
+            kept = await first.events("web-1", reports.DEPLOY)
+        finally:
+            await first.close()
+            await second.close()
+        return {name: journal.acked for name, journal in run.journals.items()}, len(kept)
+
+    assert asyncio.run(whole()) == ({"a": rounds, "b": rounds}, 2 * rounds)
+
+
 def test_sqlite_syncs_every_commit_on_every_connection(tmp_path: Path) -> None:
     async def story(store: SqliteStore) -> list[tuple[str, int]]:
         await store.take(report(reports.healthy_story()))
