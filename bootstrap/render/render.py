@@ -80,9 +80,11 @@ class _Renderer:
 
     def script(self, text: Text, what: str) -> str:
         """The text of something that runs, with LF and a final newline."""
+        before = len(self.problems)
         rendered = self.text(text, what)
         raw = rendered.encode("utf-8", "surrogateescape")
-        self.problems += shape.script(raw, what, text.where, name=text.file, must_exec=False)
+        if len(self.problems) == before:
+            self.problems += shape.script(raw, what, text.where, name=text.file, must_exec=False)
         return rendered if rendered.endswith("\n") else rendered + "\n"
 
     def file(self, number: int, file: PlannedFile) -> RenderedFile:
@@ -92,14 +94,14 @@ class _Renderer:
             return RenderedFile(
                 file.path, b"", file.mode, file.owner, file.secret, file.keep, deliver="fetch", fetch=fetch
             )
-        content = file.data
+        content, before = file.data, len(self.problems)
         if content is None and file.text is not None:
             content = self.text(file.text, what, secret=file.secret).encode("utf-8", "surrogateescape")
         elif content is not None and not file.secret:
             text = content.decode("utf-8", "surrogateescape")
             self.refuse_secrets(text, what, Text(text, file.where))
         content = content or b""
-        if file.mode & 0o111:
+        if file.mode & 0o111 and len(self.problems) == before:
             name = file.source_name or (file.text.file if file.text else None)
             self.problems += shape.script(content, what, file.where, name=name, must_exec=True)
         elif file.deliver == "inject" and not content:

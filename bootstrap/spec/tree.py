@@ -104,8 +104,11 @@ class Reader:
         what = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
         where = Where(shown, 1, 1)
         if mark is not None:
-            line = min(mark.line, max(0, len(lines) - 1))
-            where = Where(shown, line + 1, mark.column + 1, lines[line] if lines else "")
+            # Where the text ended too early, the mark stands on a line that is not there.
+            line, column = mark.line, mark.column
+            if line >= len(lines):
+                line, column = max(0, len(lines) - 1), len(lines[-1]) if lines else 0
+            where = Where(shown, line + 1, column + 1, lines[line] if lines else "")
         hint = "tabs cannot indent YAML; use spaces" if "\\t" in str(what) else "mind quotes, colons and indentation"
         self.add("spec.yaml", f"not YAML: {what}", where, hint)
 

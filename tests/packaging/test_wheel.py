@@ -11,6 +11,7 @@ from pathlib import Path
 import pytest
 
 SHIPPED = ("templates", "files", "cron")
+EXAMPLES = "examples/hello/"  # what `bootstrap new` writes
 
 
 @pytest.fixture(scope="module")
@@ -36,7 +37,8 @@ def version(root: Path) -> str:
 def test_the_wheel_holds_exactly_these_files(wheel: Path, root: Path, tree: list[Path]) -> None:
     names = [str(path.relative_to(root)) for path in tree]
     expected = {name for name in names if name.startswith("bootstrap/")}
-    expected |= {f"bootstrap/_data/{name}" for name in names if name.split("/")[0] in SHIPPED and "/" in name}
+    shipped = (*(f"{folder}/" for folder in SHIPPED), EXAMPLES)
+    expected |= {f"bootstrap/_data/{name}" for name in names if name.startswith(shipped)}
     info = f"initialrunner-{version(root)}.dist-info"
     expected |= {f"{info}/{name}" for name in ("METADATA", "WHEEL", "RECORD", "entry_points.txt", "licenses/LICENSE")}
     assert set(zipfile.ZipFile(wheel).namelist()) == expected

@@ -1,0 +1,213 @@
+"""What is wrong with a spec, where, and how to mend it: the whole message, line and column of each."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import Problem, SpecError, UsageError
+from bootstrap.plan.resolve import resolve
+from bootstrap.render.render import render
+from bootstrap.spec.load import load
+
+HEAD = "version: 1\nname: web\n"
+STAGE = "stages:\n  - {name: one, run: 'true', "
+FILE = "files:\n  - {path: /srv/a, content: x, "
+
+
+def problems(folder: Path, text: str, **options: object) -> list[Problem]:
+    """Everything wrong with a spec, rendering included."""
+    path = folder / "web.yaml"
+    path.write_text(text, encoding="utf-8")
+    try:
+        spec = load(path, **options)  # type: ignore[arg-type]
+        render(resolve(spec, server="web-1", deploy_id="d1"), secret=bytes(32))
+    except SpecError as error:
+        return list(error.problems)
+    return []
+
+
+def case(name: str, body: str, line: int, column: int, message: str, hint: str | None = None) -> object:
+    return pytest.param(body, line, column, message, hint, id=name)
+
+
+CASES = [
+    case("unknown-key", "stagse: []\n", 3, 1, "unknown key stagse", "did you mean stages?"),
+    case("unknown-key-far", "zzz: 1\n", 3, 1, "unknown key zzz"),
+    case("duplicate-key", "name: other\n", 3, 1, "name is given twice", "the first is on line 2"),
+    case("duplicate-in-flow", STAGE + "timeout: 1s, timeout: 2s}\n", 4, 43, "timeout is given twice"),
+    case("no-unit", STAGE + "timeout: 90}\n", 4, 39, "stages[0].timeout: '90' has no unit", "write 90s, 90m or 90h"),
+    case("sexagesimal", STAGE + "timeout: 1:30}\n", 4, 39, "stages[0].timeout: '1:30' is not a duration"),
+    case("wrong-unit", STAGE + "timeout: 3 weeks}\n", 4, 39, "stages[0].timeout: '3 weeks' is not a duration"),
+    case("mode-unquoted", FILE + "mode: 0644}\n", 4, 38, "files[0].mode: 0644 is not quoted: YAML readers take it for another number", 'write "0644"'),
+    case("mode-nonsense", FILE + "mode: 'rw'}\n", 4, 38, "files[0].mode: 'rw' is not an octal mode"),
+    case("bool-word", FILE + "secret: yes}\n", 4, 40, "files[0].secret: 'yes' is neither true nor false", "write true or false"),
+    case("text-is-a-map", "files:\n  - {path: /a, content: {a: b}}\n", 4, 25, "files[0].content: is a map where text is wanted"),
+    case("list-is-a-map", "files: {}\n", 3, 8, "files: is not a list", "write [one, two] or lines that begin with -"),
+    case("map-is-text", "health: yes\n", 3, 9, "health: is not a map", "write key: value"),
+    case("no-value", "files:\n  - {path: /a, content: }\n", 4, 25, "files[0].content: has no value"),
+    case("relative-path", "files:\n  - {path: etc/a, content: x}\n", 4, 12, "files[0].path: 'etc/a' is not absolute", "write /etc/a"),
+    case("dots", "files:\n  - {path: /srv/../etc/shadow, content: x}\n", 4, 12, "files[0].path: '/srv/../etc/shadow' does not name one place"),
+    case("comma", "files:\n  - {path: '/srv/a,b', content: x}\n", 4, 12, "files[0].path: '/srv/a,b' holds a comma; an injection agent cuts the path there"),
+    case("newline", 'files:\n  - {path: "/srv/a\\nb", content: x}\n', 4, 12, "files[0].path: '/srv/a\\nb' holds a newline"),
+    case("nul", 'files:\n  - {path: "/srv/a\\0b", content: x}\n', 4, 12, "files[0].path: '/srv/a\\x00b' holds a NUL"),
+    case("folder", "files:\n  - {path: /srv/, content: x}\n", 4, 12, "files[0].path: '/srv/' is a folder"),
+    case("long-path", f"files:\n  - {{path: /{'a' * 255}, content: x}}\n", 4, 12, "files[0].path: the path has 256 bytes, and 255 are the most"),
+    case("own-path", "files:\n  - {path: /etc/cron.d/initialrunner, content: x}\n", 4, 12, "files[0].path: /etc/cron.d/initialrunner belongs to the runner"),
+    case("same-path-twice", FILE + "mode: '0600'}\n  - {path: /srv/a, content: y}\n", 5, 12, "files[1].path: /srv/a is written by files[0] already"),
+    case("nothing-to-place", "files:\n  - {path: /srv/a}\n", 4, 5, "files[0]: give exactly one of template, source, content or fetch; this has none"),
+    case("two-to-place", FILE + "source: y}\n", 4, 5, "files[0]: give exactly one of template, source, content or fetch; this has source and content"),
+    case("missing-source", "files:\n  - {path: /srv/a, source: nope}\n", 4, 28, "files[0].source: no such file: {folder}/nope", "it is looked for beside web.yaml"),
+    case("missing-template", "files:\n  - {path: /srv/a, template: nope.j2}\n", 4, 30, "files[0].template: no such file: {folder}/nope.j2"),
+    case("missing-script", "stages:\n  - {name: one, script: nope.sh}\n", 4, 25, "stages[0].script: no such file: {folder}/nope.sh"),
+    case("owner", FILE + "owner: root}\n", 4, 39, "files[0].owner: 'root' is not user:group", "write root:root"),
+    case("open-secret", FILE + "secret: true, mode: '0644'}\n", 4, 52, "files[0].mode: a secret file is open to others"),
+    case("keep-of-no-secret", FILE + "keep: false}\n", 4, 38, "files[0].keep: only a secret file is removed after success"),
+    case("injected-secret", FILE + "secret: true, deliver: inject}\n", 4, 55, "files[0].deliver: an injected file arrives readable by others"),
+    case("deliver-word", FILE + "deliver: injct}\n", 4, 41, "files[0].deliver: 'injct' is not one of bundle, inject", "did you mean inject?"),
+    case("digest", "files:\n  - {path: /a, fetch: {url: 'https://x/y', sha256: abc}}\n", 4, 52, "files[0].fetch.sha256: 'abc' is not a SHA-256"),
+    case("fetch-in-the-clear", "files:\n  - {path: /a, fetch: {url: 'http://x/y', sha256: " + "a" * 64 + "}}\n", 4, 29, "files[0].fetch.url: 'http://x/y' is neither https:// nor swift://"),
+    case("missing-name", "stages:\n  - {run: 'true'}\n", 4, 6, "stages[0]: name is missing", "add name:"),
+    case("misspelt-name", "stages:\n  - {nam: one, run: 'true'}\n", 4, 6, "stages[0]: unknown key nam", "did you mean name?"),
+    case("nothing-to-run", "stages:\n  - {name: one}\n", 4, 5, "stages[0]: give exactly one of run, script or template; this has none"),
+    case("bad-name", "stages:\n  - {name: a/b, run: 'true'}\n", 4, 12, "stages[0].name: 'a/b' is not a name"),
+    case("same-name", STAGE + "}\n  - {name: one, run: 'true'}\n", 5, 12, "stages[1].name: one is the name of stages[0] already"),
+    case("own-name", "stages:\n  - {name: health, run: 'true'}\n", 4, 12, "stages[0].name: health is a name of the runner's own"),
+    case("attempts", STAGE + "retry: {attempts: 0}}\n", 4, 48, "stages[0].retry.attempts: 0 is too small", "1 is the least"),
+    case("not-a-number", STAGE + "retry: {attempts: many}}\n", 4, 48, "stages[0].retry.attempts: 'many' is not a whole number"),
+    case("retry-key", STAGE + "retry: {attemps: 3}}\n", 4, 38, "stages[0].retry: unknown key attemps", "did you mean attempts?"),
+    case("delay", STAGE + "retry: {delay: 10m}}\n", 4, 45, "stages[0].retry.delay: longer than max_delay"),
+    case("need-word", STAGE + "needs: [netwrk]}\n", 4, 38, "stages[0].needs[0]: 'netwrk' is not something a stage can need"),
+    case("need-tcp", STAGE + "needs: [{tcp: db}]}\n", 4, 44, "stages[0].needs[0].tcp: 'db' is not HOST:PORT"),
+    case("need-server", STAGE + "needs: [{server: db-1}]}\n", 4, 38, "stages[0].needs[0]: the health of db-1 is asked of the collector", "add report:"),
+    case("variable-name", STAGE + "environment: {A-B: x}}\n", 4, 44, "stages[0].environment.A-B: 'A-B' is no name of a variable"),
+    case("reboot-word", STAGE + "reboot: afer}\n", 4, 38, "stages[0].reboot: 'afer' is not one of never, after, if-required", "did you mean after?"),
+    case("wait-for-what", "wait_for:\n  - {path: /a}\n", 4, 12, "wait_for[0]: nothing says when /a is whole"),
+    case("size-unit", "wait_for:\n  - {path: /a, min_size: 100}\n", 4, 26, "wait_for[0].min_size: '100' has no unit", "write 100B, 100KiB or 100MiB"),
+    case("check-kinds", "health: {checks: [{tcp: 'a:1', unit: b}]}\n", 3, 19, "health.checks[0]: give exactly one of http, tcp, unit, process, command, file, disk or memory; this has tcp and unit"),
+    case("check-url", "health: {checks: [{http: localhost}]}\n", 3, 26, "health.checks[0].http: 'localhost' is not a URL"),
+    case("status-of-tcp", "health: {checks: [{tcp: 'a:1', status: 200}]}\n", 3, 40, "health.checks[0].status: goes with http only"),
+    case("report-url", "report: {url: deploy.internal}\n", 3, 15, "report.url: 'deploy.internal' is not a URL", "write https://HOST:PORT"),
+    case("built-in-value", "values: {server: x}\n", 3, 18, "values.server: server is built in"),
+    case("secret-source", "secrets: {token: abc}\n", 3, 18, "secrets.token: 'abc' is no source of a secret", "write env:NAME or file:PATH"),
+    case("secret-not-set", "secrets: {token: 'env:NO_SUCH_VARIABLE'}\n", 3, 18, "secrets.token: NO_SUCH_VARIABLE is not in the environment"),
+    case("version", "version: 1\n", 3, 1, "version is given twice"),
+    case("yaml", "stages: [\n", 3, 10, "not YAML: did not find expected node content"),
+    case("undefined", "stages:\n  - {name: one, run: 'echo {{ brnch }}'}\nvalues: {branch: x}\n", 4, 31, "stages[0]: 'brnch' is undefined", "did you mean branch?"),
+    case("undefined-in-block", "stages:\n  - name: one\n    run: |\n      true\n      echo {{ gone }}\n", 7, 9, "stages[0]: 'gone' is undefined"),
+    case("jinja-syntax", "stages:\n  - {name: one, run: 'echo {% if %}'}\n", 4, 22, "stages[0]: Expected an expression, got 'end of statement block'"),
+    case("empty-stage", "stages:\n  - {name: one, run: ''}\n", 4, 22, "stages[0] is empty: an empty script succeeds without doing anything"),
+    case("no-shebang", FILE + "mode: '0755'}\n", 4, 12, "files[0] is executable and has no #! line: the kernel would refuse it (Exec format error)"),
+    case("relative-shebang", "stages:\n  - {name: one, run: '#!python3'}\n", 4, 22, "stages[0]: '#!python3' names no interpreter by its whole path", "write #!/bin/sh"),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("body", "line", "column", "message", "hint"), CASES)
+def test_one_mistake_is_one_message_at_its_place(
+    tmp_path: Path, body: str, line: int, column: int, message: str, hint: str | None
+) -> None:
+    (found,) = problems(tmp_path, HEAD + body)
+    assert found.message == message.replace("{folder}", str(tmp_path))
+    assert found.where is not None and (found.where.line, found.where.column) == (line, column)
+    if hint is not None:
+        assert found.hint == hint
+
+
+def test_all_problems_of_a_file_come_at_once_in_its_order(tmp_path: Path) -> None:
+    text = HEAD + (
+        "deadline: 90\n"
+        "files:\n"
+        "  - {path: a, content: x}\n"
+        "stages:\n"
+        "  - {name: one, run: 'true', timeout: 5}\n"
+        "  - {nam: two, run: 'true'}\n"
+        "helth: {}\n"
+    )
+    found = problems(tmp_path, text)
+    assert [(p.where.line, p.code) for p in found if p.where] == [
+        (3, "spec.unit"),
+        (5, "spec.path"),
+        (7, "spec.unit"),
+        (8, "spec.unknown-key"),
+        (9, "spec.unknown-key"),
+    ]
+
+
+def test_the_whole_text_of_a_message(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, HEAD + "stages:\n  - name: packages\n    run: 'true'\n    timeout: 90\n")
+    assert str(found) == (
+        f"{tmp_path}/web.yaml:6:14: error[spec.unit]: stages[0].timeout: '90' has no unit\n"
+        "    6 |     timeout: 90\n"
+        "      |              ^^ write 90s, 90m or 90h"
+    )
+
+
+def test_a_byte_order_mark_is_named(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, "\ufeff" + HEAD)
+    assert (found.code, found.message) == ("spec.bom", "the file begins with a byte order mark")
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"#!/bin/sh\r\ntrue\r\n", "stages[0]: {path} has CRLF line ends, first on line 1: "
+         "the kernel would look for an interpreter whose name ends in a carriage return"),
+        (b"\xef\xbb\xbf#!/bin/sh\ntrue\n", "stages[0]: {path} begins with a byte order mark"),
+        (b"#!/bin/sh\n\0\n", "stages[0]: {path} holds a NUL byte"),
+        (b"", "stages[0]: {path} is empty: an empty script succeeds without doing anything"),
+    ],
+    ids=["crlf", "bom", "nul", "empty"],
+)  # fmt: skip
+def test_a_script_that_would_not_run_is_refused(tmp_path: Path, content: bytes, message: str) -> None:
+    script = tmp_path / "one.sh"
+    script.write_bytes(content)
+    (found,) = problems(tmp_path, HEAD + "stages: [{name: one, script: one.sh}]\n")
+    assert found.message == message.replace("{path}", str(script))
+
+
+def test_an_undefined_value_in_a_template_file_has_the_line_of_that_file(tmp_path: Path) -> None:
+    (tmp_path / "site.j2").write_text("one\ntwo {{ nothing }}\n")
+    (found,) = problems(tmp_path, HEAD + "files: [{path: /srv/a, template: site.j2}]\n")
+    assert found.where is not None
+    assert (found.where.file, found.where.line, found.where.column) == (str(tmp_path / "site.j2"), 2, 8)
+
+
+def test_a_circle_of_includes_is_drawn(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("include: web.yaml\n")
+    (found,) = problems(tmp_path, "include: base.yaml\n" + HEAD)
+    assert found.message == "include: goes round in a circle: web.yaml -> base.yaml -> web.yaml"
+
+
+def test_a_missing_include_is_named(tmp_path: Path) -> None:
+    (found,) = problems(tmp_path, HEAD + "include: [none.yaml]\n")
+    assert found.message == f"include: no such file: {tmp_path}/none.yaml"
+
+
+def test_a_problem_in_an_included_file_is_told_there(tmp_path: Path) -> None:
+    (tmp_path / "base.yaml").write_text("deadline: 5\n")
+    (found,) = problems(tmp_path, HEAD + "include: base.yaml\n")
+    assert found.where is not None and str(found.where) == f"{tmp_path}/base.yaml:1:11"
+
+
+def test_a_file_that_cannot_be_read_is_wrong_use(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"cannot read .*/none\.yaml: No such file"):
+        load(tmp_path / "none.yaml")
+
+
+def test_a_secret_in_a_stage_or_an_open_file_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WEB_TOKEN", "hunter2hunter2")
+    head = HEAD + "secrets: {token: 'env:WEB_TOKEN'}\n"
+    body = "files: [{path: /srv/a, content: '{{ token }}'}]\nstages: [{name: one, run: 'echo {{ token }}'}]\n"
+    found = problems(tmp_path, head + body)
+    assert [p.message for p in found] == ["files[0]: holds the secret token", "stages[0]: holds the secret token"]
+    good = "files: [{path: /srv/a, content: '{{ token }}', secret: true}]\n"
+    good += "stages: [{name: one, run: 'test -n \"$T\"', environment: {T: '{{ token }}'}}]\n"
+    assert problems(tmp_path, head + good) == []
+
+
+def test_warnings_do_not_stop_a_load(tmp_path: Path) -> None:
+    path = tmp_path / "web.yaml"
+    path.write_text(HEAD + "report: {url: 'http://deploy.internal:8080'}\nhealth: {checks: [{file: /a}]}\n")
+    (warning,) = load(path).warnings
+    assert warning.message == "report.url: reports go to deploy.internal in the clear: signed, but for all to read"
