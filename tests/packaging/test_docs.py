@@ -41,7 +41,9 @@ class Block:
     @property
     def commands(self) -> list[str]:
         """What follows the prompts; a line that ends in a backslash goes on."""
-        return [m[1] for m in re.finditer(r"^\$ ((?:.*\\\n)*.*)$", self.text, re.MULTILINE)]
+        # A line that begins with `> ` goes on with the command, as a shell's second prompt shows it.
+        found = re.finditer(r"^\$ ((?:.*\\\n)*.*(?:\n> .*)*)$", self.text, re.MULTILINE)
+        return [match[1].replace("\n> ", "\n") for match in found]
 
     @property
     def exit_code(self) -> int:
