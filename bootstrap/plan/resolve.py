@@ -36,7 +36,7 @@ def resolve(
     server may end in one star (`web-*`: one payload for many instances). server_values lie over the spec's values;
     report_url replaces the spec's collector. Raises UsageError for a name that cannot be one.
     """
-    _name("server", server[:-1] + "x" if server.endswith("*") else server, server)
+    _name("server", server.removesuffix("*"), server)
     _name("deploy id", deploy_id, deploy_id)
     model = spec.model
     url = _text(spec, model.report.url, "report", "url") if model.report else None
