@@ -63,7 +63,9 @@ def test_a_file_that_never_comes_fails_the_run_and_a_later_one_heals_it() -> Non
         assert (state["reason"], state["cause"], state["final"]) == (f"{STAGE1} is absent", "missing", False)
         assert f"box-1 failed: {STAGE1} is absent; ask `initialrunner why`" in box.text("/etc/motd")
         assert ran(box) == []
-    # Past the deadline of the whole no stage starts; a file's own deadline leaves time for one.
+        box.put(STAGE1, SCRIPT, 0o400)
+        box.wait_for(lambda: healthy(box))
+        assert ran(box) == ["begin", "end"]
     wait_for = [{"path": "/srv/key", "min_size": 1, "deadline_s": 1}]
     with Box(payload([stage("one", "echo end >>/srv/oracle")], wait_for=wait_for).files, cron="fast") as box:
         box.wait_for(lambda: box.events("state", state="failed"))
