@@ -246,6 +246,8 @@ def test_an_interrupted_rehearsal_leaves_nothing(tmp_path: Path, number: signal.
     with subprocess.Popen(
         argv(path), cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, start_new_session=True,
         env={**os.environ, "TMPDIR": str(scratch), "PYTHONUNBUFFERED": "1"},
+        # A test run in the background has SIGINT ignored, and what it starts would inherit that.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     ) as program:  # fmt: skip
         assert program.stdout is not None
         while " running" not in (line := program.stdout.readline()) or " one " not in line:
