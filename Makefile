@@ -16,7 +16,7 @@ LOCK := $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes -
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-demo setup-slow packages-demo packages-test packages-slow demo test test-slow test-all \
-	lint format size golden bench docs lock clean
+	lint format crashtest crashtest-all size golden bench docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -42,6 +42,12 @@ lint: setup ## ruff, mypy --strict and shellcheck, as the tests run them
 
 format: setup ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
+
+crashtest: setup ## kill the packed runner before every state-changing system call, and judge what comes of it
+	@$(BIN)/python tests/crash/crashtest.py
+
+crashtest-all: setup ## the same before every system call at all
+	@$(BIN)/python tests/crash/crashtest.py --all
 
 size: setup-demo ## the packed runner's size, against its budget
 	@$(BIN)/python benchmarks/size.py
