@@ -46,7 +46,7 @@ note begin
 """
 END = "\nnote end\n"
 # The runner's own python3 comes by PATH: this one adds strace where the test asks for it.
-PYTHON = f"""#!/bin/sh
+PYTHON = """#!/bin/sh
 [ -s /srv/strace ] && exec strace -qq $(cat /srv/strace) /usr/bin/python3 "$@"
 exec /usr/bin/python3 "$@"
 """
