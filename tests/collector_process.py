@@ -32,6 +32,7 @@ class CollectorProcess:
         self.session = requests.Session()
         self.process: subprocess.Popen[str] | None = None
         self.url = ""
+        self.ca: Path | None = None
 
     def start(self) -> Self:
         """Start it and wait until it says where it listens."""
@@ -85,7 +86,8 @@ class CollectorProcess:
         """One request, with the token unless told otherwise."""
         headers = {"authorization": f"Bearer {TOKEN}"} if token else {}
         headers |= more.pop("headers", {})
-        return self.session.request(method, self.url + path, headers=headers, allow_redirects=False, timeout=60, **more)
+        more = {"verify": str(self.ca) if self.ca else None, "allow_redirects": False, "timeout": 60, **more}
+        return self.session.request(method, self.url + path, headers=headers, **more)
 
     def get(self, path: str) -> Any:
         """The JSON of a GET that must succeed."""

@@ -49,8 +49,8 @@ class Collector:
         self.url = url.rstrip("/")
         self._session = requests.Session()
         self._session.auth = _Bearer(token)
-        if ca is not None:
-            self._session.verify = str(ca)
+        # Given with each request: REQUESTS_CA_BUNDLE in the environment outweighs a session's own setting.
+        self._verify = None if ca is None else str(ca)
 
     def server(self, name: str, deploy_id: str | None = None) -> dict[str, Any] | None:
         """All about one server, None when nothing has been heard of it."""
@@ -101,6 +101,7 @@ class Collector:
                 self.url + path,
                 params=params,
                 json=json,
+                verify=self._verify,
                 timeout=(CONNECT_S, patience_s + ANSWER_S),
                 allow_redirects=False,
             )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import signal
 import socket
 import subprocess
@@ -196,3 +197,23 @@ def test_the_extra_that_is_missing_is_named(tmp_path: Path) -> None:
     assert (
         "the collector needs starlette, which is not installed\n  pip install 'initialrunner[collector]'" in done.stderr
     )
+
+
+@pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: apt-get install openssl")
+def test_tls_is_proven_to_the_commands_and_the_browser(tmp_path: Path) -> None:
+    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
+    subprocess.run(
+        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
+         "-subj", "/CN=collector", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)],
+        check=True, capture_output=True,
+    )  # fmt: skip
+    with CollectorProcess(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key)) as collector:
+        assert collector.url.startswith("https://127.0.0.1:")
+        collector.ca = cert
+        collector.report(healthy_story("a"))
+        assert bootstrap(collector, "wait", "web-1", "--ca", str(cert)).returncode == 0
+        doubtful = bootstrap(collector, "wait", "web-1")
+        assert doubtful.returncode == 2
+        assert "does not prove who it is: " in doubtful.stderr and "give its CA with --ca FILE" in doubtful.stderr
+        login = collector.ask("POST", "/login", token=False, data={"token": TOKEN})
+        assert "; Secure" in login.headers["set-cookie"]
