@@ -1,0 +1,74 @@
+"""Every shell text that lands on a host is read by shellcheck and by the shells that may meet it."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from bootstrap import resources
+from bootstrap.payload.build import build
+from bootstrap.payload.crontab import parse
+from bootstrap.payload.model import Payload
+from bootstrap.plan.resolve import resolve
+from bootstrap.render.render import render
+from bootstrap.runner.tick import WRAPPER
+from bootstrap.spec.load import load
+
+TOP = Path(__file__).parents[2]
+EXAMPLES = ("hello", "web")
+# Meant: names of pieces are split into words (2086), a loop only counts (2034), $? must be 1 and not just bad (2181).
+CRON_MEANS = "SC2086,SC2034,SC2181"
+
+# Meant: the stub goes to Python both as its program and in its environment (2097, 2098); words are split as above.
+HEAD_MEANS = "SC2086,SC2097,SC2098"
+
+
+def example(name: str) -> tuple[dict, Payload]:
+    rendered = render(resolve(load(TOP / "examples" / name), server=f"{name}-1", deploy_id="d1"))
+    return rendered.host_plan, build(rendered)
+
+
+def texts() -> Iterator[tuple[str, str, str]]:
+    """(name, text, codes that are meant)."""
+    yield "head of the bundle", "P=''; D=''; f() {\n" + resources.text("files/bundle/head.sh") + "}\nf x\n", HEAD_MEANS
+    yield "admin command", WRAPPER % {"files": "/etc/initialrunner/bundle", "sha256": "0" * 64}, "SC2016"
+    for name in EXAMPLES:
+        plan, payload = example(name)
+        for entry in parse(payload.files[-1].content).entries:
+            yield f"{name}: cron {entry.schedule}", f"#!/bin/sh\n{entry.command}\n", CRON_MEANS
+        yield (
+            f"{name}: rc.local",
+            next(f.content.decode() for f in payload.files if f.path == "/etc/rc.local"),
+            "SC2016",
+        )
+        for stage in [*plan["stages"], *plan["every_boot"]]:
+            for key in ("text", "verify", "skip_if", "undo"):
+                if key in stage:
+                    yield f"{name}: {stage['name']}.{key}", "#!/bin/sh -eu\n" + stage[key], "SC2317"
+        for file in payload.files:
+            if re.match(rb"#!/bin/sh\b", file.content) and not file.path.startswith("/etc/initialrunner"):
+                yield f"{name}: {file.path}", file.content.decode(), "SC2016"
+
+
+@pytest.mark.parametrize(("text", "meant"), [pytest.param(text, meant, id=name) for name, text, meant in texts()])
+def test_shellcheck_finds_nothing(text: str, meant: str) -> None:
+    done = subprocess.run(["shellcheck", "-s", "sh", "-e", meant, "-"], input=text, capture_output=True, text=True)
+    assert done.stdout == ""
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh"])
+def test_every_shell_can_read_them(shell: str) -> None:
+    for name, text, _ in texts():
+        done = subprocess.run([*shell.split(), "-n"], input=text, capture_output=True, text=True)
+        assert (name, done.returncode, done.stderr) == (name, 0, "")
+
+
+@pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh"])
+def test_every_shell_can_read_a_whole_bundle(shell: str) -> None:
+    for name in EXAMPLES:
+        done = subprocess.run([*shell.split(), "-n"], input=example(name)[1].bundle, capture_output=True)
+        assert (done.returncode, done.stderr) == (0, b"")
