@@ -1,4 +1,4 @@
-"""The tree target, laid by hand into a Debian bookworm that has only cron and python3, with a collector of our own."""
+"""The tree target, laid by hand into a Debian that has only cron and python3, with a collector of our own."""
 
 from __future__ import annotations
 
@@ -33,14 +33,14 @@ exec chroot . /usr/sbin/cron -f
 """
 
 
-@pytest.fixture(scope="module")
-def bookworm() -> Iterator[Path]:
-    """A root file system with cron and python3 and little else."""
+@pytest.fixture(scope="module", params=["bullseye", "bookworm", "trixie"])
+def debian(request: pytest.FixtureRequest) -> Iterator[Path]:
+    """A root file system with cron and python3 (3.9, 3.11, 3.13) and little else."""
     shm = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(prefix="bookworm-", dir=shm if shm.is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{request.param}-", dir=shm if shm.is_dir() else None) as folder:
         root = Path(folder) / "root"
         thin = ["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*"]
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=cron,python3", *thin, "bookworm", root]
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=cron,python3", *thin, request.param, root]
         subprocess.run(command, check=True, timeout=280, stdout=subprocess.DEVNULL)
         yield root
 
@@ -83,25 +83,25 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
-def test_a_tree_laid_by_hand_becomes_a_healthy_server(bookworm: Path, tmp_path: Path) -> None:
+def test_a_tree_laid_by_hand_becomes_a_healthy_server(debian: Path, tmp_path: Path) -> None:
     # "pip freeze" of a host: nothing but what mmdebstrap brought.
-    assert not (bookworm / "usr/lib/python3/dist-packages/yaml").exists()
+    assert not (debian / "usr/lib/python3/dist-packages/yaml").exists()
     with collector(tmp_path) as url:
         render = [*BOOTSTRAP, "render", "examples/hello/hello.yaml", "--server", "hello-1", "--target", "tree"]
         render += ["--report-url", url, "--secret-file", str(tmp_path / "secret"), "--set", f"port={free_port()}"]
         subprocess.run([*render, "-o", str(tmp_path / "out")], cwd=TOP, check=True, capture_output=True)
-        lay(tmp_path / "out/hello-1/tree", bookworm)
+        lay(tmp_path / "out/hello-1/tree", debian)
         wait = [*BOOTSTRAP, "wait", str(tmp_path / "out/hello-1/manifest.json"), "--collector", url, "--json"]
         wait += ["--token-file", str(tmp_path / "token"), "--timeout", "2m"]
-        with cron_in(bookworm):
+        with cron_in(debian):
             done = subprocess.run(wait, cwd=TOP, capture_output=True, text=True, timeout=180)
             assert done.returncode == 0, done.stdout + done.stderr
             assert "healthy" in json.dumps(json.loads(done.stdout))
     status = subprocess.run(
-        ["chroot", str(bookworm), "/usr/local/sbin/initialrunner", "status", "--json"],
+        ["chroot", str(debian), "/usr/local/sbin/initialrunner", "status", "--json"],
         capture_output=True,
         text=True,
     )
     assert json.loads(status.stdout)["state"] == "healthy"
-    assert not (bookworm / "etc/cron.d/initialrunner").exists()
-    assert not (bookworm / "etc/initialrunner/bundle").exists()
+    assert not (debian / "etc/cron.d/initialrunner").exists()
+    assert not (debian / "etc/initialrunner/bundle").exists()
