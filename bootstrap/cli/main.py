@@ -43,6 +43,18 @@ class Verbs(click.Group):
         command: click.Command = importlib.import_module(f"bootstrap.cli.{cmd_name}").command
         return command
 
+    def resolve_command(
+        self, ctx: click.Context, args: list[str]
+    ) -> tuple[str | None, click.Command | None, list[str]]:
+        """As click does it, with the verb that was meant."""
+        import difflib
+
+        if args and not args[0].startswith("-") and args[0] not in VERBS:
+            near = difflib.get_close_matches(args[0], VERBS, 1)
+            mend = f"did you mean {near[0]}?" if near else f"there are: {', '.join(VERBS)}"
+            ctx.fail(f"no command {args[0]!r}; {mend}")
+        return super().resolve_command(ctx, args)
+
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """The list of verbs without importing any of them."""
         with formatter.section("Commands"):
@@ -88,6 +100,8 @@ def main(argv: list[str] | None = None) -> None:
     """Run `bootstrap` and exit with a code of ExitCode."""
     arguments = sys.argv[1:] if argv is None else argv
     debug, as_json = "--debug" in arguments, "--json" in arguments
+    # Before or after the verb: who sees a bug adds it at the end of the line.
+    arguments = [word for word in arguments if word != "--debug"]
     try:
         result: Any = cli.main(args=arguments, prog_name="bootstrap", standalone_mode=False)
         sys.exit(int(result) if isinstance(result, int) else ExitCode.GOOD)

@@ -1,0 +1,71 @@
+"""The command itself: verbs that are meant, and errors for people and for programs."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from bootstrap.errors import ExitCode
+
+TOP = Path(__file__).parents[3]
+
+
+def bootstrap(*arguments: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "bootstrap", *arguments], cwd=TOP, capture_output=True, text=True, check=False
+    )
+
+
+def test_a_verb_that_is_nearly_right_is_named() -> None:
+    done = bootstrap("chek", "x")
+    assert (done.returncode, done.stdout) == (ExitCode.USAGE, "")
+    assert done.stderr.endswith("Error: no command 'chek'; did you mean check?\n")
+
+
+def test_every_exit_code_is_in_the_help() -> None:
+    text = bootstrap("--help").stdout
+    assert all(f"  {code.value}  {code.meaning}" in text for code in ExitCode)
+
+
+@pytest.mark.parametrize("arguments", [("--debug", "check", "none.yaml"), ("check", "none.yaml", "--debug")])
+def test_debug_shows_the_traceback_wherever_it_stands(arguments: tuple[str, ...]) -> None:
+    assert "Traceback" not in bootstrap("check", "none.yaml").stderr
+    assert bootstrap(*arguments).stderr.startswith("Traceback")
+
+
+def test_with_json_the_problems_go_to_stdout_for_programs(tmp_path: Path) -> None:
+    (tmp_path / "web.yaml").write_text("version: 1\nname: web\ndeadline: 90\n")
+    done = bootstrap("check", str(tmp_path / "web.yaml"), "--json")
+    assert (done.returncode, done.stderr) == (ExitCode.SPEC, "")
+    (problem,) = json.loads(done.stdout)["problems"]
+    assert (problem["code"], problem["line"], problem["column"], problem["severity"]) == ("spec.unit", 3, 11, "error")
+
+
+def test_new_check_and_schema_work_together(tmp_path: Path) -> None:
+    folder = tmp_path / "site"
+    assert bootstrap("new", str(folder)).returncode == 0
+    checked = bootstrap("check", str(folder), "--strict", "--target", "user-data", "--provider", "nova")
+    assert checked.returncode == 0, checked.stderr
+    assert checked.stdout.startswith(f"{folder}/site.yaml: ok (3 files, 1 stage, 2 checks; revision ")
+    again = bootstrap("new", str(folder))
+    assert (again.returncode, "is not empty" in again.stderr) == (ExitCode.USAGE, True)
+    schema = json.loads(bootstrap("schema").stdout)
+    assert (schema["title"], schema["additionalProperties"]) == ("initialrunner spec", False)
+    assert {"version", "name", "stages", "wait_for"} <= schema["properties"].keys()
+
+
+def test_a_payload_too_large_for_a_provider_is_refused_before_anybody_pays() -> None:
+    done = bootstrap("check", "examples/hello", "--target", "user-data", "--provider", "ec2")
+    assert done.returncode == ExitCode.REFUSED
+    assert "ec2 takes 16,384" in done.stderr
+
+
+def test_strict_makes_warnings_errors(tmp_path: Path) -> None:
+    (tmp_path / "web.yaml").write_text("version: 1\nname: web\nstages: [{name: one, run: 'true'}]\n")
+    plain, strict = (bootstrap("check", str(tmp_path / "web.yaml"), *more) for more in ((), ("--strict",)))
+    assert (plain.returncode, "warning[spec.health]" in plain.stderr) == (0, True)
+    assert (strict.returncode, "error[spec.health]" in strict.stderr) == (ExitCode.SPEC, True)
