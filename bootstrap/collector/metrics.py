@@ -44,8 +44,29 @@ def metrics(collector: Collector, runs: list[Run], now: float) -> str:
         *_family("late_events", "gauge", "Events kept after the end.", "", [("", sum(run.late for run in runs))]),
         *_family("waiters", "gauge", "Long polls and streams.", "", [("", collector.hub.waiting)]),
         *_family("held_bytes", "gauge", "Bodies being read.", "", [("", collector.held_bytes)]),
+        *_process(),
     ]
     return "\n".join(lines) + "\n"
+
+
+def _process() -> list[str]:
+    """What this process uses, under the names that every Prometheus client gives them."""
+    import psutil
+
+    process = psutil.Process()
+    with process.oneshot():
+        used, cpu = process.memory_info(), process.cpu_times()
+        values = {
+            "process_resident_memory_bytes": ("gauge", "Memory held.", used.rss),
+            "process_cpu_seconds_total": ("counter", "User and system time.", round(cpu.user + cpu.system, 2)),
+            "process_open_fds": ("gauge", "Open descriptors.", process.num_fds()),
+            "process_start_time_seconds": ("gauge", "Since 1970.", round(process.create_time(), 2)),
+        }
+    return [
+        line
+        for name, (kind, text, value) in values.items()
+        for line in (f"# HELP {name} {text}", f"# TYPE {name} {kind}", f"{name} {value}")
+    ]
 
 
 def _family(name: str, kind: str, text: str, label: str, values: Iterable[tuple[str, int]]) -> list[str]:

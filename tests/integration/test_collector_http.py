@@ -377,6 +377,8 @@ def test_metrics_are_prometheus_text(collector: CollectorProcess) -> None:
     assert values['initialrunner_collector_reports_total{result="taken"}'] >= 1
     families = {line.split("{")[0].split(" ")[0] for line in lines if not line.startswith("#")}
     assert {line.split(" ")[2] for line in lines if line.startswith("# TYPE")} == families
+    assert values["process_resident_memory_bytes"] > 1 << 20
+    assert values["process_open_fds"] > 3
 
 
 def test_an_announced_server_is_overdue_without_a_word(collector: CollectorProcess) -> None:
