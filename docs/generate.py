@@ -1,7 +1,7 @@
 """Writes the reference pages that come from the code: commands, keys of a spec, exit codes.
 
-    python docs/generate.py            write them
-    python docs/generate.py --check    write nothing; exit 1 and name those that are out of date
+python docs/generate.py            write them
+python docs/generate.py --check    write nothing; exit 1 and name those that are out of date
 """
 
 from __future__ import annotations

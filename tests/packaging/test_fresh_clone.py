@@ -59,7 +59,5 @@ def test_the_locked_tools_install_on_the_distributions_python(clone: Path) -> No
 
 @pytest.mark.slow
 def test_nothing_that_make_does_shows_in_git(clone: Path) -> None:
-    done = subprocess.run(
-        ["git", "status", "--porcelain"], cwd=clone, capture_output=True, text=True, check=True
-    )
+    done = subprocess.run(["git", "status", "--porcelain"], cwd=clone, capture_output=True, text=True, check=True)
     assert done.stdout == ""

@@ -14,8 +14,7 @@ LONGEST_MODULE_LINES = 500
 
 # Folders of one machine. Spelled in parts, so that this file does not find itself.
 MACHINE_PATHS = tuple(
-    "/".join(["", *parts])
-    for parts in (("root", ".pyenv"), ("work", "main"), ("work", "shared"), ("opt", "pypi"))
+    "/".join(["", *parts]) for parts in (("root", ".pyenv"), ("work", "main"), ("work", "shared"), ("opt", "pypi"))
 )
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 

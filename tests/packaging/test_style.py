@@ -50,6 +50,6 @@ def test_shellcheck_is_content_with_the_head_of_a_bundle(root: Path, tmp_path: P
     """The head is a text that a bundle keeps in a variable, so it is judged inside the function that runs it."""
     head = (root / "files/bundle/head.sh").read_text(encoding="utf-8")
     script = tmp_path / "head.sh"
-    script.write_text(f"#!/bin/sh\nP=$1 H=$2 D=$3\n_bundle() {{\n{head}}}\n_bundle \"$@\"\n", encoding="utf-8")
+    script.write_text(f'#!/bin/sh\nP=$1 H=$2 D=$3\n_bundle() {{\n{head}}}\n_bundle "$@"\n', encoding="utf-8")
     # SC2097, SC2098: it hands its own text on to the Python it starts, which is what they warn of.
     run(SCRIPTS / "shellcheck", "-e", "SC2097,SC2098", script, cwd=root)
