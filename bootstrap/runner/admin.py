@@ -8,9 +8,10 @@ from bootstrap.runner.bundle import TEXT
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
 from bootstrap.runner.files import Waiting, digest, own_trigger, part
 from bootstrap.runner.host import BUNDLE, LOCK, STATE, TRIGGER
-from bootstrap.runner.journal import JOURNAL, Journal, events_in
-from bootstrap.runner.lifecycle import clean
+from bootstrap.runner.journal import JOURNAL, events_in
+from bootstrap.runner.lifecycle import clean, put_aside
 from bootstrap.runner.machine import StageFacts, final
+from bootstrap.runner.stages import Again
 from bootstrap.runner.tick import Run, identity, tick
 
 USAGE = """usage: initialrunner VERB
@@ -149,7 +150,8 @@ def status(host, plan, words):
         took = "%.1f s" % row["took_s"] if "took_s" in row else ""
         print("  %-20s %-11s %9s  attempts %d  %s%s" % (row["name"], row["state"], took, row["attempts"], end, cause))
     if "health" in found:
-        print("  health: " + ("good" if found["health"]["ok"] else "%(check)s: %(saw)s" % found["health"]))
+        bad = "%(check)s: %(saw)s" % found["health"] if found["health"]["check"] else "not stable in time"
+        print("  health: " + ("good" if found["health"]["ok"] else bad))
     for line in found.get("every_boot_failed", []):
         print("  every boot: " + line)
     if "not_reported" in found:
@@ -161,33 +163,35 @@ def status(host, plan, words):
 
 def why(host, plan, words):
     """One sentence, one command."""
-    found = facts(host, plan)
+    found, past = facts(host, plan), events_in(JOURNAL)
     if found["state"] == "healthy":
         print("%s is healthy; nothing is wrong. See: initialrunner status" % plan["server"])
         return EXIT_DONE
+    if past and past[-1].get("for"):
+        print("stage %s waits: %s. See: initialrunner status" % (past[-1]["missing"][0]["path"], past[-1]["for"]))
+        return EXIT_AGAIN
     for row in found["stages"]:
-        if row["state"] in ("failed", "interrupted", "running") or (row["state"] == "pending" and row["attempts"]):
-            end = StageFacts(events_in(JOURNAL), row["name"]).end or {}
-            how = (
-                "exit %s" % end["exit_code"]
-                if "exit_code" in end
-                else "signal %s" % end["signal"]
-                if "signal" in end
-                else end.get("cause")
-            )
-            if row["state"] == "running":
-                print(
-                    "stage %s is running, attempt %d. See: initialrunner logs %s"
-                    % (row["name"], row["attempts"], row["name"])
-                )
-                return EXIT_AGAIN
-            print(
-                "stage %s %s (%s, cause: %s), attempt %d."
-                % (row["name"], row["state"], how, end.get("cause"), row["attempts"])
-            )
+        name, state, number = row["name"], row["state"], row["attempts"]
+        if state in ("running", "interrupted"):
+            if found["runner"]:
+                print("stage %s is running, attempt %d. See: initialrunner logs %s" % (name, number, name))
+            else:
+                print("stage %s was cut short, attempt %d: its runner is gone." % (name, number))
+                print("Go on: initialrunner tick")
+            return EXIT_AGAIN
+        if state == "failed" or (state == "pending" and row["attempts"]):
+            end = StageFacts(past, name).end
+            how = [kind % end[key] for key, kind in (("exit_code", "exit %s"), ("signal", "signal %s")) if key in end]
+            if "cause" in end:
+                how.append("cause: " + end["cause"])
+            says = "says: not yet" if end["result"] == "again" else end["result"]
+            print("stage %s %s (%s), attempt %d." % (name, says, ", ".join(how), number))
             sys.stdout.write("".join("    %s\n" % line for line in end.get("tail", "").splitlines()[-10:]))
-            print("Run it again: initialrunner run %s --force" % row["name"])
-            return EXIT_FAILED if row["state"] == "failed" else EXIT_AGAIN
+            if state == "failed":
+                print("Run it again: initialrunner run %s --force" % name)
+                return EXIT_FAILED
+            print("Ask it again: initialrunner tick")
+            return EXIT_AGAIN
     begun = plan.get("finished") or any(row["attempts"] for row in found["stages"])
     missing = [] if begun else Waiting(host, plan).missing()
     for one in missing:
@@ -197,7 +201,7 @@ def why(host, plan, words):
         return EXIT_AGAIN
     health = found.get("health", {"ok": True})
     if not health["ok"]:
-        print("health check failed: %(check)s: %(saw)s" % health)
+        print("health check failed: %(check)s: %(saw)s" % health if health["check"] else found["reason"])
         print("Check again: initialrunner run")
         return EXIT_FAILED
     print(
@@ -213,17 +217,17 @@ def run_stages(host, plan, words):
     force, start = "--force" in words, None
     if "--from" in words:
         start = (words[words.index("--from") + 1 :] or [""])[0]
-    chosen = [w for w in words if not w.startswith("--") and w != start] or (
-        names[names.index(start) :] if start in names else []
-    )
-    unknown = [w for w in chosen + ([start] if start else []) if w not in names]
+    chosen = [w for w in words if w not in ("--force", "--from", start)]
+    unknown = [w for w in chosen + ([] if start is None else [start]) if w not in names]
     if unknown:
         sys.stderr.write(
             "initialrunner: no stage %s; there are: %s\n" % (", ".join(map(repr, unknown)), ", ".join(names))
         )
         return 2
+    if start:
+        chosen = chosen or names[names.index(start) :]
     if not chosen and not plan.get("finished"):
-        return tick(host, plan)
+        return go_on(host, plan)
     lock = host.lock(2)
     if lock is None:
         sys.stderr.write("initialrunner: pid %s is at work; wait for it, or look: initialrunner status\n" % holder())
@@ -245,19 +249,44 @@ def run_stages(host, plan, words):
                 % (stage["name"], ", ".join(gone))
             )
             return EXIT_REFUSED
-        scrubbed_names = {name: os.environ[name] for name in stage.get("secrets", []) if name in os.environ}
-        one = dict(stage, environment=dict(stage.get("environment", {}), **scrubbed_names), attempts=1)
-        before = run.stages.facts(one)
-        if before.state in ("done", "skipped") and not force:
-            print("%s is %s already; --force runs it again" % (stage["name"], before.state))
-            continue
+        given = {name: os.environ[name] for name in stage.get("secrets", []) if name in os.environ}
+        plan["secrets"] = plan.get("secrets", []) + list(filter(None, given.values()))
+        one = dict(stage, environment=dict(stage.get("environment", {}), **given), attempts=1)
         try:
+            before = run.stages.facts(one)
+            if before.open:
+                run.stages.settle(one, before)
+                before = run.stages.facts(one)
+            if before.state in ("done", "skipped") and not force:
+                print("%s is %s already; --force runs it again" % (stage["name"], before.state))
+                continue
             run.stages.attempt(one, before)
         except Exception as error:
             print("%s: %s" % (stage["name"], error.args[-1]))
-            return EXIT_FAILED
+            return EXIT_AGAIN if isinstance(error, Again) else EXIT_FAILED
         print("%s: done. Log: initialrunner logs %s" % (stage["name"], stage["name"]))
     return EXIT_DONE
+
+
+def go_on(host, plan):
+    """A tick by hand. A final failure, which ends a run, ends it no longer: the admin may have mended the cause."""
+    lock = host.lock(2)
+    if lock is not None:
+        run = Run(host, plan)
+        run.by_hand()
+        if (final(run.journal.events) or {}).get("state") == "failed":
+            run.state("running", reason="by hand", boot_id=host.boot_id, healed_s=run.journal.elapsed())
+            unmark(host)
+        os.close(lock)
+        host.locked = None
+    return tick(host, plan)
+
+
+def unmark(host):
+    """The trigger starts the bundle again."""
+    for name in host.list(STATE):
+        if name.startswith("ended."):
+            host.remove("%s/%s" % (STATE, name))
 
 
 def logs(host, plan, words):
@@ -274,7 +303,7 @@ def logs(host, plan, words):
             % (words[0], ", ".join(n[:-4] for n in host.list(STATE + "/logs")))
         )
         return 2
-    sys.stdout.write(host.text(path))
+    sys.stdout.write(host.read(path)[0].decode("utf-8", "replace"))
     return EXIT_DONE
 
 
@@ -304,11 +333,11 @@ def reset(host, plan, words):
     if lock is None:
         sys.stderr.write("initialrunner: pid %s is at work\n" % holder())
         return EXIT_AGAIN
-    if events_in(JOURNAL):
-        Journal(host).fresh("reset")
-    for name in host.list(STATE):
-        if name.startswith("ended."):
-            host.remove("%s/%s" % (STATE, name))
+    run = Run(host, plan)
+    run.by_hand()
+    if run.journal.events:
+        put_aside(run, "reset")
+    unmark(host)
     print("the journal is put aside; every stage is pending again")
     return EXIT_DONE
 

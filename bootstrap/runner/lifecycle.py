@@ -35,6 +35,15 @@ def open_journal(run, uuid, machine):
     inherit(run, stages, uuid, machine)
 
 
+def put_aside(run, kind):
+    """End the present journal; what a killed runner left of it must not work beside what comes now."""
+    for name in run.journal.events[0].get("stages", []):
+        began = StageFacts(run.journal.events, name).open
+        if began:
+            run.stages.kill_left(began)
+    run.journal.fresh(kind)
+
+
 def inherit(run, stages, uuid, machine):
     """Skip the stages whose last run on this identity, by name, was done under the same digest."""
     past = [events_in("%s/%s" % (STATE, name)) for name in run.host.list(STATE) if name.startswith("journal.old.")]
@@ -118,11 +127,7 @@ def roll_back(run):
     """Undo the stages that are done, last one first; journalled like stages, each once."""
     for stage in reversed(run.plan.get("stages", [])):
         name = stage["name"] + ".undo"
-        if (
-            stage.get("undo")
-            and StageFacts(run.journal.events, stage["name"]).attempt
-            and not run.journal.find("stage.ended", stage=name)
-        ):
+        if stage.get("undo") and StageFacts(run.journal.events, stage["name"]).state == "done":
             run.journal.add("stage.started", stage=name, attempt=1, boot_id=run.host.boot_id)
             code, saw = run.shell.run(stage, name, stage["undo"], stage.get("timeout_s", 900))
             more = {"cause": "exit"} if code else {}

@@ -19,6 +19,8 @@ class StageFacts:
         for event in events:
             if event.get("stage") == name:
                 self.take(event)
+            elif event.get("stage") == name + ".undo" and event["type"] == "stage.ended":
+                self.state = "pending"  # nor may a later deploy take it for done
 
     def take(self, event):
         kind = event["type"]

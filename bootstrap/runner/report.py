@@ -13,8 +13,8 @@ BATCH = 200  # events a request: far under the collector's limit of 1 MiB, tails
 class Report:
     """The outbox. acked is kept in memory only: after a restart all is offered again; the collector knows."""
 
-    def __init__(self, host, plan, journal):
-        self.host, self.plan, self.journal = host, plan, journal
+    def __init__(self, host, plan, journal, deadline):
+        self.host, self.plan, self.journal, self.deadline = host, plan, journal, deadline
         self.acked, self.sender, self.failures, self.not_before = 0, None, 0, 0.0
         self.reason = None
 
@@ -31,7 +31,7 @@ class Report:
             version=REPORT_VERSION, journal=self.journal.id, state=states[-1] if states else "running", events=events
         )
         body.update(instance_id=self.journal.events[0].get("instance_id", ""), boot_id=self.host.boot_id)
-        body["deadline_s"] = max(0, round(plan.get("deadline_s", 3600) - self.journal.elapsed()))
+        body["deadline_s"] = max(0, round(self.deadline()))
         return json.dumps(body).encode()
 
     def poke(self):

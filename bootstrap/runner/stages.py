@@ -160,6 +160,9 @@ class Shell:
 
     def run(self, stage, label, text, timeout_s=60):
         """(exit code, last lines) of a short text that belongs to a stage: verify, skip_if, a check."""
+        if "/" not in label:
+            # An undo or every_boot entry whose runner was killed has no settle(): it must not work beside this one.
+            self.kill_session(None, self.mark(label))
         log = open_log(self.host, label.split("/")[0])
         start = os.fstat(log).st_size
         pid, go = self.start(stage, label, text, log)
@@ -207,11 +210,13 @@ def tail(log, plan, start=0):
     return "".join(c if c.isprintable() or c in "\n\t" else "\\x%02x" % ord(c) for c in text)[-TAIL_BYTES:]
 
 
-def outputs(host, stage):
-    """key=value lines that a stage wrote to $INITIALRUNNER_OUTPUT."""
+def outputs(host, plan, stage):
+    """key=value lines that a stage wrote to $INITIALRUNNER_OUTPUT, secrets blotted out."""
     found = host.read("%s/stages/%s.output" % (STATE, stage["name"]))
-    lines = found[0][:OUTPUT_BYTES].decode("utf-8", "replace").splitlines() if found else []
-    return dict(line.split("=", 1) for line in lines if "=" in line)
+    text = found[0][:OUTPUT_BYTES].decode("utf-8", "replace") if found else ""
+    for secret in plan.get("secrets", []):
+        text = text.replace(secret, "*" * len(secret))
+    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
 
 
 class Stages:
@@ -233,18 +238,22 @@ class Stages:
             how = "exit %d" % event["exit_code"] if "exit_code" in event else "cause: %s" % event.get("cause")
             raise Failed(stage["name"], event.get("cause"), "stage %s failed (%s)" % (stage["name"], how))
 
+    def kill_left(self, began):
+        """End what an attempt without an end has left running. The pids."""
+        if began["boot_id"] != self.host.boot_id:
+            return []
+        # The pid of its leader may long belong to somebody else: only with the same start time is it ours.
+        known = self.shell.started_at(began["pid"]) == began["start"]
+        mark = self.shell.mark("%s/%d" % (began["stage"], began["attempt"]))
+        return self.shell.kill_session(began["pid"] if known else None, mark)
+
     def settle(self, stage, facts):
         """An attempt without an end: kill what is left of it, then let verify or on_interrupt decide."""
         began, name = facts.open, stage["name"]
-        label = "%s/%d" % (name, began["attempt"])
         policy = stage.get("on_interrupt", "retry")
         if facts.state == "running":
             rebooted = began["boot_id"] != self.host.boot_id
-            # The pid of its leader may long belong to somebody else: only with the same start time is it ours.
-            known = not rebooted and self.shell.started_at(began["pid"]) == began["start"]
-            leader = began["pid"] if known else None
-            killed = [] if rebooted else self.shell.kill_session(leader, self.shell.mark(label))
-            more = {"killed": killed, "policy": policy, "rebooted": rebooted}
+            more = {"killed": self.kill_left(began), "policy": policy, "rebooted": rebooted}
             self.journal.add("interrupted", stage=name, attempt=began["attempt"], **more)
         if stage.get("verify") and self.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:
             return self.end(stage, "done", began["attempt"], cause="interrupted")
@@ -335,7 +344,7 @@ class Stages:
         }
         more.update({"signal": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"exit_code": code})
         os.close(log)
-        found = outputs(self.host, stage)
+        found = outputs(self.host, self.plan, stage)
         if found:
             more["outputs"] = found
         result, cause = "failed", "timeout" if late else "signal" if "signal" in more else "exit"

@@ -58,7 +58,7 @@ class Run:
     def by_hand(self):
         """Under the lock: the journal and what works on it."""
         self.journal = Journal(self.host)
-        self.report = Report(self.host, self.plan, self.journal)
+        self.report = Report(self.host, self.plan, self.journal, self.deadline)
         self.shell = Shell(self.host, self.plan, self.journal, lambda: self.meanwhile())
         self.stages = Stages(self)
 
@@ -80,7 +80,7 @@ class Run:
 
     def deadline(self):
         """Seconds left for the whole bootstrap; a file that came after its deadline gives it a new start."""
-        healed = sum(event.get("healed_s", 0) for event in self.journal.find("state"))
+        healed = max([0] + [event.get("healed_s", 0) for event in self.journal.find("state")])
         return self.plan.get("deadline_s", 3600) + healed - self.journal.elapsed()
 
     def meanwhile(self):
@@ -211,8 +211,8 @@ class Run:
                     self.state("healthy", True)
             except Failed as failure:
                 self.fail(failure.args[2], failure.args[1])
-            if final(self.journal.events)["state"] == "failed" and self.plan.get("rollback"):
-                cold("roll_back")(self)
+        if final(self.journal.events)["state"] == "failed" and self.plan.get("rollback"):
+            cold("roll_back")(self)
         return self.finish()
 
     def finish(self):
@@ -253,10 +253,11 @@ def identity(run):
         known = first.get("product_uuid"), first.get("machine_id")
         other = known[0] != uuid if uuid and known[0] else bool(known[1] and machine and known[1] != machine)
         if first.get("deploy_id") == plan["deploy_id"] and (same_boot or not other):
-            if not same_boot:
+            # A final failure stays one; who is healthy and still owes reports works on, as at every boot.
+            if not same_boot and (final(journal.events) or {}).get("state") != "failed":
                 journal.add("state", state="running", boot_id=host.boot_id, reason="boot")
             return
-        journal.fresh()
+        cold("put_aside")(run, "old")
     cold("open_journal")(run, uuid, machine)
 
 

@@ -1,0 +1,133 @@
+"""Stages run by hand: in the order of the plan, never beside themselves, and the rest of the run can follow."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+from box import Box, needs_root
+from handmade import payload, stage
+from oracle import NOTE, ended, kill_runner_after, ran, said, start_tick
+
+from bootstrap.runner.host import COMMAND, STATE, TRIGGER
+
+pytestmark = [pytest.mark.integration, needs_root]
+FAILS_ONCE = NOTE + "note one; test -e /srv/mended || { echo no luck; exit 3; }\n"
+TWO = stage("two", NOTE + "note two")
+
+
+def test_a_failed_stage_is_mended_run_again_and_the_rest_follows() -> None:
+    with Box(payload([stage("one", FAILS_ONCE), TWO]).files) as box:
+        assert box.tick().returncode == 5
+        box.put("/srv/mended", "")
+        assert said(box, "run one --force") == (0, "one: done. Log: initialrunner logs one\n", "")
+        assert ran(box) == ["one", "one"]
+        assert said(box, "run")[0] == 0
+        assert (ran(box), box.state(), box.exists(TRIGGER)) == (["one", "one", "two"], "healthy", False)
+
+
+def test_going_on_by_hand_after_the_deadline_has_a_deadline_of_its_own() -> None:
+    with Box(payload([stage("one", NOTE + "note one; sleep 1.2"), TWO], deadline_s=1).files) as box:
+        assert box.tick().returncode == 5
+        assert ended(box, "two") == [("failed", "deadline")]
+        assert said(box, "run two --force")[0] == 0
+        assert said(box, "run")[0] == 0
+        assert (ran(box), box.state()) == (["one", "two"], "healthy")
+
+
+def test_run_takes_what_is_pending_and_says_what_is_done() -> None:
+    stages = [stage("one", NOTE + "note one"), TWO, stage("three", NOTE + "note three")]
+    with Box(payload(stages).files) as box:
+        assert box.tick().returncode == 0
+        assert said(box, "run one") == (0, "one is done already; --force runs it again\n", "")
+        assert said(box, "run --from two --force")[0] == 0
+        # The order is the plan's, not the words'.
+        assert said(box, "run three one --force")[0] == 0
+        assert ran(box) == ["one", "two", "three", "two", "three", "one", "three"]
+
+
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        ("run nix", "initialrunner: no stage 'nix'; there are: one, two\n"),
+        ("run --from nix", "initialrunner: no stage 'nix'; there are: one, two\n"),
+        ("run --from", "initialrunner: no stage ''; there are: one, two\n"),
+        ("run one --forse", "initialrunner: no stage '--forse'; there are: one, two\n"),
+        ("logs", "initialrunner: logs of which stage? there are: one, two\n"),
+        ("logs nix", "initialrunner: no log of nix; there are: one, two\n"),
+        ("logs ../journal", "initialrunner: no log of ../journal; there are: one, two\n"),
+    ],
+)
+def test_a_wrong_word_runs_nothing_and_names_the_right_ones(words: str, message: str) -> None:
+    with Box(payload([stage("one", NOTE + "note one"), TWO]).files) as box:
+        box.tick()
+        assert said(box, words) == (2, "", message)
+        assert ran(box) == ["one", "two"]
+
+
+def test_exit_75_by_hand_is_not_yet() -> None:
+    with Box(payload([stage("one", "exit 75")]).files) as box:
+        box.tick()
+        assert said(box, "run one") == (75, "one: stage one says: not yet\n", "")
+
+
+@pytest.mark.fault(84)
+def test_beside_a_working_runner_the_admin_is_told_who_works() -> None:
+    with Box(payload([stage("one", NOTE + "note begin; block go")]).files) as box:
+        start_tick(box)
+        box.wait_for(lambda: ran(box) == ["begin"])
+        pid = box.text("/run/initialrunner.lock")
+        at_work = f"initialrunner: pid {pid} is at work"
+        assert said(box, "run one --force") == (75, "", f"{at_work}; wait for it, or look: initialrunner status\n")
+        assert said(box, "reset") == (75, "", f"{at_work}\n")
+        assert f"  a runner is at work: pid {pid}\n" in said(box, "status")[1]
+        assert json.loads(said(box, "status --json")[1])["runner"] == pid
+        box.put("/srv/go", "")
+        box.wait_for(lambda: box.state() == "healthy")
+        assert ran(box) == ["begin"]
+
+
+@pytest.mark.fault(46)
+def test_run_by_hand_after_a_kill_first_ends_what_is_left() -> None:
+    text = NOTE + "note begin; test $(grep -c begin /srv/oracle) -ge 2 || sleep 1005; note end\n"
+    one = stage("one", text + "! pgrep -f '[s]leep 1005' || note overlap\n")
+    with Box(payload([one]).files) as box:
+        start_tick(box)
+        kill_runner_after(box, "begin")
+        assert said(box, "run one")[0] == 0
+        assert ran(box) == ["begin", "begin", "end"]
+        assert len(box.events("interrupted")) == 1
+
+
+@pytest.mark.fault(86)
+def test_a_secret_given_by_hand_is_blotted_out_too() -> None:
+    one = stage("one", 'echo "token $TOKEN"; test -n "$TOKEN"', environment={"TOKEN": "first-value"}, secrets=["TOKEN"])
+    with Box(payload([one], secrets=["first-value"]).files) as box:
+        assert box.tick().returncode == 0
+        assert said(box, "run one --force") == (
+            4, "", "initialrunner: stage one needs TOKEN in the environment: it was scrubbed after success\n",
+        )  # fmt: skip
+        assert box.sh(f"TOKEN=other-value {COMMAND} run one --force").returncode == 0
+        assert box.log("one").splitlines() == ["token ***********", "token ***********"]
+        assert box.sh(f"grep -r other-value {STATE}").stdout == ""
+
+
+def test_reset_keeps_the_old_journal_and_begins_anew() -> None:
+    with Box(payload([stage("one", FAILS_ONCE), TWO]).files) as box:
+        assert box.tick().returncode == 5
+        box.put("/srv/mended", "")
+        assert said(box, "reset") == (0, "the journal is put aside; every stage is pending again\n", "")
+        assert box.sh(f"ls {STATE} | grep -c journal.reset").stdout == "1\n"
+        assert box.tick().returncode == 0
+        assert ran(box) == ["one", "one", "two"]
+
+
+@pytest.mark.fault(46)
+def test_reset_after_a_kill_leaves_nothing_of_the_old_attempt() -> None:
+    with Box(payload([stage("one", NOTE + "note begin; test -e /srv/go || sleep 1005")]).files) as box:
+        start_tick(box)
+        kill_runner_after(box, "begin")
+        assert said(box, "reset")[0] == 0
+        assert box.sh("pgrep -f '[s]leep 1005'").stdout == ""
+        box.put("/srv/go", "")
+        assert box.tick().returncode == 0
