@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
+from operator import itemgetter
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -147,8 +148,7 @@ class Run:
         while time.monotonic() - start < self.settings.timeout_s:
             while left and time.monotonic() - start >= left[0].at_s:
                 self._arrived(left.pop(0))
-            self._news()
-            if self._power() == "off":
+            if self._news() == "off":
                 return self._outcome("off", final=True)
             if self._ended():
                 break
@@ -213,22 +213,28 @@ class Run:
             return []
         return found
 
-    def _news(self) -> None:
-        """Show what is new in the journal: it is there at once, reports follow when the runner sends them."""
-        now = self.copy.journal()
-        for event in now[len(self.journal) :]:
-            for line in self.timeline.lines(event):
-                self.show(line)
-        self.journal = now
+    def _news(self) -> str:
+        """Show what is new, in the order it happened; "off" when somebody switched the copy off.
 
-    def _power(self) -> str:
-        """Show reboots that came from inside; "off" when somebody switched the copy off."""
-        happened = self.copy.status()["events"]
+        The journal has its events at once, reports follow when the runner sends them. Reboots come from the copy
+        itself: one that is younger than the look into the journal waits for the next look, since what led to it may
+        be missing in this one.
+        """
+        looked = time.time()
+        now, happened = self.copy.journal(), self.copy.status()["events"]
+        off = bool(happened) and happened[-1]["type"] == "off"
+        news = [(float(event["at"]), self.timeline.lines(event)) for event in now[len(self.journal) :]]
         for event in happened[self.reboots :]:
-            said = f"boot {event['boots']}" if event["type"] == "reboot" else "switched off"
-            self.show(self.timeline.said(float(event["at"]), "power", said))
-        self.reboots = len(happened)
-        return "off" if happened and happened[-1]["type"] == "off" else "on"
+            at = float(event["at"])
+            if at <= looked or off:
+                said = f"boot {event['boots']}" if event["type"] == "reboot" else "switched off"
+                news.append((at, [self.timeline.said(at, "power", said)]))
+                self.reboots += 1
+        self.journal = now
+        for _, lines in sorted(news, key=itemgetter(0)):
+            for line in lines:
+                self.show(line)
+        return "off" if off else "on"
 
     def keep(self, folder: Path, outcome: Outcome) -> None:
         """Leave what was written in the copy, its journal and logs, and the outcome in `folder`."""
@@ -260,5 +266,3 @@ def loud_about_the_network(server: str) -> str:
         f"WARNING: {server} shares THIS MACHINE'S NETWORK (--network host): its stages can reach every host and every "
         "local service that this machine can reach, and what they listen on is open here until the rehearsal ends."
     )
-
-
