@@ -2,7 +2,7 @@
 
 In a fenced block the first line `# spec: NAME` or `# file: NAME` says under which name it is saved. The `console`
 blocks of the same page are run in that folder, in order; each command must exit with 0, or with the N of `exit=N`
-after the word console. `no-run` there marks what needs a cloud, another host or a person.
+after the word console, and print what is shown below it, numbers aside. `no-run` there marks what needs a cloud, another host or a person.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ class Block:
         return found[1] if found else None
 
     @property
-    def commands(self) -> list[str]:
-        """What follows the prompts; a line that ends in a backslash goes on."""
+    def commands(self) -> list[tuple[str, str]]:
+        """(command, the output shown below it) of every prompt; a line that ends in a backslash goes on."""
         # A line that begins with `> ` goes on with the command, as a shell's second prompt shows it.
-        found = re.finditer(r"^\$ ((?:.*\\\n)*.*(?:\n> .*)*)$", self.text, re.MULTILINE)
-        return [match[1].replace("\n> ", "\n") for match in found]
+        found = re.finditer(r"^\$ ((?:.*\\\n)*.*(?:\n> .*)*)\n((?:(?!\$ ).*\n)*)", self.text, re.MULTILINE)
+        return [(match[1].replace("\n> ", "\n"), match[2]) for match in found]
 
     @property
     def exit_code(self) -> int:
@@ -119,6 +119,12 @@ def runnable(page: Path) -> list[Block]:
     return [b for b in blocks(page) if b.language == "console" and "no-run" not in b.words]
 
 
+def steady(output: str) -> list[str]:
+    """Lines without what differs from run to run: revisions, numbers, and how wide the columns are for them."""
+    text = re.sub(r"\d[\d.,]*", "N", re.sub(r"\b[0-9a-f]{12}\b", "REVISION", output))
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
 @pytest.mark.integration
 @pytest.mark.parametrize("page", [p for p in PAGES if runnable(p)], ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
@@ -126,11 +132,13 @@ def test_the_commands_of_a_page_work(page: Path, tmp_path: Path) -> None:
         if block.saved_as:
             (tmp_path / block.saved_as).write_text(block.text, encoding="utf-8")
     for block in runnable(page):
-        for command in block.commands:
+        for command, shown in block.commands:
             if "rehearse" in command and os.geteuid() != 0:
                 pytest.skip("rehearsals of any spec need root")
             done = run(command, tmp_path)
             assert done.returncode == block.exit_code, f"$ {command}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
+            if shown:
+                assert steady(done.stdout) == steady(shown), command
 
 
 def anchors(page: Path) -> set[str]:

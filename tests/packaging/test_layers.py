@@ -51,7 +51,7 @@ OUTSIDE = {
     "click": {"cli"},
     "httptools": {"collector"},
     "jinja2": {"render", "collector"},
-    "psutil": {"rehearse", "collector", "deploy"},
+    "psutil": {"collector"},
     "pydantic": {"spec"},
     "pydantic_core": {"spec"},
     "requests": {"client", "targets", "deploy", "rehearse"},
