@@ -2,7 +2,8 @@
 
 In a fenced block the first line `# spec: NAME` or `# file: NAME` says under which name it is saved. The `console`
 blocks of the same page are run in that folder, in order; each command must exit with 0, or with the N of `exit=N`
-after the word console, and print what is shown below it, numbers aside. `no-run` there marks what needs a cloud, another host or a person.
+after the word console, and print what is shown below it, numbers aside. `no-run` there marks what needs a cloud,
+another host or a person.
 """
 
 from __future__ import annotations
