@@ -313,7 +313,8 @@ class Stages:
         """The pause before another attempt."""
         if facts.failed and facts.end and facts.end["result"] == "failed":
             end = facts.end["uptime_s"] + backoff(stage.get("delay_s", 10), stage.get("max_delay_s", 300), facts.failed)
-            if end - self.host.uptime() > stage.get("max_delay_s", 300):
+            # A second more than the limit: the journal rounds, and a capped pause must not be taken for another boot's.
+            if end - self.host.uptime() > stage.get("max_delay_s", 300) + 1:
                 end = self.host.uptime()  # the failure was in another boot
             while self.host.uptime() < end:
                 self.run.meanwhile()

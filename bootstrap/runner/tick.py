@@ -255,7 +255,8 @@ def identity(run):
         if first.get("deploy_id") == plan["deploy_id"] and (same_boot or not other):
             # A final failure stays one; who is healthy and still owes reports works on, as at every boot.
             if not same_boot and (final(journal.events) or {}).get("state") != "failed":
-                journal.add("state", state="running", boot_id=host.boot_id, reason="boot")
+                moved = ", with another machine-id" if known[1] != machine else ""
+                journal.add("state", state="running", boot_id=host.boot_id, reason="boot" + moved)
             return
         cold("put_aside")(run, "old")
     cold("open_journal")(run, uuid, machine)
