@@ -52,10 +52,9 @@ def rehearse(*arguments: str) -> dict:
 
 
 def differences(before: dict[str, str]) -> set[str]:
-    """What changed outside, but for the temporary folders and sockets of tests that run beside this one."""
-    return {
-        name for name in outside.changed(before, outside.snapshot()) if not name.startswith(("/tmp/", "tcp", "udp"))
-    }
+    """What changed outside, but for the temporary folders and sockets of tests, and byte code in this checkout."""
+    moves = ("/tmp/", "tcp", "udp", f"{TOP}/")
+    return {name for name in outside.changed(before, outside.snapshot()) if not name.startswith(moves)}
 
 
 def listens(port: int) -> bool:
