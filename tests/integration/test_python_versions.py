@@ -21,11 +21,16 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
     pytest.mark.skipif(not FOUND, reason="no other interpreters here"),
 ]
-# Everything the runner writes to goes away with the namespace.
+# Everything the runner writes to goes away with the namespace; below it this machine stays as it is.
 SCRIPT = """
-for folder in /run /etc/initialrunner /var/lib/initialrunner /etc/cron.d /usr/local/sbin /srv; do
-  mkdir -p $folder && mount -t tmpfs tmpfs $folder
+mount -t tmpfs tmpfs "$3"
+for top in etc var usr; do
+  mkdir "$3/$top" "$3/$top.work"
+  mount -t overlay overlay -o "lowerdir=/$top,upperdir=$3/$top,workdir=$3/$top.work" /$top
 done
+mount -t tmpfs tmpfs /run
+mount -t tmpfs tmpfs /srv
+mkdir -p /etc/initialrunner /etc/cron.d /usr/local/sbin
 printf x >/srv/file
 cp "$1" /etc/initialrunner/bundle
 ln -s "$2" /usr/local/sbin/python3
@@ -51,9 +56,22 @@ def test_the_packed_runner_works_on(python: Path, tmp_path: Path) -> None:
         every_boot=[{"name": "worker", "text": "true\n", "digest": "w"}],
         checks=[{"kind": "file", "path": "/srv/oracle"}],
     )
-    bundle = tmp_path / "bundle"
+    bundle, layers = tmp_path / "bundle", tmp_path / "layers"
+    layers.mkdir()
     bundle.write_bytes(one.bundle)
-    command = ["unshare", "--mount", "--propagation", "private", "sh", "-ec", SCRIPT, "sh", bundle, python.resolve()]
+    command = [
+        "unshare",
+        "--mount",
+        "--propagation",
+        "private",
+        "sh",
+        "-ec",
+        SCRIPT,
+        "sh",
+        bundle,
+        python.resolve(),
+        layers,
+    ]
     done = subprocess.run(command, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stdout + done.stderr
     began = json.loads(done.stdout.splitlines()[0])
