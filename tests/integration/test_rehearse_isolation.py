@@ -272,12 +272,14 @@ def attempt_all(target: Target, number: int) -> None:
             target.said[name] = "tried"
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("name", ATTEMPTS)
 def test_the_attempt_harms_nothing_outside(differences: set[str], target: Target, name: str) -> None:
     assert name in target.said, "the attempt did not come to its end"
     assert ATTEMPTS[name][1](target), target.said[name]
 
 
+@pytest.mark.alone
 def test_nothing_outside_differs(differences: set[str]) -> None:
     assert differences == set()
 
