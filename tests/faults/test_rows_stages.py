@@ -6,8 +6,9 @@ import json
 
 import pytest
 from box import Box, needs_root
-from handmade import payload, stage
+from handmade import DEPLOY_ID, payload, stage
 from oracle import NOTE, deliver, ended, kill_runner_after, ran, start_tick
+from reports import healthy_story, signed
 
 from bootstrap.rehearse.collector import Collector
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
@@ -166,13 +167,14 @@ def test_every_kind_of_need_is_waited_for_by_name() -> None:
         box.sh("mkdir -p /run/cloud-init; : >/etc/resolv.conf; rm -f /etc/cloud/cloud-init.disabled")
         with Collector(box.copy, secret=secret) as collector:
             deliver(box, payload(stages, report=(collector.url, secret)))
+            report_of_another(collector, secret, 2)
             start_tick(box)
             bring = {
                 "file": lambda: box.put("/srv/mounted", ""),
                 "cloud": lambda: box.put("/run/cloud-init/result.json", "{}"),
                 "tcp": lambda: box.sh(f'setsid python3 -c "{listen}" </dev/null >/dev/null 2>&1 &'),
                 "dns": lambda: box.put("/etc/hosts", "127.0.0.1 localhost deb.debian.org\n"),
-                "server": lambda: report_healthy(collector, secret),
+                "server": lambda: report_of_another(collector, secret),
                 "network": lambda: add_route(box),
             }
             for number, (name, (_, missing)) in enumerate(needs.items()):
@@ -189,12 +191,19 @@ def add_route(box: Box) -> None:
         assert added.wait(10) == 0
 
 
-def report_healthy(collector: Collector, secret: bytes) -> None:
-    """Another server of the same deploy becomes healthy."""
-    from handmade import DEPLOY_ID
-    from reports import healthy_story, signed
+def test_a_need_of_names_asks_for_the_collectors_own() -> None:
+    one = stage("one", NOTE + "note one", needs=[{"dns": True}])
+    with Box(payload([one], report=("http://collector.example:8443", bytes(32))).files) as box:
+        box.put("/etc/resolv.conf", "")
+        start_tick(box)
+        box.wait_for(lambda: [e for e in box.events("waiting") if e["for"] == "names do not resolve"])
+        box.put("/etc/hosts", "127.0.0.1 localhost collector.example\n")
+        box.wait_for(lambda: ran(box) == ["one"])
 
-    body, headers = signed(healthy_story(), server="db-1", deploy_id=DEPLOY_ID, secret=secret)
+
+def report_of_another(collector: Collector, secret: bytes, events: int = 99) -> None:
+    """The first events of another server of the same deploy; all of them make it healthy."""
+    body, headers = signed(healthy_story()[:events], server="db-1", deploy_id=DEPLOY_ID, secret=secret)
     assert collector.request("POST", "/v1/events", body, headers)[0] == 200
 
 

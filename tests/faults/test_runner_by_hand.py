@@ -27,12 +27,24 @@ def test_a_failed_stage_is_mended_run_again_and_the_rest_follows() -> None:
 
 
 def test_going_on_by_hand_after_the_deadline_has_a_deadline_of_its_own() -> None:
-    with Box(payload([stage("one", NOTE + "note one; sleep 1.2"), TWO], deadline_s=1).files) as box:
+    stages = [stage("one", NOTE + "note one; sleep 1.2"), TWO, stage("three", NOTE + "note three")]
+    with Box(payload(stages, deadline_s=1).files) as box:
         assert box.tick().returncode == 5
         assert ended(box, "two") == [("failed", "deadline")]
         assert said(box, "run two --force")[0] == 0
         assert said(box, "run")[0] == 0
-        assert (ran(box), box.state()) == (["one", "two"], "healthy")
+        assert (ran(box), box.state()) == (["one", "two", "three"], "healthy")
+
+
+def test_what_goes_on_by_hand_and_is_not_yet_there_the_trigger_goes_on_with() -> None:
+    later = stage("two", NOTE + "note two; test $(grep -c two /srv/oracle) -ge 2 || exit 75")
+    with Box(payload([stage("one", FAILS_ONCE), later]).files) as box:
+        assert box.tick().returncode == 5
+        box.put("/srv/mended", "")
+        assert said(box, "run one --force")[0] == 0
+        assert said(box, "run")[0] == 75
+        assert box.tick().returncode == 0
+        assert (ran(box), box.state()) == (["one", "one", "two", "two"], "healthy")
 
 
 def test_run_takes_what_is_pending_and_says_what_is_done() -> None:

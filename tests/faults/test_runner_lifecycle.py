@@ -187,6 +187,16 @@ def test_a_newer_payload_that_comes_at_the_last_moment_is_started_not_deleted() 
         assert box.journal()[0]["deploy_id"] == new.deploy_id
 
 
+def test_an_old_bundle_started_beside_a_newer_trigger_leaves_it_alone() -> None:
+    new = deploy(2, stage("new", NOTE + "note new"))
+    with Box(new.files) as box:
+        box.put("/root/old", deploy(1, stage("old", NOTE + "note old")).bundle)
+        assert box.sh("sh /root/old tick").returncode == 0
+        assert (ran(box), box.read(TRIGGER)) == ([], new.files[-1].content)
+        assert box.tick().returncode == 0
+        assert ran(box) == ["new"]
+
+
 def test_where_the_command_cannot_be_written_it_lives_with_the_state() -> None:
     with Box(payload([stage("one", NOTE + "note one")]).files) as box:
         # A copy may not mount /usr read-only: a file in place of the folder takes no file either.
@@ -246,6 +256,14 @@ def test_later_boots_run_what_every_boot_names_from_rc_local(tmp_path: Path) -> 
         assert len(ran(box)) == 5
         lines = said(box, "status")[1].splitlines()
         assert lines[0].startswith("box-1  healthy") and "  every boot: bad exit 3" in lines
+
+
+def test_what_rc_local_has_begun_in_this_boot_the_runner_leaves_to_it() -> None:
+    every = [stage("worker", NOTE + "note boot")]
+    with Box(payload([stage("one", NOTE + "note one")], every_boot=every).files) as box:
+        box.sh('echo rc.local >"/run/initialrunner.boot.$(cat /proc/sys/kernel/random/boot_id)"')
+        assert box.tick().returncode == 0
+        assert ran(box) == ["one"]
 
 
 # --- user-data ---
