@@ -13,14 +13,14 @@ class Text:
     """A text on its way to the host.
 
     is_template: Jinja2 renders it. where: the value in the spec. file: name of the file it came from, None when it
-    stands in the spec itself. is_block: a `|` block, whose first line is the one below `where`.
+    stands in the spec itself. indent: of a `|` block, whose first line is the one below `where`: its columns before it.
     """
 
     value: str = field(repr=False)
     where: Where
     is_template: bool = True
     file: str | None = None
-    is_block: bool = False
+    indent: int | None = None
 
 
 @dataclass(frozen=True)

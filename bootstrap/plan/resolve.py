@@ -21,6 +21,8 @@ from bootstrap.plan.model import (
 from bootstrap.runner.contract import NAME_PATTERN
 from bootstrap.spec.load import Spec
 from bootstrap.spec.models import Check, File, Script, Stage
+from bootstrap.spec.rules import BUILT_IN
+from bootstrap.spec.types import is_url
 
 
 def resolve(
@@ -34,13 +36,18 @@ def resolve(
     """Decide everything for `server` in the roll-out `deploy_id`.
 
     server may end in one star (`web-*`: one payload for many instances). server_values lie over the spec's values;
-    report_url replaces the spec's collector. Raises UsageError for a name that cannot be one.
+    report_url replaces the spec's collector. Raises UsageError for a name, a value or a URL that cannot be one.
     """
     _name("server", server.removesuffix("*"), server)
     _name("deploy id", deploy_id, deploy_id)
     model = spec.model
     url = _text(spec, model.report.url, "report", "url") if model.report else None
+    for word in (server_values or {}).keys() & {*BUILT_IN, *model.secrets}:
+        what = "a secret of the spec" if word in model.secrets else "built in"
+        raise UsageError(f"the value {word} of {server}: {word} is {what}", hint="choose another name")
     if report_url is not None:
+        if not is_url(report_url):
+            raise UsageError(f"report URL {report_url!r} is not a URL", hint="write https://HOST:PORT")
         url = Text(report_url, spec.where("report", "url"), is_template=False)
     ca = spec.sources.get("report.ca") if report_url is None else None
     return Plan(
@@ -90,7 +97,7 @@ def revision(spec: Spec) -> str:
 
 
 def _text(spec: Spec, value: str, *path: str | int) -> Text:
-    return Text(value, spec.where(*path), is_block=spec.is_block(*path))
+    return Text(value, spec.where(*path), indent=spec.indent(*path))
 
 
 def _maybe(spec: Spec, value: str | None, *path: str | int) -> Text | None:

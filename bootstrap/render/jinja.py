@@ -17,19 +17,39 @@ from bootstrap.plan.model import Text
 
 def shell_quote(value: Any) -> str:
     """`sh`: the value as one word of a POSIX shell, byte for byte."""
-    return shlex.quote(str(value))
+    return shlex.quote(str(as_written(value)))
 
 
 def base64_text(value: Any) -> str:
     """`b64`: base64 of the UTF-8 text, or of bytes, on one line."""
-    return base64.b64encode(value if isinstance(value, bytes) else str(value).encode()).decode()
+    raw = value if isinstance(value, bytes) else str(as_written(value)).encode("utf-8", "surrogateescape")
+    return base64.b64encode(raw).decode()
+
+
+class NoValue(Exception):
+    """A template prints a value that is null."""
+
+
+def as_written(value: Any) -> Any:
+    """What `{{ value }}` prints: true and false as the spec has them, where Python would print True and False.
+
+    Raises NoValue for null: the word None is never what a configuration file wants.
+    """
+    if value is None:
+        raise NoValue("prints a value that is null")
+    return str(value).lower() if isinstance(value, bool) else value
 
 
 @functools.cache
 def environment() -> jinja2.Environment:
     """What renders shell, cron and configuration files, hence no HTML escaping."""
     # The runner's texts are no web pages: escaping would corrupt them.
-    found = jinja2.Environment(undefined=jinja2.StrictUndefined, keep_trailing_newline=True, autoescape=False)  # noqa: S701
+    found = jinja2.Environment(
+        undefined=jinja2.StrictUndefined,
+        keep_trailing_newline=True,
+        autoescape=False,  # noqa: S701
+        finalize=as_written,
+    )
     found.filters["sh"] = shell_quote
     found.filters["b64"] = base64_text
     return found
@@ -52,16 +72,21 @@ def render(text: Text, context: Mapping[str, Any], what: str) -> str:
     except jinja2.TemplateSyntaxError as error:
         message = f"{what}: {_sentence(error.message or 'bad template')}"
         place = _place(text, error.lineno, None)
-        raise Failed(Problem("render.syntax", message, place, "see the Jinja2 template language")) from error
+        hint = "there are those of Jinja2, sh and b64" if "No filter" in message else "see the Jinja2 template language"
+        raise Failed(Problem("render.syntax", message, place, hint)) from error
     except jinja2.UndefinedError as error:
         name = _undefined(str(error))
         place = _place(text, _line(error), name)
-        known = sorted(key for key in context if not key.startswith("_"))
-        raise Failed(
-            Problem("render.undefined", f"{what}: {_sentence(str(error))}", place, _mend(name, known))
-        ) from error
+        is_name = str(error).endswith("is undefined")
+        hint = _mend(name, sorted(context)) if is_name else "see what it is given in values:"
+        raise Failed(Problem("render.undefined", f"{what}: {_sentence(str(error))}", place, hint)) from error
+    except NoValue as error:
+        hint = "give it one, or write what stands for it: {{ name or 'none' }}"
+        raise Failed(Problem("render.null", f"{what}: {error}", _place(text, _line(error), None), hint)) from error
     except Exception as error:
         message = f"{what}: {type(error).__name__}: {error}"
+        if "no loader" in message:
+            message = f"{what}: a template cannot include or extend another"
         raise Failed(Problem("render.error", message, _place(text, _line(error), None))) from error
 
 
@@ -99,14 +124,14 @@ def _place(text: Text, line: int, name: str | None) -> Where:
     source = lines[line - 1] if 0 < line <= len(lines) else ""
     if text.file is not None:
         return _point(text.file, line, source, name, 1)
-    if not text.is_block:
+    if text.indent is None:
         return _point(text.where.file, text.where.line, text.where.source, name, text.where.column, text.where.width)
     # A block begins on the line below its `|`; its indentation was taken away on reading.
-    return _point(text.where.file, text.where.line + line, source, name, 1)
+    return _point(text.where.file, text.where.line + line, " " * text.indent + source, name, text.indent + 1)
 
 
 def _point(file: str, line: int, source: str, name: str | None, column: int, width: int = 0) -> Where:
     match = re.search(rf"\b{re.escape(name)}\b", source[column - 1 :]) if name else None
     if match:
         return Where(file, line, column + match.start(), source, len(match[0]))
-    return Where(file, line, column, source, width or max(1, len(source.rstrip())))
+    return Where(file, line, column, source, width or max(1, len(source.rstrip()) - column + 1))

@@ -15,6 +15,7 @@ from bootstrap.plan.model import Plan, PlannedFile, PlannedScript, Text
 from bootstrap.render import jinja, secret_values, shape
 from bootstrap.render.model import Rendered, RenderedFile
 from bootstrap.runner.contract import PLAN_VERSION, server_key
+from bootstrap.spec.load import in_order
 
 RC_LOCAL, CRON = "templates/rc.local.j2", "cron/initialrunner.j2"
 # What a host takes when the plan does not say: left out of the plan, since bytes matter.
@@ -32,9 +33,13 @@ DEFAULTS: dict[str, Any] = {
 
 @dataclass(frozen=True)
 class EveryBoot:
-    """What rc.local's template sees of one entry. interpreter: words that run the text; text ends in a newline."""
+    """What rc.local's template sees of one entry.
+
+    interpreter: words that run the text; text ends in a newline; end: the line after it, which is none of its own.
+    """
 
     name: str
+    end: str
     text: str
     user: str
     interpreter: tuple[str, ...]
@@ -48,6 +53,7 @@ class _Renderer:
     plan: Plan
     secrets: dict[str, str]
     problems: list[Problem] = field(default_factory=list)
+    derived: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
         plan = self.plan
@@ -55,28 +61,41 @@ class _Renderer:
         self.open_context = {**built_in, **plan.values}
         self.full_context = {**self.open_context, **self.secrets}
 
-    def text(self, text: Text, what: str, *, secret: bool = False, context: Mapping[str, Any] | None = None) -> str:
-        """A rendered text, "" when it cannot be; secret: it may hold secrets."""
+    def text(
+        self,
+        text: Text,
+        what: str,
+        *,
+        secret: bool = False,
+        any_bytes: bool = False,
+        context: Mapping[str, Any] | None = None,
+    ) -> str:
+        """A rendered text, "" when it cannot be; secret: it may hold secrets; any_bytes: it need not be UTF-8."""
+        context = context or self.full_context
         try:
-            found = jinja.render(text, context or self.full_context, what)
+            found = jinja.render(text, context, what)
         except jinja.Failed as failure:
             self.problems.append(failure.problem)
             return ""
+        if not any_bytes and any("\ud800" <= c <= "\udfff" for c in found):
+            # The plan is JSON: it could not carry them.
+            self.problems += shape.not_utf8(what, text.where, text.file)
+            return ""
         if not secret:
-            self.refuse_secrets(found, what, text)
+            self.refuse_secrets(found, what, text, context)
         return found
 
-    def refuse_secrets(self, found: str, what: str, text: Text) -> None:
+    def refuse_secrets(self, found: str, what: str, text: Text, context: Mapping[str, Any]) -> None:
         """What ends up in a process list, a log or a world-readable file must hold no secret."""
-        for name, value in self.secrets.items():
-            if value in found:
-                message = f"{what}: holds the secret {name}"
-                hint = (
-                    "give it to the stage by environment:"
-                    if what.startswith(("stages", "every"))
-                    else "add secret: true"
-                )
-                self.problems.append(Problem("render.secret", message, text.where, hint))
+        for name in secret_values.held(found, text, what, context, self.secrets):
+            hint = "take it out"
+            if what.startswith("files"):
+                hint = "add secret: true"
+            elif what.startswith("stages"):
+                hint = "give it to the stage by environment:"
+            elif what.startswith("every_boot"):
+                hint = "read it from a file with secret: true"
+            self.problems.append(Problem("render.secret", f"{what}: holds the secret {name}", text.where, hint))
 
     def script(self, text: Text, what: str) -> str:
         """The text of something that runs, with LF and a final newline."""
@@ -96,10 +115,11 @@ class _Renderer:
             )
         content, before = file.data, len(self.problems)
         if content is None and file.text is not None:
-            content = self.text(file.text, what, secret=file.secret).encode("utf-8", "surrogateescape")
+            text = self.text(file.text, what, secret=file.secret, any_bytes=True)
+            content = text.encode("utf-8", "surrogateescape")
         elif content is not None and not file.secret:
             text = content.decode("utf-8", "surrogateescape")
-            self.refuse_secrets(text, what, Text(text, file.where))
+            self.refuse_secrets(text, what, Text(text, file.where, is_template=False), {})
         content = content or b""
         if file.mode & 0o111 and len(self.problems) == before:
             name = file.source_name or (file.text.file if file.text else None)
@@ -112,13 +132,19 @@ class _Renderer:
     def entry(self, kind: str, number: int, script: PlannedScript, files: str) -> dict[str, Any]:
         """One stage as the host plan lists it."""
         what = f"{kind}[{number}]"
-        names = [name for name, _ in script.environment]
         values = {n: self.text(t, f"{what}.environment.{n}", secret=True) for n, t in script.environment}
         for name, value in values.items():
             if "\0" in value:
                 where = dict(script.environment)[name].where
                 self.problems.append(Problem("render.nul", f"{what}.environment.{name}: holds a NUL byte", where))
-        hidden = [n for n in names if any(secret in values[n] for secret in self.secrets.values())]
+        hidden = []
+        for name, text in script.environment:
+            if any(secret_values.held(values[name], text, what, self.full_context, self.secrets)):
+                hidden.append(name)
+                # Made of a secret, such as base64 of it, and as secret: to be redacted as well.
+                is_told = any(value in values[name] for value in self.secrets.values())
+                if not is_told and len(values[name]) >= secret_values.SHORTEST:
+                    self.derived.add(values[name])
         if hidden and kind == "every_boot":
             message = f"{what}.environment.{hidden[0]}: rc.local is readable by all, and would hold the secret"
             place = dict(script.environment)[hidden[0]].where
@@ -156,6 +182,10 @@ class _Renderer:
         for number, check in enumerate(health.checks):
             what = f"health.checks[{number}]"
             fields = {k: self.text(v, what) if isinstance(v, Text) else v for k, v in check.fields}
+            if check.kind == "http":
+                self.problems += shape.url(fields["url"], what, check.where)
+            elif check.kind == "tcp":
+                self.problems += shape.address(fields["address"], what, check.where)
             if fields.get("status") == 200:
                 del fields["status"]
             checks.append({"kind": check.kind, **fields})
@@ -184,9 +214,12 @@ def render(plan: Plan, *, secret: bytes | None = None, stand_in: bool = False) -
     rc_local = None
     if every_boot or plan.rc_local is not None:
         rc_local = _shipped(at_work, plan.rc_local, RC_LOCAL, {"every_boot": [_for_rc_local(e) for e in every_boot]})
+    if rc_local is not None and plan.rc_local is not None:
+        raw, name = rc_local.encode("utf-8", "surrogateescape"), plan.rc_local.file
+        at_work.problems += shape.script(raw, "templates.rc.local", plan.rc_local.where, name=name, must_exec=True)
     errors = [p for p in at_work.problems if p.severity == "error"]
     if errors:
-        raise RenderError(errors)
+        raise RenderError(in_order(errors))
     return Rendered(
         plan.server,
         plan.deploy_id,
@@ -195,7 +228,7 @@ def render(plan: Plan, *, secret: bytes | None = None, stand_in: bool = False) -
         files,
         cron,
         rc_local,
-        tuple(secrets.values()),
+        (*secrets.values(), *sorted(at_work.derived)),
         tuple(p for p in at_work.problems if p.severity != "error"),
     )
 
@@ -221,13 +254,15 @@ def _host_plan(
         "health": health,
         "proxy": plan.proxy,
         "rollback": plan.rollback,
-        "secrets": sorted(at_work.secrets.values()),
+        "secrets": sorted({*at_work.secrets.values(), *at_work.derived}),
         "trigger": plan.trigger if plan.trigger != "auto" else None,
     }
     found |= {key: value for key, value in optional.items() if value}
     if plan.report_url is not None and secret is not None:
         key = base64.b64encode(server_key(secret, plan.server, plan.deploy_id)).decode()
-        found["report"] = {"url": at_work.text(plan.report_url, "report.url").rstrip("/"), "key": key}
+        url = at_work.text(plan.report_url, "report.url")
+        at_work.problems += shape.url(url, "report.url", plan.report_url.where)
+        found["report"] = {"url": url.rstrip("/"), "key": key}
         if plan.report_ca is not None:
             found["report"]["ca"] = plan.report_ca
     return found
@@ -246,4 +281,7 @@ def _for_rc_local(entry: dict[str, Any]) -> EveryBoot:
     words = text[2:].split("\n")[0].split(None, 1) if text.startswith("#!") else ["/bin/sh", "-eu"]
     hidden = entry.get("secrets", ())
     shown = {name: value for name, value in entry.get("environment", {}).items() if name not in hidden}
-    return EveryBoot(entry["name"], text, entry.get("user", "root"), tuple(w.strip() for w in words), shown)
+    end = f"END_{entry['name']}"
+    while end in text.split("\n"):
+        end += "_"
+    return EveryBoot(entry["name"], end, text, entry.get("user", "root"), tuple(w.strip() for w in words), shown)

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from typing import Any
 
 from bootstrap.errors import Problem
-from bootstrap.plan.model import Plan, SecretRef
+from bootstrap.plan.model import Plan, SecretRef, Text
+from bootstrap.render import jinja
 
 # Too short to tell apart from ordinary text: redaction by value would blot out half the log.
 SHORTEST = 4
@@ -31,9 +34,29 @@ def read(plan: Plan, *, stand_in: bool = False) -> tuple[dict[str, str], list[Pr
     return values, problems
 
 
+def held(found: str, text: Text, what: str, context: Mapping[str, Any], secrets: Mapping[str, str]) -> Iterator[str]:
+    """Names of the secrets that a rendered text holds, as they are or made into something, such as base64.
+
+    found: the text. What another value of a secret would change was made of it; a mere `{% if token %}` was not.
+    """
+    for name, value in secrets.items():
+        if value in found:
+            yield name
+        elif text.is_template and name in text.value and context.get(name) == value:
+            other = "".join(chr(ord("a") + (ord(c) + 1) % 26) for c in value)
+            try:
+                changed = jinja.render(text, {**context, name: other}, what)
+            except jinja.Failed:
+                changed = ""
+            if changed != found:
+                yield name
+
+
 def _one(ref: SecretRef) -> tuple[str | None, str, str | None]:
     if ref.kind == "env":
         value = os.environ.get(ref.source)
+        if value is not None and any("\ud800" <= c <= "\udfff" for c in value):
+            return None, f"{ref.source} in the environment is not UTF-8 text", "give it as base64"
         return value, f"{ref.source} is not in the environment", f"export {ref.source}=..."
     path = Path(ref.where.file).parent / ref.source
     try:

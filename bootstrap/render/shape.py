@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterator
 
 from bootstrap.errors import Problem, Where
+from bootstrap.spec.types import is_address, is_url
 
 BOM = b"\xef\xbb\xbf"
 ELF = b"\x7fELF"
@@ -37,3 +38,22 @@ def script(data: bytes, what: str, where: Where, *, name: str | None, must_exec:
     if not data.strip():
         message = f"{shown} is empty: an empty script succeeds without doing anything"
         yield Problem("render.empty", message, where, "write something, or take it out")
+
+
+def not_utf8(what: str, where: Where, name: str | None) -> Iterator[Problem]:
+    """The problem of a text that is not UTF-8 where only that can travel."""
+    shown = f"{what}: {name}" if name else what
+    hint = "save it as UTF-8, or bring it as one of files: with source:"
+    yield Problem("render.utf8", f"{shown} is not UTF-8 text", where, hint)
+
+
+def url(rendered: str, what: str, where: Where) -> Iterator[Problem]:
+    """Problems of a URL that may have come out of a template; an empty one has been told of."""
+    if rendered and not is_url(rendered):
+        yield Problem("render.url", f"{what}: {rendered!r} is not a URL", where, "write http://HOST:PORT/PATH")
+
+
+def address(rendered: str, what: str, where: Where) -> Iterator[Problem]:
+    """The same of HOST:PORT."""
+    if rendered and not is_address(rendered):
+        yield Problem("render.address", f"{what}: {rendered!r} is not HOST:PORT", where, "write 127.0.0.1:8080")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import types
 import typing
 from collections.abc import Mapping, Sequence
@@ -37,10 +38,10 @@ class Spec:
         """The place of the value at a path such as ("stages", 2, "timeout"), or of the nearest thing above it."""
         return tree.where_of(self.root, path)
 
-    def is_block(self, *path: str | int) -> bool:
-        """Whether the text at a path is a block (`|`): its first line stands below its key."""
+    def indent(self, *path: str | int) -> int | None:
+        """Of a text that is a block (`|`): the columns before its lines, the first of which is below its key."""
         node = tree.find(self.root, path)
-        return isinstance(node, tree.Leaf) and node.value.block
+        return node.value.indent if isinstance(node, tree.Leaf) else None
 
 
 def find_spec(path: Path) -> Path:
@@ -68,24 +69,25 @@ def load(path: str | Path, *, overrides: Sequence[str] = (), values_files: Seque
     model, found = validate(root)
     problems = reader.problems + found
     if model is None:
-        raise SpecError(_ordered(problems))
+        raise SpecError(in_order(problems))
     spec = Spec(str(file), model, root, {})
     sources, missing = gather(spec)
     spec = replace(spec, sources=sources)
     judged = [*missing, *rules.judge(spec)]
     problems += [p for p in judged if p.severity == "error"]
     if problems:
-        raise SpecError(_ordered(problems))
-    return replace(spec, warnings=tuple(p for p in judged if p.severity != "error"))
+        raise SpecError(in_order(problems))
+    return replace(spec, warnings=tuple(in_order([p for p in judged if p.severity != "error"])))
 
 
-def _ordered(problems: list[Problem]) -> list[Problem]:
-    """In the order of the files, so that the reader goes through them from the top."""
+def in_order(problems: list[Problem]) -> list[Problem]:
+    """In the order of the files, so that the reader goes through them from the top; each told once."""
     order: dict[str, int] = {}
     for problem in problems:
         order.setdefault(problem.where.file if problem.where else "", len(order))
     return sorted(
-        problems,
+        # A file that two others include was read twice.
+        dict.fromkeys(problems),
         key=lambda p: (order[p.where.file], p.where.line, p.where.column) if p.where else (-1, 0, 0),
     )
 
@@ -95,25 +97,29 @@ def _read(reader: tree.Reader, path: Path, shown: str, chain: tuple[Path, ...]) 
     root = reader.read(path, shown)
     if root is None or "include" not in root.items:
         return root
-    chain = (*chain, path.resolve())
+    chain = (*chain, Path(os.path.realpath(path)))
     merged: tree.Map | None = None
     node = root.items["include"][1]
     for leaf in node.items if isinstance(node, tree.Sequence) else [node]:
         if not isinstance(leaf, tree.Leaf):
-            reader.add("spec.type", "include: is a map where a file name is wanted", leaf.where)
+            kind = "map" if isinstance(leaf, tree.Map) else "list"
+            reader.add("spec.type", f"include: is a {kind} where a file name is wanted", leaf.where)
+            continue
+        if "\0" in leaf.value or not leaf.value:
+            reader.add("spec.path", f"include: {str(leaf.value)!r} names no file", leaf.where)
             continue
         below = path.parent / leaf.value
         below_shown = str(Path(shown).parent / leaf.value)
-        if below.resolve() in chain:
-            names = " -> ".join(p.name for p in (*chain[chain.index(below.resolve()) :], below.resolve()))
+        # Not Path.resolve(), which before Python 3.13 raises where links go round.
+        real = Path(os.path.realpath(below))
+        if real in chain:
+            names = " -> ".join(p.name for p in (*chain[chain.index(real) :], real))
             reader.add("spec.include-cycle", f"include: goes round in a circle: {names}", leaf.where, "take one out")
             continue
         try:
             included = _read(reader, below, below_shown, chain)
-        except UsageError:
-            reader.add(
-                "spec.source", f"include: no such file: {below_shown}", leaf.where, "it is relative to this file"
-            )
+        except UsageError as error:
+            reader.add("spec.source", f"include: {error.message}", leaf.where, "it is looked for beside this file")
             continue
         if included is not None:
             merged = included if merged is None else tree.merge(merged, included)
@@ -166,12 +172,15 @@ def _problems(root: tree.Map, error: ValidationError) -> list[Problem]:
 
 def _clean(root: tree.Map, loc: tuple[Any, ...]) -> tree.Path_:
     """pydantic's location as a path of the tree: the marks it adds for keys and unions are left out."""
-    path: list[str | int] = []
+    path: tuple[str | int, ...] = ()
     for step in loc:
-        if step == "[key]" or (isinstance(step, str) and (step.startswith(("literal[", "function-")) or step == "str")):
+        # A key of the tree may look like a mark: what is there is no mark.
+        if tree.find(root, (*path, step)) is None and (
+            step == "[key]" or (isinstance(step, str) and step.startswith(("literal[", "function-")))
+        ):
             continue
-        path.append(step)
-    return tuple(path)
+        path = (*path, step)
+    return path
 
 
 def _missing(root: tree.Map, path: tree.Path_) -> Problem:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
@@ -48,6 +48,20 @@ def choice(*words: str) -> Any:
     return Annotated[str, BeforeValidator(check), WithJsonSchema({"enum": list(words)})]
 
 
+def known_version(value: Any) -> str:
+    """The version of the format: one so far."""
+    if t.text(value) != "1":
+        raise t.wrong("spec.version", f"{str(value)!r} is no version that this program reads", "write 1")
+    return "1"
+
+
+def present(value: Any) -> bool:
+    """`true`: a need is there or is left out."""
+    if not t.boolean(value):
+        raise t.wrong("spec.choice", "nobody can need that it is not there", "write true, or take it out")
+    return True
+
+
 class Fetch(Strict):
     """A file that the host fetches itself."""
 
@@ -59,8 +73,8 @@ class File(Strict):
     """A file that must exist on the server."""
 
     path: t.AbsolutePath = Field(description="where it goes")
-    template: t.Text | None = Field(None, description="a Jinja2 template, relative to this spec")
-    source: t.Text | None = Field(None, description="a file taken as it is, relative to this spec")
+    template: t.FileName | None = Field(None, description="a Jinja2 template, relative to this spec")
+    source: t.FileName | None = Field(None, description="a file taken as it is, relative to this spec")
     content: t.Text | None = Field(None, description="the text itself, a Jinja2 template")
     fetch: Fetch | None = Field(None, description="fetched by the host, pinned by digest")
     owner: t.Owner = Field("root:root", description="user:group; a stage may make the user")
@@ -87,12 +101,15 @@ class WaitFor(Strict):
     )
 
 
+Present = Annotated[bool, BeforeValidator(present), WithJsonSchema({"const": True})]
+
+
 class Need(Strict):
     """What must be there before a stage starts."""
 
-    network: t.Bool | None = Field(None, description="a default route")
-    dns: t.Bool | None = Field(None, description="names resolve")
-    cloud_init: t.Bool | None = Field(None, alias="cloud-init", description="cloud-init has ended")
+    network: Present | None = Field(None, description="a default route")
+    dns: Present | None = Field(None, description="names resolve")
+    cloud_init: Present | None = Field(None, alias="cloud-init", description="cloud-init has ended")
     tcp: t.Address | None = Field(None, description="HOST:PORT accepts a connection")
     file: t.AbsolutePath | None = Field(None, description="a path exists")
     server: t.Name | None = Field(None, description="another server of this roll-out is healthy")
@@ -126,9 +143,9 @@ class Script(Strict):
 
     name: t.Name = Field(description="unique; names the log")
     run: t.Text | None = Field(None, description="a Jinja2 template; runs under sh -eu unless it has a #! line")
-    script: t.Text | None = Field(None, description="a file taken as it is, relative to this spec")
-    template: t.Text | None = Field(None, description="a Jinja2 template file, relative to this spec")
-    timeout: t.Duration = Field(900.0, description="then TERM, and KILL, to all it started")
+    script: t.FileName | None = Field(None, description="a file taken as it is, relative to this spec")
+    template: t.FileName | None = Field(None, description="a Jinja2 template file, relative to this spec")
+    timeout: t.SomeTime = Field(900.0, description="then TERM, and KILL, to all it started")
     user: t.Text = Field("root", description="runs as")
     environment: dict[t.EnvironmentName, t.Text] = Field(
         default_factory=dict, description="templates; secrets come here"
@@ -153,7 +170,7 @@ class Stage(Script):
 class Disk(Strict):
     """Free space."""
 
-    path: t.AbsolutePath | Literal["/"] = Field(description="on the file system of this path")
+    path: t.Folder = Field(description="on the file system of this path")
     free: t.Size = Field(description="at least")
 
 
@@ -166,7 +183,7 @@ class Memory(Strict):
 class Check(Strict):
     """One health check; all must pass at once."""
 
-    http: t.Text | None = Field(None, description="URL; no redirect is followed")
+    http: t.Url | None = Field(None, description="URL; no redirect is followed")
     status: t.Int = Field(200, description="with http: the status wanted")
     contains: t.Text | None = Field(None, description="with http: text wanted in the answer")
     tcp: t.Address | None = Field(None, description="HOST:PORT accepts a connection")
@@ -183,36 +200,37 @@ class Check(Strict):
 class Health(Strict):
     """When the server counts as healthy."""
 
-    deadline: t.Duration = Field(600.0, description="until then")
+    deadline: t.SomeTime = Field(600.0, description="until then")
     stable: t.Positive = Field(1, description="passes in a row")
-    interval: t.Duration = Field(1.0, description="between passes")
+    interval: t.SomeTime = Field(1.0, description="between passes")
     checks: list[Check] = Field(default_factory=list, description="all of them")
 
 
 class Report(Strict):
     """Where the host reports to."""
 
-    url: t.Text = Field(description="the collector's URL")
-    ca: t.Text | None = Field(None, description="file with the CA to trust, relative to this spec")
+    url: t.Url = Field(description="the collector's URL")
+    ca: t.FileName | None = Field(None, description="file with the CA to trust, relative to this spec")
 
 
 class Proxy(Strict):
     """For stages, fetch and reports; never for metadata."""
 
-    http: t.Text | None = Field(None, description="URL")
-    https: t.Text | None = Field(None, description="URL")
+    http: t.Url | None = Field(None, description="URL")
+    https: t.Url | None = Field(None, description="URL")
     no_proxy: t.Text | None = Field(None, description="names, with commas")
 
 
 class Templates(Strict):
     """The spec's own rc.local or cron entry, instead of the shipped ones."""
 
-    rc_local: t.Text | None = Field(None, alias="rc.local", description="a Jinja2 template")
-    cron: t.Text | None = Field(None, description="a Jinja2 template")
+    rc_local: t.FileName | None = Field(None, alias="rc.local", description="a Jinja2 template")
+    cron: t.FileName | None = Field(None, description="a Jinja2 template")
 
 
 def _names(value: Any) -> list[str]:
-    return [t.text(item) for item in value] if isinstance(value, list) else [t.text(value)]
+    # Those that are no text were told of when the files were read.
+    return [str(item) for item in (value if isinstance(value, list) else [value])]
 
 
 def _free(value: Any) -> Values:
@@ -233,22 +251,26 @@ def guess(value: Any) -> Any:
     named = {"true": True, "false": False, "null": None, "~": None, "": None}
     if word in named:
         return named[word]
-    # No leading zeros and no signs or exponents: 0644 and 1e3 stay the text they are.
-    if word == "0" or (word.isdigit() and word.isascii() and not word.startswith("0")):
+    # What a number would not print as again stays text: 0644, 1e3, and 3.10, which is a version and not 3.1.
+    if word.isdigit() and word.isascii() and len(word) < 19 and str(int(word)) == word:
         return int(word)
     whole, dot, rest = word.partition(".")
-    return float(word) if dot and whole.isdigit() and rest.isdigit() and word.isascii() else word
+    is_decimal = dot and whole.isdigit() and rest.isdigit() and word.isascii()
+    return float(word) if is_decimal and str(float(word)) == word else word
 
 
+_ONE_OR_MORE: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
 _ANY_MAP = WithJsonSchema({"type": "object"})
 
 
 class SpecModel(Strict):
     """What a kind of server shall be."""
 
-    version: choice("1") = Field(description="of this format")  # type: ignore[valid-type]
+    version: Annotated[str, BeforeValidator(known_version), WithJsonSchema({"enum": [1, "1"]})] = Field(
+        description="of this format"
+    )
     name: t.Name = Field(description="of the kind of server")
-    include: Annotated[list[str], BeforeValidator(_names)] = Field(
+    include: Annotated[list[str], BeforeValidator(_names), WithJsonSchema(_ONE_OR_MORE)] = Field(
         default_factory=list, description="specs merged first"
     )
     values: Annotated[Values, BeforeValidator(_free), _ANY_MAP] = Field(
@@ -266,5 +288,5 @@ class SpecModel(Strict):
     trigger: choice("auto", "cron", "systemd", "both") = Field("auto", description="what starts the runner")  # type: ignore[valid-type]
     proxy: Proxy | None = Field(None, description="for stages, fetch and reports")
     rollback: t.Bool = Field(False, description="undo the done stages when one fails for good, or health does")
-    deadline: t.Duration = Field(3600.0, description="for the whole bootstrap: past it no new stage starts")
+    deadline: t.SomeTime = Field(3600.0, description="for the whole bootstrap: past it no new stage starts")
     templates: Templates = Field(default_factory=lambda: Templates(), description="own rc.local or cron entry")

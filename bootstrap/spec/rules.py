@@ -2,18 +2,29 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
+from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bootstrap.errors import Problem, Where
+from bootstrap.spec.types import is_url
 
 if TYPE_CHECKING:
     from bootstrap.spec.load import Spec
 
+# What a template reads as something else than a value.
+WORDS = {"true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if", "else", "self"}
 BUILT_IN = ("server", "deploy_id", "revision")
 # The runner's own places: a file of a spec there would fight it.
-OWN = ("/etc/cron.d/initialrunner", "/etc/initialrunner", "/var/lib/initialrunner", "/usr/local/sbin/initialrunner")
+OWN = (
+    "/etc/cron.d/initialrunner",
+    "/etc/initialrunner",
+    "/var/lib/initialrunner",
+    "/usr/local/sbin/initialrunner",
+    "/run/initialrunner.lock",
+)
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
@@ -55,6 +66,8 @@ def _paths(spec: Spec) -> Iterator[Problem]:
     seen: dict[str, str] = {}
     if spec.model.every_boot:
         seen["/etc/rc.local"] = "every_boot, which is rendered as rc.local,"
+    elif spec.model.templates.rc_local:
+        seen["/etc/rc.local"] = "templates.rc.local"
     entries = {"files": [f.path for f in spec.model.files], "wait_for": [w.path for w in spec.model.wait_for]}
     for kind, paths in entries.items():
         for number, path in enumerate(paths):
@@ -67,19 +80,31 @@ def _paths(spec: Spec) -> Iterator[Problem]:
                 if path == own or path.startswith(own + "/"):
                     message = f"{place}: {path} belongs to the runner"
                     yield error("spec.reserved", message, where, "choose another path")
+    for number, path in enumerate(entries["files"]):
+        # A folder of that name would have to be there as well.
+        above = next((str(p) for p in PurePosixPath(path).parents if str(p) in entries["files"]), None)
+        if above:
+            message = f"files[{number}].path: {path} lies in {above}, which is a file by {seen[above]}"
+            yield error("spec.path", message, spec.where("files", number, "path"), "choose another path")
 
 
 def _values(spec: Spec) -> Iterator[Problem]:
-    for name in spec.model.values:
-        if name in BUILT_IN:
-            message = f"values.{name}: {name} is built in"
-            yield error("spec.reserved", message, spec.where("values", name), "choose another name")
-        if name in spec.model.secrets:
-            message = f"secrets.{name}: {name} is a value already"
-            yield error("spec.duplicate-name", message, spec.where("secrets", name), "choose another name")
+    for kind, names in (("values", spec.model.values), ("secrets", spec.model.secrets)):
+        for name in names:
+            if name in BUILT_IN:
+                message = f"{kind}.{name}: {name} is built in"
+                yield error("spec.reserved", message, spec.where(kind, name), "choose another name")
+            elif not name.isidentifier() or name in WORDS:
+                message = f"{kind}.{name}: no template could say {name!r}"
+                word = re.sub(r"\W", "_", name)
+                hint = f"write {word}" if word.isidentifier() and word not in WORDS else "choose another name"
+                yield error("spec.name", message, spec.where(kind, name), hint)
+            elif kind == "secrets" and name in spec.model.values:
+                message = f"secrets.{name}: {name} is a value already"
+                yield error("spec.duplicate-name", message, spec.where("secrets", name), "choose another name")
     for name, source in spec.model.secrets.items():
         kind, colon, rest = source.partition(":")
-        if kind not in ("env", "file") or not colon or not rest:
+        if kind not in ("env", "file") or not colon or not rest or "\0" in rest:
             message = f"secrets.{name}: {source!r} is no source of a secret"
             yield error("spec.secret", message, spec.where("secrets", name), "write env:NAME or file:PATH")
 
@@ -101,9 +126,7 @@ def _files(spec: Spec) -> Iterator[Problem]:
         if file.publish and file.source is None:
             message = f"files[{number}].publish: only a source can be published"
             yield error("spec.choice", message, spec.where("files", number, "publish"), "give it as source:")
-        if file.fetch and not file.fetch.url.startswith(
-            ("https://", "swift://", "http://127.0.0.1", "http://localhost")
-        ):
+        if file.fetch and not _is_pinned_url(file.fetch.url):
             message = f"files[{number}].fetch.url: {file.fetch.url!r} is neither https:// nor swift://"
             yield error("spec.url", message, spec.where("files", number, "fetch", "url"), "fetch over https")
     for number, entry in enumerate(spec.model.wait_for):
@@ -112,6 +135,13 @@ def _files(spec: Spec) -> Iterator[Problem]:
             yield error(
                 "spec.choice", message, spec.where("wait_for", number, "path"), "add sha256, or min_size and settle"
             )
+
+
+def _is_pinned_url(url: str) -> bool:
+    """https, swift, a template (judged when rendered), or plain http from this very host."""
+    if "{{" in url or url.startswith("swift://"):
+        return True
+    return is_url(url) and (url.startswith("https://") or urlsplit(url).hostname in LOOPBACK)
 
 
 def _stages(spec: Spec) -> Iterator[Problem]:
@@ -137,9 +167,10 @@ def _stages(spec: Spec) -> Iterator[Problem]:
 
 def _health(spec: Spec) -> Iterator[Problem]:
     health = spec.model.health
-    if health is None:
+    if health is None or not health.checks:
         message = "nothing says when the server is healthy: it is when its stages have ended"
-        yield warning("spec.health", message, next(iter(spec.root.items.values()))[0], "add health:")
+        where = next(iter(spec.root.items.values()))[0] if health is None else spec.where("health")
+        yield warning("spec.health", message, where, "add health:" if health is None else "add checks:")
         return
     for number, check in enumerate(health.checks):
         given = check.model_fields_set - {"http"}
@@ -147,21 +178,17 @@ def _health(spec: Spec) -> Iterator[Problem]:
             key = sorted(given & {"status", "contains"})[0]
             message = f"health.checks[{number}].{key}: goes with http only"
             yield error("spec.choice", message, spec.where("health", "checks", number, key), "take it out")
-        if check.http is not None and "{{" not in check.http and not check.http.startswith(("http://", "https://")):
-            message = f"health.checks[{number}].http: {check.http!r} is not a URL"
-            yield error(
-                "spec.url", message, spec.where("health", "checks", number, "http"), "write http://HOST:PORT/PATH"
-            )
 
 
 def _report(spec: Spec) -> Iterator[Problem]:
     report = spec.model.report
+    ca = spec.sources.get("report.ca")
+    if ca and b"-----BEGIN CERTIFICATE-----" not in ca.data:
+        message = f"report.ca: {ca.name} holds no certificate"
+        yield error("spec.ca", message, ca.where, "PEM is wanted: lines that begin with -----BEGIN CERTIFICATE-----")
     if report is None or "{{" in report.url:
         return
     parts = urlsplit(report.url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
-        message = f"report.url: {report.url!r} is not a URL"
-        yield error("spec.url", message, spec.where("report", "url"), "write https://HOST:PORT")
-    elif parts.scheme == "http" and parts.hostname not in LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
         message = f"report.url: reports go to {parts.hostname} in the clear: signed, but for all to read"
         yield warning("spec.url", message, spec.where("report", "url"), "use https, with ca: for your own")

@@ -21,7 +21,8 @@ def schema() -> dict[str, Any]:
         "properties": need["properties"],
     }
     del found["$defs"]["Need"]["anyOf"][1]["description"]
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", **found, "title": "initialrunner spec"}
+    head = {"$schema": "https://json-schema.org/draft/2020-12/schema", "$id": "urn:initialrunner:spec:1"}
+    return {**head, **found, "title": "initialrunner spec"}
 
 
 def _as_written(node: Any) -> None:

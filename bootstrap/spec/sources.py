@@ -36,7 +36,8 @@ def gather(spec: Spec) -> tuple[dict[str, Source], list[Problem]]:
         wanted.append(("templates", "rc.local"))
     if model.templates.cron:
         wanted.append(("templates", "cron"))
-    sources, problems = {}, []
+    sources: dict[str, Source] = {}
+    problems: list[Problem] = []
     for path in wanted:
         found = _read(spec, path)
         if isinstance(found, Problem):

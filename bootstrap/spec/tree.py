@@ -14,18 +14,24 @@ import yaml
 
 from bootstrap.errors import Problem, SpecError, UsageError, Where
 
+DEEPEST = 40
+MOST_NODES = 200_000
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
 
 
 class Scalar(str):
-    """The text of a scalar as it was written. quoted: in quotes or a block, so that nobody means a number by it."""
+    """The text of a scalar as it was written.
+
+    quoted: in quotes or a block, so that nobody means a number by it. indent: of a `|` block, the columns that were
+    taken away from each of its lines; None otherwise.
+    """
 
     quoted: bool
-    block: bool
+    indent: int | None
 
-    def __new__(cls, text: str, quoted: bool = True, block: bool = False) -> Scalar:
+    def __new__(cls, text: str, quoted: bool = True, indent: int | None = None) -> Scalar:
         scalar = super().__new__(cls, text)
-        scalar.quoted, scalar.block = quoted, block
+        scalar.quoted, scalar.indent = quoted, indent
         return scalar
 
 
@@ -62,6 +68,7 @@ class Reader:
     """Reads files and gathers what is wrong with them."""
 
     problems: list[Problem] = field(default_factory=list)
+    nodes: int = 0
 
     def read(self, path: Path, shown: str) -> Map | None:
         """The tree of one file; None when it is no YAML map (a problem then). Raises UsageError: cannot be read."""
@@ -82,9 +89,14 @@ class Reader:
             text = text[1:]
             lines = text.splitlines()
         try:
+            too_deep = _too_deep(text)
+            if too_deep is not None:
+                where = Where(shown, too_deep.line + 1, too_deep.column + 1, lines[too_deep.line])
+                self.add("spec.type", f"nested more than {DEEPEST} deep", where, "take levels out")
+                return None
             root = yaml.compose(text, Loader=_LOADER)
         except yaml.YAMLError as error:
-            self._syntax(error, shown, lines)
+            self._syntax(error, shown, text, lines)
             return None
         if root is None:
             self.add("spec.type", "the file is empty", Where(shown, 1, 1), "start with: bootstrap new DIR")
@@ -99,25 +111,34 @@ class Reader:
         """Note a problem."""
         self.problems.append(Problem(code, message, where, hint))
 
-    def _syntax(self, error: yaml.YAMLError, shown: str, lines: list[str]) -> None:
+    def _syntax(self, error: yaml.YAMLError, shown: str, text: str, lines: list[str]) -> None:
         mark = getattr(error, "problem_mark", None) or getattr(error, "context_mark", None)
         what = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
         where = Where(shown, 1, 1)
-        if mark is not None:
+        if isinstance(error, yaml.reader.ReaderError):
+            # A character that YAML does not allow: it has a position and no mark.
+            what = f"{what}: {chr(error.character)!r}" if isinstance(error.character, int) else what
+            above = (text[: error.position] + "^").splitlines()
+            where = Where(shown, len(above), len(above[-1]), lines[len(above) - 1])
+        elif mark is not None:
             # Where the text ended too early, the mark stands on a line that is not there.
             line, column = mark.line, mark.column
             if line >= len(lines):
                 line, column = max(0, len(lines) - 1), len(lines[-1]) if lines else 0
             where = Where(shown, line + 1, column + 1, lines[line] if lines else "")
-        hint = "tabs cannot indent YAML; use spaces" if "\\t" in str(what) else "mind quotes, colons and indentation"
+        is_tab = where.source[where.column - 1 : where.column] == "\t"
+        hint = "tabs cannot indent YAML; use spaces" if is_tab else "mind quotes, colons and indentation"
         self.add("spec.yaml", f"not YAML: {what}", where, hint)
 
     def _node(self, node: yaml.Node, shown: str, lines: list[str], depth: int) -> Node:
         where = place(node, shown, lines)
-        if depth > 40:
-            raise SpecError([Problem("spec.type", "nested more than 40 deep", where)])
+        self.nodes += 1
+        if depth > DEEPEST or self.nodes > MOST_NODES:
+            # Aliases: one that holds itself, or some that hold each other many times over.
+            raise SpecError([Problem("spec.type", "an alias that grows without end", where, "write it out")])
         if isinstance(node, yaml.ScalarNode):
-            return Leaf(Scalar(node.value, bool(node.style), node.style in ("|", ">")), where)
+            indent = _indent(node.value, lines[where.line :]) if node.style == "|" else None
+            return Leaf(Scalar(node.value, bool(node.style), indent), where)
         if isinstance(node, yaml.SequenceNode):
             return Sequence([self._node(n, shown, lines, depth + 1) for n in node.value], where)
         found: dict[str, tuple[Where, Node]] = {}
@@ -133,6 +154,22 @@ class Reader:
                 continue
             found[key] = key_where, self._node(value_node, shown, lines, depth + 1)
         return Map(found, where)
+
+
+def _too_deep(text: str) -> Any:
+    """Where the nesting goes too deep. Asked before the tree is built: that recurses, in C too. Raises YAMLError."""
+    depth = 0
+    for event in yaml.parse(text, Loader=_LOADER):
+        depth += isinstance(event, yaml.CollectionStartEvent) - isinstance(event, yaml.CollectionEndEvent)
+        if depth > DEEPEST:
+            return event.start_mark
+    return None
+
+
+def _indent(text: str, below: list[str]) -> int:
+    """The columns taken away from a block's lines. below: the file from the line after its `|` on."""
+    first = next((number for number, line in enumerate(text.split("\n")) if line), 0)
+    return len(below[first]) - len(text.split("\n")[first]) if first < len(below) else 0
 
 
 def place(node: yaml.Node, shown: str, lines: list[str]) -> Where:
@@ -183,6 +220,8 @@ def dotted(path: Path_) -> str:
 
 
 NAMED = {"files": "path", "wait_for": "path", "stages": "name", "every_boot": "name"}
+# Of each of these a thing has one: what lies over it replaces whichever was below.
+INSTEAD = (frozenset(("run", "script", "template")), frozenset(("template", "source", "content", "fetch")))
 
 
 def merge(under: Map, over: Map) -> Map:
@@ -202,13 +241,20 @@ def _merge_named(under: Sequence, over: Sequence, key: str) -> Sequence:
     items = list(under.items)
     names = {_name(node, key): number for number, node in enumerate(items) if _name(node, key)}
     for node in over.items:
-        number = names.get(_name(node, key))
+        # Each is laid over once: a name that `over` itself gives twice must be seen to be there twice.
+        number = names.pop(_name(node, key), None)
+        below = items[number] if number is not None else None
         if number is None:
             items.append(node)
-        else:
-            below = items[number]
-            items[number] = merge(below, node) if isinstance(below, Map) and isinstance(node, Map) else node
+        elif isinstance(below, Map) and isinstance(node, Map):
+            items[number] = merge(_without(below, node), node)
     return Sequence(items, over.where)
+
+
+def _without(below: Map, over: Map) -> Map:
+    """`below` without what `over` gives in another way: `script` instead of `run`."""
+    gone = {key for keys in INSTEAD if keys & over.items.keys() for key in keys - over.items.keys()}
+    return Map({key: item for key, item in below.items.items() if key not in gone}, below.where)
 
 
 def _name(node: Node, key: str) -> str | None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import Annotated, Any
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
@@ -12,6 +13,7 @@ from bootstrap.runner.contract import NAME_PATTERN
 from bootstrap.spec.tree import Scalar
 
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
+YEAR_S = 365 * 86400.0
 _SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
@@ -62,10 +64,21 @@ def duration(value: Any) -> float:
     word = text(value)
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", word)
     if match:
-        return float(match[1]) * _UNITS[match[2]]
+        seconds = float(match[1]) * _UNITS[match[2]]
+        if seconds > YEAR_S:
+            raise wrong("spec.range", f"{word!r} is too long", "a year, 365d, is the most")
+        return seconds
     if re.fullmatch(r"[0-9.]+", word):
         raise wrong("spec.unit", f"{word!r} has no unit", f"write {word}s, {word}m or {word}h")
     raise wrong("spec.unit", f"{word!r} is not a duration", "write a number and ms, s, m, h or d: 90s")
+
+
+def some_time(value: Any) -> float:
+    """The same, for a limit or a pause that would never end or never begin at 0s."""
+    seconds = duration(value)
+    if seconds <= 0:
+        raise wrong("spec.range", f"{str(value)!r} is too short", "write more than nothing, such as 1s")
+    return seconds
 
 
 def size(value: Any) -> int:
@@ -73,7 +86,7 @@ def size(value: Any) -> int:
     if isinstance(value, int) and not isinstance(value, bool):
         return value
     word = text(value)
-    match = re.fullmatch(r"([0-9]+)(B|KiB|MiB|GiB)", word)
+    match = re.fullmatch(r"([0-9]{1,15})(B|KiB|MiB|GiB)", word)
     if match:
         return int(match[1]) * _SIZES[match[2]]
     if word == "0":
@@ -120,6 +133,38 @@ def path(value: Any) -> str:
     return word
 
 
+def folder(value: Any) -> str:
+    """The same, where a folder is meant as well: `/` and `/srv/` are."""
+    word = text(value)
+    return word if word == "/" else path(word.removesuffix("/"))
+
+
+def file_name(value: Any) -> str:
+    """The name of a file on this machine, relative to the spec."""
+    word = text(value)
+    if "\0" in word or not word:
+        raise wrong("spec.path", f"{str(word)!r} names no file")
+    return word
+
+
+def url(value: Any) -> str:
+    """The URL of an HTTP server; a template is judged once it is rendered."""
+    word = text(value)
+    if "{{" not in word and not is_url(word):
+        raise wrong("spec.url", f"{str(word)!r} is not a URL", "write https://HOST:PORT/PATH")
+    return word
+
+
+def is_url(word: str) -> bool:
+    """Whether a text is the URL of an HTTP server."""
+    try:
+        parts = urlsplit(word)
+        # Asking for the port reads it.
+        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in word
+    except ValueError:
+        return False
+
+
 def name(value: Any) -> str:
     word = text(value)
     if not re.fullmatch(NAME_PATTERN, word):
@@ -151,10 +196,15 @@ def address(value: Any) -> str:
     word = text(value)
     if "{{" in word:
         return word  # a template: the host plan gets what it renders to
-    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\s]+):([0-9]{1,5})", word)
-    if not match or not 0 < int(match[2]) < 65536:
+    if not is_address(word):
         raise wrong("spec.address", f"{word!r} is not HOST:PORT", "write 127.0.0.1:8080")
     return word
+
+
+def is_address(word: str) -> bool:
+    """Whether a text is HOST:PORT."""
+    match = re.fullmatch(r"(\[[0-9a-fA-F:.]+\]|[^:\s]+):([0-9]{1,5})", word)
+    return match is not None and 0 < int(match[2]) < 65536
 
 
 def environment_name(value: Any) -> str:
@@ -176,9 +226,14 @@ Bool = Annotated[bool, BeforeValidator(boolean), WithJsonSchema({"type": "boolea
 Int = Annotated[int, BeforeValidator(integer), WithJsonSchema({"type": "integer", "minimum": 0})]
 Positive = Annotated[int, BeforeValidator(positive), WithJsonSchema({"type": "integer", "minimum": 1})]
 Duration = Annotated[float, *_kind(duration, r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$", examples=["90s", "15m", "1h"])]
-Size = Annotated[int, *_kind(size, r"^[0-9]+(B|KiB|MiB|GiB)$", examples=["64KiB"])]
+SomeTime = Annotated[float, *_kind(some_time, r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$", examples=["90s", "15m", "1h"])]
+_SIZE = {"anyOf": [{"type": "string", "pattern": r"^[0-9]+(B|KiB|MiB|GiB)$"}, {"enum": [0, 1]}], "examples": ["64KiB"]}
+Size = Annotated[int, BeforeValidator(size), WithJsonSchema(_SIZE)]
 Mode = Annotated[int, *_kind(mode, r"^0?[0-7]{3,4}$", examples=["0644"])]
 AbsolutePath = Annotated[str, *_kind(path, r"^/[^,\n]*[^/,\n]$")]
+Folder = Annotated[str, *_kind(folder, r"^/[^,\n]*$")]
+FileName = Annotated[str, *_kind(file_name, None)]
+Url = Annotated[str, *_kind(url, None, examples=["https://deploy.internal:8443"])]
 Name = Annotated[str, *_kind(name, f"^{NAME_PATTERN}$")]
 Sha256 = Annotated[str, *_kind(sha256, "^[0-9a-fA-F]{64}$")]
 Owner = Annotated[str, *_kind(owner, "^[^:]+:[^:]+$", examples=["root:root"])]

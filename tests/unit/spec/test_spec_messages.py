@@ -88,14 +88,14 @@ CASES = [
     case("check-kinds", "health: {checks: [{tcp: 'a:1', unit: b}]}\n", 3, 19, "health.checks[0]: give exactly one of http, tcp, unit, process, command, file, disk or memory; this has tcp and unit"),
     case("check-url", "health: {checks: [{http: localhost}]}\n", 3, 26, "health.checks[0].http: 'localhost' is not a URL"),
     case("status-of-tcp", "health: {checks: [{tcp: 'a:1', status: 200}]}\n", 3, 40, "health.checks[0].status: goes with http only"),
-    case("report-url", "report: {url: deploy.internal}\n", 3, 15, "report.url: 'deploy.internal' is not a URL", "write https://HOST:PORT"),
+    case("report-url", "report: {url: deploy.internal}\n", 3, 15, "report.url: 'deploy.internal' is not a URL", "write https://HOST:PORT/PATH"),
     case("built-in-value", "values: {server: x}\n", 3, 18, "values.server: server is built in"),
     case("secret-source", "secrets: {token: abc}\n", 3, 18, "secrets.token: 'abc' is no source of a secret", "write env:NAME or file:PATH"),
     case("secret-not-set", "secrets: {token: 'env:NO_SUCH_VARIABLE'}\n", 3, 18, "secrets.token: NO_SUCH_VARIABLE is not in the environment"),
     case("version", "version: 1\n", 3, 1, "version is given twice"),
     case("yaml", "stages: [\n", 3, 10, "not YAML: did not find expected node content"),
     case("undefined", "stages:\n  - {name: one, run: 'echo {{ brnch }}'}\nvalues: {branch: x}\n", 4, 31, "stages[0]: 'brnch' is undefined", "did you mean branch?"),
-    case("undefined-in-block", "stages:\n  - name: one\n    run: |\n      true\n      echo {{ gone }}\n", 7, 9, "stages[0]: 'gone' is undefined"),
+    case("undefined-in-block", "stages:\n  - name: one\n    run: |\n      true\n      echo {{ gone }}\n", 7, 15, "stages[0]: 'gone' is undefined"),
     case("jinja-syntax", "stages:\n  - {name: one, run: 'echo {% if %}'}\n", 4, 22, "stages[0]: Expected an expression, got 'end of statement block'"),
     case("empty-stage", "stages:\n  - {name: one, run: ''}\n", 4, 22, "stages[0] is empty: an empty script succeeds without doing anything"),
     case("no-shebang", FILE + "mode: '0755'}\n", 4, 12, "files[0] is executable and has no #! line: the kernel would refuse it (Exec format error)"),
@@ -181,7 +181,7 @@ def test_a_circle_of_includes_is_drawn(tmp_path: Path) -> None:
 
 def test_a_missing_include_is_named(tmp_path: Path) -> None:
     (found,) = problems(tmp_path, HEAD + "include: [none.yaml]\n")
-    assert found.message == f"include: no such file: {tmp_path}/none.yaml"
+    assert found.message == f"include: cannot read {tmp_path}/none.yaml: No such file or directory"
 
 
 def test_a_problem_in_an_included_file_is_told_there(tmp_path: Path) -> None:
