@@ -68,6 +68,11 @@ def exit_codes_page() -> str:
     )
 
 
+def written(value: object) -> str:
+    """A value as a spec has it: without quotes where it is text."""
+    return value if isinstance(value, str) else json.dumps(value)
+
+
 def kind_of(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     """What a value may be, in words: `duration`, `list of [Stage](#stage)`, `"never"` or `"after"`."""
     if "$ref" in schema:
@@ -76,9 +81,9 @@ def kind_of(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
             return f"[{name}](#{name.lower()})"
         return kind_of(definitions.get(name, {}), definitions)
     if "const" in schema:
-        return f"`{schema['const']}`"
+        return f"`{written(schema['const'])}`"
     if "enum" in schema:
-        return ", ".join(f"`{value}`" for value in schema["enum"])
+        return ", ".join(dict.fromkeys(f"`{written(value)}`" for value in schema["enum"]))
     for word in ("anyOf", "oneOf", "allOf"):
         if word in schema:
             kinds = [kind_of(one, definitions) for one in schema[word] if one.get("type") != "null"]
