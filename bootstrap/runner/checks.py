@@ -18,7 +18,7 @@ def connect(text, timeout_s):
 
 
 def http(url, plan, timeout_s, method="GET", body=None, headers=None, ca=None, proxy=None, limit=65536):
-    """(status, body) of one HTTP exchange. No redirect is followed and at most `limit` bytes are read."""
+    """(status, body, Retry-After) of one HTTP exchange. No redirect is followed and at most `limit` bytes are read."""
     from http import client
 
     scheme, rest = url.split("://", 1)
@@ -44,7 +44,7 @@ def http(url, plan, timeout_s, method="GET", body=None, headers=None, ca=None, p
     # A status line without its whole body is no acknowledgement: the peer was killed in the middle.
     if answer.length:
         raise OSError("answer cut off or longer than %d bytes" % limit)
-    return answer.status, data
+    return answer.status, data, answer.getheader("retry-after")
 
 
 def proxy_for(plan, url):
@@ -82,7 +82,8 @@ def need_missing(host, plan, need):
         return None if ask(host, lambda: connect(value, 5), 6) is True else "no answer from tcp " + value
     if kind == "dns":
         return None if ask(host, lambda: resolve(plan), 6) is True else "names do not resolve"
-    return None if ask(host, lambda: server_ready(plan, value), 15) is True else "server %s is not healthy" % value
+    saw = ask(host, lambda: server_ready(plan, value), 15)
+    return None if saw is True else "server %s is not healthy: %s" % (value, saw.replace("OSError: ", ""))
 
 
 def ask(host, question, timeout_s):
@@ -115,13 +116,14 @@ def server_ready(plan, name):
     import json
 
     path = "/v1/servers/%s?deploy_id=%s" % (name, plan["deploy_id"])
-    status, body = signed(plan, "GET", path, b"", "needs", 0)
-    if status != 200 or json.loads(body.decode())["state"] != "healthy":
-        raise OSError("not healthy yet")
+    status, body, _ = signed(plan, "GET", path, b"", "needs", 0)
+    state = json.loads(body.decode())["state"] if status == 200 else "the collector answers %d" % status
+    if state != "healthy":
+        raise OSError(state)
 
 
 def signed(plan, method, path, body, journal, first):
-    """One request to the collector, signed with this server's key as Standard Webhooks sign. (status, body)."""
+    """http() to the collector, signed with this server's key as Standard Webhooks sign."""
     import binascii
     import time
 
@@ -153,7 +155,7 @@ def check_fails(host, plan, check, shell):
 
 def look_http(host, plan, check, shell):
     def question():
-        status, body = http(check["url"], plan, 5, proxy=proxy_for(plan, check["url"]))
+        status, body, _ = http(check["url"], plan, 5, proxy=proxy_for(plan, check["url"]))
         if status != check.get("status", 200):
             raise ValueError("status %d" % status)
         if check.get("contains", "").encode() not in body:

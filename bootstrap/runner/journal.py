@@ -7,6 +7,7 @@ import zlib
 from bootstrap.runner.host import STATE
 
 JOURNAL = STATE + "/journal"
+VERSION = 1  # of the format; tests keep a journal of every one that was released
 
 
 def seal(event):

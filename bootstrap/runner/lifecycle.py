@@ -10,9 +10,9 @@ from bootstrap.runner.checks import http, network, proxy_for
 from bootstrap.runner.contract import EXIT_AGAIN
 from bootstrap.runner.files import digest, trigger_text
 from bootstrap.runner.host import COMMAND, STATE, TRIGGER
-from bootstrap.runner.journal import events_in
+from bootstrap.runner.journal import VERSION, events_in
 from bootstrap.runner.machine import REBOOTS, StageFacts
-from bootstrap.runner.stages import Again
+from bootstrap.runner.stages import Again, tail
 
 
 def open_journal(run, uuid, machine):
@@ -26,7 +26,7 @@ def open_journal(run, uuid, machine):
     stages = plan.get("stages", [])
     more = {key: plan[key] for key in ("server", "deploy_id", "revision")}
     run.journal.add(
-        "started", journal=binascii.hexlify(os.urandom(8)).decode(), boot_id=host.boot_id,
+        "started", version=VERSION, journal=binascii.hexlify(os.urandom(8)).decode(), boot_id=host.boot_id,
         instance_id=uuid or machine, product_uuid=uuid,
         machine_id=machine, stages=[s["name"] for s in stages], digests={s["name"]: s["digest"] for s in stages},
         deadline_s=plan.get("deadline_s", 3600), python="%d.%d" % os.sys.version_info[:2],
@@ -77,7 +77,7 @@ def fetch(host, plan, entry):
     url, path = entry["fetch"]["url"], STATE + "/stages/fetch"
 
     def question():
-        status, body = http(url, plan, 60, proxy=proxy_for(plan, url), limit=1 << 30)
+        status, body, _ = http(url, plan, 60, proxy=proxy_for(plan, url), limit=1 << 30)
         if status != 200:
             return b"status %d" % status
         host.save(path, body)
@@ -181,6 +181,10 @@ def leave(run):
         found = host.read(entry["path"]) if not entry.get("keep", True) else None
         if found and digest(found[0]) == entry["sha256"]:
             host.remove(entry["path"])
+    for name in host.list(STATE + "/logs"):
+        log = host.open("%s/logs/%s" % (STATE, name), os.O_RDWR)
+        tail(log, plan)  # what a daemon wrote since its stage ended: from now on nobody knows the secrets to blot out
+        os.close(log)
     for name in host.list(STATE + "/stages"):
         host.remove("%s/stages/%s" % (STATE, name))
     text = scrubbed(plan, run.files, run.sha256)

@@ -45,10 +45,11 @@ class Report:
 
     def send(self, body, first):
         try:
-            status, answer = signed(self.plan, "POST", "/v1/events", body, self.journal.id, first)
+            status, answer, later = signed(self.plan, "POST", "/v1/events", body, self.journal.id, first)
             if status == 200:
                 return b"%d" % json.loads(answer.decode())["acked"]
-            return ("collector answers %d %s" % (status, answer[:200].decode("utf-8", "replace"))).encode()
+            later = "in %d s; " % int(later) if (later or "").isdigit() else ""
+            return ("%scollector answers %d %s" % (later, status, answer[:200].decode("utf-8", "replace"))).encode()
         except Exception as error:
             late = " (is the clock right?)" if "certificate" in str(error) else ""
             return ("%s: %s%s" % (type(error).__name__, error, late)).encode()[:300]
@@ -64,6 +65,9 @@ class Report:
         # Jitter: a fleet that boots together must not come back together.
         jitter = 0.5 + ord(os.urandom(1)) / 512.0
         pause = min(60.0, 2.0 ** min(self.failures, 6)) * jitter if self.failures else 0.0
+        if said.startswith("in "):
+            # It is the collector who knows when it has room again; an hour is all we take its word for.
+            pause = max(pause, min(3600, int(said.split()[1])) * (0.5 + jitter))
         self.not_before = self.host.uptime() + pause
 
     def drain(self, patience_s):

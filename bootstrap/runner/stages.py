@@ -63,8 +63,21 @@ class Shell:
     def mark(self, label):
         return "%s:%s" % (self.journal.id, label)
 
-    def start(self, stage, label, text, log):
-        """(pid, go): a child that waits until go() before it execs, and ends by itself when we die before that."""
+    def group(self, mark):
+        """The folder of the control group of what carries this mark; "" where cgroup v2 is not at hand.
+
+        It holds also what has left its session and emptied its environment.
+        """
+        for top in "/sys/fs/cgroup", "/sys/fs/cgroup/unified":
+            if os.path.exists(top + "/cgroup.procs"):
+                return "%s/initialrunner.%s" % (top, mark.replace("/", "."))
+        return ""
+
+    def start(self, stage, label, text, log, group=None):
+        """(pid, go): a child that waits until go() before it execs, and ends by itself when we die before that.
+
+        group: of an attempt, "" where there are none; None for a text beside one, which has no outputs either.
+        """
         env, account = self.environment(stage, label)
         folder = STATE + "/stages"
         os.close(self.host.folder(folder, True))
@@ -72,7 +85,8 @@ class Shell:
         script = "%s/%s" % (folder, label.replace("/", "."))
         # A file, not an argument: nothing shows in a process list, and an interpreter reads it where exec is forbidden.
         self.host.save(script, text.encode(), 0o700, account.pw_uid, account.pw_gid, False)
-        self.host.save(env["INITIALRUNNER_OUTPUT"], b"", 0o600, account.pw_uid, account.pw_gid, False)
+        if group is not None:
+            self.host.save(env["INITIALRUNNER_OUTPUT"], b"", 0o600, account.pw_uid, account.pw_gid, False)
         argv = text[2:].split("\n")[0].split(None, 1) if text.startswith("#!") else SHELL
         argv = [word.strip() for word in argv] + [script]
         ready, ours = os.pipe()
@@ -80,6 +94,9 @@ class Shell:
         if pid == 0:
             try:
                 os.close(ours)
+                if group:
+                    # Here, not in the parent: the kernel takes 10 ms over it, and the parent has an fsync to wait for.
+                    self.host.join(group)
                 if os.read(ready, 1):
                     os.dup2(log, 1)
                     os.dup2(log, 2)
@@ -108,17 +125,19 @@ class Shell:
 
     def wait(self, pid, timeout_s, log):
         """(status, usage, timed out) of a child; at its time limit TERM, then KILL, to everything it started."""
-        end = self.host.uptime() + timeout_s
+        end, nap = self.host.uptime() + timeout_s, 0.02
         while True:
             done, status, usage = os.wait4(pid, os.WNOHANG)
             if done:
+                bound_log(log)
                 return status, usage, False
             left = end - self.host.uptime()
             if left <= 0:
                 break
-            bound_log(log)
+            # Who fills a log by the gigabyte is looked at often, who is quiet once a second.
+            nap = 0.02 if bound_log(log) else min(1.0, nap * 2)
             self.meanwhile()
-            self.host.pause(min(left, 1.0))
+            self.host.pause(min(left, nap))
         self.kill_session(pid, None)
         status, usage = os.wait4(pid, 0)[1:]
         return status, usage, True
@@ -129,13 +148,14 @@ class Shell:
 
     def members(self, leader, mark):
         """Living processes of a session, or with the mark. Name a leader only while it is known to be ours."""
-        found = []
+        found, held = [], mark and self.host.text(self.group(mark) + "/cgroup.procs").split()
         for name in self.host.list("/proc"):
             if name.isdigit() and int(name) != os.getpid():
                 fields = self.host.text("/proc/%s/stat" % name).rsplit(")", 1)[-1].split()
                 if len(fields) > 19 and fields[0] != "Z":
-                    marked = (
-                        mark and ("INITIALRUNNER_MARK=%s\0" % mark) in self.host.text("/proc/%s/environ" % name) + "\0"
+                    marked = mark and (
+                        name in held
+                        or ("INITIALRUNNER_MARK=%s\0" % mark) in self.host.text("/proc/%s/environ" % name) + "\0"
                     )
                     if marked or (leader and fields[3] == str(leader)):
                         found.append(int(name))
@@ -186,37 +206,61 @@ def open_log(host, name):
 
 
 def bound_log(log):
-    """Keep a log under its limit without ever blocking the writer: it appends, so cutting the file is safe."""
-    if os.fstat(log).st_size > 2 * LOG_BYTES:
-        end = os.pread(log, LOG_BYTES // 2, os.fstat(log).st_size - LOG_BYTES // 2)
+    """Keep a log's two ends, never blocking the writer: it appends, so cutting the file is safe. True when cut."""
+    size = os.fstat(log).st_size
+    if size > 2 * LOG_BYTES:
+        end = os.pread(log, LOG_BYTES // 2, size - LOG_BYTES // 2)
         os.ftruncate(log, LOG_BYTES // 2)
         os.write(log, b"\n[cut: the log was too long]\n" + end)
+    return size > 2 * LOG_BYTES
 
 
 def tail(log, plan, start=0):
-    """The last lines of a log as text. Secrets are blotted out in the file itself first, at the same length."""
-    size = os.fstat(log).st_size
-    data = os.pread(log, 2 * LOG_BYTES, start) if start < size else b""
+    """The last lines of a log from `start` on, as text; of a log that was cut meanwhile, just the last ones.
+
+    Secrets are blotted out in the file itself first, at the same length.
+    """
+    data = os.pread(log, 2 * LOG_BYTES, 0)
     for secret in map(str.encode, plan.get("secrets", [])):
         at = data.find(secret)
         while at >= 0:
             # O_APPEND descriptors write at the end whatever the offset: another one is needed to write in place.
             fd = os.open("/proc/self/fd/%d" % log, os.O_WRONLY)
-            os.pwrite(fd, b"*" * len(secret), start + at)
+            os.pwrite(fd, b"*" * len(secret), at)
             os.close(fd)
             data = data[:at] + b"*" * len(secret) + data[at + len(secret) :]
             at = data.find(secret)
-    text = data[-TAIL_BYTES:].decode("utf-8", "backslashreplace")
+    text = data[start if start <= len(data) else 0 :][-TAIL_BYTES:].decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() or c in "\n\t" else "\\x%02x" % ord(c) for c in text)[-TAIL_BYTES:]
 
 
 def outputs(host, plan, stage):
-    """key=value lines that a stage wrote to $INITIALRUNNER_OUTPUT, secrets blotted out."""
-    found = host.read("%s/stages/%s.output" % (STATE, stage["name"]))
+    """{"outputs": key=value lines that a stage wrote to $INITIALRUNNER_OUTPUT}, secrets blotted out; {} without any.
+
+    The file goes: it may hold a secret as it is.
+    """
+    path = "%s/stages/%s.output" % (STATE, stage["name"])
+    found = host.read(path)
+    host.remove(path)
     text = found[0][:OUTPUT_BYTES].decode("utf-8", "replace") if found else ""
     for secret in plan.get("secrets", []):
         text = text.replace(secret, "*" * len(secret))
-    return dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    pairs = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    return {"outputs": pairs} if pairs else {}
+
+
+def killed_for_memory(host):
+    """How many processes the kernel has killed since boot because memory ran out."""
+    return host.text("/proc/vmstat").partition("\noom_kill ")[2].split("\n")[0]
+
+
+def disk_full():
+    """Whether a file system that stages write to has no space or no inodes left."""
+    for path in "/", STATE, "/tmp":
+        info = os.statvfs(path)
+        if info.f_bfree * info.f_frsize < 1 << 16 or (info.f_files and not info.f_ffree):
+            return True
+    return False
 
 
 class Stages:
@@ -256,7 +300,8 @@ class Stages:
             more = {"killed": self.kill_left(began), "policy": policy, "rebooted": rebooted}
             self.journal.add("interrupted", stage=name, attempt=began["attempt"], **more)
         if stage.get("verify") and self.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:
-            return self.end(stage, "done", began["attempt"], cause="interrupted")
+            more = outputs(self.host, self.plan, stage)
+            return self.end(stage, "done", began["attempt"], cause="interrupted", **more)
         if policy == "fail" or self.facts(stage).too_often:
             return self.end(
                 stage, "failed", began["attempt"], cause="interrupted", final=True, tail=self.last_lines(name)
@@ -325,7 +370,8 @@ class Stages:
         label = "%s/%d" % (name, number)
         log = open_log(self.host, name)
         began_at = os.fstat(log).st_size
-        pid, go = self.shell.start(stage, label, stage["text"], log)
+        group, oom = self.shell.group(self.shell.mark(label)), killed_for_memory(self.host)
+        pid, go = self.shell.start(stage, label, stage["text"], log, group)
         more = {"pid": pid, "start": self.shell.started_at(pid), "boot_id": self.host.boot_id}
         self.journal.add("stage.started", stage=name, attempt=number, **more)
         begun = self.host.uptime()
@@ -345,10 +391,13 @@ class Stages:
         }
         more.update({"signal": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"exit_code": code})
         os.close(log)
-        found = outputs(self.host, self.plan, stage)
-        if found:
-            more["outputs"] = found
+        self.host.part(group)
+        more.update(outputs(self.host, self.plan, stage))
         result, cause = "failed", "timeout" if late else "signal" if "signal" in more else "exit"
+        if killed_for_memory(self.host) != oom:
+            cause = "oom"
+        elif disk_full():
+            cause = "disk"
         if not late and code == EXIT_AGAIN:
             result = "again"
         elif not late and code == 0:

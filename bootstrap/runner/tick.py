@@ -10,7 +10,7 @@ from bootstrap.runner.checks import check_fails
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.files import Waiting, digest, own_bundle, own_late, own_trigger, part, place, tidy_leftovers
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER, Host
-from bootstrap.runner.journal import Journal
+from bootstrap.runner.journal import VERSION, Journal
 from bootstrap.runner.machine import final
 from bootstrap.runner.report import Report
 from bootstrap.runner.stages import APT, Again, Failed, Shell, Stages, Superseded
@@ -211,6 +211,8 @@ class Run:
                     self.state("healthy", True)
             except Failed as failure:
                 self.fail(failure.args[2], failure.args[1])
+        elif final(self.journal.events)["state"] == "healthy":
+            self.every_boot()  # a boot that came while reports were still owed
         if final(self.journal.events)["state"] == "failed" and self.plan.get("rollback"):
             cold("roll_back")(self)
         return self.finish()
@@ -249,12 +251,13 @@ def identity(run):
     machine = machine if len(machine) == 32 else ""
     first = journal.events[0] if journal.events else None
     if first:
+        if first.get("version", 1) > VERSION:
+            raise OSError("its journal is of format %s, and this runner knows %d" % (first["version"], VERSION))
         same_boot = any(e.get("boot_id") == host.boot_id for e in journal.events)
         known = first.get("product_uuid"), first.get("machine_id")
         other = known[0] != uuid if uuid and known[0] else bool(known[1] and machine and known[1] != machine)
         if first.get("deploy_id") == plan["deploy_id"] and (same_boot or not other):
-            # A final failure stays one; who is healthy and still owes reports works on, as at every boot.
-            if not same_boot and (final(journal.events) or {}).get("state") != "failed":
+            if not same_boot and not final(journal.events):
                 moved = ", with another machine-id" if known[1] != machine else ""
                 journal.add("state", state="running", boot_id=host.boot_id, reason="boot" + moved)
             return
