@@ -40,15 +40,15 @@ def build(
         files.append(RenderedFile(RC_LOCAL, rendered.rc_local.encode(), 0o755, deliver=deliver))
     inside, apart = _sort(files, single)
     plan = dict(rendered.host_plan, files=[_entry(f, single) for f in files], cron=rendered.cron)
-    hot, cold = pack.packed()
+    code = pack.packed()
     dictionary = pack.sources()[0].encode()
     packed_plan = deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
     packed_files = deflate(b"".join(f.content for f in inside), dictionary)
-    text = bundles.compose([hot, cold, packed_plan, packed_files])
+    text = bundles.compose([code, packed_plan, packed_files])
     digest = hashlib.sha256(text).hexdigest()
     pieces = _pieces(text, chunk_bytes)
     trigger = InjectedFile(TRIGGER, trigger_text(plan, digest, [piece.path for piece in pieces]), 0o644)
-    used = {"runner": len(hot) + len(cold), "plan": len(packed_plan), "files": len(packed_files)}
+    used = {"runner": len(code), "plan": len(packed_plan), "files": len(packed_files)}
     used["head"] = len(text) - sum(used.values())
     injected = (*(InjectedFile(f.path, f.content, f.mode) for f in apart), *pieces, trigger)
     return Payload(rendered.server, rendered.deploy_id, rendered.revision, text, digest, injected, used)

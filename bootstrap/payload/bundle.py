@@ -7,6 +7,7 @@ can rebuild the very text, check it against the digest on its last line, and wri
 from __future__ import annotations
 
 import base64
+import bz2
 import gzip
 import hashlib
 import json
@@ -18,6 +19,7 @@ from typing import Any
 
 from bootstrap import resources
 from bootstrap.errors import PayloadError
+from bootstrap.payload import pack
 
 SEPARATOR = "\n-\n"
 
@@ -35,7 +37,7 @@ class Unpacked:
 
 
 def compose(parts: list[str]) -> bytes:
-    """The bundle around four packed parts (hot, cold, plan, files). Raises PayloadError for a byte it must not hold."""
+    """The bundle around three packed parts (code, plan, files). Raises PayloadError for a byte it must not hold."""
     stub, head = resources.text("files/bundle/stub.py").strip(), resources.text("files/bundle/head.sh").strip()
     data = SEPARATOR.join(parts)
     body = "\n".join(
@@ -72,28 +74,27 @@ def unpack(bundle: bytes) -> Unpacked:
         raise PayloadError("the bundle is damaged: it differs from the digest on its last line")
     data = body.split("\nD='", 1)[1].split("'\n", 1)[0].split(SEPARATOR)
     try:
-        hot = inflate(data[0])
-        cold, plan, files = (inflate(part, hot) for part in data[1:])
+        hot, cold = bz2.BZ2Decompressor().decompress(decode(data[0])).split(pack.PARTING.encode())
+        plan, files = (zlib.decompressobj(zdict=hot).decompress(decode(part)) for part in data[1:])
         decided = json.loads(plan)
-    except (ValueError, struct.error, zlib.error) as error:
+    except (ValueError, OSError, struct.error, zlib.error) as error:
         raise PayloadError(f"the bundle cannot be unpacked: {error}") from error
     contents, start = {}, 0
     for entry in decided["files"]:
         if entry.get("deliver", "bundle") == "bundle":
             contents[entry["path"]] = files[start : start + entry["size"]]
             start += entry["size"]
-    sizes = dict(zip(("hot", "cold", "plan", "files"), map(len, data), strict=True))
+    sizes = dict(zip(("code", "plan", "files"), map(len, data), strict=True))
     sizes["head"] = len(text) - sum(sizes.values())
     return Unpacked(decided, contents, hot.decode(), cold.decode(), hashlib.sha256(text.encode()).hexdigest(), sizes)
 
 
-def inflate(text: str, dictionary: bytes = b"") -> bytes:
-    """The bytes behind one packed section: what the head of a bundle does on the host."""
+def decode(text: str) -> bytes:
+    """The bytes behind one packed section, with up to three zeros more: what the head of a bundle does on the host."""
     table = bytes((c - 40 - (c > 92)) % 256 for c in range(256))
     groups = zip(*[iter(text.replace("\n", "").encode("ascii").translate(table))] * 5, strict=True)
     numbers = [(((a * 85 + b) * 85 + c) * 85 + d) * 85 + e for a, b, c, d, e in groups]
-    data = struct.pack(f">{len(numbers)}I", *numbers)
-    return (zlib.decompressobj(zdict=dictionary) if dictionary else zlib.decompressobj()).decompress(data)
+    return struct.pack(f">{len(numbers)}I", *numbers)
 
 
 def _plain(bundle: bytes) -> str:

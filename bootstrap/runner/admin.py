@@ -3,10 +3,12 @@
 import json
 import os
 import sys
+import time
 
-from bootstrap.runner.bundle import TEXT
+from bootstrap.runner.bundle import COLD, HOT, TEXT
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
-from bootstrap.runner.files import Waiting, digest, own_trigger, part
+from bootstrap.runner.doctor import doctor
+from bootstrap.runner.files import Waiting, digest, own_trigger
 from bootstrap.runner.host import BUNDLE, LOCK, STATE, TRIGGER
 from bootstrap.runner.journal import JOURNAL, events_in
 from bootstrap.runner.lifecycle import clean, put_aside
@@ -18,9 +20,10 @@ USAGE = """usage: initialrunner VERB
   tick                   go on where the last tick ended (cron and rc.local do this)
   status [--json]        what ran, when, how long, with what result
   why                    one sentence and one command: why the server is not healthy
-  run [STAGE...] [--from STAGE] [--force]
-                         run stages now; --force runs also what is done
-  logs STAGE             the log of a stage
+  run [STAGE...] [--from STAGE] [--force] [--dry-run]
+                         run stages now; --force runs also what is done, --dry-run only says what would run and why
+  logs STAGE [-f]        the log of a stage; -f goes on while a runner is at work
+  doctor [--fix]         why nothing starts or nothing arrives; --fix mends what is safe to mend
   report                 send what the collector does not have yet
   reset                  put the journal aside: the next tick begins anew
   source                 print the source of this runner
@@ -31,7 +34,7 @@ def admin(host, plan, verb, words):
     """Run one verb. Its exit code."""
     verbs = {
         "install": install, "tick": finished, "status": status, "why": why, "run": run_stages, "logs": logs,
-        "report": report, "reset": reset, "source": source,
+        "report": report, "reset": reset, "source": source, "doctor": doctor,
     }  # fmt: skip
     if verb in ("help", "-h", "--help"):
         sys.stdout.write(USAGE)
@@ -42,7 +45,26 @@ def admin(host, plan, verb, words):
     if os.geteuid():
         sys.stderr.write("initialrunner: only root can read the journal; try: sudo initialrunner %s\n" % verb)
         return 2
-    return verbs[verb](host, plan, words) or 0
+    try:
+        return verbs[verb](host, plan, words) or 0
+    except KeyboardInterrupt:
+        return 130
+
+
+def patient_lock(host, plan):
+    """The lock; while another runner has it, who that is and what it does. None after the plan's own deadline."""
+    end, told = host.uptime() + plan.get("deadline_s", 3600), None
+    while host.uptime() < end:
+        lock = host.lock(1)
+        if lock is not None:
+            return lock
+        pid, begun = holder(), [e for e in events_in(JOURNAL) if e["type"] == "stage.started"]
+        doing = "pid %s is at work%s" % (pid, ", stage %s" % begun[-1]["stage"] if begun else "")
+        if doing != told:
+            told = doing
+            sys.stderr.write("initialrunner: %s; waiting for it (Ctrl-C gives up)\n" % doing)
+            sys.stderr.flush()
+    return None
 
 
 def finished(host, plan, words):
@@ -105,6 +127,9 @@ def facts(host, plan):
         one = StageFacts(past, stage["name"])
         end = one.end or {}
         row = {"name": stage["name"], "state": one.state, "attempts": one.attempt}
+        begun = [e["at"] for e in past if e["type"] == "stage.started" and e["stage"] == stage["name"]]
+        if begun:
+            row["started_at"] = begun[-1]
         row.update(
             {
                 k: end[k]
@@ -120,6 +145,8 @@ def facts(host, plan):
         found["reason"] = states[-1]["reason"]
     if health:
         found["health"] = {k: health[-1].get(k) for k in ("ok", "check", "saw")}
+    if os.path.exists(TRIGGER) and not any(name.startswith("ended.") for name in host.list(STATE)):
+        found["next_tick_s"] = 60 - int(host.now()) % 60
     unsent = host.text(STATE + "/unsent").strip()
     if unsent:
         found["not_reported"] = unsent.split(" ", 1)[1]
@@ -148,7 +175,11 @@ def status(host, plan, words):
         )
         cause = " (%s)" % row["cause"] if row.get("cause") else ""
         took = "%.1f s" % row["took_s"] if "took_s" in row else ""
-        print("  %-20s %-11s %9s  attempts %d  %s%s" % (row["name"], row["state"], took, row["attempts"], end, cause))
+        when = time.strftime("%H:%M:%S", time.localtime(row["started_at"])) if "started_at" in row else ""
+        print(
+            "  %-20s %-11s %8s %9s  attempts %d  %s%s"
+            % (row["name"], row["state"], when, took, row["attempts"], end, cause)
+        )
     if "health" in found:
         bad = "%(check)s: %(saw)s" % found["health"] if found["health"]["check"] else "not stable in time"
         print("  health: " + ("good" if found["health"]["ok"] else bad))
@@ -156,6 +187,8 @@ def status(host, plan, words):
         print("  every boot: " + line)
     if "not_reported" in found:
         print("  not reported: " + found["not_reported"])
+    if found.get("next_tick_s") is not None:
+        print("  next tick: in %d s" % found["next_tick_s"])
     if found["runner"]:
         print("  a runner is at work: pid " + found["runner"])
     return EXIT_DONE
@@ -214,10 +247,10 @@ def why(host, plan, words):
 def run_stages(host, plan, words):
     """Run stages by hand, in the order of the plan, on the terminal's time and under the runner's lock."""
     names = [s["name"] for s in plan.get("stages", [])]
-    force, start = "--force" in words, None
+    force, start, dry = "--force" in words, None, "--dry-run" in words
     if "--from" in words:
         start = (words[words.index("--from") + 1 :] or [""])[0]
-    chosen = [w for w in words if w not in ("--force", "--from", start)]
+    chosen = [w for w in words if w not in ("--force", "--from", "--dry-run", start)]
     unknown = [w for w in chosen + ([] if start is None else [start]) if w not in names]
     if unknown:
         sys.stderr.write(
@@ -226,11 +259,12 @@ def run_stages(host, plan, words):
         return 2
     if start:
         chosen = chosen or names[names.index(start) :]
+    if dry:
+        return say_stages(host, plan, chosen or names, force)
     if not chosen and not plan.get("finished"):
         return go_on(host, plan)
-    lock = host.lock(2)
+    lock = patient_lock(host, plan)
     if lock is None:
-        sys.stderr.write("initialrunner: pid %s is at work; wait for it, or look: initialrunner status\n" % holder())
         return EXIT_AGAIN
     run = Run(host, plan)
     run.meanwhile = lambda: None
@@ -268,9 +302,29 @@ def run_stages(host, plan, words):
     return EXIT_DONE
 
 
+def say_stages(host, plan, names, force):
+    """What `run` would do with each of these stages, and why; nothing is touched."""
+    past = events_in(JOURNAL)
+    older = [events_in("%s/%s" % (STATE, name)) for name in host.list(STATE) if name.startswith("journal.old.")]
+    for stage in plan.get("stages", []):
+        name = stage["name"]
+        one = StageFacts(past, name)
+        if name not in names:
+            continue
+        ends = [e for e in past if e["type"] == "stage.ended" and e["stage"] == name]
+        when = time.strftime(" at %Y-%m-%d %H:%M:%S", time.localtime(ends[-1]["at"])) if ends else ""
+        why = one.state if one.state in ("interrupted", "running") else "%s%s" % (one.state, when)
+        known = [events[0] for events in older if events and name in events[0].get("digests", {})]
+        if known and known[-1]["digests"][name] != stage["digest"]:
+            why += "; changed since deploy " + known[-1]["deploy_id"]
+        runs = force or one.state not in ("done", "skipped")
+        print("%-9s %-20s %s" % ("would run" if runs else "leaves", name, why))
+    return EXIT_DONE
+
+
 def go_on(host, plan):
     """A tick by hand. A final failure, which ends a run, ends it no longer: the admin may have mended the cause."""
-    lock = host.lock(2)
+    lock = patient_lock(host, plan)
     if lock is not None:
         run = Run(host, plan)
         run.by_hand()
@@ -290,21 +344,30 @@ def unmark(host):
 
 
 def logs(host, plan, words):
-    if not words:
+    names = [word for word in words if word != "-f"]
+    if not names:
         sys.stderr.write(
             "initialrunner: logs of which stage? there are: %s\n"
             % ", ".join(n[:-4] for n in host.list(STATE + "/logs"))
         )
         return 2
-    path = "%s/logs/%s.log" % (STATE, os.path.basename(words[0]))
+    path = "%s/logs/%s.log" % (STATE, os.path.basename(names[0]))
     if not os.path.exists(path):
         sys.stderr.write(
             "initialrunner: no log of %s; there are: %s\n"
-            % (words[0], ", ".join(n[:-4] for n in host.list(STATE + "/logs")))
+            % (names[0], ", ".join(n[:-4] for n in host.list(STATE + "/logs")))
         )
         return 2
-    sys.stdout.write(host.read(path)[0].decode("utf-8", "replace"))
-    return EXIT_DONE
+    at = 0
+    while True:
+        working, data = holder(), host.read(path)[0]
+        at = 0 if len(data) < at else at  # cut meanwhile: it had grown too long
+        sys.stdout.write(data[at:].decode("utf-8", "replace"))
+        sys.stdout.flush()
+        at = len(data)
+        if "-f" not in words or not working:
+            return EXIT_DONE
+        time.sleep(0.2)
 
 
 def report(host, plan, words):
@@ -329,9 +392,8 @@ def report(host, plan, words):
 
 
 def reset(host, plan, words):
-    lock = host.lock(2)
+    lock = patient_lock(host, plan)
     if lock is None:
-        sys.stderr.write("initialrunner: pid %s is at work\n" % holder())
         return EXIT_AGAIN
     run = Run(host, plan)
     run.by_hand()
@@ -343,5 +405,5 @@ def reset(host, plan, words):
 
 
 def source(host, plan, words):
-    sys.stdout.write((part(0) + b"\n\n" + part(1)).decode())
+    sys.stdout.write((HOT + b"\n\n" + COLD).decode())
     return EXIT_DONE

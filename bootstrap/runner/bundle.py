@@ -2,8 +2,9 @@
 
 from hashlib import sha256  # noqa: F401 - the head brings the cheapest there is: OpenSSL's costs 3 MiB
 
-PARTS = []  # the packed sections as text: 0 hot code, 1 cold code, 2 plan, 3 file contents
-HOT = b""  # section 0 unpacked; the others are deflated with it as dictionary, since they use the same words
+PARTS = []  # the packed sections as text: 0 code, 1 plan, 2 file contents
+HOT = b""  # the code a tick needs; plan and contents are deflated with it as dictionary, since they use the same words
+COLD = b""  # the code of the rare moments
 TEXT = b""  # the whole bundle, as its digest counts it
 
 

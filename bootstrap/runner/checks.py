@@ -18,7 +18,7 @@ def connect(text, timeout_s):
 
 
 def http(url, plan, timeout_s, method="GET", body=None, headers=None, ca=None, proxy=None, limit=65536):
-    """(status, body, Retry-After) of one HTTP exchange. No redirect is followed and at most `limit` bytes are read."""
+    """(status, body, headers) of one HTTP exchange. No redirect is followed and at most `limit` bytes are read."""
     from http import client
 
     scheme, rest = url.split("://", 1)
@@ -44,7 +44,7 @@ def http(url, plan, timeout_s, method="GET", body=None, headers=None, ca=None, p
     # A status line without its whole body is no acknowledgement: the peer was killed in the middle.
     if answer.length:
         raise OSError("answer cut off or longer than %d bytes" % limit)
-    return answer.status, data, answer.getheader("retry-after")
+    return answer.status, data, answer.headers
 
 
 def proxy_for(plan, url):

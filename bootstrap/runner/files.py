@@ -15,8 +15,8 @@ EVENTS = 0x2 | 0x4 | 0x8 | 0x80 | 0x100  # IN_MODIFY ATTRIB CLOSE_WRITE MOVED_TO
 
 
 def part(number):
-    """Section `number` of this bundle, unpacked: 0 hot code, 1 cold code, 2 plan, 3 file contents."""
-    return HOT if number == 0 else zlib.decompressobj(zdict=HOT).decompress(undo(PARTS[number]))
+    """Section `number` of this bundle, unpacked: 1 plan, 2 file contents."""
+    return zlib.decompressobj(zdict=HOT).decompress(undo(PARTS[number]))
 
 
 def digest(data):
@@ -175,7 +175,7 @@ def tidy_leftovers(host):
 
 def contents(plan):
     """{path: bytes} of the files that ride in this bundle."""
-    data, found, start = part(3), {}, 0
+    data, found, start = part(2), {}, 0
     for entry in plan["files"]:
         if entry.get("deliver", "bundle") == "bundle":
             found[entry["path"]] = data[start : start + entry["size"]]

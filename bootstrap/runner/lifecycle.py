@@ -148,7 +148,7 @@ def scrubbed(plan, files, sha256):
     kept["stages"] = [scrub_stage(stage) for stage in plan.get("stages", [])]
     kept["every_boot"] = [scrub_stage(stage) for stage in plan.get("every_boot", [])]
     kept["finished"] = {"files": files, "sha256": sha256}
-    packed = [PARTS[0], PARTS[1], pack(json.dumps(kept, sort_keys=True).encode(), HOT), pack(b"", HOT)]
+    packed = [PARTS[0], pack(json.dumps(kept, sort_keys=True).encode(), HOT), pack(b"", HOT)]
     body = TEXT.decode().rsplit("_bundle ", 1)[0].replace("\n-\n".join(PARTS), "\n-\n".join(packed))
     return ('%s_bundle %s "$@"\n' % (body, digest(body.encode()))).encode()
 
@@ -158,14 +158,18 @@ def scrub_stage(stage):
     return dict(stage, environment={k: v for k, v in stage.get("environment", {}).items() if k not in secret})
 
 
-def pack(data, dictionary=b""):
-    """Deflated with a dictionary, then as lines of text: five characters for four bytes.
+def pack(data, dictionary):
+    """Deflated with a dictionary, then as text."""
+    deflate = zlib.compressobj(9, zlib.DEFLATED, 15, 9, zlib.Z_DEFAULT_STRATEGY, dictionary)
+    return encode(deflate.compress(data) + deflate.flush())
+
+
+def encode(data):
+    """Bytes as lines of text: five characters for four bytes.
 
     The alphabet is "(" to "}" without the backslash: no quote ends the string that holds it, and dash's echo, through
     which the trigger hashes it, rewrites nothing.
     """
-    deflate = zlib.compressobj(9, zlib.DEFLATED, 15, 9, zlib.Z_DEFAULT_STRATEGY, *[dictionary] if dictionary else [])
-    data = deflate.compress(data) + deflate.flush()
     text = []
     for at in range(0, len(data), 4):
         number = int.from_bytes((data[at : at + 4] + bytes(3))[:4], "big")

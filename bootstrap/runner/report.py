@@ -45,10 +45,11 @@ class Report:
 
     def send(self, body, first):
         try:
-            status, answer, later = signed(self.plan, "POST", "/v1/events", body, self.journal.id, first)
+            status, answer, headers = signed(self.plan, "POST", "/v1/events", body, self.journal.id, first)
             if status == 200:
                 return b"%d" % json.loads(answer.decode())["acked"]
-            later = "in %d s; " % int(later) if (later or "").isdigit() else ""
+            later = headers.get("retry-after", "")
+            later = "in %s s; " % later if later.isdigit() else ""
             return ("%scollector answers %d %s" % (later, status, answer[:200].decode("utf-8", "replace"))).encode()
         except Exception as error:
             late = " (is the clock right?)" if "certificate" in str(error) else ""

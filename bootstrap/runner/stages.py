@@ -256,7 +256,7 @@ def killed_for_memory(host):
 
 def disk_full():
     """Whether a file system that stages write to has no space or no inodes left."""
-    for path in "/", STATE, "/tmp":
+    for path in "/", "/var/lib", "/tmp":
         info = os.statvfs(path)
         if info.f_bfree * info.f_frsize < 1 << 16 or (info.f_files and not info.f_ffree):
             return True

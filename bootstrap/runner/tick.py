@@ -5,7 +5,7 @@ import os
 import signal
 import sys
 
-from bootstrap.runner.bundle import TEXT
+from bootstrap.runner.bundle import COLD, TEXT
 from bootstrap.runner.checks import check_fails
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.files import Waiting, digest, own_bundle, own_late, own_trigger, part, place, tidy_leftovers
@@ -22,16 +22,14 @@ if [ "$(echo "$b" | sha256sum)" = "%(sha256)s  -" ]; then eval "$b"; exit; fi
 echo "initialrunner: %(files)s is missing, incomplete or another one" >&2
 exit 4
 """
-COLD = []  # modules of the cold part that are not compiled yet
+WAITING = COLD.split(b"\f")  # modules of the cold part that are not compiled yet
 GIVE_UP_TICKS = 7 * 24 * 60  # a tick a minute: events not taken for a week are given up
 
 
 def cold(name):
     """A function of the cold part, compiled on first use: a tick should not pay for the admin's verbs."""
-    if not COLD:
-        COLD.extend(part(1).split(b"\f"))
     while name not in globals():
-        exec(compile(COLD.pop(0), "initialrunner-cold", "exec"), globals())
+        exec(compile(WAITING.pop(0), "initialrunner-cold", "exec"), globals())
     return globals()[name]
 
 
@@ -300,7 +298,7 @@ def stuck(run, error):
 def main(argv):
     """The entry of a bundle: without arguments it installs itself (user-data), else the verb named."""
     os.umask(0o022)
-    host, plan = Host(), json.loads(part(2).decode())
+    host, plan = Host(), json.loads(part(1).decode())
     if plan["server"].endswith("*"):
         plan["group"] = plan["server"]
         plan["server"] = cold("instance_name")(host, plan)

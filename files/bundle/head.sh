@@ -12,5 +12,5 @@ E
  r=$?
  [ $r = 69 ] || return $r
 done
-say "no usable Python 3.6 or newer (with json, zlib, hashlib) on this host; install the package python3 (python3-minimal is not enough)"
+say "no usable Python 3.6 or newer (with json, zlib, bz2, hashlib) on this host; install the package python3 (python3-minimal is not enough)"
 return 75

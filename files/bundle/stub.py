@@ -1,7 +1,7 @@
 import os,sys
 n,q=chr(10),chr(39)
 try:
- import json,struct,zlib
+ import _bz2,json,struct,zlib
  for m in "_sha2","_sha256","hashlib":
   try:
    sha256=__import__(m).sha256
@@ -22,6 +22,6 @@ PARTS=D.split(n+"-"+n)
 def undo(t):
  t=t.replace(n,"").encode().translate(bytes((c-40-(c>92))%256 for c in range(256)))
  return struct.pack(">%dI"%(len(t)//5),*[(((a*85+b)*85+c)*85+d)*85+e for a,b,c,d,e in zip(*[iter(t)]*5)])
-HOT=zlib.decompressobj().decompress(undo(PARTS[0]))
+HOT,COLD=_bz2.BZ2Decompressor().decompress(undo(PARTS[0])).split(b"%c"%11)
 for t in HOT.split(b"%c"%12):exec(compile(t,"initialrunner","exec"))
 main(sys.argv[1:])

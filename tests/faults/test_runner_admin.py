@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from box import Box, needs_root
@@ -109,7 +110,7 @@ def test_help_and_a_verb_that_does_not_exist() -> None:
         code, out, _ = said(box, "help")
         assert (code, out.splitlines()[0]) == (0, "usage: initialrunner VERB")
         verbs = [line.split()[0] for line in out.splitlines()[1:] if line.startswith("  ") and line[2] != " "]
-        assert verbs == ["tick", "status", "why", "run", "logs", "report", "reset", "source"]
+        assert verbs == ["tick", "status", "why", "run", "logs", "doctor", "report", "reset", "source"]
         assert said(box, "nonsense") == (2, "", f"initialrunner: no verb 'nonsense'\n{out}")
         assert box.run("/bin/cp", COMMAND, "/tmp/mine").returncode == 0
         box.sh("chmod 755 /tmp/mine")
@@ -156,11 +157,12 @@ def test_status_line_by_line_on_a_host_that_failed() -> None:
     with Box(payload(stages).files) as box:
         assert box.tick().returncode == 5
         lines = [" ".join(line.split()) for line in said(box, "status")[1].splitlines()]
-        took = " ".join(lines[2].split()[2:4])
+        when, took = lines[2].split()[2], " ".join(lines[2].split()[3:5])
+        assert re.fullmatch(r"\d\d:\d\d:\d\d", when)
         assert lines == [
             "box-1 failed deploy 20261120T120000-ab12cd revision 0123456789ab",
             "one skipped 0.0 s attempts 0",
-            f"two failed {took} attempts 2 signal 9 (signal)",
+            f"two failed {when} {took} attempts 2 signal 9 (signal)",
             "x pending attempts 0",
         ]
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 
 import pytest
 from box import Box, needs_root
 from handmade import payload, stage
-from oracle import NOTE, ended, kill_runner_after, ran, said, start_tick
+from oracle import NOTE, deliver, ended, kill_runner_after, ran, said, start_tick
 
-from bootstrap.runner.host import COMMAND, STATE, TRIGGER
+from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
 
 pytestmark = [pytest.mark.integration, needs_root]
 FAILS_ONCE = NOTE + "note one; test -e /srv/mended || { echo no luck; exit 3; }\n"
@@ -90,13 +91,15 @@ def test_beside_a_working_runner_the_admin_is_told_who_works() -> None:
         box.wait_for(lambda: ran(box) == ["begin"])
         pid = box.text("/run/initialrunner.lock")
         at_work = f"initialrunner: pid {pid} is at work"
-        assert said(box, "run one --force") == (75, "", f"{at_work}; wait for it, or look: initialrunner status\n")
-        assert said(box, "reset") == (75, "", f"{at_work}\n")
+        box.sh(f"setsid {COMMAND} run one --force >/srv/out 2>/srv/err </dev/null &")
+        box.wait_for(lambda: box.text("/srv/err") == f"{at_work}, stage one; waiting for it (Ctrl-C gives up)\n")
         assert f"  a runner is at work: pid {pid}\n" in said(box, "status")[1]
         assert json.loads(said(box, "status --json")[1])["runner"] == pid
         box.put("/srv/go", "")
-        box.wait_for(lambda: box.state() == "healthy")
-        assert ran(box) == ["begin"]
+        # It had its turn, after the other.
+        box.wait_for(lambda: box.text("/srv/out") == "one: done. Log: initialrunner logs one\n")
+        assert ran(box) == ["begin", "begin"]
+        assert box.events("state")[-1]["state"] == "healthy"
 
 
 @pytest.mark.fault(46)
@@ -143,3 +146,37 @@ def test_reset_after_a_kill_leaves_nothing_of_the_old_attempt() -> None:
         assert box.sh("pgrep -f '[s]leep 1005'").stdout == ""
         box.put("/srv/go", "")
         assert box.tick().returncode == 0
+
+
+@pytest.mark.fault(81)
+def test_a_dry_run_says_what_would_run_and_why_and_touches_nothing() -> None:
+    one, two = stage("one", NOTE + "note one"), stage("two", NOTE + "note two; exit 3")
+    changed = stage("one", NOTE + "note changed")
+    with Box() as box:
+        deliver(box, payload([one, two], deploy_id="20261121T000000-aaaaaa"))
+        assert box.tick().returncode == 5
+        journal = box.read(f"{STATE}/journal")
+        code, out, err = said(box, "run --dry-run")
+        when = r" at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
+        lines = [f"leaves    one                  done{when}", f"would run two                  failed{when}", ""]
+        assert (code, err) == (0, "") and re.fullmatch("\n".join(lines), out)
+        assert said(box, "run one --force --dry-run")[1].startswith("would run one ")
+        assert said(box, "run nosuch --dry-run")[0] == 2
+        deliver(box, payload([changed, two], deploy_id="20261122T000000-bbbbbb"))
+        assert box.run("/bin/sh", BUNDLE, "run", "--dry-run").stdout.splitlines()[0].startswith("leaves    one")
+        assert (box.read(f"{STATE}/journal"), ran(box)) == (journal, ["one", "two"])
+        assert box.tick().returncode == 5
+        assert said(box, "run one --dry-run")[1].endswith("; changed since deploy 20261121T000000-aaaaaa\n")
+        assert ran(box) == ["one", "two", "changed", "two"]
+
+
+def test_logs_go_on_while_a_runner_is_at_work() -> None:
+    with Box(payload([stage("one", "echo first; " + NOTE + "note begin; block go; echo last")]).files) as box:
+        start_tick(box)
+        box.wait_for(lambda: ran(box) == ["begin"])
+        assert said(box, "logs one") == (0, "first\n", "")
+        box.sh(f"setsid sh -c '{COMMAND} logs -f one; echo ended' >/srv/out 2>&1 </dev/null &")
+        box.wait_for(lambda: box.text("/srv/out") == "first\n")
+        box.put("/srv/go", "")
+        box.wait_for(lambda: box.text("/srv/out") == "first\nlast\nended\n")
+        assert said(box, "logs -f")[0] == 2

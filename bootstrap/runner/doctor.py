@@ -1,0 +1,235 @@
+"""`doctor`: why nothing starts or nothing arrives. It looks at what the runner stands on, one line a part."""
+
+import calendar
+import os
+import pwd
+import re
+import stat
+import sys
+import time
+
+from bootstrap.runner.checks import http, proxy_for
+from bootstrap.runner.files import own_trigger, tidy_leftovers, trigger_text
+from bootstrap.runner.host import STATE, TRIGGER
+from bootstrap.runner.journal import JOURNAL, unseal
+from bootstrap.runner.stages import disk_full
+from bootstrap.runner.tick import Run, identity
+
+FIELDS = "minute", "hour", "day", "month", "weekday"
+CRON_FOLDER = os.path.dirname(TRIGGER)
+SKEW_S = 300
+
+
+def doctor(host, plan, words):
+    """Look at every part; with --fix mend what is safe to mend, and look again. 5 when something stays wrong."""
+    run, wrong = Run(host, plan), 0
+    parts = [
+        ("trigger", trigger_faults, fix_trigger),
+        ("cron", cron_faults, fix_cron),
+        ("disk", disk_faults, None),
+        ("clock", clock_faults, None),
+        ("journal", journal_faults, None),
+        ("collector", collector_faults, None),
+    ]
+    for name, look, fix in parts:
+        faults = look(run)
+        if faults and fix and "--fix" in words:
+            for fault in faults:
+                print("fixing   %-10s%s" % (name, fault[0]))
+            try:
+                fix(run)
+            except OSError as error:
+                print("cannot   %-10s%s" % (name, error))
+            faults = look(run)
+        for fault, mend in faults:
+            print("WRONG    %-10s%s\n         %-10s-> %s" % (name, fault, "", mend))
+        if not faults:
+            print("good     %s" % name)
+        wrong += len(faults)
+    sys.stdout.flush()
+    return 5 if wrong else 0
+
+
+def trigger_faults(run):
+    """What cron holds against the entry that starts this bundle: [(fault, mend)]."""
+    host, mend = run.host, "initialrunner doctor --fix"
+    if run.plan.get("finished"):
+        return []  # nothing needs to start any more
+    found = []
+    for name in host.list(CRON_FOLDER):
+        path = os.path.join(CRON_FOLDER, name)
+        if path != TRIGGER and run.sha256 in host.text(path):
+            dot = "cron never reads a name with a dot, and does not say so" if "." in name else "a second copy of ours"
+            found.append(("%s: %s" % (path, dot), "rm " + path))
+        elif name.startswith(os.path.basename(TRIGGER) + ".") and (".bak." in name or ".tmp." in name):
+            found.append((path + ": left by an injection agent; cronie would run it too", mend))
+    try:
+        info = os.lstat(TRIGGER)
+    except OSError as error:
+        return found + [("%s: %s: nothing starts the runner" % (TRIGGER, error.strerror), mend)]
+    if not stat.S_ISREG(info.st_mode):
+        found.append((TRIGGER + " is not a regular file: cron ignores it", mend))
+        return found
+    if info.st_uid:
+        found.append(("%s belongs to user %d: cron ignores it (WRONG FILE OWNER)" % (TRIGGER, info.st_uid), mend))
+    if info.st_mode & 0o022:
+        how = stat.S_IMODE(info.st_mode)
+        found.append(("%s has mode %04o, others can write it: cron ignores it (INSECURE MODE)" % (TRIGGER, how), mend))
+    data = host.read(TRIGGER)[0]
+    if data != trigger_text(run.plan, run.sha256, run.files):
+        if run.sha256.encode() not in data and b"sha256sum" in data:
+            found.append((TRIGGER + " waits for another bundle than this one", "inject that bundle again"))
+        else:
+            says = crontab_fault(data) or "is not the entry that the plan has"
+            found.append(("%s %s" % (TRIGGER, says), mend))
+    return found
+
+
+def crontab_fault(data):
+    """The first thing in a crontab that makes cron ignore or misread it; None when it would be run."""
+    if not data:
+        return "is empty"
+    if data.startswith(b"\xef\xbb\xbf"):
+        return "begins with a byte order mark: cron says bad minute and ignores the file"
+    if b"\r" in data:
+        return "has CRLF line ends: cron hands the carriage return on to the shell"
+    if not data.endswith(b"\n"):
+        return "has no newline at its end: cron ignores the file"
+    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
+        line = line.strip()
+        if not line or line.startswith("#") or re.match(r"[A-Za-z_]\w*\s*=", line):
+            continue
+        count = 1 if line.startswith("@") else 5
+        words = line.split(None, count + 1)
+        for field, word in zip(FIELDS, words[:count] if count == 5 else []):
+            one = r"(\*|\w+-\w+)(/\d+)?|\d+|[a-z]{3}"
+            if not re.match("(%s)(,(%s))*$" % (one, one), word.lower()):
+                return "line %d: bad %s %r: cron ignores the whole file" % (number, field, word)
+        if len(words) < count + 2:
+            return "line %d: a user and a command belong there: cron ignores the whole file" % number
+        try:
+            pwd.getpwnam(words[count])
+        except KeyError:
+            return "line %d: no user %r: cron ignores the whole file" % (number, words[count])
+    return None
+
+
+def fix_trigger(run):
+    """Write the entry again from the plan. What others could write is put aside, never made trusted."""
+    lock = run.host.lock(2)
+    if lock is None:
+        raise OSError("a runner is at work; try again when it has ended")
+    run.by_hand()
+    identity(run)
+    own_trigger(run.host, run.plan, run.journal, run.sha256, run.files)
+    tidy_leftovers(run.host)
+    for name in run.host.list(CRON_FOLDER):
+        path = os.path.join(CRON_FOLDER, name)
+        if path != TRIGGER and run.host.read(path)[0] == trigger_text(run.plan, run.sha256, run.files):
+            run.host.remove(path)
+    os.close(lock)
+    run.host.locked = None
+
+
+def daemon(run):
+    """(name of the installed cron daemon or None, pid of the one that runs or None)."""
+    names = [name for name in ("cron", "crond") for at in ("/usr/sbin/", "/sbin/") if os.path.exists(at + name)]
+    for pid in run.host.list("/proc"):
+        if pid.isdigit() and run.host.text("/proc/%s/comm" % pid).strip() in ("cron", "crond"):
+            return (names or ["cron"])[0], pid
+    return (names or [None])[0], None
+
+
+def cron_faults(run):
+    """Why no tick comes although the entry is good."""
+    if run.plan.get("finished"):
+        return []
+    name, pid = daemon(run)
+    if not name:
+        return [("no cron on this host: nothing starts the runner", "install the package cron (or cronie)")]
+    if not pid:
+        for folder in "/etc/systemd/system/", "/run/systemd/system/":
+            try:
+                if os.readlink(folder + name + ".service") == "/dev/null":
+                    unit = name + ".service"
+                    return [(unit + " is masked", "systemctl unmask %s && systemctl enable --now %s" % (unit, unit))]
+            except OSError:
+                pass
+        return [("%s is installed and does not run" % name, "initialrunner doctor --fix")]
+    # The third field of shadow is the day of the last change; 0 means: must be changed before anything else.
+    for line in run.host.text("/etc/shadow").splitlines():
+        if line.split(":")[0::2][:2] == ["root", "0"]:
+            return [("root's password must be changed first: PAM lets cron run nothing as root", "chage -d -1 root")]
+    return []
+
+
+def fix_cron(run):
+    """Start the daemon that is installed. One that was masked was masked by somebody: that is theirs to take back."""
+    name, pid = daemon(run)
+    if name and not pid and not any("masked" in fault for fault, _ in cron_faults(run)):
+        systemd = os.path.isdir("/run/systemd/system")
+        run.host.run(["systemctl", "enable", "--now", name] if systemd else [name], 60)
+
+
+def disk_faults(run):
+    found = []
+    if disk_full():
+        found.append(("no space or no inodes left on /, /var/lib or /tmp", "df -h; df -i; then make room"))
+    try:
+        # 1: ST_RDONLY
+        if os.statvfs(STATE).f_flag & 1:
+            found.append((STATE + " is mounted read-only: nothing can be recorded, so nothing is run", "dmesg"))
+    except OSError:
+        pass  # no state yet
+    return found
+
+
+def clock_faults(run):
+    """Deploy ids begin with the time at which the payload was made: a clock before that is wrong."""
+    try:
+        made = calendar.timegm(time.strptime(run.plan["deploy_id"][:15], "%Y%m%dT%H%M%S"))
+    except ValueError:
+        return []
+    if run.host.now() > made - SKEW_S:
+        return []
+    says = time.strftime("%Y-%m-%d %H:%M", time.gmtime(run.host.now()))
+    return [("it is %s, before this payload was made: certificates will not be valid" % says, "timedatectl; date -u")]
+
+
+def journal_faults(run):
+    try:
+        with open(JOURNAL, "rb") as file:
+            bad = sum(not unseal(line) for line in file.read().split(b"\n")[:-1])
+    except OSError:
+        return []
+    return [("%d lines of the journal do not prove themselves" % bad, "the next tick sets them aside")] if bad else []
+
+
+def collector_faults(run):
+    """Whether reports can arrive: name, connection, certificate, and both clocks."""
+    plan, owed = run.plan, run.host.text(STATE + "/unsent").strip().partition(" ")[2]
+    if "report" not in plan:
+        return []
+    base = plan["report"]["url"].rstrip("/")
+
+    def question():
+        try:
+            status, _, headers = http(
+                base + "/healthz", plan, 8, ca=plan["report"].get("ca"), proxy=proxy_for(plan, base)
+            )
+            said = headers.get("date")
+            theirs = calendar.timegm(time.strptime(said, "%a, %d %b %Y %H:%M:%S GMT")) if said else time.time()
+            return b"%d %d" % (status, theirs)
+        except Exception as error:
+            return ("%s: %s" % (type(error).__name__, error)).encode()[:300]
+
+    said = (run.host.ask(question, 15) or b"no answer in 15 s").decode("utf-8", "replace")
+    found = re.match(r"200 (\d+)$", said)
+    if not found:
+        return [("%s: %s" % (base, said), "see to name, route, firewall and certificate; then: initialrunner report")]
+    skew = run.host.now() - int(found.group(1))
+    if abs(skew) > SKEW_S:
+        return [
+            ("this clock and the collector's differ by %d s: it refuses our reports" % skew, "timedatectl; date -u")
+        ]
+    return [("not reported: " + owed, "initialrunner report")] if owed else []
