@@ -129,7 +129,6 @@ class Shell:
         while True:
             done, status, usage = os.wait4(pid, os.WNOHANG)
             if done:
-                bound_log(log)
                 return status, usage, False
             left = end - self.host.uptime()
             if left <= 0:
@@ -202,24 +201,27 @@ def exit_code(status):
 def open_log(host, name):
     os.close(host.folder(STATE + "/logs", True))
     os.chmod(STATE + "/logs", 0o700)
-    return host.open("%s/logs/%s.log" % (STATE, name), os.O_RDWR | os.O_APPEND | os.O_CREAT)
+    log = host.open("%s/logs/%s.log" % (STATE, name), os.O_RDWR | os.O_APPEND | os.O_CREAT)
+    bound_log(log, LOG_BYTES)
+    return log
 
 
-def bound_log(log):
-    """Keep a log's two ends, never blocking the writer: it appends, so cutting the file is safe. True when cut."""
+def bound_log(log, limit=2 * LOG_BYTES):
+    """Keep a log's two ends, never blocking the writer: it appends, so cutting the file is safe. True when cut.
+
+    Half of the limit is left as its head, and no attempt begins behind that: what follows its beginning is its own.
+    """
     size = os.fstat(log).st_size
-    if size > 2 * LOG_BYTES:
-        end = os.pread(log, LOG_BYTES // 2, size - LOG_BYTES // 2)
-        os.ftruncate(log, LOG_BYTES // 2)
+    if size > limit:
+        end = os.pread(log, limit // 4, size - limit // 4)
+        os.ftruncate(log, limit // 2)
         os.write(log, b"\n[cut: the log was too long]\n" + end)
-    return size > 2 * LOG_BYTES
+    return size > limit
 
 
 def tail(log, plan, start=0):
-    """The last lines of a log from `start` on, as text; of a log that was cut meanwhile, just the last ones.
-
-    Secrets are blotted out in the file itself first, at the same length.
-    """
+    """The last lines of a log as text. Secrets are blotted out in the file itself first, at the same length."""
+    bound_log(log)
     data = os.pread(log, 2 * LOG_BYTES, 0)
     for secret in map(str.encode, plan.get("secrets", [])):
         at = data.find(secret)
@@ -230,7 +232,7 @@ def tail(log, plan, start=0):
             os.close(fd)
             data = data[:at] + b"*" * len(secret) + data[at + len(secret) :]
             at = data.find(secret)
-    text = data[start if start <= len(data) else 0 :][-TAIL_BYTES:].decode("utf-8", "backslashreplace")
+    text = data[start:][-TAIL_BYTES:].decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() or c in "\n\t" else "\\x%02x" % ord(c) for c in text)[-TAIL_BYTES:]
 
 
