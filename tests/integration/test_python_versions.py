@@ -43,6 +43,7 @@ initialrunner status --json >&2
 """
 
 
+@pytest.mark.fault(83)
 @pytest.mark.parametrize("python", FOUND, ids=lambda path: path.parts[-3])
 def test_the_packed_runner_works_on(python: Path, tmp_path: Path) -> None:
     one = payload(

@@ -141,6 +141,7 @@ def test_the_whole_bundle_prints_the_source_it_holds() -> None:
     assert run.stdout.decode() == hot + "\n\n" + cold
 
 
+@pytest.mark.fault(83)
 def test_the_head_says_what_is_missing_on_a_host_without_python(tmp_path) -> None:
     bundle = tmp_path / "bundle"
     bundle.write_bytes(build(rendered(), channel="single").bundle)
