@@ -45,6 +45,8 @@ class Shell:
             "HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name,
             "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "a", "UCF_FORCE_CONFFOLD": "1",
             "APT_LISTCHANGES_FRONTEND": "none", "APT_CONFIG": STATE + "/apt.conf",
+            # For a plain dpkg, which reads no APT_CONFIG; its own defaults first, since this takes their place.
+            "DPKG_FORCE": "security-mac,downgrade,confdef,confold",
             "INITIALRUNNER_SERVER": plan["server"], "INITIALRUNNER_DEPLOY_ID": plan["deploy_id"],
             "INITIALRUNNER_REVISION": plan["revision"], "INITIALRUNNER_STAGE": stage["name"],
             "INITIALRUNNER_OUTPUT": "%s/stages/%s.output" % (STATE, stage["name"]),
@@ -373,6 +375,8 @@ class Stages:
     def attempt(self, stage, facts):
         name, number = stage["name"], facts.attempt + 1
         label = "%s/%d" % (name, number)
+        if self.host.list("/var/lib/dpkg/updates"):
+            self.run.cold("mend_dpkg")(self.run, name)
         log = open_log(self.host, name)
         began_at = os.fstat(log).st_size
         group, oom = self.shell.group(self.shell.mark(label)), killed_for_memory(self.host)
