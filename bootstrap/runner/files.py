@@ -141,6 +141,7 @@ def own_trigger(host, plan, journal, sha256, files):
             return False
         trusted = info.st_uid == 0 and not info.st_mode & 0o022 and stat.S_ISREG(info.st_mode)
         if data == wanted and trusted:
+            host.settle(TRIGGER)
             return True
         aside = "%s/quarantine/%s.%d" % (STATE, os.path.basename(TRIGGER), len(host.list(STATE + "/quarantine")))
         os.close(host.folder(STATE + "/quarantine", True))
@@ -157,11 +158,13 @@ def looks(info):
 
 
 def own_bundle(host, files):
-    """Close the bundle to other users: the channel may have brought it 0644, and it holds the report key."""
+    """Close the bundle to other users (the channel may have brought it 0644, and it holds the report key); keep it."""
     for path in files:
         found = host.read(path)
         if found and (found[1].st_mode & 0o7777 != 0o600 or found[1].st_uid):
             host.save(path, found[0])
+        if found:
+            host.settle(path)
 
 
 def tidy_leftovers(host):
@@ -210,6 +213,9 @@ def place(host, plan, journal, cold):
             os.fchmod(fd, entry.get("mode", before.st_mode & 0o7777))
             tell_fixed(journal, entry["path"], before, os.fstat(fd))
             os.close(fd)
+    # The journal will say that they are there: they must be, after a power cut too.
+    for entry in plan["files"] + plan.get("wait_for", []):
+        host.settle(entry["path"])
     if os.path.exists("/sys/fs/selinux/enforce"):
         host.run(["restorecon"] + [entry["path"] for entry in plan["files"]])
 

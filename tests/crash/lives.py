@@ -70,7 +70,7 @@ def scenario(url: str, secret: bytes, deploy: int) -> Payload:
         stage("injected", "/etc/rc.local.stage1\n"),
         stage("flaky", NOTE + once.format("flaky", "exit 3") + END, attempts=3, delay_s=0.01),
         stage("later", NOTE + once.format("later", "exit 75") + END),
-        stage("secret", NOTE + "test -n $TOKEN" + END, environment={"TOKEN": VALUE}, secrets=["TOKEN"]),
+        stage("secret", NOTE + "echo $TOKEN" + END, environment={"TOKEN": VALUE}, secrets=["TOKEN"]),
         stage("reboots", NOTE + END, reboot="after"),
         # Its last effect is what `verify` asks for.
         stage("proven", NOTE + END + "touch /srv/proof\n", verify="test -e /srv/proof"),

@@ -70,16 +70,13 @@ class Folder:
     def left(self, what: str) -> Left:
         return self.synced if what == "synced" else Left(self.mode, self.owner, None)
 
-    @property
-    def dirty(self) -> bool:
-        return self.names != self.synced_names
-
 
 class Disk:
     """A disk in use. Paths are absolute; folders that nobody made are taken to have been there."""
 
     def __init__(self) -> None:
         self.root = Folder(given=True)
+        self.last = self.root  # the folder whose names changed last
 
     # --- finding ---
 
@@ -112,10 +109,12 @@ class Disk:
     def create(self, path: str, mode: int, owner: tuple[int, int] = (0, 0)) -> None:
         above, name = self.place(path)
         above.names[name] = File(mode, owner)
+        self.last = above
 
     def mkdir(self, path: str, mode: int) -> None:
         above, name = self.place(path)
         above.names[name] = Folder(mode)
+        self.last = above
 
     def write(self, path: str, data: bytes, offset: int | None = None) -> None:
         """offset: None appends."""
@@ -133,14 +132,17 @@ class Disk:
     def rename(self, old: str, new: str) -> None:
         (above, name), (there, called) = self.place(old), self.place(new)
         there.names[called] = above.names.pop(name)
+        self.last = there
 
     def link(self, old: str, new: str) -> None:
         there, called = self.place(new)
         there.names[called] = self.file(old)
+        self.last = there
 
     def unlink(self, path: str) -> None:
         above, name = self.place(path)
         del above.names[name]
+        self.last = above
 
     def chmod(self, path: str, mode: int) -> None:
         found = self.find(path)
@@ -205,13 +207,13 @@ class Disk:
     def cuts(self) -> Iterator[tuple[str, Tree]]:
         """Every disk that a power cut may leave now, with words for it; some of them may be equal.
 
-        Of the names: those synced, all, and those of each single folder; of the data: what was synced, all with the
-        last write of each file half done, all.
+        Of the names: those synced, all, and where folders are ahead of the disk only those of the folder that changed
+        last, and all but those; of the data: what was synced, all with the last write of each file half done, all.
         """
-        dirty = [node for node in self.nodes() if isinstance(node, Folder) and node.dirty]
+        dirty = {node for node in self.nodes() if isinstance(node, Folder) and node.names != node.synced_names}
         names: list[tuple[str, set[Folder] | None]] = [("names synced", set()), ("all names", None)]
-        if len(dirty) > 1:
-            names += [(f"names of one folder ({', '.join(folder.names)})", {folder}) for folder in dirty]
+        if self.last in dirty and len(dirty) > 1:
+            names += [("names of the last folder", {self.last}), ("names of the others", dirty - {self.last})]
         for called, kept in names:
             for what in ("synced", "torn", "written"):
                 yield f"{called}, data {what}", self.tree(kept, what)
