@@ -37,7 +37,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 class Box:
     """One copy. payload_files: injected at once, mode inject_mode as Nova does; cron: None, "fast" or "real".
 
-    secret: the collector's, drawn when not given; other keyword arguments are Copy's (network, size, machine_id, dmi).
+    other keyword arguments are Copy's (network, size, machine_id, dmi).
     """
 
     def __init__(
@@ -48,10 +48,9 @@ class Box:
         server: str = "box-1",
         inject_mode: int = 0o400,
         tick_s: float = 1.0,
-        secret: bytes | None = None,
         **options: Any,
     ) -> None:
-        self.copy, self._secret = Copy(server, **options), secret
+        self.copy = Copy(server, **options)
         self._files, self._cron, self._mode, self._tick_s = tuple(payload_files), cron, inject_mode, tick_s
         self._stack = ExitStack()
 
@@ -210,4 +209,4 @@ class Box:
     @cached_property
     def collector(self) -> Collector:
         """A collector in the box's network, started when first asked for: .url, .token, .secret, .get(path)."""
-        return self._stack.enter_context(Collector(self.copy, secret=self._secret))
+        return self._stack.enter_context(Collector(self.copy))

@@ -8,6 +8,7 @@ boots, goes on minute by minute to the end, and is judged. Its collector knows w
 from __future__ import annotations
 
 import base64
+import contextlib
 import hashlib
 import io
 import json
@@ -24,12 +25,14 @@ import reports
 from box import Box
 from lives import MOST_TICKS, NAMES, ORACLE, Life, done_in, journal_in, judge, totals
 from powercut import Disk, Left, Tree
+from warm import Warm
 
+from bootstrap.rehearse.collector import Collector
 from bootstrap.runner.host import STATE, TRIGGER
 from bootstrap.runner.journal import JOURNAL
 
 SECRET = bytes(range(32))
-SERVER = {"machine_id": "5ca1ab1e" * 4, "secret": SECRET}
+MACHINE_ID = "5ca1ab1e" * 4
 # Those of the harness.
 NOT_OURS = "/srv/strace", "/srv/trace"
 LOOK = f"""
@@ -72,6 +75,14 @@ class Verdict(lives.Verdict):
     after: str = ""
 
 
+@contextlib.contextmanager
+def server() -> Iterator[Box]:
+    """A new server, the same as every other by its identity, with a new collector that has the same secret."""
+    with Box(machine_id=MACHINE_ID) as box, Collector(Warm(box.copy), secret=SECRET) as collector:  # type: ignore[arg-type]
+        box.collector = collector
+        yield box
+
+
 # --- recording ------------------------------------------------------------------------------------------------------
 
 
@@ -79,7 +90,7 @@ def record() -> list[tuple[str, list[Cut]]]:
     """Every point of an undisturbed run, with the disks that a cut there may leave."""
     points: list[tuple[str, list[Cut]]] = []
     told: list[bytes] = []
-    with Box(**SERVER) as box:
+    with server() as box:
         life, disk = Life(box, 0), Disk()
         life.inject()
         bring(life, disk)
@@ -200,7 +211,7 @@ def try_cut(cut: Cut) -> Verdict:
     """One server, from the boot after the cut to its end. Being new it has another boot id, and nothing in /run."""
     verdict = Verdict(after=cut.after)
     oracle = data_of(cut.disk, ORACLE).decode().splitlines()
-    with Box(**SERVER) as box:
+    with server() as box:
         life = Life(box, 0)
         lay(box, cut.disk)
         tell(box, cut.told)
