@@ -53,6 +53,7 @@ def own_late(host, plan):
                 fd = host.open(entry["path"])
                 os.fchown(fd, *owner)
                 os.fchmod(fd, entry.get("mode", 0o644))  # chown takes set-id bits away
+                os.fsync(fd)
                 os.close(fd)
     return left
 

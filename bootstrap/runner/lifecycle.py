@@ -195,6 +195,7 @@ def leave(run):
     for name in host.list(STATE + "/logs"):
         log = host.open("%s/logs/%s" % (STATE, name), os.O_RDWR)
         tail(log, plan)  # what a daemon wrote since its stage ended: from now on nobody knows the secrets to blot out
+        os.fsync(log)
         os.close(log)
     for name in host.list(STATE + "/stages"):
         host.remove("%s/stages/%s" % (STATE, name))

@@ -207,13 +207,14 @@ class Disk:
     def cuts(self) -> Iterator[tuple[str, Tree]]:
         """Every disk that a power cut may leave now, with words for it; some of them may be equal.
 
-        Of the names: those synced, all, and where folders are ahead of the disk only those of the folder that changed
-        last, and all but those; of the data: what was synced, all with the last write of each file half done, all.
+        Of the names those synced, or all; of the data what was synced, all with the last write of each file half done,
+        or all. And, since folders reach the disk in any order, where several are ahead of it: the names of the folder
+        that changed last and of no other, or of all others.
         """
         dirty = {node for node in self.nodes() if isinstance(node, Folder) and node.names != node.synced_names}
-        names: list[tuple[str, set[Folder] | None]] = [("names synced", set()), ("all names", None)]
+        for what in ("synced", "torn", "written"):
+            yield f"names synced, data {what}", self.tree(set(), what)
+            yield f"all names, data {what}", self.tree(None, what)
         if self.last in dirty and len(dirty) > 1:
-            names += [("names of the last folder", {self.last}), ("names of the others", dirty - {self.last})]
-        for called, kept in names:
-            for what in ("synced", "torn", "written"):
-                yield f"{called}, data {what}", self.tree(kept, what)
+            yield "names of the last folder", self.tree({self.last}, "synced")
+            yield "names of the other folders", self.tree(dirty - {self.last}, "synced")
