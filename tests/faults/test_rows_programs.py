@@ -210,7 +210,7 @@ def test_a_stage_that_may_run_once_runs_again_only_when_forced() -> None:
             assert "format is done already; --force runs it again\n" in said(box, words)[1]
         row = json.loads(said(box, "status --json")[1])["stages"][0]
         assert [row[key] for key in ("name", "state", "attempts", "exit_code")] == ["format", "done", 1, 0]
-        assert re.search(r"(?m)^  format +done +\d+\.\d s  attempts 1  exit 0$", said(box, "status")[1])
+        assert re.search(r"(?m)^  format +done +\d\d:\d\d:\d\d +\d+\.\d s  attempts 1  exit 0$", said(box, "status")[1])
         assert (ran(box), len(box.events("stage.started", stage="format"))) == (["format"], 1)
         code, out, _ = said(box, "run format --force")
         assert (code, "volume is in use" in box.log("format")) == (5, True), out

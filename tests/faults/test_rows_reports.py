@@ -173,6 +173,19 @@ def test_a_busy_collector_is_asked_later_each_time() -> None:
         assert times[1] - times[0] >= 1.0 and times[2] - times[1] >= 2.0
 
 
+@pytest.mark.fault(61)
+def test_a_collector_that_names_a_time_is_left_alone_until_then() -> None:
+    busy = b"HTTP/1.1 503 Busy\r\nretry-after: 7\r\ncontent-length: 0\r\n\r\n"
+    with Box() as box, Collector(box.copy, secret=SECRET) as collector:
+        road(box, busy)
+        deliver(box, reporting())
+        assert box.tick().returncode == 0
+        assert told(collector) == [e["seq"] for e in box.journal()]
+        # Our own pause would be 2 seconds at most.
+        first, second = [float(line) for line in box.text("/srv/times").split()][:2]
+        assert second - first >= 7
+
+
 @pytest.mark.fault(65)
 @pytest.mark.fault(67)
 @pytest.mark.fault(68)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from box import Box, needs_root
-from handmade import payload, stage
+from handmade import DEPLOY_ID, payload, stage
 from oracle import NOTE, deliver, ended, kill_runner_after, ran, said, start_tick
 
 from bootstrap.payload.build import build
@@ -14,7 +14,7 @@ from bootstrap.payload.model import Payload
 from bootstrap.plan.resolve import resolve
 from bootstrap.render.render import render
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
-from bootstrap.runner.journal import JOURNAL
+from bootstrap.runner.journal import JOURNAL, seal
 from bootstrap.spec.load import load
 
 pytestmark = [pytest.mark.integration, needs_root]
@@ -217,6 +217,33 @@ def test_a_final_failure_stays_one_over_a_reboot() -> None:
         box.reboot()
         assert box.sh(f"sh {BUNDLE} tick").returncode == 5
         assert (box.state(), ran(box)) == ("failed", ["one", "undo"])
+
+
+def test_a_boot_that_comes_while_reports_are_owed_changes_nothing_that_was_found() -> None:
+    """Healthy stays healthy, health is not asked again; what every boot names runs, once in each."""
+    each = [{"name": "worker", "text": NOTE + "note worker\n", "digest": "w"}]
+    checks = [{"kind": "command", "text": NOTE + "note asked\n"}]
+    nobody = ("http://127.0.0.1:1", bytes(32))
+    one = payload([stage("one", NOTE + "note one")], every_boot=each, checks=checks, report=nobody)
+    with Box(one.files) as box:
+        assert box.tick().returncode == 75
+        assert ran(box) == ["one", "worker", "asked"]
+        box.reboot()
+        assert box.tick().returncode == 75
+        assert box.tick().returncode == 75
+        assert ran(box) == ["one", "worker", "asked", "worker"]
+        assert [event["state"] for event in box.events("state")][-1] == "healthy"
+        assert len(box.events("state", state="healthy")) == 1
+
+
+@pytest.mark.fault(47)
+def test_a_journal_of_a_newer_format_is_not_guessed_at() -> None:
+    newer = {"seq": 1, "type": "started", "version": 2, "deploy_id": DEPLOY_ID, "at": 1.0, "uptime_s": 1.0}
+    with Box(payload([stage("one", NOTE + "note one")]).files) as box:
+        box.put(f"{STATE}/journal", seal(newer), 0o600)
+        assert box.tick().returncode == 75
+        assert "its journal is of format 2, and this runner knows 1" in box.console()
+        assert (box.text(f"{STATE}/journal"), ran(box)) == (seal(newer), [])
 
 
 def test_an_undo_that_was_cut_short_goes_on_and_not_beside_itself() -> None:
