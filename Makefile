@@ -43,10 +43,11 @@ lint: setup ## ruff, mypy --strict and shellcheck, as the tests run them
 format: setup ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 
-crashtest: setup ## kill the packed runner before every state-changing system call, and judge what comes of it
+crashtest: setup ## kill the packed runner before every state-changing call, then cut the power after every one
 	@$(BIN)/python tests/crash/crashtest.py
+	@$(BIN)/python tests/crash/crashtest.py --power
 
-crashtest-all: setup ## the same before every system call at all
+crashtest-all: setup ## kill it before every system call at all
 	@$(BIN)/python tests/crash/crashtest.py --all
 
 size: setup-demo ## the packed runner's size, against its budget
