@@ -97,10 +97,10 @@ class Life:
         for path, text in TOOLS.items():
             box.put(path, text, 0o755)
 
-    def inject(self) -> None:
+    def inject(self, mode: int = 0o400) -> None:
         """Bring the payload and the file that is waited for."""
         for file in self.payload.files:
-            self.box.put(file.path, file.content, 0o400)
+            self.box.put(file.path, file.content, mode)
         self.box.put("/srv/awaited", AWAITED)
 
     def tick(self, strace: str = "") -> bool:

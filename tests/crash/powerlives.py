@@ -33,6 +33,8 @@ from bootstrap.runner.journal import JOURNAL
 
 SECRET = bytes(range(32))
 MACHINE_ID = "5ca1ab1e" * 4
+# As files are injected: nobody has to write those again to make them safe, only to sync them.
+MODE = 0o600
 # Those of the harness.
 NOT_OURS = "/srv/strace", "/srv/trace"
 LOOK = f"""
@@ -92,7 +94,7 @@ def record() -> list[tuple[str, list[Cut]]]:
     told: list[bytes] = []
     with server() as box:
         life, disk = Life(box, 0), Disk()
-        life.inject()
+        life.inject(MODE)
         bring(life, disk)
         compare(box, disk)
         points.append(("nothing", list(cuts("nothing", disk, told))))
@@ -117,7 +119,7 @@ def record() -> list[tuple[str, list[Cut]]]:
 
 def bring(life: Life, disk: Disk) -> None:
     """What the injecting agent does, which syncs nothing."""
-    brought = [(file.path, file.content, 0o400) for file in life.payload.files]
+    brought = [(file.path, file.content, MODE) for file in life.payload.files]
     disk.mkdir("/etc/initialrunner", 0o755)
     for path, data, mode in [*brought, ("/srv/awaited", lives.AWAITED, 0o644)]:
         disk.create(path, mode)
@@ -182,7 +184,7 @@ def bring_again(life: Life, tree: Tree) -> None:
     """As long as nothing has run, what the agent brought and did not sync is its own to bring again."""
     for file in life.payload.files:
         if data_of(tree, file.path) != file.content:
-            life.box.put(file.path, file.content, 0o400)
+            life.box.put(file.path, file.content, MODE)
     if data_of(tree, "/srv/awaited") != lives.AWAITED:
         life.box.put("/srv/awaited", lives.AWAITED)
 
