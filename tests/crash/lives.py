@@ -19,7 +19,7 @@ from bootstrap.runner.journal import unseal
 MOST_TICKS = 30
 VALUE = "s3cret-of-the-crash-test"
 ORACLE = "/srv/oracle"
-NAMES = ("plain", "injected", "flaky", "later", "secret", "reboots", "proven")
+NAMES = ("plain", "injected", "flaky", "later", "reboots", "secret", "proven")
 # Two that hold the file at once are two stages at once.
 NOTE = """note() { echo "$1 $INITIALRUNNER_STAGE" >>/srv/oracle; sync /srv/oracle; }
 exec 9>/srv/busy; flock -n 9 || note overlap
@@ -70,8 +70,9 @@ def scenario(url: str, secret: bytes, deploy: int) -> Payload:
         stage("injected", "/etc/rc.local.stage1\n"),
         stage("flaky", NOTE + once.format("flaky", "exit 3") + END, attempts=3, delay_s=0.01),
         stage("later", NOTE + once.format("later", "exit 75") + END),
-        stage("secret", NOTE + "echo $TOKEN" + END, environment={"TOKEN": VALUE}, secrets=["TOKEN"]),
         stage("reboots", NOTE + END, reboot="after"),
+        # After the reboot, which syncs all: its log must be blotted out on disk without that.
+        stage("secret", NOTE + "echo $TOKEN" + END, environment={"TOKEN": VALUE}, secrets=["TOKEN"]),
         # Its last effect is what `verify` asks for.
         stage("proven", NOTE + END + "touch /srv/proof\n", verify="test -e /srv/proof"),
     ]
