@@ -108,6 +108,8 @@ class Life:
         """One cron minute; a reboot that was asked for happens, and is told."""
         self.box.put("/srv/strace", strace)
         self.box.tick()
+        if strace:
+            self.box.put("/srv/strace", "")  # it is meant for this tick alone
         asked = self.box.exists("/run/reboot-asked")
         if asked:
             self.box.reboot()
