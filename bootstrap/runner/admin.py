@@ -198,7 +198,10 @@ def why(host, plan, words):
     """One sentence, one command."""
     found, past = facts(host, plan), events_in(JOURNAL)
     if found["state"] == "healthy":
-        print("%s is healthy; nothing is wrong. See: initialrunner status" % plan["server"])
+        if "not_reported" in found:
+            print("%(server)s is healthy, and not reported: %(not_reported)s. Send it: initialrunner report" % found)
+        else:
+            print("%s is healthy; nothing is wrong. See: initialrunner status" % plan["server"])
         return EXIT_DONE
     if past and past[-1].get("for"):
         print("stage %s waits: %s. See: initialrunner status" % (past[-1]["missing"][0]["path"], past[-1]["for"]))
@@ -375,7 +378,7 @@ def report(host, plan, words):
     if "report" not in plan:
         print(
             "nothing to report: %s"
-            % ("all was reported, the key is gone" if plan.get("finished") else "the spec names no collector")
+            % ("all was reported or given up, the key is gone" if plan.get("finished") else "the spec names no collector")
         )
         return EXIT_DONE
     lock = host.lock(2)

@@ -221,7 +221,7 @@ def clean(host, files, sha256, own):
     text = host.text(TRIGGER)
     if own in text or sha256 in text:
         host.remove(TRIGGER)
-    for name in "undelivered", "unsent", "apt.conf":
+    for name in "undelivered", "apt.conf":
         host.remove("%s/%s" % (STATE, name))
 
 

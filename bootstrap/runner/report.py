@@ -5,7 +5,7 @@ import os
 
 from bootstrap.runner.checks import signed
 from bootstrap.runner.contract import REPORT_VERSION
-from bootstrap.runner.host import Question
+from bootstrap.runner.host import STATE, Question
 
 BATCH = 200  # events a request: far under the collector's limit of 1 MiB, tails of logs included
 
@@ -78,4 +78,7 @@ class Report:
             self.poke()
             if self.pending:
                 self.host.pause(0.05 if self.sender else max(0.05, min(1.0, self.not_before - self.host.uptime())))
-        return not self.pending
+        if self.pending:
+            return False
+        self.host.remove(STATE + "/unsent")
+        return True

@@ -133,7 +133,7 @@ def test_report_without_a_collector_and_after_the_end() -> None:
         assert said(box, "report") == (0, "nothing to report: the spec names no collector\n", "")
     with Box(payload([TWO]).files) as box:
         box.tick()
-        assert said(box, "report") == (0, "nothing to report: all was reported, the key is gone\n", "")
+        assert said(box, "report") == (0, "nothing to report: all was reported or given up, the key is gone\n", "")
 
 
 def test_source_is_the_whole_runner_in_a_python_that_parses() -> None:
