@@ -378,7 +378,11 @@ def report(host, plan, words):
     if "report" not in plan:
         print(
             "nothing to report: %s"
-            % ("all was reported or given up, the key is gone" if plan.get("finished") else "the spec names no collector")
+            % (
+                "all was reported or given up, the key is gone"
+                if plan.get("finished")
+                else "the spec names no collector"
+            )
         )
         return EXIT_DONE
     lock = host.lock(2)
