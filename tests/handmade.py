@@ -32,11 +32,12 @@ def payload(
     checks: Sequence[Mapping[str, Any]] = (),
     files: Sequence[RenderedFile] = (),
     report: tuple[str, bytes] | None = None,
+    ca: str | None = None,
     **plan: Any,
 ) -> Payload:
     """A payload of these stages.
 
-    checks: of health; report: URL and the deployer's secret; plan: more of the host plan.
+    checks: of health; report: URL and the deployer's secret; ca: PEM text that it trusts; plan: more of the host plan.
     """
     host_plan: dict[str, Any] = {
         "version": 1, "name": server.rsplit("-", 1)[0], "server": server, "deploy_id": deploy_id, "revision": REVISION,
@@ -46,7 +47,7 @@ def payload(
         host_plan["health"] = {"checks": [dict(one) for one in checks]}
     if report:
         key = server_key(report[1], server, deploy_id)
-        host_plan["report"] = {"url": report[0], "key": base64.b64encode(key).decode()}
+        host_plan["report"] = {"url": report[0], "key": base64.b64encode(key).decode(), **({"ca": ca} if ca else {})}
     template = jinja2.Environment(keep_trailing_newline=True, autoescape=False).from_string(
         resources.text("cron/initialrunner.j2")
     )
