@@ -67,7 +67,8 @@ class Ear(threading.Thread):
     def run(self) -> None:
         made = self.socket.accept()[0]
         with made, contextlib.suppress(OSError), self.context.wrap_socket(made, server_side=True) as safe:
-            self.heard = safe.recv(65536)
+            while not self.heard.endswith(b"{}") and (block := safe.recv(65536)):
+                self.heard += block
             safe.sendall(b'HTTP/1.0 200 OK\r\n\r\n{"acked": 7}')
 
 
