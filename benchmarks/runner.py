@@ -1,125 +1,200 @@
-"""What the runner costs on a host, in a throwaway copy of this machine, beside `sh -c :` and an empty Python there.
+"""What the runner costs on a host beside cloud-init, an empty Python and an empty shell, all in one throwaway place.
 
-Budgets: trigger to first stage 40 ms CPU and 15 MiB; a tick while another one works 5 ms; after the end nothing;
-last byte of a late file to the first stage 20 ms (p95 of 30); overhead of a stage 15 ms. Needs root.
+    python benchmarks/runner.py [--runs 11] [--without-cloud-init] [--json]
+
+Everything is run in turn in one Debian laid into a copy of this machine, with the same Python; without a network to
+make that Debian from, in the copy itself and without cloud-init. Needs root. Budgets are those of the design.
 """
 
 from __future__ import annotations
 
-import itertools
-import json
+import argparse
+import base64
+import os
 import statistics
-import sys
+import tempfile
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cloud_init
+from measure import ROOT, Row, compare, machine, progress
+from place import Place, Sample
 
 from bootstrap import resources
 from bootstrap.payload.build import build
-from bootstrap.payload.crontab import parse
 from bootstrap.payload.model import Payload
-from bootstrap.rehearse.copy import Copy
+from bootstrap.rehearse.collector import Collector
+from bootstrap.rehearse.copy import STATE, Copy, journal_events
 from bootstrap.render.model import Rendered, RenderedFile
+from bootstrap.runner.contract import server_key
 
 LATE = "/etc/rc.local.stage1"
-SCRIPT = b"#!/bin/sh\ndate >>/root/ran\n"
+SCRIPT = b"#!/bin/sh\necho >>/root/ran\n"
 TRIGGER, LOCK = "/etc/cron.d/initialrunner", "/run/initialrunner.lock"
-
-# Runs in the copy: cost of one command, everything it waited for included. VmHWM is asked of the largest process.
-METER = """
-import os, resource, sys, time
-command, rounds, reset = sys.argv[1], int(sys.argv[2]), sys.argv[3]
-for _ in range(rounds):
-    os.system(reset)
-    before, begun = resource.getrusage(resource.RUSAGE_CHILDREN), time.monotonic()
-    pid = os.fork()
-    if not pid:
-        null = os.open("/dev/null", os.O_RDWR)
-        [os.dup2(null, fd) for fd in (0, 1, 2)]
-        os.execve("/bin/sh", ["sh", "-c", command], {"HOME": "/root", "PATH": "/usr/sbin:/usr/bin:/sbin:/bin"})
-    os.waitpid(pid, 0)
-    after = resource.getrusage(resource.RUSAGE_CHILDREN)
-    cpu = after.ru_utime + after.ru_stime - before.ru_utime - before.ru_stime
-    print(1000 * cpu, 1000 * (time.monotonic() - begun), after.ru_maxrss)
-"""
+SERVER, DEPLOY = "bench-1", "bench"
+SHELL, PYTHON = "sh -c :", "python3 -I -S -c pass"
+BOOT, BARE, STATUS = "cloud-init's four stages", "cloud-init, scripts-user only", "cloud-init status"
+FIRST, REPORTING = "trigger to first stage", "the same, with reports"
+WAITING, FAILED = "tick while another waits", "tick after a final failure"
 
 
-def payload(stages: list[str], files: tuple[RenderedFile, ...] = ()) -> Payload:
-    """A payload of these stage texts, as a spec of the same stages would give it."""
+def payload(stages: Sequence[str], files: tuple[RenderedFile, ...] = (), **plan: object) -> Payload:
+    """A payload of these stage texts, as a spec of the same stages would give it. plan: more keys of the host plan."""
     import jinja2
 
-    template = jinja2.Environment(keep_trailing_newline=True, autoescape=False).from_string(
-        resources.text("cron/initialrunner.j2")
-    )
+    text = resources.text("cron/initialrunner.j2")
+    template = jinja2.Environment(keep_trailing_newline=True, autoescape=False).from_string(text)
     cron = template.render(files="@FILES@", sha256="@SHA256@", mark="@MARK@")
-    plan = {
-        "version": 1, "name": "bench", "server": "bench-1", "deploy_id": "bench", "revision": "0" * 12,
-        "stages": [{"name": f"s{n}", "text": text, "digest": str(n)} for n, text in enumerate(stages)],
+    host_plan = {
+        "version": 1, "name": "bench", "server": SERVER, "deploy_id": DEPLOY, "revision": "0" * 12,
+        "stages": [{"name": f"s{n}", "text": text, "digest": str(n)} for n, text in enumerate(stages)], **plan,
     }  # fmt: skip
-    return build(Rendered("bench-1", "bench", "0" * 12, plan, files, cron))
+    return build(Rendered(SERVER, DEPLOY, "0" * 12, host_plan, files, cron))
 
 
-def inject(copy: Copy, one: Payload, *, leave_out: str = "") -> str:
-    """Put the files in and give the every-minute command."""
-    for file in one.files:
-        if file.path != leave_out:
-            copy.put(file.path, file.content, mode=0o400)
-    return next(entry.command for entry in parse(one.files[-1].content).entries if entry.schedule == "* * * * *")
+@dataclass(frozen=True)
+class Subject:
+    """What is measured. before and after: scripts that are not; check: raises when the run did not do its work."""
+
+    commands: Sequence[Sequence[str]]
+    before: str = ":"
+    after: str = ":"
+    check: Callable[[Sample], None] = lambda sample: None
 
 
-def meter(copy: Copy, command: str, rounds: int = 15, reset: str = ":") -> dict[str, float]:
-    """Median CPU and wall milliseconds and the peak MiB of a command in the copy."""
-    out = copy.run(["/usr/bin/python3", "-c", METER, command, str(rounds), reset], timeout_s=300).stdout
-    rows = [tuple(map(float, line.split())) for line in out.splitlines()]
-    cpu, wall, peak = zip(*rows, strict=True)
-    return {"cpu_ms": statistics.median(cpu), "wall_ms": statistics.median(wall), "peak_mib": max(peak) / 1024}
+def starts(place: Place, collector: Collector, runs: int, *, beside_cloud_init: bool) -> dict[str, list[Sample]]:
+    """Every subject once a run, in turn, so that a busy moment hits all alike; one run before, for the caches."""
+    subjects = {SHELL: Subject([["sh", "-c", ":"]]), PYTHON: Subject([["/usr/bin/python3", "-I", "-S", "-c", "pass"]])}
+    subjects |= ours(place, collector)
+    if beside_cloud_init:
+        cloud_init.seed(place)
+        for name, settings in ((BARE, "bare"), (BOOT, "as-shipped")):
+            subjects[name] = Subject(cloud_init.STAGES, cloud_init.prepare(settings), check=lambda s: ran(place, s))
+        # After the four stages, so that it finds them done.
+        subjects[STATUS] = Subject([["cloud-init", "status"]])
+    taken: dict[str, list[Sample]] = {name: [] for name in subjects}
+    for number in range(runs + 1):
+        for name, subject in subjects.items():
+            place.sh(subject.before)
+            sample = place.meter(subject.commands)
+            subject.check(sample)
+            place.sh(subject.after)
+            if number:
+                taken[name].append(sample)
+    return taken
 
 
-def starts() -> dict[str, dict[str, float]]:
-    """Commands whose cost is asked for, each in the state it meets on a host."""
-    found = {}
-    forget = "rm -rf /var/lib/initialrunner /run/initialrunner.lock"
-    with Copy("bench-1") as copy:
-        found["sh -c :"] = meter(copy, ":")
-        found["python3 -I -S -c pass"] = meter(copy, "exec /usr/bin/python3 -I -S -c pass")
-        command = inject(copy, payload(["exit 75"]))
-        # The stage says "not yet", so that a run is: trigger, runner, first stage, end.
-        found["trigger to first stage"] = meter(copy, command, reset=forget)
-        copy.run(["/bin/sh", "-c", f"touch {LOCK}; (flock {LOCK} sleep 600) </dev/null >/dev/null 2>&1 &"])
-        found["tick while another works"] = meter(copy, command)
-    with Copy("bench-1") as copy:
-        command = inject(copy, payload(["exit 3"]))
-        copy.run(["/bin/sh", "-c", command], timeout_s=60)
-        found["tick after a final failure"] = meter(copy, command)
-    return found
+def ours(place: Place, collector: Collector) -> dict[str, Subject]:
+    """The runner's subjects. The stage is told how to end: with 75, "not yet", a run is trigger, runner, stage, exit.
+
+    So the figure of "trigger to first stage" holds a little more than its name: the stage's shell and the way out.
+    """
+    key = base64.b64encode(server_key(collector.secret, SERVER, DEPLOY)).decode()
+    text = "echo >>/root/ran; read code </root/code; exit $code"
+    late = RenderedFile(LATE, SCRIPT, 0o755, deliver="inject")
+    payloads = {
+        "plain": payload([text]),
+        "reports": payload([text], report={"url": collector.url, "key": key}),
+        "late": payload([LATE], (late,)),
+    }
+    commands = {name: place.lay(name, one) for name, one in payloads.items()}
+    for name, command in commands.items():
+        place.put(f"/root/{name}.command", command.encode())
+    place.sh(f"rm /root/payloads/late{LATE}")
+    forget = f"rm -rf {STATE} /run/initialrunner* /etc/initialrunner {TRIGGER} /root/ran"
+    # Waits for the file that never comes, in a session of its own.
+    wait = 'setsid sh -c "$(cat /root/late.command)" </dev/null >/dev/null 2>&1 &'
+    until = f"timeout 30 sh -c 'until [ -s {LOCK} ] && ! flock -n {LOCK} true; do sleep 0.02; done'"
+
+    def fresh(name: str, code: int) -> str:
+        return f"{forget}; cp -a /root/payloads/{name}/. /; echo {code} >/root/code"
+
+    def tick(name: str) -> list[list[str]]:
+        return [["sh", "-c", commands[name]]]
+
+    def reported(sample: Sample) -> None:
+        ran(place, sample)
+        if SERVER not in str(collector.get("/v1/servers")):
+            raise SystemExit("no report came")
+
+    def gone(sample: Sample) -> None:
+        place.sh(f"! [ -e {TRIGGER} ]")
+
+    final = f'{fresh("plain", 3)}; sh -c "$(cat /root/plain.command)" >/dev/null 2>&1 || :'
+    return {
+        FIRST: Subject(tick("plain"), fresh("plain", 75), check=lambda sample: ran(place, sample)),
+        REPORTING: Subject(tick("reports"), fresh("reports", 75), check=reported),
+        WAITING: Subject(tick("late"), f"{fresh('late', 0)}; {wait} {until}", f"kill -9 $(cat {LOCK})"),
+        FAILED: Subject(tick("plain"), final, check=lambda sample: ran(place, sample)),
+        # No cost of its own is asked for: the check is that nothing is left to tick.
+        "success": Subject(tick("plain"), fresh("plain", 0), check=gone),
+    }
 
 
-def overhead_ms(count: int = 40) -> float:
-    """Milliseconds a stage that does nothing takes, from its intent to the next one's, median."""
-    with Copy("bench-1") as copy:
-        copy.run(["/bin/sh", "-c", inject(copy, payload([":"] * count))], timeout_s=120)
-        begun = [e["uptime_s"] for e in copy.journal() if e["type"] == "stage.started"]
-    return 1000 * statistics.median(later - former for former, later in itertools.pairwise(begun))
+def ran(place: Place, sample: Sample) -> None:
+    """The script ran, once; what did not run it has no figure."""
+    if place.sh("cat /root/ran 2>/dev/null || :").stdout != "\n":
+        raise SystemExit("the script was not run once")
 
 
-def late_ms(rounds: int = 30) -> list[float]:
+def overhead_ms(place: Place, runs: int, count: int = 40) -> tuple[list[float], list[float]]:
+    """Milliseconds of a stage that does nothing, intent to intent, mean of a run; and of two synced writes there.
+
+    The journal is on the disk of the checkout: in memory, where a copy keeps its files, a sync costs nothing.
+    """
+    command = place.lay("many", payload([":"] * count))
+    stages, synced = [], []
+    with tempfile.TemporaryDirectory(dir=_build()) as name:
+        folder = Path(name)
+        place.sh(f"rm -rf {STATE}")
+        place.on_disk(STATE, folder)
+        for _ in range(runs):
+            place.sh(f"find {STATE} -mindepth 1 -delete; rm -rf /run/initialrunner*; cp -a /root/payloads/many/. /")
+            place.meter([["sh", "-c", command]])
+            events = journal_events((folder / "journal").read_bytes())
+            begun = [event["uptime_s"] for event in events if event["type"] == "stage.started"]
+            if len(begun) != count:
+                raise SystemExit(f"{len(begun)} of {count} stages began")
+            stages.append(1000 * (begun[-1] - begun[0]) / (count - 1))
+            with (folder / "beside").open("wb", buffering=0) as file:
+                start = time.monotonic()
+                for _ in range(2 * count):
+                    file.write(b"x" * 150)
+                    os.fsync(file.fileno())
+                synced.append(1000 * (time.monotonic() - start) / count)
+    return stages, synced
+
+
+def _build() -> Path:
+    folder = ROOT / "build" / "benchmarks"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def late_ms(rounds: int) -> list[float]:
     """Milliseconds from the last byte of an injected file to the stage that runs it, cron ticking."""
     taken = []
     one = payload([LATE], (RenderedFile(LATE, SCRIPT, 0o755, deliver="inject"),))
     for _ in range(rounds):
-        with Copy("bench-1") as copy:
-            inject(copy, one, leave_out=LATE)
+        with Copy(SERVER) as copy:
+            for file in one.files:
+                if file.path != LATE:
+                    copy.put(file.path, file.content, mode=0o400)
             copy.boot(cron="fast")
             wait(lambda: copy.run(["flock", "-n", LOCK, "true"]).returncode == 1, "no runner waits")
             at = copy.put(LATE, SCRIPT, mode=0o400)
             wait(lambda: any(e.get("final") for e in copy.journal()), "no end")
             begun = [e["uptime_s"] for e in copy.journal() if e["type"] == "stage.started"]
-            ran = (copy.read("/root/ran") or b"").count(b"\n")
-            if (len(begun), ran) != (1, 1):
-                raise SystemExit(f"the stage began {len(begun)} times and ran {ran} times")
+            times = (copy.read("/root/ran") or b"").count(b"\n")
+            if (len(begun), times) != (1, 1):
+                raise SystemExit(f"the stage began {len(begun)} times and ran {times} times")
             taken.append(1000 * (begun[0] - at))
     return sorted(taken)
 
 
-def wait(ready, what: str) -> None:
+def wait(ready: Callable[[], object], what: str) -> None:
     """Poll for at most half a minute."""
     end = time.monotonic() + 30
     while not ready():
@@ -128,20 +203,52 @@ def wait(ready, what: str) -> None:
         time.sleep(0.05)
 
 
+def rows(taken: dict[str, list[Sample]]) -> list[Row]:
+    """The comparisons of CPU and of peaks."""
+    found = []
+
+    def add(name: str, peers: Sequence[str], cpu: float | None, peak: float | None) -> None:
+        for part, unit, budget in (("cpu_ms", "CPU ms", cpu), ("peak_mib", "peak MiB", peak)):
+            if unit == "peak MiB" and peak is None:
+                continue
+            values = [getattr(sample, part) for sample in taken[name]]
+            for peer in peers:
+                theirs = [getattr(sample, part) for sample in taken.get(peer, ())]
+                middle = statistics.median(theirs) if theirs else None
+                note = "" if theirs else "not measured"
+                found.append(Row(name, unit, values, peer, middle, budget, note=note))
+
+    add(FIRST, (BOOT, BARE, PYTHON, SHELL), 40, 15)
+    add(REPORTING, (BOOT, BARE, PYTHON, SHELL), None, 25)
+    add(WAITING, (STATUS, PYTHON, SHELL), 5, None)
+    add(FAILED, (STATUS, PYTHON, SHELL), None, None)
+    found.append(Row("tick after success", "CPU ms", [0.0], "no entry is left", None, 0))
+    return found
+
+
 def main() -> None:
     """Measure and print."""
-    figures, stage_ms, late = starts(), overhead_ms(), late_ms()
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--runs", type=int, default=11, help="of everything, in turn; thrice as many late files")
+    parser.add_argument("--without-cloud-init", action="store_true")
+    parser.add_argument("--json", action="store_true", help="print the numbers")
+    options = parser.parse_args()
+    tar, why = (None, "--without-cloud-init") if options.without_cloud_init else cloud_init.debian()
+    if not tar:
+        progress(f"cloud-init: not measured ({why})")
+    with Place(tar) as place, Collector(place.copy) as collector:
+        heading = {"machine": machine(), "place": f"Debian {cloud_init.SUITE}" if tar else "a copy of this machine"}
+        heading["Python"] = place.sh("/usr/bin/python3 --version").stdout.split()[1]
+        heading["cloud-init"] = cloud_init.version(place) if tar else f"not measured ({why})"
+        heading["runs"] = f"{options.runs} of each in turn; medians, with the lowest and the highest"
+        found = rows(starts(place, collector, options.runs, beside_cloud_init=bool(tar)))
+        stages, synced = overhead_ms(place, options.runs)
+    found.append(Row("overhead of a stage", "ms", stages, "two synced writes there", statistics.median(synced), 15))
+    late = late_ms(3 * options.runs)
     p95 = late[int(0.95 * (len(late) - 1))]
-    if "--json" in sys.argv:
-        print(json.dumps({"starts": figures, "stage_ms": stage_ms, "late_ms": late, "late_p95_ms": p95}, indent=2))
-        return
-    floor = figures["python3 -I -S -c pass"]["cpu_ms"]
-    print(f"{'':30} {'CPU ms':>8} {'wall ms':>8} {'peak MiB':>9} {'beside Python':>14}")
-    for name, one in figures.items():
-        ratio = one["cpu_ms"] / floor
-        print(f"{name:30} {one['cpu_ms']:>8.1f} {one['wall_ms']:>8.1f} {one['peak_mib']:>9.1f} {ratio:>13.2f}x")
-    print(f"overhead of a stage (two fsyncs included): {stage_ms:.1f} ms, {stage_ms / floor:.2f}x an empty Python")
-    print(f"last byte to first stage, {len(late)} runs: median {statistics.median(late):.1f} ms, p95 {p95:.1f} ms")
+    # Nobody waits for half a minute's mean here: cron looks once a minute, whatever the machine.
+    found.append(Row("last byte to first stage, p95", "ms", late, "cron's half minute, reckoned", 30_000, 20, p95))
+    compare(found, heading)
 
 
 if __name__ == "__main__":
