@@ -55,6 +55,12 @@ def environment() -> jinja2.Environment:
     return found
 
 
+@functools.lru_cache(maxsize=512)
+def compiled(source: str) -> jinja2.Template:
+    """A template, compiled once: a fleet's servers share theirs, and compiling is nine tenths of rendering."""
+    return environment().from_string(source)
+
+
 class Failed(Exception):
     """A text that cannot be rendered: its problem."""
 
@@ -68,7 +74,7 @@ def render(text: Text, context: Mapping[str, Any], what: str) -> str:
     if not text.is_template or not any(mark in text.value for mark in ("{{", "{%", "{#")):
         return text.value
     try:
-        return environment().from_string(text.value).render(context)
+        return compiled(text.value).render(context)
     except jinja2.TemplateSyntaxError as error:
         message = f"{what}: {_sentence(error.message or 'bad template')}"
         place = _place(text, error.lineno, None)

@@ -63,12 +63,25 @@ proxy: {https: "http://proxy:3128"}
     found = rendered(tmp_path, text)
     plan = found.host_plan
     assert plan["wait_for"] == [
-        {"path": "/srv/key", "user": "www", "group": "www", "min_size": 2048, "settle_s": 2.0, "mode": 0o600, "deadline_s": 1200.0}
+        {
+            "path": "/srv/key",
+            "user": "www",
+            "group": "www",
+            "min_size": 2048,
+            "settle_s": 2.0,
+            "mode": 0o600,
+            "deadline_s": 1200.0,
+        }
     ]
     one = plan["stages"][0]
     assert one["needs"] == [{"network": True}, {"tcp": "db:5432"}]
     assert (one["timeout_s"], one["attempts"], one["delay_s"], one["max_delay_s"]) == (60.0, 5, 1.0, 2.0)
-    assert (one["on_interrupt"], one["reboot"], one["user"], one["environment"]) == ("fail", "after", "nobody", {"RELEASE": "web-1"})
+    assert (one["on_interrupt"], one["reboot"], one["user"], one["environment"]) == (
+        "fail",
+        "after",
+        "nobody",
+        {"RELEASE": "web-1"},
+    )
     assert (one["verify"], one["undo"], one["skip_if"]) == ("test -e /done\n", "rm /done\n", "test -e /done\n")
     assert plan["health"] == {
         "deadline_s": 60.0, "stable": 2, "interval_s": 2.0,
@@ -164,3 +177,12 @@ def test_a_spec_may_bring_its_own_trigger_and_rc_local(tmp_path: Path) -> None:
     found = rendered(tmp_path, "templates: {rc.local: mine.j2, cron: cron.j2}\n")
     assert found.rc_local == "#!/bin/sh\n# for web-1\n"
     assert found.cron == "* * * * * root f @FILES@ @SHA256@ @MARK@\n"
+
+
+def test_a_fleet_shares_itscompiled_templates_and_nothing_else(tmp_path: Path) -> None:
+    text = "stages:\n  - name: one\n    run: |\n      {% set who = server %}\n      echo {{ who | sh }}\n"
+    texts = [str(rendered(tmp_path, text, server="web-1").host_plan["stages"][0]["text"])]
+    compiled = jinja.compiled.cache_info().misses
+    texts += [str(rendered(tmp_path, text, server=f"web-{n}").host_plan["stages"][0]["text"]) for n in (2, 3)]
+    assert jinja.compiled.cache_info().misses == compiled
+    assert [one.split() for one in texts] == [["echo", f"web-{n}"] for n in (1, 2, 3)]
