@@ -9,7 +9,7 @@ LOCKED := install --require-hashes --only-binary :all:
 JOBS ?= 2
 # One file's tests stay in one process: they share what is dear to make (a collector, a rehearsal's copy).
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
-BENCHMARKS := $(filter-out benchmarks/measure.py benchmarks/size.py,$(wildcard benchmarks/*.py))
+BENCHMARKS := benchmarks/generator.py benchmarks/runner.py
 UV ?= uv
 LOCK := $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links

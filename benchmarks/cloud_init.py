@@ -44,7 +44,15 @@ def debian() -> tuple[Path | None, str]:
     progress(f"making {tar.relative_to(ROOT)}, once, about half a minute ...")
     part = tar.with_suffix(".part.tar")
     left_out = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale")]
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=cloud-init,python3", *left_out, SUITE, str(part)]
+    command = [
+        "mmdebstrap",
+        "--quiet",
+        "--variant=minbase",
+        "--include=cloud-init,python3",
+        *left_out,
+        SUITE,
+        str(part),
+    ]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     except subprocess.TimeoutExpired:

@@ -1,9 +1,9 @@
-"""The generator's verbs beside an empty Python and beside cloud-init's own helpers for its user-data.
+"""The generator's verbs beside an empty Python and beside cloud-init's helpers for the same work.
 
     python benchmarks/generator.py [--runs 11] [--without-cloud-init] [--json]
 
 `cloud-init schema` and `cloud-init devel make-mime` run in a Debian of their own, by that Debian's Python; the verbs by
-the Python that runs this. Each is set beside an empty run of its own Python too. Budgets: --version 60 ms, check 300 ms.
+the Python that runs this. Each is set beside an empty run of its own Python too.
 """
 
 from __future__ import annotations
@@ -13,18 +13,42 @@ import statistics
 import sys
 from collections.abc import Sequence
 from contextlib import ExitStack
+from tempfile import TemporaryDirectory
 
 import cloud_init
-from measure import ROOT, Row, compare, cost, machine, progress
+from measure import ROOT, Row, compare, cpu_ms, machine, progress
 from place import Place
 
-EMPTY, THEIR_EMPTY = "python -c pass", "its python3 -c pass"
+EMPTY, THEIR_EMPTY = "python -c pass", "its own python3 -c pass"
 SCHEMA, MIME = "cloud-init schema", "cloud-init devel make-mime"
+FLEET = "1,000 servers rendered"
+# What a deployer's script does for a fleet: the spec read once, everything of each server rendered.
+RENDER_A_FLEET = """
+import sys
+from bootstrap import api
+spec = api.load(sys.argv[1])
+for number in range(1000):
+    spec.plan(f"hello-{number}").render()
+"""
 CLOUD_CONFIG = b"#cloud-config\npackages: [nginx]\nruncmd:\n  - [systemctl, enable, --now, nginx]\n"
 
 
+def ours(folder: str) -> dict[str, Sequence[str]]:
+    """The verbs, each on an example. folder: where to render to."""
+    verbs = [sys.executable, "-m", "bootstrap"]
+    hello = str(ROOT / "examples/hello/hello.yaml")
+    target = ["--server", "hello-1", "--target", "user-data", "--output", folder]
+    found: dict[str, Sequence[str]] = {EMPTY: [sys.executable, "-c", "pass"]}
+    found |= {f"bootstrap {option}": [*verbs, option] for option in ("--version", "--help")}
+    for spec in sorted(ROOT.glob("examples/*/*.yaml")):
+        found[f"bootstrap check {spec.parent.name}"] = [*verbs, "check", str(spec)]
+    found["bootstrap render hello"] = [*verbs, "render", hello, *target]
+    found[FLEET] = [sys.executable, "-c", RENDER_A_FLEET, hello]
+    return found
+
+
 def theirs(place: Place) -> dict[str, Sequence[str]]:
-    """What cloud-init's user has for the same work; every one must succeed, or there is no figure."""
+    """What a user of cloud-init has for it; every one must succeed, or there is no figure."""
     place.put("/root/user-data", CLOUD_CONFIG)
     place.put("/root/script", cloud_init.SCRIPT)
     parts = ["-a", "/root/user-data:cloud-config", "-a", "/root/script:x-shellscript"]
@@ -35,6 +59,43 @@ def theirs(place: Place) -> dict[str, Sequence[str]]:
     }
 
 
+def in_turn(place: Place | None, folder: str, runs: int) -> dict[str, list[float]]:
+    """CPU milliseconds of every program, once a run; the run before pays for byte code and cold caches."""
+    own, peers = ours(folder), theirs(place) if place else {}
+    taken: dict[str, list[float]] = {name: [] for name in [*own, *peers]}
+    for number in range(runs + 1):
+        figures = {name: cpu_ms(command) for name, command in own.items()}
+        for name, command in peers.items():
+            assert place is not None
+            sample = place.meter([command])
+            if not sample.ok:
+                raise SystemExit(f"{name} failed")
+            figures[name] = sample.cpu_ms
+        for name, figure in figures.items() if number else ():
+            taken[name].append(figure)
+    return taken
+
+
+def rows(taken: dict[str, list[float]]) -> list[Row]:
+    """Every verb beside its peers."""
+
+    def row(name: str, beside: str, budget: float | None = None) -> Row:
+        peer = statistics.median(taken[beside]) if beside in taken else None
+        return Row(name, "CPU ms", taken[name], beside, peer, budget, note="" if peer else "not measured")
+
+    found = []
+    for name in taken:
+        if name.startswith("bootstrap check"):
+            found += [row(name, EMPTY, 300), row(name, SCHEMA, 300)]
+        elif name.startswith("bootstrap render"):
+            found += [row(name, EMPTY), row(name, MIME)]
+        elif name.startswith("cloud-init"):
+            found.append(row(name, THEIR_EMPTY))
+        elif name not in (EMPTY, THEIR_EMPTY):
+            found.append(row(name, EMPTY, {"bootstrap --version": 60, FLEET: 2000}.get(name)))
+    return found
+
+
 def main() -> None:
     """Measure and print."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -43,45 +104,17 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="print the numbers")
     options = parser.parse_args()
     tar, why = (None, "--without-cloud-init") if options.without_cloud_init else cloud_init.debian()
-    bootstrap = [sys.executable, "-m", "bootstrap"]
-    ours = {EMPTY: [sys.executable, "-c", "pass"]}
-    ours |= {f"bootstrap {option}": [*bootstrap, option] for option in ("--version", "--help")}
-    for spec in sorted(ROOT.glob("examples/*/*.yaml")):
-        ours[f"bootstrap check {spec.parent.name}"] = [*bootstrap, "check", str(spec)]
     heading = {"machine": machine(), "Python": sys.version.split()[0]}
     with ExitStack() as stack:
         place = stack.enter_context(Place(tar)) if tar else None
-        peers = theirs(place) if place else {}
         if place:
-            heading["cloud-init"] = f"{cloud_init.version(place)} in Debian {cloud_init.SUITE}"
+            heading["cloud-init"] = f"{cloud_init.version(place)}, in Debian {cloud_init.SUITE}"
         else:
             heading["cloud-init"] = f"not measured ({why})"
             progress(f"cloud-init: not measured ({why})")
-        taken: dict[str, list[float]] = {name: [] for name in [*ours, *peers]}
-        # The first round pays for byte code and cold caches.
-        for number in range(options.runs + 1):
-            for name, command in ours.items():
-                cpu, _ = cost(command)
-                taken[name] += [cpu] if number else []
-            for name, command in peers.items():
-                sample = place.meter([command]) if place else None
-                if not sample or not sample.ok:
-                    raise SystemExit(f"{name} failed")
-                taken[name] += [sample.cpu_ms] if number else []
-    heading["runs"] = f"{options.runs} of each in turn; medians, with the lowest and the highest"
-    budgets = {"--version": 60, "check": 300}
-    rows = []
-    for name in ours:
-        if name != EMPTY:
-            budget = budgets.get(name.split()[1])
-            for beside in (EMPTY, SCHEMA, MIME) if "check" in name else (EMPTY,):
-                middle = statistics.median(taken[beside]) if beside in taken else None
-                note = "" if beside in taken else "not measured"
-                rows.append(Row(name, "CPU ms", taken[name], beside, middle, budget, note=note))
-    for name in peers:
-        if name != THEIR_EMPTY:
-            rows.append(Row(name, "CPU ms", taken[name], THEIR_EMPTY, statistics.median(taken[THEIR_EMPTY])))
-    compare(rows, heading)
+        heading["runs"] = f"{options.runs} of each in turn; medians, with the lowest and the highest"
+        taken = in_turn(place, stack.enter_context(TemporaryDirectory()), options.runs)
+    compare(rows(taken), heading)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the benchmarks share: programs run in turn, their CPU and wall time, and a table of ratios."""
+"""What the benchmarks share: what a program costs, and a table of ratios beside budgets."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ import os
 import statistics
 import subprocess
 import sys
-import time
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -15,61 +14,18 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 
 
-@dataclass(frozen=True)
-class Figures:
-    """What one program cost. Milliseconds; ratio: median CPU beside that of the first program."""
-
-    name: str
-    cpu_ms: float
-    wall_ms: float
-    lowest_ms: float
-    highest_ms: float
-    ratio: float
-
-
-def cost(command: Sequence[str]) -> tuple[float, float]:
-    """(CPU, wall) milliseconds of one run. Raises CalledProcessError when it fails: a fast failure is no result."""
+def cpu_ms(command: Sequence[str]) -> float:
+    """CPU milliseconds of one run. Raises CalledProcessError when it fails: a fast failure is no result."""
     environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
-    begun = time.perf_counter()
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
     assert child.stderr is not None
     said = child.stderr.read()
     _, status, usage = os.wait4(child.pid, 0)
-    wall = time.perf_counter() - begun
     child.returncode = os.waitstatus_to_exitcode(status)
     child.stderr.close()
     if child.returncode:
         raise subprocess.CalledProcessError(child.returncode, command, stderr=said)
-    return 1000 * (usage.ru_utime + usage.ru_stime), 1000 * wall
-
-
-def in_turn(programs: Mapping[str, Sequence[str]], rounds: int = 11) -> list[Figures]:
-    """Run every program once a round, so that a busy moment hits all alike. The first is the one beside which."""
-    samples: dict[str, list[tuple[float, float]]] = {name: [] for name in programs}
-    for command in programs.values():
-        cost(command)  # the first run pays for byte code and cold caches
-    for _ in range(rounds):
-        for name, command in programs.items():
-            samples[name].append(cost(command))
-    floor = statistics.median(cpu for cpu, _ in next(iter(samples.values())))
-    figures = []
-    for name, taken in samples.items():
-        cpu = [one for one, _ in taken]
-        median = statistics.median(cpu)
-        wall = statistics.median(one for _, one in taken)
-        figures.append(Figures(name, median, wall, min(cpu), max(cpu), median / floor))
-    return figures
-
-
-def show(figures: Sequence[Figures]) -> None:
-    """A table on stdout; with --json the numbers instead."""
-    if "--json" in sys.argv:
-        print(json.dumps([asdict(one) for one in figures], indent=2))
-        return
-    print(f"{'':34} {'CPU ms':>22} {'wall ms':>9} {'ratio':>7}")
-    for one in figures:
-        spread = f"{one.cpu_ms:.1f} ({one.lowest_ms:.1f}-{one.highest_ms:.1f})"
-        print(f"{one.name:34} {spread:>22} {one.wall_ms:>9.1f} {one.ratio:>6.1f}x")
+    return 1000 * (usage.ru_utime + usage.ru_stime)
 
 
 @dataclass(frozen=True)
