@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import subprocess
 from pathlib import Path
@@ -36,6 +37,8 @@ _BARE = _AS_SHIPPED + "cloud_init_modules: []\ncloud_config_modules: []\ncloud_f
 def debian() -> tuple[Path | None, str]:
     """(a tar of Debian with cloud-init and python3, "") or (None, why there is none). Made once, kept in build/."""
     tar = ROOT / "build" / "benchmarks" / f"cloud-init-{SUITE}.tar"
+    if os.geteuid():
+        return None, "needs root"
     if tar.exists():
         return tar, ""
     if not shutil.which("mmdebstrap"):
@@ -44,22 +47,16 @@ def debian() -> tuple[Path | None, str]:
     progress(f"making {tar.relative_to(ROOT)}, once, about half a minute ...")
     part = tar.with_suffix(".part.tar")
     left_out = [f"--dpkgopt=path-exclude=/usr/share/{name}/*" for name in ("doc", "man", "locale")]
-    command = [
-        "mmdebstrap",
-        "--quiet",
-        "--variant=minbase",
-        "--include=cloud-init,python3",
-        *left_out,
-        SUITE,
-        str(part),
-    ]
+    command = ["mmdebstrap", "--variant=minbase", "--include=cloud-init,python3", *left_out, SUITE, str(part)]
     try:
         done = subprocess.run(command, capture_output=True, text=True, check=False, timeout=600)
     except subprocess.TimeoutExpired:
         return None, "mmdebstrap took more than ten minutes"
     if done.returncode:
         part.unlink(missing_ok=True)
-        return None, (done.stderr.strip().splitlines() or ["mmdebstrap failed"])[-1]
+        # apt's first complaint is the cause; what follows is that it has one.
+        said = [line[3:] for line in (done.stdout + done.stderr).splitlines() if line.startswith("E: ")]
+        return None, said[0] if said else "mmdebstrap failed"
     part.rename(tar)
     return tar, ""
 

@@ -72,7 +72,7 @@ def compare(rows: Sequence[Row], heading: Mapping[str, str]) -> None:
         theirs = row.note or (f"{row.theirs:,.1f}" if row.theirs is not None else "")
         ratio = "" if row.ratio is None else f"{row.ratio:.2g}x" if row.ratio < 10 else f"{row.ratio:.0f}x"
         budget = "" if row.budget is None else f"{row.budget:g}"
-        holds = {None: "", True: "yes", False: "no"}[row.holds]
+        holds = "" if row.budget is None else "yes" if row.holds else f"no, {row.ours / row.budget:.2f}x"
         lines.append((f"{row.what}, {row.unit}", f"{row.ours:,.1f}{spread}", row.beside, theirs, ratio, budget, holds))
     widths = [max(map(len, column)) for column in zip(*lines, strict=True)]
     for line in lines:

@@ -51,9 +51,10 @@ def judge(found: dict[tuple[str, str, str], dict[str, Any]]) -> None:
 @pytest.mark.integration
 def test_the_runners_benchmark_prints_every_row(root: Path) -> None:
     found = rows(root, "runner.py")
-    first, reporting = "trigger to first stage", "the same, with reports"
+    first, reporting = "trigger to first stage", "whole run, with reports"
     peers = (BOOT, BARE, PYTHON, SHELL)
     expected = {(what, unit, b) for what in (first, reporting) for unit in ("CPU ms", "peak MiB") for b in peers}
+    expected |= {("whole run of one stage", "CPU ms", beside) for beside in peers}
     ticks = ("tick while another waits", "tick after a final failure")
     expected |= {(what, "CPU ms", beside) for what in ticks for beside in (STATUS, PYTHON, SHELL)}
     expected |= {
