@@ -127,6 +127,7 @@ def test_a_stages_digest_follows_what_it_does_and_nothing_else(tmp_path: Path, m
     assert digest(tmp_path, hidden) == first != same
 
 
+@pytest.mark.fault(16)
 @pytest.mark.parametrize("shell", ["dash", "bash", "busybox sh"])
 @given(value=st.text(st.characters(exclude_characters="\0", exclude_categories=["Cs"]), max_size=200))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

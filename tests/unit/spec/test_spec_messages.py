@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -28,8 +29,10 @@ def problems(folder: Path, text: str, **options: object) -> list[Problem]:
     return []
 
 
-def case(name: str, body: str, line: int, column: int, message: str, hint: str | None = None) -> object:
-    return pytest.param(body, line, column, message, hint, id=name)
+def case(
+    name: str, body: str, line: int, column: int, message: str, hint: str | None = None, marks: Any = ()
+) -> object:
+    return pytest.param(body, line, column, message, hint, id=name, marks=marks)
 
 
 CASES = [
@@ -94,11 +97,11 @@ CASES = [
     case("secret-not-set", "secrets: {token: 'env:NO_SUCH_VARIABLE'}\n", 3, 18, "secrets.token: NO_SUCH_VARIABLE is not in the environment"),
     case("version", "version: 1\n", 3, 1, "version is given twice"),
     case("yaml", "stages: [\n", 3, 10, "not YAML: did not find expected node content"),
-    case("undefined", "stages:\n  - {name: one, run: 'echo {{ brnch }}'}\nvalues: {branch: x}\n", 4, 31, "stages[0]: 'brnch' is undefined", "did you mean branch?"),
-    case("undefined-in-block", "stages:\n  - name: one\n    run: |\n      true\n      echo {{ gone }}\n", 7, 15, "stages[0]: 'gone' is undefined"),
+    case("undefined", "stages:\n  - {name: one, run: 'echo {{ brnch }}'}\nvalues: {branch: x}\n", 4, 31, "stages[0]: 'brnch' is undefined", "did you mean branch?", marks=pytest.mark.fault(18)),
+    case("undefined-in-block", "stages:\n  - name: one\n    run: |\n      true\n      echo {{ gone }}\n", 7, 15, "stages[0]: 'gone' is undefined", marks=pytest.mark.fault(18)),
     case("jinja-syntax", "stages:\n  - {name: one, run: 'echo {% if %}'}\n", 4, 22, "stages[0]: Expected an expression, got 'end of statement block'"),
     case("empty-stage", "stages:\n  - {name: one, run: ''}\n", 4, 22, "stages[0] is empty: an empty script succeeds without doing anything"),
-    case("no-shebang", FILE + "mode: '0755'}\n", 4, 12, "files[0] is executable and has no #! line: the kernel would refuse it (Exec format error)"),
+    case("no-shebang", FILE + "mode: '0755'}\n", 4, 12, "files[0] is executable and has no #! line: the kernel would refuse it (Exec format error)", marks=pytest.mark.fault(13)),
     case("relative-shebang", "stages:\n  - {name: one, run: '#!python3'}\n", 4, 22, "stages[0]: '#!python3' names no interpreter by its whole path", "write #!/bin/sh"),
 ]  # fmt: skip
 
@@ -166,6 +169,7 @@ def test_a_script_that_would_not_run_is_refused(tmp_path: Path, content: bytes, 
     assert found.message == message.replace("{path}", str(script))
 
 
+@pytest.mark.fault(18)
 def test_an_undefined_value_in_a_template_file_has_the_line_of_that_file(tmp_path: Path) -> None:
     (tmp_path / "site.j2").write_text("one\ntwo {{ nothing }}\n")
     (found,) = problems(tmp_path, HEAD + "files: [{path: /srv/a, template: site.j2}]\n")

@@ -26,6 +26,7 @@ def refusals(error: Refused) -> list[tuple[str, str | None]]:
     return [(problem.message, problem.hint) for problem in error.problems]
 
 
+@pytest.mark.fault(17)
 def test_a_file_of_7680_bytes_fits_nova_and_one_byte_more_does_not() -> None:
     full, over = InjectedFile("/a", noise(7680)), InjectedFile("/a", noise(7681))
 
@@ -111,6 +112,7 @@ def test_a_path_of_255_characters_fits_nova_and_of_255_bytes_rackspace() -> None
         fit.personality([InjectedFile(path + "x", b"")], provider("rackspace"))
 
 
+@pytest.mark.fault(17)
 @pytest.mark.parametrize("one", WITH_USER_DATA, ids=lambda one: one.name)
 def test_user_data_fits_to_the_last_byte(one: Provider) -> None:
     limit = one.user_data
@@ -127,6 +129,7 @@ def test_user_data_fits_to_the_last_byte(one: Provider) -> None:
     assert f"and {one.name} takes {limit.most:,}" in message
 
 
+@pytest.mark.fault(17)
 @pytest.mark.parametrize("name", ["ec2", "hetzner", "digitalocean", "nova"])
 def test_the_mend_is_enough(name: str) -> None:
     one = provider(name)
