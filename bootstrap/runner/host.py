@@ -104,6 +104,14 @@ class Host:
         except OSError:
             return ""
 
+    def ids(self):
+        """(product_uuid, machine-id) of this host, each "" where it is none."""
+        uuid = self.text("/sys/class/dmi/id/product_uuid").strip().lower()
+        if len(set(uuid.replace("-", ""))) < 3 or uuid.startswith("03000200-0400-0500"):
+            uuid = ""  # zeros, ff, and the placeholder of unset firmware
+        machine = self.text("/etc/machine-id").strip()
+        return uuid, machine if len(machine) == 32 else ""
+
     def save(self, path, data, mode=0o600, uid=0, gid=0, durable=True):
         """Put a whole file in place: temporary name, owner and mode before the first byte, fsync, rename, fsync."""
         folder, name = os.path.split(path)

@@ -68,8 +68,8 @@ def addresses(host):
 
 def instance_name(host, plan):
     """The name of one member of a group: the star becomes the first of the host's own id."""
-    uuid = host.text("/sys/class/dmi/id/product_uuid").strip().lower() or host.text("/etc/machine-id").strip()
-    return plan["server"].replace("*", uuid.replace("-", "")[:12] or "unknown")
+    uuid, machine = host.ids()
+    return plan["server"].replace("*", (uuid or machine).replace("-", "")[:12] or "unknown")
 
 
 def fetch(host, plan, entry):

@@ -242,11 +242,7 @@ class Run:
 def identity(run):
     """Draw the host's identity once a boot, and open the journal that belongs to it and to this deploy."""
     host, journal, plan = run.host, run.journal, run.plan
-    uuid = host.text("/sys/class/dmi/id/product_uuid").strip().lower()
-    if len(set(uuid.replace("-", ""))) < 3 or uuid.startswith("03000200-0400-0500"):
-        uuid = ""  # zeros, ff, and the placeholder of unset firmware
-    machine = host.text("/etc/machine-id").strip()
-    machine = machine if len(machine) == 32 else ""
+    uuid, machine = host.ids()
     first = journal.events[0] if journal.events else None
     if first:
         if first.get("version", 1) > VERSION:
