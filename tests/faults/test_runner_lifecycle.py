@@ -32,15 +32,23 @@ def deploy(number: int, *stages: dict, **more: object) -> Payload:
 
 
 @pytest.mark.fault(87)
+@pytest.mark.fault(90)
 @pytest.mark.parametrize(
     ("first", "second", "fresh"),
     [
         pytest.param((UUIDS[0], IDS[0]), (UUIDS[1], IDS[0]), True, id="another-uuid-is-a-clone"),
-        pytest.param((UUIDS[0], IDS[0]), (UUIDS[0], IDS[1]), False, id="another-machine-id-is-the-same-host"),
+        pytest.param(
+            (UUIDS[0], IDS[0]),
+            (UUIDS[0], IDS[1]),
+            False,
+            id="another-machine-id-is-the-same-host",
+            marks=pytest.mark.fault(89),
+        ),
         pytest.param((UUIDS[0].upper(), IDS[0]), (UUIDS[0], IDS[0]), False, id="the-case-of-a-uuid-says-nothing"),
         pytest.param(("0" * 8 + "-0000", IDS[0]), ("f" * 8 + "-ffff", IDS[0]), False, id="placeholders-are-no-uuids"),
         pytest.param(("0" * 8 + "-0000", IDS[0]), ("f" * 8 + "-ffff", IDS[1]), True, id="without-uuid-the-machine-id"),
         pytest.param(("", IDS[0]), (UUIDS[0], IDS[0]), False, id="a-uuid-that-appears-is-no-clone"),
+        pytest.param((UUIDS[0], IDS[0]), ("", IDS[0]), False, id="nor-is-one-that-goes"),
     ],
 )
 def test_who_this_host_is(first: tuple[str, str], second: tuple[str, str], fresh: bool) -> None:
