@@ -10,7 +10,7 @@ from bootstrap.runner.checks import check_fails
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.files import Waiting, digest, own_bundle, own_late, own_trigger, part, place, tidy_leftovers
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER, Host
-from bootstrap.runner.journal import VERSION, Journal
+from bootstrap.runner.journal import JOURNAL, VERSION, Journal
 from bootstrap.runner.machine import final
 from bootstrap.runner.report import Report
 from bootstrap.runner.stages import APT, Again, Failed, Shell, Stages, Superseded
@@ -62,12 +62,15 @@ class Run:
 
     def begin(self):
         """Under the lock, before all else: journal, identity, trigger, admin command."""
+        wrapper = (WRAPPER % {"files": " ".join(self.files), "sha256": self.sha256}).encode()
+        found = self.host.read(COMMAND)
+        if found and found[0] == wrapper and not os.path.exists(JOURNAL):
+            # The command was written when the journal was there already: to begin anew would run all stages again.
+            raise OSError(2, "its journal is not there; is its file system mounted? To begin anew: rm " + COMMAND)
         self.by_hand()
         identity(self)
         if not own_trigger(self.host, self.plan, self.journal, self.sha256, self.files):
             raise Superseded
-        wrapper = (WRAPPER % {"files": " ".join(self.files), "sha256": self.sha256}).encode()
-        found = self.host.read(COMMAND)
         if not found or found[0] != wrapper:
             try:
                 self.host.save(COMMAND, wrapper, 0o700)
@@ -261,11 +264,10 @@ def identity(run):
 
 def tick(host, plan):
     """0 nothing left to do or another one is at work, 75 waiting, 5 failed."""
-    lock = host.lock()
-    if lock is None:
-        return EXIT_DONE
     run = Run(host, plan)
     try:
+        if host.lock() is None:
+            return EXIT_DONE
         run.begin()
         return run.go()
     except Superseded:
@@ -281,7 +283,8 @@ def tick(host, plan):
 
 
 def stuck(run, error):
-    run.host.say("%s cannot go on yet: %s" % (run.plan["server"], error))
+    hint = "; no space or no inodes are left: see df -h and df -i" if error.args[0] == 28 else ""
+    run.host.say("%s cannot go on yet: %s%s" % (run.plan["server"], error, hint))
     try:
         if run.deadline() <= 0 and not final(run.journal.events):
             run.fail("cannot go on: %s" % error, "disk", False)
