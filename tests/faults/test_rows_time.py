@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from box import LOCK, TRIGGER, Box, needs_root
+from box import FAKETIME, LOCK, TRIGGER, Box, needs_faketime, needs_root
 from handmade import payload, stage
 from oracle import NOTE, ended, ran
 
@@ -19,8 +19,6 @@ from bootstrap.render.render import render
 from bootstrap.spec.load import load
 
 pytestmark = [pytest.mark.integration, needs_root]
-FAKETIME = next(iter(Path("/usr/lib").glob("**/faketime/libfaketime.so.1")), None)
-needs_faketime = pytest.mark.skipif(FAKETIME is None, reason="needs libfaketime (apt-get install faketime)")
 CLOCK = "/srv/clock"
 YEAR_S = 365 * 86_400.0
 
