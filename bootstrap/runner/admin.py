@@ -8,13 +8,13 @@ import time
 from bootstrap.runner.bundle import COLD, HOT, TEXT
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
 from bootstrap.runner.doctor import doctor
-from bootstrap.runner.files import Waiting, digest, own_trigger
+from bootstrap.runner.files import Waiting, digest
 from bootstrap.runner.host import BUNDLE, LOCK, STATE, TRIGGER
 from bootstrap.runner.journal import JOURNAL, events_in
 from bootstrap.runner.lifecycle import clean, put_aside
 from bootstrap.runner.machine import StageFacts, final
 from bootstrap.runner.stages import Again
-from bootstrap.runner.tick import Run, identity, tick
+from bootstrap.runner.tick import Run, tick
 
 USAGE = """usage: initialrunner VERB
   tick                   go on where the last tick ended (cron and rc.local do this)
@@ -49,6 +49,9 @@ def admin(host, plan, verb, words):
         return verbs[verb](host, plan, words) or 0
     except KeyboardInterrupt:
         return 130
+    except OSError as error:
+        sys.stderr.write("initialrunner: %s\n" % error)
+        return EXIT_FAILED
 
 
 def patient_lock(host, plan):
@@ -88,9 +91,7 @@ def install(host, plan, words):
         text = host.text(TRIGGER)
         if text and run.sha256 not in text:
             host.remove(TRIGGER)
-        run.by_hand()
-        identity(run)
-        own_trigger(host, plan, run.journal, run.sha256, run.files)
+        run.begin()
         os.close(lock)
         host.locked = None
     if host.fork() == 0:

@@ -55,6 +55,12 @@ class Run:
 
     def by_hand(self):
         """Under the lock: the journal and what works on it."""
+        self.wrapper = (WRAPPER % {"files": " ".join(self.files), "sha256": self.sha256}).encode()
+        found = self.host.read(COMMAND)
+        self.known = found and found[0] == self.wrapper
+        if self.known and not os.path.exists(JOURNAL):
+            # The command was written when the journal was there already: to begin anew would run all stages again.
+            raise OSError(2, "its journal is not there; is its file system mounted? To begin anew: rm " + COMMAND)
         self.journal = Journal(self.host)
         self.report = Report(self.host, self.plan, self.journal, self.deadline)
         self.shell = Shell(self.host, self.plan, self.journal, lambda: self.meanwhile())
@@ -62,20 +68,15 @@ class Run:
 
     def begin(self):
         """Under the lock, before all else: journal, identity, trigger, admin command."""
-        wrapper = (WRAPPER % {"files": " ".join(self.files), "sha256": self.sha256}).encode()
-        found = self.host.read(COMMAND)
-        if found and found[0] == wrapper and not os.path.exists(JOURNAL):
-            # The command was written when the journal was there already: to begin anew would run all stages again.
-            raise OSError(2, "its journal is not there; is its file system mounted? To begin anew: rm " + COMMAND)
         self.by_hand()
         identity(self)
         if not own_trigger(self.host, self.plan, self.journal, self.sha256, self.files):
             raise Superseded
-        if not found or found[0] != wrapper:
+        if not self.known:
             try:
-                self.host.save(COMMAND, wrapper, 0o700)
+                self.host.save(COMMAND, self.wrapper, 0o700)
             except OSError:
-                self.host.save(STATE + "/bin/initialrunner", wrapper, 0o700)
+                self.host.save(STATE + "/bin/initialrunner", self.wrapper, 0o700)
         own_bundle(self.host, self.files)
         tidy_leftovers(self.host)
 

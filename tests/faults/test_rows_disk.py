@@ -208,6 +208,12 @@ def test_while_its_state_is_hidden_by_a_mount_nothing_runs_again() -> None:
         for _ in range(2):
             assert box.tick().returncode == 75
         assert "is its file system mounted?" in box.console()
+        # Nor does user-data, which may run again at every boot, or the admin.
+        assert box.sh(f"sh {BUNDLE}").returncode == 5
+        assert said(box, "run one")[2] == (
+            "initialrunner: [Errno 2] its journal is not there; is its file system mounted? "
+            f"To begin anew: rm {COMMAND}\n"
+        )
         assert box.exists(STATE) is False
         in_view(box, "umount", "/var/lib")
         assert (box.journal(), ran(box)) == (before, ["one", "two"])
