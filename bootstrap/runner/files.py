@@ -50,12 +50,23 @@ def own_late(host, plan):
             if not owner:
                 left.append(entry)
             elif found and (found[1].st_uid, found[1].st_gid) == (0, 0):
-                fd = host.open(entry["path"])
-                os.fchown(fd, *owner)
-                os.fchmod(fd, entry.get("mode", 0o644))  # chown takes set-id bits away
-                os.fsync(fd)
-                os.close(fd)
+                give(host, entry, owner, 0o644)
     return left
+
+
+def give(host, entry, owner, mode):
+    """Give a file that is there the owner, and the mode of its entry or else this one. How it was, and how it is."""
+    fd = host.open(entry["path"])
+    try:
+        before = os.fstat(fd)
+        if before.st_nlink > 1:
+            raise PermissionError(1, "a hard link that others could have made", entry["path"])
+        os.fchown(fd, *owner)
+        os.fchmod(fd, entry.get("mode", mode or before.st_mode & 0o7777))  # chown takes set-id bits away
+        os.fsync(fd)
+        return before, os.fstat(fd)
+    finally:
+        os.close(fd)
 
 
 class Waiting:
@@ -208,12 +219,8 @@ def place(host, plan, journal, cold):
         tell_fixed(journal, path, before and before[1], after[1])
     for entry in plan.get("wait_for", []):
         if "mode" in entry or "user" in entry:
-            fd = host.open(entry["path"])
-            before = os.fstat(fd)
-            os.fchown(fd, *ids(entry) or (0, 0) if "user" in entry else (-1, -1))
-            os.fchmod(fd, entry.get("mode", before.st_mode & 0o7777))
-            tell_fixed(journal, entry["path"], before, os.fstat(fd))
-            os.close(fd)
+            owner = ids(entry) or (0, 0) if "user" in entry else (-1, -1)
+            tell_fixed(journal, entry["path"], *give(host, entry, owner, None))
     # The journal will say that they are there: they must be, after a power cut too.
     for entry in plan["files"] + plan.get("wait_for", []):
         host.settle(entry["path"])
