@@ -10,7 +10,7 @@ from bootstrap.runner.checks import check_fails
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.files import Waiting, digest, own_bundle, own_late, own_trigger, part, place, tidy_leftovers
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER, Host
-from bootstrap.runner.journal import JOURNAL, VERSION, Journal
+from bootstrap.runner.journal import VERSION, Journal
 from bootstrap.runner.machine import final
 from bootstrap.runner.report import Report
 from bootstrap.runner.stages import APT, Again, Failed, Shell, Stages, Superseded
@@ -58,8 +58,9 @@ class Run:
         self.wrapper = (WRAPPER % {"files": " ".join(self.files), "sha256": self.sha256}).encode()
         found = self.host.read(COMMAND)
         self.known = found and found[0] == self.wrapper
-        if self.known and not os.path.exists(JOURNAL):
+        if self.known and not self.host.list(STATE):
             # The command was written when the journal was there already: to begin anew would run all stages again.
+            # Not so where others lie beside it: then a kill came between putting one aside and opening the next.
             raise OSError(2, "its journal is not there; is its file system mounted? To begin anew: rm " + COMMAND)
         self.journal = Journal(self.host)
         self.report = Report(self.host, self.plan, self.journal, self.deadline)

@@ -220,3 +220,12 @@ def test_while_its_state_is_hidden_by_a_mount_nothing_runs_again() -> None:
         goes_on(box)
         assert ran(box) == ["one", "two", "two", "end"]
         assert said(box, "status")[0] == 0 and box.exists(COMMAND)
+
+
+def test_killed_between_two_journals_the_next_tick_opens_the_second() -> None:
+    """As a clone's first tick may be: the first is put aside, and that is no hidden state."""
+    with Box(payload(TWO).files) as box:
+        assert box.tick().returncode == 75
+        box.sh(f"mv {JOURNAL} {JOURNAL}.reset.0001")
+        goes_on(box)
+        assert ran(box) == ["one", "two", "one", "two", "end"]
