@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from box import Box, needs_root
+from box import LOCK, Box, needs_root
 from handmade import payload, stage
 from oracle import NOTE, ran
 
@@ -80,3 +80,14 @@ def test_a_hard_link_put_in_place_of_a_file_whose_user_comes_late_is_not_given_a
         assert (box.tick().returncode, ran(box)) == (75, ["one"])
         assert_untouched(box)
         assert HARD in box.console()
+
+
+def test_a_link_in_place_of_the_lock_is_not_followed_and_said() -> None:
+    with Box(payload([stage("one", NOTE + "note one")]).files) as box:
+        box.put(VICTIM, SECRET, 0o600)
+        box.sh(f"ln -s {VICTIM} {LOCK}")
+        assert (box.tick().returncode, ran(box)) == (75, [])
+        assert_untouched(box)
+        assert "cannot go on yet: [Errno 40] Too many levels of symbolic links: 'initialrunner.lock'" in box.console()
+        box.sh(f"rm {LOCK}")
+        assert (box.tick().returncode, ran(box)) == (0, ["one"])
