@@ -32,7 +32,7 @@ from bootstrap.runner.contract import server_key
 
 LATE = "/etc/rc.local.stage1"
 SCRIPT = b"#!/bin/sh\necho >>/root/ran\n"
-TRIGGER, LOCK = "/etc/cron.d/initialrunner", "/run/initialrunner.lock"
+TRIGGER, LOCK, COMMAND = "/etc/cron.d/initialrunner", "/run/initialrunner.lock", "/usr/local/sbin/initialrunner"
 SERVER, DEPLOY = "bench-1", "bench"
 SHELL, PYTHON = "sh -c :", "python3 -I -S -c pass"
 BOOT, BARE, STATUS = "cloud-init's four stages", "cloud-init, scripts-user only", "cloud-init status"
@@ -105,7 +105,7 @@ def ours(place: Place, collector: Collector) -> dict[str, Subject]:
     for name, command in commands.items():
         place.put(f"/root/{name}.command", command.encode())
     place.sh(f"rm /root/payloads/late{LATE}")
-    forget = f"rm -rf {STATE} /run/initialrunner* /etc/initialrunner {TRIGGER} /root/ran"
+    forget = f"rm -rf {STATE} /run/initialrunner* /etc/initialrunner {COMMAND} {TRIGGER} /root/ran"
     # Waits for the file that never comes, in a session of its own.
     wait = 'setsid sh -c "$(cat /root/late.command)" </dev/null >/dev/null 2>&1 &'
     until = f"timeout 30 sh -c 'until [ -s {LOCK} ] && ! flock -n {LOCK} true; do sleep 0.02; done'"

@@ -10,6 +10,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
+import fault_register
 import pytest
 
 LOCKS = Path(__file__).resolve().parents[1] / "build" / "tests"
@@ -47,3 +48,9 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     until = os.environ.get("INITIALRUNNER_SLOW_UNTIL")
     if until and item.get_closest_marker("slow") and time.time() > float(until):
         pytest.skip("no time left in this run for another slow test; make test-all runs it")
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """After a run of all tests: how many faults have one."""
+    if not terminalreporter.config.option.file_or_dir:
+        terminalreporter.write_line(fault_register.summary())

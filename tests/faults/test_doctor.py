@@ -114,6 +114,7 @@ def test_a_cron_that_does_not_run_is_started_and_a_masked_one_is_left() -> None:
         box.wait_for(lambda: ran(box) == ["ran"])
 
 
+@pytest.mark.fault(28)
 def test_a_host_without_cron_is_told_what_to_install() -> None:
     with Box(ONE.files) as box:
         box.sh("rm -f /usr/sbin/cron /usr/sbin/crond /sbin/crond")

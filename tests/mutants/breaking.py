@@ -1,6 +1,6 @@
 """Breaks one promise at a time in a copy of the tree, and runs the tests that should notice.
 
-    python tests/mutants/mutants.py [--list] [NAME...]
+    python tests/mutants/breaking.py [--list] [NAME...]
 
 A mutant that no test notices survives, and the exit code is 1: either a test is missing, or the code does nothing.
 The table is tests/mutants/table.py. Needs root, since most promises are kept on a host.
@@ -18,9 +18,9 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).parent))
+sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from table import MUTANTS, Mutant
+from mutants.table import MUTANTS, Mutant
 
 TOP = Path(__file__).resolve().parents[2]
 # pytest's exit code when tests failed; with any other the tests were not even run.
