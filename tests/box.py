@@ -29,6 +29,8 @@ from bootstrap.rehearse.collector import Collector
 from bootstrap.rehearse.copy import JOURNAL, STATE, Copy
 
 T = TypeVar("T")
+# Another root file system to copy in place of this machine's: the same tests on another distribution, another Python.
+ROOT = Path(os.environ["INITIALRUNNER_TEST_ROOT"]) if "INITIALRUNNER_TEST_ROOT" in os.environ else None
 TRIGGER = "/etc/cron.d/initialrunner"
 LOCK = "/run/initialrunner.lock"
 
@@ -42,7 +44,7 @@ needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 class Box:
     """One copy. payload_files: injected at once, mode inject_mode as Nova does; cron: None, "fast" or "real".
 
-    other keyword arguments are Copy's (network, size, machine_id, dmi).
+    other keyword arguments are Copy's (network, size, machine_id, dmi, root).
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class Box:
         tick_s: float = 1.0,
         **options: Any,
     ) -> None:
-        self.copy = Copy(server, **options)
+        self.copy = Copy(server, **{"root": ROOT, **options})
         self._files, self._cron, self._mode, self._tick_s = tuple(payload_files), cron, inject_mode, tick_s
         self._stack = ExitStack()
 

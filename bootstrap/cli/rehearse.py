@@ -73,6 +73,11 @@ def octal(text: str) -> int:
     show_default=True,
     help="none: a loopback of its own; host: this machine's network, for apt-get and the like.",
 )
+@click.option(
+    "--root",
+    type=click.Path(exists=True, file_okay=False, path_type=Path),
+    help="A mounted image or an unpacked root file system to copy in place of this machine's disks.",
+)
 @click.option("--timeout", "timeout_s", type=duration, default="15m", show_default=True)
 @click.option("--no-report", is_flag=True, help="No collector: the timeline is read from the journal.")
 @click.option("--keep", type=click.Path(file_okay=False, path_type=Path), help="Leave what was written there.")

@@ -72,15 +72,17 @@ def build(work: str, options: dict[str, Any]) -> Tree:
         os.mkdir(f"{work}/{name}")
     root = f"{work}/root"
     with open("/proc/self/mountinfo", encoding="utf-8") as file:
-        chosen = layout.layers(layout.parse_mountinfo(file.read()), without=work)
+        machine = layout.layers(layout.parse_mountinfo(file.read()), without=work)
+    disk = str(options["disk"])
+    chosen = (layout.Layer("/", "overlay"),) if disk else machine
     overlays = Overlays(work, root, EARLIER)
     if privileged:
-        overlays.mount_all(chosen)
+        overlays.mount_all(chosen, disk)
     else:
         overlays.mount_ours(chosen)
     _kernel_trees(root, str(options["network"]))
     _devices(root, privileged)
-    _fresh_folders(root)
+    _fresh_folders(root, disk)
     if privileged:
         _forget(root)
     _cron_folder(root)
@@ -90,7 +92,7 @@ def build(work: str, options: dict[str, Any]) -> Tree:
     for layer in chosen:
         if "ro" in layer.options and layer.path != "/":
             mount("none", root + layer.path, flags=MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NODEV)
-    let_go(chosen)
+    let_go(machine)
     # Held so that a test can change the identity and `--keep` can read the upper folders. Only this tmpfs is beneath.
     scratch = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
     pivot_root(root)
@@ -146,11 +148,11 @@ def _devices(root: str, privileged: bool) -> None:
     write_new(f"{dev}/console", b"", 0o600)
 
 
-def _fresh_folders(root: str) -> None:
+def _fresh_folders(root: str, disk: str) -> None:
     """/run, /tmp and the home folders: there, and empty."""
     homes = []
-    for name in os.listdir("/home") if os.path.isdir("/home") else []:
-        there = os.lstat(f"/home/{name}")
+    for name in os.listdir(f"{disk}/home") if os.path.isdir(f"{disk}/home") else []:
+        there = os.lstat(f"{disk}/home/{name}")
         if stat.S_ISDIR(there.st_mode):
             homes.append((name, there))
     for path, mode in (("/run", 0o755), ("/tmp", 0o1777), ("/root", 0o700), ("/home", 0o755)):  # noqa: S108

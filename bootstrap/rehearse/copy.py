@@ -1,4 +1,4 @@
-"""A throwaway copy of this machine, as a context manager: its own processes, disks, network and identity.
+"""A throwaway copy of this machine, or of another root file system: its own processes, disks, network and identity.
 
 Everything in it lives in a tmpfs and in the namespaces of one process; when that process ends, all of it is gone.
 Nothing here writes through a path of the copy: files go in and come out by descriptor.
@@ -40,6 +40,7 @@ class Copy:
     """One copy. Use as `with Copy("web-1") as copy:`; it is switched on, with nothing injected and no cron running.
 
     network: "none" (its own loopback) or "host". size: of the tmpfs for what is written, as tmpfs takes it.
+    root: a folder with another root file system, a mounted image say, to copy in place of this machine's; as root only.
     machine_id: 32 hex digits, random unless given; dmi: files of /sys/class/dmi/id, none unless given.
     Raises UsageError where the machine lacks what a copy needs, HostError when the kernel refuses.
     """
@@ -52,11 +53,13 @@ class Copy:
         size: str = "50%",
         machine_id: str | None = None,
         dmi: Mapping[str, str] | None = None,
+        root: Path | None = None,
     ) -> None:
         self.server, self.network = server, network
         self._options = {
             "server": server, "network": network, "size": size, "machine_id": machine_id, "dmi": dict(dmi or {}),
-            "privileged": os.geteuid() == 0, "cron_program": cron_program(),
+            "privileged": os.geteuid() == 0, "cron_program": cron_program(root),
+            "disk": str(root.resolve()) if root else "",
         }  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self._link: socket.socket | None = None
@@ -79,6 +82,8 @@ class Copy:
             raise UsageError("a rehearsal needs Linux and unshare", hint="apt-get install util-linux")
         if self.network == "host" and not self._options["privileged"]:
             raise UsageError("--network host needs root", hint="run it as root, or leave the network out")
+        if self._options["disk"]:
+            self._look_at_the_disk(Path(str(self._options["disk"])))
         # A short path without odd characters: overlay options are separated by commas and colons.
         self._work = Path(tempfile.mkdtemp(prefix="initialrunner-"))
         ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
@@ -103,6 +108,15 @@ class Copy:
             ours.close()
             self.stop()
             raise
+
+    def _look_at_the_disk(self, disk: Path) -> None:
+        if not self._options["privileged"]:
+            raise UsageError("a copy of another root file system needs root", hint="run it as root")
+        if not os.path.lexists(disk / "bin/sh"):
+            raise UsageError(
+                f"{disk} holds no root file system: there is no {disk}/bin/sh",
+                hint="mount the image there, or make one: mmdebstrap --include=cron,python3 bookworm DIR",
+            )
 
     def _expect_ready(self) -> None:
         assert self._link is not None
@@ -353,9 +367,12 @@ class Copy:
                     process.kill()
 
 
-def cron_program() -> str | None:
-    """The cron daemon installed on this machine: cron (Debian) or crond (RHEL, Alpine)."""
-    return shutil.which("cron", path=SYSTEM_PATH) or shutil.which("crond", path=SYSTEM_PATH)
+def cron_program(root: Path | None = None) -> str | None:
+    """The cron daemon installed on this machine, or below root: cron (Debian) or crond (RHEL, Alpine)."""
+    top = str(root).rstrip("/") if root else ""
+    path = ":".join(top + folder for folder in SYSTEM_PATH.split(":"))
+    found = shutil.which("cron", path=path) or shutil.which("crond", path=path)
+    return found[len(top) :] if found else None
 
 
 def journal_events(data: bytes) -> list[dict[str, Any]]:

@@ -38,8 +38,8 @@ class Overlays:
         self.work, self.root, self.hidden = work, root, hidden
         self._number = 0
 
-    def mount_all(self, chosen: tuple[layout.Layer, ...]) -> None:
-        """An overlay or an empty folder for each layer, parents first."""
+    def mount_all(self, chosen: tuple[layout.Layer, ...], disk: str = "") -> None:
+        """An overlay or an empty folder for each layer, parents first. disk: where their / lies, unless it is ours."""
         for layer in chosen:
             target = self.root if layer.path == "/" else self.root + layer.path
             if not os.path.lexists(target):
@@ -50,7 +50,7 @@ class Overlays:
             elif layer.kind == "empty":
                 mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, "mode=0755,size=50%")
             else:
-                self._overlay(layer.path, target, layer.options, own=False)
+                self._overlay(disk or layer.path, target, layer.options, own=False)
 
     def mount_ours(self, chosen: tuple[layout.Layer, ...]) -> None:
         """The same without root: / is a folder of our own with an overlay for each of its folders."""

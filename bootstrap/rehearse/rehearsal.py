@@ -31,6 +31,7 @@ class Settings:
 
     late: path -> seconds after the boot; brought: path -> content, what another hand brings (`wait_for`).
     cron: "fast" (a minute lasts a second) or "real". network: "none" or "host". keep: a new folder for what is left.
+    root: another root file system to copy in place of this machine's.
     """
 
     spec: Path
@@ -45,6 +46,7 @@ class Settings:
     inject_mode: int = 0o400
     cron: str = "fast"
     network: str = "none"
+    root: Path | None = None
     timeout_s: float = 900.0
     report: bool = True
     keep: Path | None = None
@@ -84,7 +86,7 @@ def rehearse(
     Raises SpecError and PayloadError before anything is started, UsageError where this machine lacks something,
     HostError when the kernel refuses a copy.
     """
-    if settings.cron == "real" and not cron_program():
+    if settings.cron == "real" and not cron_program(settings.root):
         raise UsageError("--cron real: no cron is installed here", hint="apt-get install cron, or use --cron fast")
     if settings.keep is not None and settings.keep.exists() and any(settings.keep.iterdir()):
         raise UsageError(f"--keep {settings.keep}: it is there already and not empty", hint="name a new folder")
@@ -92,7 +94,7 @@ def rehearse(
     from bootstrap.rehearse import prepare
 
     spec = prepare.checked(settings.spec, settings.overrides, settings.values_files)
-    copy = Copy(settings.server or f"{spec.name}-1", network=settings.network)
+    copy = Copy(settings.server or f"{spec.name}-1", network=settings.network, root=settings.root)
     folder = settings.keep / "collector" if settings.keep else None
     collector = Collector(copy, folder) if settings.report else None
     reports = prepare.Reports(collector.url, collector.secret) if collector else None

@@ -1,4 +1,4 @@
-"""Writes the journals that tests keep of the present format, before a release: `python tests/journals/kept_journals.py`.
+"""Writes the journals that tests keep of the present format: `python tests/journals/kept_journals.py` before a release.
 
 A kept journal is never written again once its format was released: what a host has on disk does not change either.
 """
