@@ -116,7 +116,11 @@ class _Renderer:
         content, before = file.data, len(self.problems)
         if content is None and file.text is not None:
             text = self.text(file.text, what, secret=file.secret, any_bytes=True)
-            content = text.encode("utf-8", "surrogateescape")
+            try:
+                content = text.encode("utf-8", "surrogateescape")
+            except UnicodeEncodeError:
+                # Half a character that stands for no byte of a file: a template can spell it, as '\ud800'.
+                self.problems += shape.not_utf8(what, file.text.where, file.text.file)
         elif content is not None and not file.secret:
             text = content.decode("utf-8", "surrogateescape")
             self.refuse_secrets(text, what, Text(text, file.where, is_template=False), {})

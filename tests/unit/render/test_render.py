@@ -11,7 +11,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from bootstrap.errors import UsageError
+from bootstrap.errors import RenderError, UsageError
 from bootstrap.plan.resolve import resolve
 from bootstrap.render import jinja
 from bootstrap.render.model import Rendered
@@ -135,6 +135,15 @@ def test_sh_carries_any_value_through_a_shell(shell: str, value: str) -> None:
     text = jinja.environment().from_string("printf %s {{ value | sh }}").render(value=value)
     done = subprocess.run([*shell.split(), "-c", text], capture_output=True, check=True)
     assert done.stdout == value.encode()
+
+
+def test_half_a_character_in_a_file_is_told_with_its_place(tmp_path: Path) -> None:
+    """Found by fuzzing: Jinja's own texts can spell what no file can hold."""
+    with pytest.raises(RenderError) as told:
+        rendered(tmp_path, "files: [{path: /srv/a, content: \"{{ '\\\\ud800' }}\"}]\n")
+    (problem,) = told.value.problems
+    assert (problem.code, str(problem.where)) == ("render.utf8", f"{tmp_path}/web.yaml:3:33")
+    assert problem.message == "files[0] is not UTF-8 text"
 
 
 def test_b64_carries_text_and_bytes() -> None:
