@@ -116,15 +116,13 @@ class Reader:
         what = getattr(error, "problem", None) or getattr(error, "reason", None) or "cannot be read"
         where = Where(shown, 1, 1)
         if isinstance(error, yaml.reader.ReaderError):
-            # A character that YAML does not allow: it has a position and no mark.
-            what = f"{what}: {chr(error.character)!r}" if isinstance(error.character, int) else what
-            above = (text[: error.position] + "^").splitlines()
+            # A character that YAML does not allow: no mark, and its position counts bytes or characters.
+            found = chr(error.character) if isinstance(error.character, int) else "\0"
+            what = f"{what}: {found!r}"
+            above = (text[: max(0, text.find(found))] + "^").splitlines()
             where = Where(shown, len(above), len(above[-1]), lines[len(above) - 1])
         elif mark is not None:
-            # Where the text ended too early, the mark stands on a line that is not there.
-            line, column = mark.line, mark.column
-            if line >= len(lines):
-                line, column = max(0, len(lines) - 1), len(lines[-1]) if lines else 0
+            line, column = _in_text(mark, lines)
             where = Where(shown, line + 1, column + 1, lines[line] if lines else "")
         is_tab = where.source[where.column - 1 : where.column] == "\t"
         hint = "tabs cannot indent YAML; use spaces" if is_tab else "mind quotes, colons and indentation"
@@ -174,10 +172,17 @@ def _indent(text: str, below: list[str]) -> int:
 
 def place(node: yaml.Node, shown: str, lines: list[str]) -> Where:
     """Where a YAML node begins, with its line and the width to underline."""
-    start, end = node.start_mark, node.end_mark
-    source = lines[start.line] if start.line < len(lines) else ""
-    width = end.column - start.column if end.line == start.line else len(source.rstrip()) - start.column
-    return Where(shown, start.line + 1, start.column + 1, source, max(1, width))
+    (line, column), end = _in_text(node.start_mark, lines), node.end_mark
+    source = lines[line] if lines else ""
+    width = end.column - column if end.line == line else len(source.rstrip()) - column
+    return Where(shown, line + 1, column + 1, source, max(1, width))
+
+
+def _in_text(mark: Any, lines: list[str]) -> tuple[int, int]:
+    """Line and column of a mark, from 0. Where a text ends too early, its mark is on a line that is not there."""
+    if mark.line < len(lines):
+        return mark.line, mark.column
+    return max(0, len(lines) - 1), len(lines[-1]) if lines else 0
 
 
 def plain(node: Node) -> Any:

@@ -97,6 +97,8 @@ CASES = [
     case("secret-not-set", "secrets: {token: 'env:NO_SUCH_VARIABLE'}\n", 3, 18, "secrets.token: NO_SUCH_VARIABLE is not in the environment"),
     case("version", "version: 1\n", 3, 1, "version is given twice"),
     case("yaml", "stages: [\n", 3, 10, "not YAML: did not find expected node content"),
+    case("forbidden-character", "values: {a: 日本\x1f}\n", 3, 15, "not YAML: control characters are not allowed: '\\x1f'"),
+    case("value-after-the-end", "values: {a: 1}\n?", 4, 2, "unknown key "),
     case("undefined", "stages:\n  - {name: one, run: 'echo {{ brnch }}'}\nvalues: {branch: x}\n", 4, 31, "stages[0]: 'brnch' is undefined", "did you mean branch?", marks=pytest.mark.fault(18)),
     case("undefined-in-block", "stages:\n  - name: one\n    run: |\n      true\n      echo {{ gone }}\n", 7, 15, "stages[0]: 'gone' is undefined", marks=pytest.mark.fault(18)),
     case("jinja-syntax", "stages:\n  - {name: one, run: 'echo {% if %}'}\n", 4, 22, "stages[0]: Expected an expression, got 'end of statement block'"),
