@@ -60,7 +60,8 @@ class Journal:
         whole = len(events)
         while whole and events[whole - 1] is None:
             whole -= 1
-        if None in events[:whole]:
+        # Nor must one be missing, doubled or in another's place: numbers are what the collector tells events by.
+        if [event and event["seq"] for event in events[:whole]] != list(range(1, whole + 1)):
             self.mend(data, [event for event in events if event])
             return
         self.events = events[:whole]
@@ -71,12 +72,13 @@ class Journal:
         """A damaged middle is set aside as it is; lines that prove themselves stay, the others are named as lost."""
         aside = "%s.damaged.%d" % (JOURNAL, len(self.host.list(STATE)))
         self.host.save(aside, data)
-        for event in good:
+        for event in sorted(good, key=lambda event: event["seq"]):
             while len(self.events) + 1 < event["seq"]:
                 self.events.append(
                     {"seq": len(self.events) + 1, "type": "lost", "at": event["at"], "uptime_s": event["uptime_s"]}
                 )
-            self.events.append(event)
+            if len(self.events) < event["seq"]:
+                self.events.append(event)
         os.close(self.fd)
         self.host.save(JOURNAL, "".join(map(seal, self.events)).encode())
         self.host.say("the journal was damaged; kept as " + aside)

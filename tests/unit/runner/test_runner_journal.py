@@ -71,6 +71,33 @@ def test_a_damaged_middle_is_set_aside_and_named(state: Path, monkeypatch: pytes
     assert said == [f"the journal was damaged; kept as {aside[0]}"]
 
 
+@pytest.mark.parametrize(
+    ("order", "types"),
+    [
+        ([0, 2], ["state", "lost", "state"]),
+        ([0, 0], ["state"]),
+        ([1, 0, 2], ["state", "state", "state"]),
+        ([1], ["lost", "state"]),
+    ],
+    ids=["one-gone", "one-twice", "two-swapped", "the-first-gone"],
+)
+def test_whole_lines_in_another_order_are_damage_too(
+    state: Path, monkeypatch: pytest.MonkeyPatch, order: list[int], types: list[str]
+) -> None:
+    """Found by fuzzing: an event added after such a hole had the number of another."""
+    said: list[str] = []
+    monkeypatch.setattr(Host, "say", lambda self, line: said.append(line))
+    write(3)
+    path = state / "journal"
+    lines = path.read_bytes().splitlines(True)
+    path.write_bytes(b"".join(lines[number] for number in order))
+    journal = Journal(Host())
+    assert [(e["seq"], e["type"]) for e in journal.events] == list(enumerate(types, 1))
+    assert [e["number"] for e in journal.find("state")] == sorted(set(order))
+    assert len(said) == 1
+    assert journal.add("state", state="running")["seq"] == len(types) + 1
+
+
 def test_an_event_that_does_not_fit_leaves_no_half_line(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     journal = Journal(Host())
     journal.add("state", state="running")
