@@ -73,6 +73,22 @@ def test_depth_is_bounded() -> None:
     assert len(loads(json.dumps([{"a": [1]}] * 1000).encode())) == 1000
 
 
+@pytest.mark.parametrize("number", [b"1e999", b"-1e999", b"9" * 400 + b".5"])
+def test_a_number_that_is_infinite_is_refused(number: bytes) -> None:
+    """Found by fuzzing: it was answered again as Infinity, which no browser reads."""
+    with pytest.raises(Refusal, match=r"the number .* is too large"):
+        loads(b'[{"more": %s}]' % number)
+
+
+@pytest.mark.parametrize("key", ["at", "uptime_s", "took_s", "seq"])
+@pytest.mark.parametrize("number", [10**400, -(10**400), 2**53], ids=["large", "small", "past-floats"])
+def test_a_number_of_hundreds_of_digits_is_refused(key: str, number: int) -> None:
+    """Found by fuzzing: it was a bug of the collector's, with a 500."""
+    event = reports.event(1, "stage.ended", stage="a", result="done")
+    with pytest.raises(Refusal, match=rf"events\[0\].{key}: -?\d+(\.\.\.)? is not a"):
+        read(reports.body([{**event, key: number}]))
+
+
 def test_half_a_character_becomes_a_mark() -> None:
     r"""JSON can spell a lone surrogate; no page, terminal or database can show one."""
     raw = loads(rb'{"a\ud800": ["x\udfffy", "\ud83d\ude80"]}')
