@@ -93,7 +93,7 @@ def _why_ended(event: Event) -> str:
 
 
 def _interrupted(view: View, event: Event, _: str | None) -> View:
-    if "stage" not in event:
+    if event.get("stage") is None:
         return view
     return _stage(
         view,

@@ -60,6 +60,8 @@ def test_the_state_follows_from_the_events(story: list[dict[str, Any]], state: s
         (ended("again"), "pending", 1),
         (ended("interrupted"), "interrupted", 1),
         ({"type": "interrupted", "stage": "a", "attempt": 1}, "interrupted", 1),
+        # An optional value may be null; found by fuzzing, when it was a stage without a name.
+        ({"type": "interrupted", "stage": None}, "running", 1),
         ({**BEGUN, "attempt": 3}, "running", 3),
     ],
 )
