@@ -72,21 +72,30 @@ def unpack(bundle: bytes) -> Unpacked:
     body, digest = match.groups()
     if hashlib.sha256(body.encode()).hexdigest() != digest:
         raise PayloadError("the bundle is damaged: it differs from the digest on its last line")
-    data = body.split("\nD='", 1)[1].split("'\n", 1)[0].split(SEPARATOR)
     try:
+        data = body.split("\nD='", 1)[1].split("'\n", 1)[0].split(SEPARATOR)
         hot, cold = bz2.BZ2Decompressor().decompress(decode(data[0])).split(pack.PARTING.encode())
         plan, files = (zlib.decompressobj(zdict=hot).decompress(decode(part)) for part in data[1:])
         decided = json.loads(plan)
-    except (ValueError, OSError, struct.error, zlib.error) as error:
+        contents, source = _contents(decided["files"], files), (hot.decode(), cold.decode())
+    except (ValueError, OSError, EOFError, struct.error, zlib.error) as error:
         raise PayloadError(f"the bundle cannot be unpacked: {error}") from error
+    except (LookupError, TypeError, AttributeError, RecursionError) as error:
+        # Whole, with a right digest, and none of ours.
+        raise PayloadError("the bundle cannot be unpacked: its plan is not one of this program's") from error
+    sizes = dict(zip(("code", "plan", "files"), map(len, data), strict=True))
+    sizes["head"] = len(text) - sum(sizes.values())
+    return Unpacked(decided, contents, *source, hashlib.sha256(text.encode()).hexdigest(), sizes)
+
+
+def _contents(entries: list[dict[str, Any]], files: bytes) -> dict[str, bytes]:
+    """Path -> content of the files that ride in the bundle, which are one piece of bytes there."""
     contents, start = {}, 0
-    for entry in decided["files"]:
+    for entry in entries:
         if entry.get("deliver", "bundle") == "bundle":
             contents[entry["path"]] = files[start : start + entry["size"]]
             start += entry["size"]
-    sizes = dict(zip(("code", "plan", "files"), map(len, data), strict=True))
-    sizes["head"] = len(text) - sum(sizes.values())
-    return Unpacked(decided, contents, hot.decode(), cold.decode(), hashlib.sha256(text.encode()).hexdigest(), sizes)
+    return contents
 
 
 def decode(text: str) -> bytes:
@@ -104,7 +113,7 @@ def _plain(bundle: bytes) -> str:
             data = data if data.startswith(b"\x1f\x8b") else base64.b64decode(data, validate=False)
             if data.startswith(b"\x1f\x8b"):
                 data = gzip.decompress(data)
-        except (ValueError, OSError, EOFError):
+        except (ValueError, OSError, EOFError, zlib.error):
             data = bundle
     try:
         return data.decode("ascii")

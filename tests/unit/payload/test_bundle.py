@@ -14,9 +14,10 @@ from bootstrap import resources
 from bootstrap.errors import PayloadError
 from bootstrap.payload import pack
 from bootstrap.payload.build import build
-from bootstrap.payload.bundle import decode, unpack
+from bootstrap.payload.bundle import compose, decode, unpack
 from bootstrap.render.model import Rendered, RenderedFile
 from bootstrap.runner.lifecycle import encode
+from bootstrap.runner.lifecycle import pack as deflate
 
 CRON = "* * * * * root cat @FILES@ | grep -q @SHA256@ || test -e @MARK@\n"
 
@@ -102,6 +103,25 @@ def test_one_changed_byte_is_found(at: int) -> None:
     bundle[at] ^= 1
     with pytest.raises(PayloadError):
         unpack(bytes(bundle))
+
+
+def test_damage_within_gzip_is_found() -> None:
+    """Found by fuzzing: zlib's own error is none of those that gzip documents."""
+    wrapped = bytearray(gzip.compress(build(rendered()).bundle, mtime=0))
+    wrapped[10] = 0xFF
+    with pytest.raises(PayloadError, match="outside ASCII"):
+        unpack(bytes(wrapped))
+
+
+@pytest.mark.parametrize(
+    "plan", [b"null", b"[]", b"{}", b'{"files": [1]}', b"[" * 20_000], ids=lambda plan: plan[:9].decode()
+)
+def test_a_right_digest_around_a_plan_that_is_none_of_ours_is_refused(plan: bytes) -> None:
+    """Found by fuzzing: each was a traceback."""
+    dictionary = pack.sources()[0].encode()
+    parts = [pack.packed(), *(deflate(part, dictionary) for part in (plan, b""))]
+    with pytest.raises(PayloadError, match="its plan is not one of this program's"):
+        unpack(compose(parts))
 
 
 @pytest.mark.parametrize("size", [0, 1, 2, 3, 4, 5, 7, 100, 4095, 4096])
