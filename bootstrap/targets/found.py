@@ -87,8 +87,8 @@ def _carried(data: bytes, path: Path) -> dict[str, bytes] | None:
         return _cloud_config(data, path)
     if data.lstrip().startswith(b"["):
         try:
-            return {item["path"]: base64.b64decode(item["contents"]) for item in json.loads(data)}
-        except (ValueError, KeyError, TypeError) as error:
+            return {str(item["path"]): base64.b64decode(item["contents"]) for item in json.loads(data)}
+        except (ValueError, KeyError, TypeError, RecursionError) as error:
             raise PayloadError(f"{path} is no list of path and contents: {error}") from error
     if data.startswith((b"#!", b"\x1f\x8b")) or _is_base64(data):
         inner = _peeled(data)
@@ -102,9 +102,9 @@ def _cloud_config(data: bytes, path: Path) -> dict[str, bytes]:
     files: dict[str, bytes] = {}
     try:
         for entry in yaml.load(data, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))["write_files"]:  # noqa: S506
-            content = entry["content"]
-            files[entry["path"]] = base64.b64decode(content) if entry.get("encoding") == "b64" else content.encode()
-    except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError) as error:
+            path_, content = str(entry["path"]), entry["content"]
+            files[path_] = base64.b64decode(content) if entry.get("encoding") == "b64" else content.encode()
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError, ValueError, RecursionError) as error:
         raise PayloadError(f"{path} is not a cloud-config that carries a bundle") from error
     return files
 

@@ -136,3 +136,21 @@ def test_what_is_not_there_or_empty_is_said(tmp_path: Path) -> None:
 
     assert missing.value.message == f"{tmp_path}/nothing cannot be read: No such file or directory"
     assert empty.value.message == f"{tmp_path} holds no manifest.json and no bundle"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "[" * 20_000,
+        "#cloud-config\n" + "[" * 20_000,
+        '[{"path": 7, "contents": ""}]',
+        "#cloud-config\nwrite_files: [{path: [7], content: x}]\n",
+    ],
+    ids=["deep-json", "deep-yaml", "a-number-for-a-path", "a-list-for-a-path"],
+)
+def test_what_only_begins_like_a_carrier_is_refused(tmp_path: Path, text: str) -> None:
+    """Found by fuzzing: each was a traceback."""
+    path = tmp_path / "x"
+    path.write_text(text)
+    with pytest.raises(PayloadError):
+        found.look(path)
