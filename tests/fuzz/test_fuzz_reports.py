@@ -202,6 +202,11 @@ def stories(draw: Callable[[Any], Any]) -> list[dict[str, Any]]:
     return story
 
 
+def as_text(*story: dict[str, Any]) -> str:
+    """The text of a report's body with these events."""
+    return json.dumps(reports.body(list(story), deploy_id="DEPLOY")).replace(f'"{HUGE}"', HUGE)
+
+
 @st.composite
 def bodies(draw: Callable[[Any], Any]) -> str:
     """The text of a report's body, DEPLOY in place of its deploy id: right, odd, or no JSON at all."""
@@ -234,6 +239,9 @@ def _clean(value: Any) -> Any:
 
 
 @given(text=bodies(), first=st.sampled_from([1] * 20 + [0, 2, 10**15]))
+@example(as_text(reports.event(1, "stage.ended", stage="\ud800", result="failed", tail="\udfff", final=True)), 1)
+@example(as_text(reports.event(1, "interrupted", stage=None)), 1)
+@example(as_text(reports.event(1, "health", ok=True, more=HUGE)), 1)
 @example("[" * 100_000, 1)
 @example('{"version": 1, "events": ' + "[" * 20 + "]" * 20 + "}", 1)
 @example("1" * 5000, 1)

@@ -146,6 +146,7 @@ def test_values_reach_a_stage_byte_for_byte(tmp_path: Path, shell: str, word: st
 
 @shells
 @given(word=shell_text)
+@example("END_raw\nEND_raw_\n'\nEND_quoted")
 @effort(15)
 def test_values_reach_what_runs_at_every_boot_byte_for_byte(tmp_path: Path, shell: str, word: str) -> None:
     each = [
@@ -176,6 +177,7 @@ def test_values_reach_what_runs_at_every_boot_byte_for_byte(tmp_path: Path, shel
     data=st.binary(max_size=300),
     raw=st.binary(max_size=20).map(lambda data: data.replace(b"\0", b"").decode("utf-8", "surrogateescape")),
 )
+@example("a\r\n\0b\r", b"a\r\n\0b\r\xff", "\udcff\r\n")
 @effort(80)
 def test_files_come_out_of_the_bundle_byte_for_byte(tmp_path: Path, word: str, data: bytes, raw: str) -> None:
     """raw: as a command line hands it over, where it need not be UTF-8."""
