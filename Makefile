@@ -16,7 +16,7 @@ LOCK := $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes -
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-demo setup-slow packages-demo packages-test packages-slow demo test test-slow test-all \
-	lint format crashtest crashtest-all mutants size golden bench docs lock clean
+	lint format crashtest crashtest-all mutants fuzz size golden bench docs lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -52,6 +52,9 @@ crashtest-all: setup ## kill it before every system call at all
 
 mutants: setup packages-slow ## break each promise in a copy of the tree, and see that a test fails
 	@$(BIN)/python tests/mutants/breaking.py
+
+fuzz: setup ## the fuzz tests at twenty times the examples, new ones each time: minutes
+	INITIALRUNNER_FUZZ=long $(PYTEST) tests/fuzz
 
 size: setup-demo ## the packed runner's size, against its budget
 	@$(BIN)/python benchmarks/size.py
