@@ -14,6 +14,7 @@ from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
 
 from bootstrap.collector.body import MAX_BODY_BYTES
+from bootstrap.collector.body import name as name_check
 from bootstrap.collector.hub import Hub
 from bootstrap.collector.model import Run
 from bootstrap.collector.refusal import Refusal
@@ -114,9 +115,17 @@ def for_readers(route: Route) -> Route:
     return guarded
 
 
+def server_of(request: Request) -> str:
+    """The server that a path names. Raises Refusal 404 when it can be none: not every store could even look for it."""
+    server: str = request.path_params["name"]
+    if name_check(server):
+        raise Refusal(404, "not_found", f"{server[:60]!r} is no server's name")
+    return server
+
+
 async def run_of(request: Request, deploy_id: str | None) -> Run:
     """The run that a path names. Raises Refusal 404 when nothing is known of it."""
-    server = request.path_params["name"]
+    server = server_of(request)
     run = await collector_of(request).store.run(server, deploy_id)
     if run is None:
         where = f" in deploy {deploy_id}" if deploy_id else ""

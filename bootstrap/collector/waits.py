@@ -10,7 +10,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bootstrap.collector.context import Collector, answer, collector_of, for_readers
+from bootstrap.collector.context import Collector, answer, collector_of, for_readers, server_of
 from bootstrap.collector.hub import Watch
 from bootstrap.collector.model import Run
 from bootstrap.collector.reads import checked_deploy, deploy_of, number_of
@@ -55,7 +55,7 @@ async def until(collector: Collector, watch: Watch, timeout_s: float, look: Look
 async def wait_server(request: Request) -> Response:
     """GET /v1/servers/{name}/wait: answers at once on healthy or failed; a server not heard of yet is waited for."""
     collector, timeout_s, deploy_id = collector_of(request), _timeout(request), deploy_of(request)
-    server = request.path_params["name"]
+    server = server_of(request)
 
     async def look() -> tuple[bool, dict[str, Any]]:
         run = await collector.store.run(server, deploy_id)
