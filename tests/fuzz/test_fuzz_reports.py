@@ -6,6 +6,7 @@ import asyncio
 import itertools
 import json
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -15,8 +16,11 @@ import reports
 from fuzz_strategies import any_text, cut_up, damaged, effort, values
 from hypothesis import event, example, given
 from hypothesis import strategies as st
+from postgres import binaries, cluster
 
 from bootstrap.collector.app import create_app
+from bootstrap.collector.store import Store
+from bootstrap.collector.store_postgres import PostgresStore
 from bootstrap.collector.store_sqlite import SqliteStore
 
 TOKEN = "a-token-for-tests-0123456789"
@@ -29,9 +33,9 @@ deploys = itertools.count()
 class Asked:
     """The collector's own app over a store on disk, asked as a server asks it, without a socket between."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, store: Store) -> None:
         self.loop = asyncio.new_event_loop()
-        self.store = SqliteStore(folder / "collector.db", clock=lambda: 5000.0)
+        self.store = store
         self.app = create_app(self.store, secret=reports.SECRET, token=TOKEN, clock=lambda: 5000.0)
         self.loop.run_until_complete(self.store.open(lambda keys: None))
 
@@ -76,14 +80,21 @@ class Asked:
         return [servers, *(self.read(f"/v1/servers/{one['server']}/events") for one in json.loads(servers)["servers"])]
 
 
-@pytest.fixture(scope="module")
-def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
+@pytest.fixture(
+    scope="module",
+    params=["sqlite", pytest.param("postgres", marks=pytest.mark.skipif(not binaries(), reason="no PostgreSQL here"))],
+)
+def collector(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Asked]:
     """A collector that has heard of one server."""
-    asked = Asked(tmp_path_factory.mktemp("collector"))
-    content, headers = reports.signed(reports.failed_story())
-    assert asked.ask("POST", "/v1/events", body=content, headers=headers)[0] == 200
-    yield asked
-    asked.close()
+    with ExitStack() as stack:
+        if request.param == "sqlite":
+            asked = Asked(SqliteStore(tmp_path_factory.mktemp("collector") / "collector.db", clock=lambda: 5000.0))
+        else:
+            asked = Asked(PostgresStore(stack.enter_context(cluster(binaries() or Path())), clock=lambda: 5000.0))
+        stack.callback(asked.close)
+        content, headers = reports.signed(reports.failed_story())
+        assert asked.ask("POST", "/v1/events", body=content, headers=headers)[0] == 200
+        yield asked
 
 
 def refused(status: int, answered: bytes) -> str:
@@ -157,6 +168,20 @@ def test_a_stranger_learns_and_changes_nothing(
     event(str(status))
     assert b"web-1" not in answered.replace(path.encode(), b"")
     assert collector.everything() == before
+
+
+@given(
+    path=st.sampled_from(["", "/events", "/wait"]).flatmap(
+        lambda end: (any_text | st.just("\0")).map(lambda name: f"/v1/servers/{name}{end}")
+    )
+    | st.sampled_from(["/", "/v1/servers", "/v1/deploys/x/wait", "/v1/deploys/\0/wait"]),
+    query=header_texts.map("timeout_s=0&deploy_id={}".format) | st.just("timeout_s=0&server=%00&server=a"),
+)
+@example("/v1/servers/\0", "")
+@effort(60)
+def test_a_reader_may_ask_for_anything(collector: Asked, path: str, query: str) -> None:
+    status, answered = collector.ask("GET", path, query, headers={"authorization": f"Bearer {TOKEN}"})
+    assert status == 200 or refused(status, answered)
 
 
 # --- hosts with a key and odd ideas -----------------------------------------------------------------------------------
