@@ -48,7 +48,7 @@ def command(
     from bootstrap.spec.load import load
 
     checked = load(spec, overrides=overrides, values_files=tuple(map(str, values_files)))
-    plan = resolve(checked, server=server or f"{checked.name}-1", deploy_id=DEPLOY_ID)
+    plan = resolve(checked, server=server or checked.example_server, deploy_id=DEPLOY_ID)
     rendered = render(plan, stand_in=True)
     warnings = [*checked.warnings, *rendered.warnings, *_packed(checked, rendered, targets, provider)]
     if strict and warnings:

@@ -198,7 +198,7 @@ def _show_spec(
     from bootstrap.payload import redact
 
     project = api.load(path, overrides=overrides, values_files=values_files)
-    plan = project.plan(server or f"{project.spec.model.name}-1", deploy_id=NO_DEPLOY).plan
+    plan = project.plan(server or project.spec.example_server, deploy_id=NO_DEPLOY).plan
     values = plan.values | {secret.name: redact.MASK for secret in plan.secrets}
     rendered = api.ServerPlan(replace(plan, secrets=(), values=values)).render(bytes(32)).rendered
     shown: dict[str, Any] = dict(rendered.host_plan, files=[_spec_file(file) for file in rendered.files])

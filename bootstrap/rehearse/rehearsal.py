@@ -94,7 +94,7 @@ def rehearse(
     from bootstrap.rehearse import prepare
 
     spec = prepare.checked(settings.spec, settings.overrides, settings.values_files)
-    copy = Copy(settings.server or f"{spec.name}-1", network=settings.network, root=settings.root)
+    copy = Copy(settings.server or spec.example_server, network=settings.network, root=settings.root)
     folder = settings.keep / "collector" if settings.keep else None
     collector = Collector(copy, folder) if settings.report else None
     reports = prepare.Reports(collector.url, collector.secret) if collector else None

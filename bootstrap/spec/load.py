@@ -34,6 +34,11 @@ class Spec:
         """The name of this kind of server."""
         return self.model.name
 
+    @property
+    def example_server(self) -> str:
+        """The server that it is tried for when none is named. A name has at most 63 characters."""
+        return f"{self.name[:61]}-1"
+
     def where(self, *path: str | int) -> Where:
         """The place of the value at a path such as ("stages", 2, "timeout"), or of the nearest thing above it."""
         return tree.where_of(self.root, path)

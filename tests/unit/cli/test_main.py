@@ -69,3 +69,12 @@ def test_strict_makes_warnings_errors(tmp_path: Path) -> None:
     plain, strict = (bootstrap("check", str(tmp_path / "web.yaml"), *more) for more in ((), ("--strict",)))
     assert (plain.returncode, "warning[spec.health]" in plain.stderr) == (0, True)
     assert (strict.returncode, "error[spec.health]" in strict.stderr) == (ExitCode.SPEC, True)
+
+
+def test_the_longest_name_of_a_spec_still_names_a_server(tmp_path: Path) -> None:
+    """Found by fuzzing: check and show add `-1` to it, which was a character too many for a server's name."""
+    (tmp_path / "web.yaml").write_text(f"version: 1\nname: {'x' * 63}\nstages: [{{name: one, run: 'true'}}]\n")
+    for verb in "check", "show":
+        done = bootstrap(verb, str(tmp_path / "web.yaml"))
+        assert (done.returncode, done.stderr.count("error")) == (0, 0)
+    assert f"server    {'x' * 61}-1\n" in done.stdout
