@@ -63,19 +63,13 @@ def texts_of(found: Rendered) -> dict[str, str]:
     return texts
 
 
-def ran(shell: str, text: str, options: str = "-eu", **environment: str) -> bytes:
+def ran(folder: Path, shell: str, text: str, options: str = "-eu", **environment: str) -> bytes:
     """What a text prints under `SHELL -eu`, from a file as on a host."""
-    folder = Path(os.environ["FUZZ_SHELLS"])
     (folder / "text").write_bytes(text.encode("utf-8", "surrogateescape"))
     argv = [*shell.split(), *options.split(), str(folder / "text")]
     done = subprocess.run(argv, capture_output=True, cwd=folder, env={"PATH": os.environ["PATH"], **environment})
     assert (done.returncode, done.stderr) == (0, b"")
     return done.stdout
-
-
-@pytest.fixture(autouse=True)
-def _folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("FUZZ_SHELLS", str(tmp_path))
 
 
 styles = st.sampled_from([None, '"', "'", "|", ">"])
@@ -141,7 +135,7 @@ def test_values_reach_a_stage_byte_for_byte(tmp_path: Path, shell: str, word: st
         return
     assume(yaml.safe_load((tmp_path / "web.yaml").read_text())["values"]["hostile"] == word)
     for stage in found.host_plan["stages"]:
-        assert ran(shell, stage["text"], **stage["environment"]) == word.encode(), stage["name"]
+        assert ran(tmp_path, shell, stage["text"], **stage["environment"]) == word.encode(), stage["name"]
 
 
 @shells
@@ -166,7 +160,7 @@ def test_values_reach_what_runs_at_every_boot_byte_for_byte(tmp_path: Path, shel
     (state / "logs").mkdir(parents=True)
     (state / "every-boot").write_text("d1\n")
     moved = rc_local.replace("/var/lib/initialrunner", str(state)).replace("/run/", f"{state}/")
-    assert ran(shell, moved.replace("/etc/cron.d/", f"{state}/"), "") == b""
+    assert ran(tmp_path, shell, moved.replace("/etc/cron.d/", f"{state}/"), "") == b""
     logs = {path.name: path.read_bytes() for path in (state / "logs").iterdir() if path.stat().st_size}
     wanted = {f"{name}.log": word.encode() for name in ("quoted", "variable", "raw")} if word else {}
     assert logs == wanted and not (state / "every-boot.failed").exists()
