@@ -106,7 +106,7 @@ def _maybe(spec: Spec, value: str | None, *path: str | int) -> Text | None:
 
 def _own_template(spec: Spec, key: str) -> Text | None:
     source = spec.sources.get(f"templates.{key}")
-    return Text(source.data.decode("utf-8", "replace"), source.where, file=source.name) if source else None
+    return Text(source.data.decode("utf-8", "surrogateescape"), source.where, file=source.name) if source else None
 
 
 def _secrets(spec: Spec) -> Iterable[SecretRef]:

@@ -146,6 +146,14 @@ def test_half_a_character_in_a_file_is_told_with_its_place(tmp_path: Path) -> No
     assert problem.message == "files[0] is not UTF-8 text"
 
 
+@pytest.mark.parametrize("key", ["rc.local", "cron"])
+def test_an_own_template_that_is_not_utf8_is_told_not_altered(tmp_path: Path, key: str) -> None:
+    (tmp_path / "mine.j2").write_bytes(b"#!/bin/sh\n# caf\xe9\n")
+    with pytest.raises(RenderError) as told:
+        rendered(tmp_path, f"templates: {{{key}: mine.j2}}\n")
+    assert "render.utf8" in {problem.code for problem in told.value.problems}
+
+
 def test_b64_carries_text_and_bytes() -> None:
     text = jinja.environment().from_string("{{ a | b64 }} {{ b | b64 }}").render(a="é", b=b"\xff")
     assert [base64.b64decode(word) for word in text.split()] == ["é".encode(), b"\xff"]
