@@ -6,6 +6,7 @@ Verbs are imported when they are called: `bootstrap --version` must not pay for 
 from __future__ import annotations
 
 import importlib
+import io
 import json
 import sys
 from typing import Any
@@ -99,6 +100,9 @@ def paint(problem: Problem) -> str:
 def main(argv: list[str] | None = None) -> None:
     """Run `bootstrap` and exit with a code of ExitCode."""
     arguments = sys.argv[1:] if argv is None else argv
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        # The name of a file need not be UTF-8: it is printed as the bytes that it is.
+        sys.stdout.reconfigure(errors="surrogateescape")
     debug, as_json = "--debug" in arguments, "--json" in arguments
     # Before or after the verb: who sees a bug adds it at the end of the line.
     arguments = [word for word in arguments if word != "--debug"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -78,3 +79,13 @@ def test_the_longest_name_of_a_spec_still_names_a_server(tmp_path: Path) -> None
         done = bootstrap(verb, str(tmp_path / "web.yaml"))
         assert (done.returncode, done.stderr.count("error")) == (0, 0)
     assert f"server    {'x' * 61}-1\n" in done.stdout
+
+
+def test_a_folder_whose_name_is_not_utf8_is_told_as_it_is(tmp_path: Path) -> None:
+    """Found by fuzzing: in a locale of UTF-8 it was a bug of this program."""
+    path = os.fsencode(tmp_path) + b"/\xff.yaml"
+    with open(path, "w") as file:
+        file.write("version: 1\nname: web\n")
+    argv = [sys.executable, "-m", "bootstrap", "check", path]
+    done = subprocess.run(argv, cwd=TOP, capture_output=True, env={**os.environ, "PYTHONIOENCODING": "utf-8:strict"})
+    assert done.returncode == 0 and done.stdout.startswith(path + b": ok")
