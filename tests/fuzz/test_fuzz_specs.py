@@ -81,7 +81,7 @@ def assert_placed(problems: list[Problem], folder: Path, spec: str) -> None:
             continue
         file = Path(where.file)
         assert file.parent == folder, problem
-        text = spec if file.name == "web.yaml" else file.read_bytes().decode(errors="replace")
+        text = spec if file.name == "web.yaml" else file.read_bytes().decode(errors="surrogateescape")
         assert 1 <= where.line <= max(1, len(text.splitlines())), problem
         assert where.source.strip() in text and 1 <= where.column <= len(where.source) + 1, problem
 
@@ -129,13 +129,14 @@ def test_any_value_under_a_right_key_is_judged(folder: Path, key: str, tree: Any
 
 
 @given(text=any_text, data=st.binary(max_size=60))
+@example("", b"\x80{#\0")
 @effort(60)
 def test_any_template_beside_the_spec_is_judged(folder: Path, text: str, data: bytes) -> None:
     for content in text.encode("utf-8", "surrogateescape"), data, b"{{ branch }}" + data:
-        (folder / "page.j2").write_bytes(content)
-        for more in "", "templates: {cron: page.j2}\n", "templates: {rc.local: page.j2}\n":
+        (folder / "mine.j2").write_bytes(content)
+        judge(folder, RIGHT.replace("page.j2", "mine.j2"))
+        for more in "templates: {cron: mine.j2}\n", "templates: {rc.local: mine.j2}\n":
             judge(folder, RIGHT + more)
-    (folder / "page.j2").write_bytes(BESIDE["page.j2"])
 
 
 # What argv can hold: bytes that are no UTF-8 come as half characters.
@@ -166,12 +167,11 @@ def test_any_override_is_judged(folder: Path, text: str) -> None:
 @effort(40)
 def test_any_file_of_values_is_judged(folder: Path, data: bytes, tree: Any) -> None:
     for content in data, yaml.safe_dump(tree).encode(), yaml.safe_dump({"branch": tree}).encode():
-        (folder / "base.yaml").write_bytes(content)
+        (folder / "values.yaml").write_bytes(content)
         path = folder / "web.yaml"
         path.write_text(RIGHT)
-        problems, _ = told(check.command, str(path), "--values", str(folder / "base.yaml"))
+        problems, _ = told(check.command, str(path), "--values", str(folder / "values.yaml"))
         assert_placed(problems, folder, RIGHT)
-    (folder / "base.yaml").write_bytes(BESIDE["base.yaml"])
 
 
 @given(branch=st.sampled_from(["main", "other"]))
