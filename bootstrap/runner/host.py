@@ -231,10 +231,15 @@ class Host:
 
     def part(self, group):
         """Remove a control group, unless something lives on in it."""
-        try:
-            os.rmdir(group)
-        except OSError:
-            pass
+        for _ in range(50):
+            try:
+                return os.rmdir(group)
+            except OSError as error:
+                # What has just been killed is listed no more, yet counts until the kernel has put it away.
+                if error.errno != errno.EBUSY or self.text(group + "/cgroup.procs"):
+                    return None
+            time.sleep(0.002)
+        return None
 
     def pause(self, seconds):
         """Sleep, but wake when a child ends (SIGCHLD is blocked from the start on)."""

@@ -104,9 +104,10 @@ class Shell:
                     os.dup2(log, 2)
                     os.chdir("/")
                     os.umask(0o022)
-                    # Python ignores these two, and a program would inherit that: `yes | head` must end in silence.
-                    for number in signal.SIGPIPE, signal.SIGXFSZ:
-                        signal.signal(number, signal.SIG_DFL)
+                    # What Python ignores (`yes | head` must end in silence) or whoever started us by hand (nohup) does.
+                    for number in range(1, 32):
+                        if number not in (signal.SIGKILL, signal.SIGSTOP):
+                            signal.signal(number, signal.SIG_DFL)
                     # Where root is the only user there is, even root may not set its groups.
                     if account.pw_uid != os.getuid():
                         os.initgroups(account.pw_name, account.pw_gid)

@@ -258,7 +258,7 @@ def test_the_real_cron_daemon_runs_only_what_was_injected() -> None:
 
 
 def test_real_cron_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bootstrap.rehearse.copy.cron_program", lambda: None)
+    monkeypatch.setattr("bootstrap.rehearse.copy.cron_program", lambda root: None)
     with Copy() as copy, pytest.raises(UsageError) as caught:
         copy.boot(cron="real")
     assert caught.value.hint == "apt-get install cron, or use --cron fast"

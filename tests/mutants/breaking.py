@@ -3,7 +3,7 @@
     python tests/mutants/breaking.py [--list] [NAME...]
 
 A mutant that no test notices survives, and the exit code is 1: either a test is missing, or the code does nothing.
-The table is tests/mutants/table.py. Needs root, since most promises are kept on a host.
+They are in tests/mutants/promises.py and rows.py. Needs root, since most promises are kept on a host.
 """
 
 from __future__ import annotations
@@ -15,12 +15,13 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
-from mutants.table import MUTANTS, Mutant
+from mutants.mutant import Mutant
+from mutants.table import MUTANTS
 
 TOP = Path(__file__).resolve().parents[2]
 # pytest's exit code when tests failed; with any other the tests were not even run.
@@ -73,10 +74,16 @@ def try_one(mutant: Mutant) -> str | None:
 
 
 def run(mutants: list[Mutant], processes: int = 2) -> dict[str, str]:
-    """What is wrong with whom; empty when every mutant was noticed."""
+    """What is wrong with whom; empty when every mutant was noticed. Prints each as it ends."""
+    wrong = {}
     with ThreadPoolExecutor(processes) as pool:
-        found = dict(zip([m.name for m in mutants], pool.map(try_one, mutants), strict=True))
-    return {name: said for name, said in found.items() if said}
+        tried = {pool.submit(try_one, mutant): mutant.name for mutant in mutants}
+        for number, one in enumerate(as_completed(tried), 1):
+            said = one.result()
+            print(f"{number:3}/{len(mutants)}  {tried[one]}: {said or 'noticed'}", flush=True)
+            if said:
+                wrong[tried[one]] = said
+    return wrong
 
 
 def main() -> int:
@@ -91,8 +98,8 @@ def main() -> int:
             print(f"{mutant.name}{f'  (faults {rows})' if rows else ''}")
         return 0
     wrong = run(chosen)
-    for name, said in wrong.items():
-        print(f"  {name}: {said}")
+    for name in wrong:
+        print(f"  {name}")
     print(f"{len(chosen)} mutants, {len(wrong)} survived")
     return int(bool(wrong))
 

@@ -1,0 +1,41 @@
+"""A mutant: what it breaks, where, and the tests that must notice.
+
+Rows of docs/reference/faults.md that it stands for are its `faults`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+RUNNER = "bootstrap/runner/"
+FAULTS = "tests/faults/"
+ORDER = FAULTS + "test_order_of_syncs.py::"
+FILES = FAULTS + "test_fault_files.py::"
+STAGES = FAULTS + "test_fault_stages.py::"
+REPORTS = FAULTS + "test_fault_reports.py::"
+TRIGGER = FAULTS + "test_fault_trigger.py::"
+LIFE = FAULTS + "test_runner_lifecycle.py::"
+ROWS = FAULTS + "test_rows_stages.py::"
+KERNEL = FAULTS + "test_rows_kernel.py::"
+DOCTOR = FAULTS + "test_doctor.py::"
+CRONTAB = "tests/unit/payload/test_crontab.py::test_one_problem_is_one_message"
+JOURNAL = "tests/unit/runner/test_runner_journal.py::"
+MACHINE = "tests/unit/runner/test_runner_machine.py::"
+
+
+@dataclass(frozen=True)
+class Mutant:
+    """In `file`, `old` (there exactly once) becomes `new`; one of `tests` must fail."""
+
+    name: str
+    file: str
+    old: str
+    new: str
+    tests: tuple[str, ...]
+    faults: tuple[int, ...] = ()
+
+
+def of_runner(
+    module: str, name: str, old: str, new: str, *tests: str, faults: tuple[int, ...] = ()
+) -> Mutant:
+    return Mutant(name, f"{RUNNER}{module}.py", old, new, tests, faults)

@@ -1,0 +1,168 @@
+"""Mutants of single rows of the register of faults."""
+
+from __future__ import annotations
+
+from mutants.mutant import (
+    CRONTAB,
+    DOCTOR,
+    FAULTS,
+    FILES,
+    LIFE,
+    REPORTS,
+    STAGES,
+    TRIGGER,
+    Mutant,
+    of_runner,
+)
+
+MUTANTS = [
+    of_runner(
+        "tick", "a file that came too late heals nothing",
+        '        healed = {"healed_s": self.journal.elapsed()} if self.journal.find("state", state="failed") else {}',
+        "        healed = {}", FILES + "test_a_file_that_never_comes_fails_the_run_and_a_later_one_heals_it",
+        FAULTS + "test_rows_reports.py::test_a_healed_run_is_not_told_as_overdue", faults=(2,),
+    ),
+    of_runner(
+        "stages", "stages get the environment of cron",
+        "                    os.execve(argv[0], argv, env)", "                    os.execve(argv[0], argv, os.environ)",
+        TRIGGER + "test_a_stage_has_the_environment_a_script_expects_not_crons", faults=(26,),
+    ),
+    of_runner(
+        "stages", "a stage ignores what Python ignores",
+        "                            signal.signal(number, signal.SIG_DFL)", "                            pass",
+        FAULTS + "test_rows_programs.py::test_a_stage_ignores_and_blocks_no_signal", faults=(26,),
+    ),
+    of_runner(
+        "stages", "a stage has no log",
+        "                    os.dup2(log, 1)\n", "", TRIGGER + "test_output_is_kept_without_a_mail_agent", faults=(32,),
+    ),
+    of_runner(
+        "lifecycle", "our unit takes the daemons with it",
+        "KillMode=process\n", "", FAULTS + "test_rows_programs.py::test_our_unit_leaves_the_daemons_it_starts_alone",
+        faults=(36,),
+    ),
+    of_runner(
+        "stages", "a stage is executed as a file",
+        "        argv = [word.strip() for word in argv] + [script]", "        argv = [script]",
+        FAULTS + "test_rows_disk.py::test_where_nothing_may_be_executed_stages_run_all_the_same", faults=(13, 40),
+    ),
+    of_runner(
+        "journal", "a run goes on without its record",
+        "            os.ftruncate(self.fd, before)\n            raise", "            os.ftruncate(self.fd, before)",
+        FAULTS + "test_rows_disk.py::test_a_stage_whose_begin_finds_no_room_does_not_begin", faults=(42,),
+    ),
+    of_runner(
+        "tick", "a full disk is not said to want inodes",
+        'hint = "; no space or no inodes are left: see df -h and df -i" if error.args[0] == 28 else ""', 'hint = ""',
+        FAULTS + "test_rows_disk.py::test_without_inodes_it_waits_and_names_them", faults=(43,),
+    ),
+    of_runner(
+        "host", "a pid in the lock file is believed",
+        "        end = self.uptime() + patience_s\n        while True:\n",
+        "        end = self.uptime() + patience_s\n        if os.read(fd, 9):\n            return None\n        while True:\n",
+        FAULTS + "test_rows_disk.py::test_a_pid_in_a_stale_lock_file_is_nobody", faults=(49,),
+    ),
+    of_runner(
+        "tick", "a hidden journal is begun anew",
+        "        if self.known and not self.host.list(STATE):", "        if False:",
+        FAULTS + "test_rows_disk.py::test_while_its_state_is_hidden_by_a_mount_nothing_runs_again", faults=(52,),
+    ),
+    of_runner(
+        "stages", "control characters go into reports",
+        'return "".join(c if c.isprintable() or c in "\\n\\t" else "\\\\x%02x" % ord(c) for c in text)[-TAIL_BYTES:]',
+        "return text[-TAIL_BYTES:]", FAULTS + "test_rows_programs.py::test_a_flood_of_output_is_cut_and_the_stage_ends_as_it_would_have",
+        REPORTS + "test_a_failure_is_told_with_its_last_lines", faults=(54,),
+    ),
+    of_runner(
+        "stages", "needs are not waited for",
+        "                if not missing:\n                    break\n                if missing != told:", "                break\n                if missing != told:",
+        STAGES + "test_a_need_is_waited_for_and_named", faults=(55, 85),
+    ),
+    of_runner(
+        "checks", "names are asked for without an end",
+        'if ask(host, lambda: resolve(plan), 6) is True else "names do not resolve"',
+        'if not resolve(plan) else "names do not resolve"',
+        FAULTS + "test_rows_network.py::test_a_name_server_that_is_silent_holds_up_only_the_stage_that_needs_names", faults=(56,),
+    ),
+    of_runner(
+        "checks", "the proxy is not asked",
+        '    return None if near else plan.get("proxy", {}).get(scheme)', "    return None",
+        FAULTS + "test_rows_network.py::test_what_leaves_the_host_goes_through_the_proxy_and_metadata_never", faults=(57,),
+    ),
+    of_runner(
+        "checks", "any certificate will do",
+        "        context = ssl.create_default_context(cadata=ca)", "        context = ssl._create_unverified_context()",
+        FAULTS + "test_rows_certificates.py::test_nothing_is_told_to_who_cannot_prove_who_it_is", faults=(58, 59),
+    ),
+    of_runner(
+        "report", "hosts come back all at once",
+        "        jitter = 0.5 + ord(os.urandom(1)) / 512.0", "        jitter = 1.0",
+        FAULTS + "test_rows_network.py::test_hosts_that_are_refused_together_do_not_come_back_together", faults=(69,),
+    ),
+    of_runner(
+        "stages", "a daemon holds its stage",
+        "            done, status, usage = os.wait4(pid, os.WNOHANG)\n            if done:\n",
+        "            done, status, usage = os.wait4(pid, os.WNOHANG)\n            if done and not self.members(pid, None):\n",
+        STAGES + "test_a_daemon_that_holds_stdout_holds_neither_stage_nor_lock", faults=(72,),
+    ),
+    of_runner(
+        "lifecycle", "the host's name is its identity",
+        "        instance_id=uuid or machine, product_uuid=uuid,", "        instance_id=os.uname()[1], product_uuid=os.uname()[1],",
+        FAULTS + "test_rows_programs.py::test_a_host_that_is_renamed_in_mid_stage_stays_who_it_is",
+        LIFE + "test_who_this_host_is", faults=(76, 90),
+    ),
+    of_runner(
+        "stages", "packages may ask",
+        '"DEBIAN_FRONTEND": "noninteractive", ', "", FAULTS + "test_rows_apt.py::test_a_package_with_a_question_takes_its_own_answer",
+        FAULTS + "test_rows_apt.py::test_what_asks_after_an_installation_is_told_not_to", faults=(79,),
+    ),
+    of_runner(
+        "stages", "what is done is run again when asked",
+        '            if facts.state in ("done", "skipped"):\n                return self.reboot(stage)\n', "",
+        STAGES + "test_a_declared_reboot_resumes_at_the_next_stage",
+        FAULTS + "test_rows_programs.py::test_a_stage_that_may_run_once_runs_again_only_when_forced", faults=(75, 81),
+    ),
+    of_runner(
+        "host", "an unset firmware's uuid is believed",
+        '            uuid = ""  # zeros', "            pass  # zeros",
+        FAULTS + "test_rows_identity.py::test_members_of_a_group_whose_firmware_names_no_uuid_are_told_by_their_machine_ids",
+        faults=(91,),
+    ),
+    of_runner(
+        "files", "a file with a second name is given away",
+        "        if before.st_nlink > 1:", "        if False:",
+        FAULTS + "test_rows_links.py::test_a_hard_link_among_the_awaited_files_gives_nobody_roots_file", faults=(50,),
+    ),
+    of_runner(
+        "doctor", "doctor does not look at the password's age",
+        '[0::2][:2] == ["root", "0"]:', '[0::2][:2] == ["root", "none"]:', DOCTOR + "test_a_root_password_that_must_be_changed_keeps_cron_from_running_anything", faults=(30,),
+    ),
+    Mutant(
+        "the head tries no other Python", "files/bundle/head.sh",
+        " [ $r = 69 ] || return $r\n", " return $r\n",
+        (FAULTS + "test_rows_programs.py::test_without_a_usable_python_it_is_said_and_later_the_run_begins",
+         "tests/unit/payload/test_bundle.py::test_the_head_says_what_is_missing_on_a_host_without_python"), (83,),
+    ),
+    Mutant(
+        "two tick beside each other", "cron/initialrunner.j2",
+        " [ -e /run/initialrunner.lock ] && { flock -n", " [ -e /nowhere ] && { flock -n", (TRIGGER + "test_a_tick_beside_a_working_runner_leaves_without_starting_python",), (27,),
+    ),
+    Mutant(
+        "a byte order mark is none of our business", "bootstrap/payload/crontab.py",
+        '    if data.startswith(b"\\xef\\xbb\\xbf"):', "    if False:", (CRONTAB,), (12,),
+    ),
+    Mutant(
+        "carriage returns are none of our business", "bootstrap/payload/crontab.py",
+        '    if b"\\r\\n" in data:', "    if False:", (CRONTAB,), (11,),
+    ),
+    Mutant(
+        "any name of a cron file will do", "bootstrap/payload/crontab.py", "    if not NAME.fullmatch(name):", "    if False:",
+        ("tests/unit/payload/test_crontab.py::test_name_and_mode_are_judged_too",), (20,),
+    ),
+    Mutant(
+        "one byte over the limit is no matter", "bootstrap/targets/fit.py",
+        "        return None if self.limit is None else self.limit - self.used",
+        "        return None if self.limit is None else self.limit - self.used + 4",
+        ("tests/unit/targets/test_fit.py::test_a_file_of_7680_bytes_fits_nova_and_one_byte_more_does_not",), (17,),
+    ),
+]
