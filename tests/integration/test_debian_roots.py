@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import signal
 import socket
@@ -33,15 +34,27 @@ exec chroot . /usr/sbin/cron -f
 """
 
 
-@pytest.fixture(scope="module", params=["bullseye", "bookworm", "trixie"])
-def debian(request: pytest.FixtureRequest) -> Iterator[Path]:
-    """A root file system with cron and python3 (3.9, 3.11, 3.13) and little else."""
+RELEASES = {"bullseye": "3.9", "bookworm": "3.11", "trixie": "3.13"}
+# What tests of faults use inside a copy, beside what the runner needs.
+TOOLS = ("procps", "strace", "busybox", "faketime", "iproute2", "openssl", "systemd")
+
+
+@contextmanager
+def unpacked(release: str, *packages: str) -> Iterator[Path]:
+    """A root file system with cron, python3, the packages and little else."""
     shm = Path("/dev/shm")
-    with tempfile.TemporaryDirectory(prefix=f"{request.param}-", dir=shm if shm.is_dir() else None) as folder:
+    with tempfile.TemporaryDirectory(prefix=f"{release}-", dir=shm if shm.is_dir() else None) as folder:
         root = Path(folder) / "root"
         thin = ["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*"]
-        command = ["mmdebstrap", "--quiet", "--variant=minbase", "--include=cron,python3", *thin, request.param, root]
+        include = "--include=" + ",".join(("cron", "python3", *packages))
+        command = ["mmdebstrap", "--quiet", "--variant=minbase", include, *thin, release, root]
         subprocess.run(command, check=True, timeout=280, stdout=subprocess.DEVNULL)
+        yield root
+
+
+@pytest.fixture(scope="module", params=RELEASES)
+def debian(request: pytest.FixtureRequest) -> Iterator[Path]:
+    with unpacked(request.param) as root:
         yield root
 
 
@@ -83,6 +96,19 @@ def free_port() -> int:
         return int(listener.getsockname()[1])
 
 
+def test_a_spec_is_rehearsed_in_a_copy_of_another_system(debian: Path) -> None:
+    argv = [*BOOTSTRAP, "rehearse", "examples/hello", "--root", str(debian), "--cron", "real", "--json"]
+    done = subprocess.run(argv, cwd=TOP, capture_output=True, text=True, timeout=180)
+    assert done.returncode == 0, done.stdout + done.stderr
+    found = json.loads(done.stdout)
+    inside = subprocess.run(["chroot", str(debian), "python3", "-V"], capture_output=True, text=True, check=True).stdout
+    assert found["state"] == "healthy"
+    assert inside.split()[1].startswith(found["events"][0]["python"])
+    # Read, not written.
+    assert not (debian / "etc/cron.d/initialrunner").exists()
+    assert not (debian / "var/lib/initialrunner").exists()
+
+
 def test_a_tree_laid_by_hand_becomes_a_healthy_server(debian: Path, tmp_path: Path) -> None:
     # "pip freeze" of a host: nothing but what mmdebstrap brought.
     assert not (debian / "usr/lib/python3/dist-packages/yaml").exists()
@@ -105,3 +131,22 @@ def test_a_tree_laid_by_hand_becomes_a_healthy_server(debian: Path, tmp_path: Pa
     assert json.loads(status.stdout)["state"] == "healthy"
     assert not (debian / "etc/cron.d/initialrunner").exists()
     assert not (debian / "etc/initialrunner/bundle").exists()
+
+
+@pytest.mark.parametrize("release", RELEASES)
+@pytest.mark.timeout(1500)
+def test_the_runner_passes_its_suite_on_the_python_of(release: str) -> None:
+    """Every test of a fault, its Box a copy of that Debian: its Python, shell, cron, apt and file tools."""
+    with unpacked(release, *TOOLS) as root:
+        asked = ["chroot", str(root), "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
+        assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip() == RELEASES[release]
+        paths = f"{TOP}{os.pathsep}{TOP / 'tests'}"
+        mine = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
+        argv = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider"]
+        done = subprocess.run(
+            [*argv, "-m", "not slow", "tests/faults"], cwd=TOP, capture_output=True, text=True, timeout=1400,
+            env={**mine, "PYTHONPATH": paths, "INITIALRUNNER_TEST_ROOT": str(root)},
+        )  # fmt: skip
+        assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-1000:]
+        passed = re.search(r"(\d+) passed", done.stdout)
+        assert passed and int(passed[1]) > 250, done.stdout[-2000:]

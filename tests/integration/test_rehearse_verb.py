@@ -206,6 +206,15 @@ def test_a_folder_without_its_spec_is_refused(tmp_path: Path) -> None:
     assert f"{tmp_path} holds 0 specs" in done.stderr
 
 
+def test_a_root_without_a_system_is_refused(tmp_path: Path) -> None:
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    done = rehearse(HELLO, "--root", empty, folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert f"{empty} holds no root file system: there is no {empty}/bin/sh" in done.stderr
+    assert "mmdebstrap" in done.stderr
+
+
 def test_sharing_the_network_is_said_loudly(tmp_path: Path) -> None:
     text = "version: 1\nname: web\nstages:\n  - {name: one, run: 'grep -c : /proc/net/dev'}\n"
     done = rehearse(spec(tmp_path, text), "--network", "host", "--json", folder=tmp_path)
