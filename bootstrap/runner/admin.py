@@ -232,7 +232,7 @@ def why(host, plan, words):
     begun = plan.get("finished") or any(row["attempts"] for row in found["stages"])
     missing = [] if begun else Waiting(host, plan).missing()
     for one in missing:
-        print("%s is %s: %s of %s bytes." % (one["path"], one["why"], one.get("have", 0), one.get("want", "?")))
+        print("%s is %s: %s of %s bytes." % (one["path"], one["why"], one.get("have", 0), one.get("want") or "?"))
     if missing:
         print("Look again: initialrunner tick")
         return EXIT_AGAIN

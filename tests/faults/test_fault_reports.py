@@ -6,8 +6,9 @@ import json
 import textwrap
 
 import pytest
-from box import Box, needs_root
+from box import LOCK, Box, needs_root
 from handmade import DEPLOY_ID, payload, stage
+from oracle import NOTE, kill_runner_after, ran, start_tick
 
 from bootstrap.payload.model import Payload
 from bootstrap.runner.host import COMMAND, TRIGGER
@@ -126,12 +127,35 @@ def test_a_bad_answer_is_no_acknowledgement_and_the_events_come_again(bad: str) 
 
 @pytest.mark.fault(62)
 def test_an_answer_that_drips_is_given_up_in_time_and_holds_no_stage() -> None:
-    stages = [stage("one", "sleep 0.5; echo one >>/srv/oracle"), stage("two", "echo two >>/srv/oracle")]
-    with Box(reporting(*stages).files, cron="fast") as box:
+    stages = [stage("one", NOTE + "note one; block told"), stage("two", NOTE + "note two; block go")]
+    with Box(reporting(*stages).files) as box:
         script(box, "slow", "ok")
-        box.wait_for(lambda: box.state() == "healthy")
-        assert len(requests(box)) <= 1
-        box.wait_for(lambda: not box.exists(TRIGGER), timeout_s=90)
+        start_tick(box)
+        box.wait_for(lambda: requests(box))
+        box.put("/srv/told", "")
+        box.wait_for(lambda: ran(box) == ["one", "two"])
+        assert len(requests(box)) == 1
+        # The tick goes on as long as its stage does: it is the answer that is given up.
+        box.wait_for(lambda: len(requests(box)) > 1, timeout_s=60)
+        box.put("/srv/go", "")
+        box.wait_for(lambda: not box.exists(TRIGGER))
+        assert len(box.events("stage.started")) == 2
+
+
+@pytest.mark.fault(45)
+@pytest.mark.fault(62)
+def test_a_killed_runners_report_that_still_drips_does_not_hold_the_lock() -> None:
+    with Box(reporting(stage("one", NOTE + "note begin; block go")).files) as box:
+        script(box, "slow", "ok")
+        start_tick(box)
+        box.wait_for(lambda: requests(box))
+        children = set(box.sh(f"pgrep -P {box.text(LOCK)}").stdout.split())
+        (sender,) = children - {str(e["pid"]) for e in box.events("stage.started")}
+        kill_runner_after(box, "begin")
+        assert box.sh(f"kill -0 {sender}").returncode == 0
+        box.put("/srv/go", "")
+        assert box.tick().returncode == 0
+        assert ran(box) == ["begin", "begin"]
 
 
 @pytest.mark.fault(65)

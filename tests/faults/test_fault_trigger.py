@@ -85,15 +85,18 @@ def test_leftovers_of_injection_agents_beside_our_files_are_removed() -> None:
 @pytest.mark.fault(21)
 @pytest.mark.fault(22)
 @pytest.mark.parametrize(("mode", "owner"), [(0o664, (0, 0)), (0o646, (0, 0)), (0o644, (65534, 65534))])
-def test_a_trigger_that_others_could_write_is_rendered_again_not_trusted(mode: int, owner: tuple[int, int]) -> None:
-    poisoned = trigger_of(ONE.files) + b"* * * * * root echo stolen >>/srv/oracle\n"
+@pytest.mark.parametrize("added", [b"* * * * * root echo stolen >>/srv/oracle\n", b""], ids=["poisoned", "unaltered"])
+def test_a_trigger_that_others_could_write_is_rendered_again_not_trusted(
+    mode: int, owner: tuple[int, int], added: bytes
+) -> None:
+    found = trigger_of(ONE.files) + added
     with Box(without(TRIGGER)) as box:
-        box.put(TRIGGER, poisoned, mode, owner=owner)
+        box.put(TRIGGER, found, mode, owner=owner)
         # The stage looks at the trigger while it is still there.
         box.sh(f"sh {BUNDLE} tick")
         (fixed,) = box.events("fixed", path=TRIGGER)
         assert (fixed["was"]["mode"], fixed["now"]["mode"]) == (f"{mode:04o}", "0644")
-        assert (box.read(fixed["quarantined"]) or b"") == poisoned
+        assert (box.read(fixed["quarantined"]) or b"") == found
         assert box.stat(fixed["quarantined"])[:2] == ("0600", "root:root")
         assert "stolen" not in box.text(TRIGGER)
 

@@ -89,6 +89,16 @@ def test_a_failed_verify_of_a_cut_attempt_means_another_one() -> None:
         assert (ran(box), ended(box, "one")) == (["begin", "begin"], [("done", None)])
 
 
+@pytest.mark.fault(45)
+def test_an_attempt_cut_short_uses_up_none_of_those_declared() -> None:
+    text = NOTE + "note try; case $(grep -c try /srv/oracle) in 1) block never ;; 2) exit 3 ;; esac\n"
+    with Box(payload([stage("one", text, attempts=2, delay_s=0)]).files) as box:
+        start_tick(box)
+        kill_runner_after(box, "try")
+        assert box.tick().returncode == 0
+        assert (ran(box), ended(box, "one")) == (["try"] * 3, [("failed", "exit"), ("done", None)])
+
+
 @pytest.mark.fault(46)
 def test_twenty_cuts_without_progress_are_a_failure() -> None:
     with Box(payload([stage("one", NOTE + "note begin; sleep 1005")]).files) as box:

@@ -10,6 +10,7 @@ from box import Box, needs_root
 from handmade import payload, stage
 from oracle import NOTE, deliver, kill_runner_after, ran, said, start_tick
 
+from bootstrap.payload.bundle import unpack
 from bootstrap.render.model import RenderedFile
 from bootstrap.runner.host import BUNDLE, COMMAND, TRIGGER
 
@@ -127,12 +128,15 @@ def test_logs_print_what_a_stage_printed_to_its_last_line() -> None:
         assert (code, out.splitlines()[-1]) == (0, "line 30000 of a log that is longer than a mebibyte")
 
 
+@pytest.mark.fault(86)
 def test_report_without_a_collector_and_after_the_end() -> None:
     with Box(payload([stage("one", "exit 3")]).files) as box:
         box.tick()
         assert said(box, "report") == (0, "nothing to report: the spec names no collector\n", "")
-    with Box(payload([TWO]).files) as box:
-        box.tick()
+    with Box() as box:
+        deliver(box, payload([TWO], report=(box.collector.url, box.collector.secret)))
+        assert box.tick().returncode == 0
+        assert "report" not in unpack(box.read(COMMAND) or b"").plan
         assert said(box, "report") == (0, "nothing to report: all was reported or given up, the key is gone\n", "")
 
 
