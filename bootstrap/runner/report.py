@@ -52,7 +52,7 @@ class Report:
             later = "in %s s; " % later if later.isdigit() else ""
             return ("%scollector answers %d %s" % (later, status, answer[:200].decode("utf-8", "replace"))).encode()
         except Exception as error:
-            late = " (is the clock right?)" if "certificate" in str(error) else ""
+            late = " (is the clock right?)" if "yet valid" in str(error) or "expired" in str(error) else ""
             return ("%s: %s%s" % (type(error).__name__, error, late)).encode()[:300]
 
     def heard(self, answer):
