@@ -13,6 +13,9 @@ BENCHMARKS := benchmarks/generator.py benchmarks/runner.py
 UV ?= uv
 LOCK := $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
+# Programs that tests run beside ours, each in an environment of its own.
+LOCK_OTHERS := $(UV) pip compile --quiet --universal --generate-hashes --python-version 3.11 --no-header \
+	--no-annotate --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-demo setup-slow packages-demo packages-test packages-slow demo test test-slow test-all \
@@ -74,6 +77,7 @@ lock: ## work out requirements*.lock again (needs uv)
 	$(LOCK) --upgrade --extra dev -c requirements.lock -o requirements-dev.lock
 	sed -i '1i # Made by `make lock`; install with: pip install --require-hashes --only-binary :all: -r THIS_FILE' \
 		requirements.lock requirements-dev.lock
+	for one in tests/locks/*.in; do $(LOCK_OTHERS) "$$one" -o "$${one%.in}.lock" || exit 1; done
 
 clean: ## remove .venv, build/ and the caches
 	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis

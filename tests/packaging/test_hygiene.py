@@ -16,7 +16,11 @@ LONGEST_MODULE_LINES = 500
 MACHINE_PATHS = tuple(
     "/".join(["", *parts]) for parts in (("root", ".pyenv"), ("work", "main"), ("work", "shared"), ("opt", "pypi"))
 )
-LOCKS = ("requirements.lock", "requirements-dev.lock")
+LOCKS = (
+    "requirements.lock",
+    "requirements-dev.lock",
+    *(f"tests/locks/{path.name}" for path in sorted((Path(__file__).parents[1] / "locks").glob("*.lock"))),
+)
 
 
 def text_of(path: Path) -> str:
@@ -74,7 +78,7 @@ def test_the_locks_cover_the_project_and_agree(root: Path) -> None:
         found = (re.match(r"[A-Za-z0-9_.-]+", requirement) for requirement in requirements)
         return {match[0].lower().replace("_", "-") for match in found if match} - {project["name"]}
 
-    runtime, development = (locked(root / name) for name in LOCKS)
+    runtime, development = (locked(root / name) for name in LOCKS[:2])
     assert names(project["dependencies"]) | names(extras["collector"]) <= set(runtime)
     assert names([r for extra in extras.values() for r in extra]) <= set(development)
     assert {name: v for name, v in runtime.items() if development.get(name) != v} == {}
