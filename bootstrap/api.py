@@ -111,6 +111,16 @@ class Rendering:
 
         return personality.items(self.pack("personality", provider).payload)
 
+    def starter(self, provider: str = "nova") -> str:
+        """User-data, as text, for the same call as personality(provider) with a config drive.
+
+        cloud-init writes a config drive's files so that cron ignores them; this starts the bundle all the same. The
+        call encodes it, or `base64` does, as with any user-data.
+        """
+        from bootstrap.targets import starter
+
+        return starter.text(self.pack("personality", provider).payload)
+
     def user_data(self, provider: str | None = None, *, encoded: bool | None = None) -> str | bytes:
         """The user-data in the form of the provider's call (`call` in its profile): text, base64 text, or gzip bytes.
 

@@ -84,10 +84,12 @@ def install(host, plan, words):
     if past and past[0].get("deploy_id") == plan["deploy_id"] and (final(past) or {}).get("state") == "healthy":
         return EXIT_DONE  # user-data that runs at every boot
     run = Run(host, plan)
-    run.files = [BUNDLE]
+    if "INSTANCE_ID" in os.environ and overtaken(run, past):
+        return EXIT_DONE
     lock = host.lock()
     if lock is not None:
-        host.save(BUNDLE, TEXT)
+        if run.files == [BUNDLE]:
+            host.save(BUNDLE, TEXT)
         text = host.text(TRIGGER)
         if text and run.sha256 not in text:
             host.remove(TRIGGER)
@@ -97,10 +99,23 @@ def install(host, plan, words):
     if host.fork() == 0:
         # The caller may be cloud-init, which waits for whoever holds its output: ours is /dev/null now.
         try:
+            # A boothook is early: file systems may not be mounted yet. 3: not active (without systemd it is another).
+            end = host.uptime() + 300
+            while host.run(["systemctl", "is-active", "-q", "basic.target"]) == 3 and host.uptime() < end:
+                host.pause(1)
             tick(host, plan)
         finally:
             os._exit(0)
     return EXIT_DONE
+
+
+def overtaken(run, past):
+    """Whether this bundle, which cloud-init starts at every boot, has had its time: a newer deploy came another way."""
+    host, mine = run.host, run.plan["deploy_id"]
+    older = [events_in("%s/%s" % (STATE, name)) for name in host.list(STATE) if name.startswith("journal.old.")]
+    text = host.text(TRIGGER)
+    other = (past and past[0].get("deploy_id") != mine) or ("sha256sum" in text and run.sha256 not in text)
+    return other and any(events and events[0].get("deploy_id") == mine for events in older + [past])
 
 
 def holder():

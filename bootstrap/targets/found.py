@@ -15,6 +15,7 @@ from typing import Any
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.payload.bundle import Unpacked, unpack
 from bootstrap.payload.paths import BUNDLE, TRIGGER
+from bootstrap.targets import starter
 from bootstrap.targets.output import MANIFEST, NAMES
 
 # Larger than any payload a provider takes; a wrong argument must not fill the memory.
@@ -53,6 +54,7 @@ def _in_folder(folder: Path) -> list[Found]:
     try:
         manifest = json.loads(_read(folder / MANIFEST))
         targets = [(one["target"], one["bundle"]["sha256"], one["output"]) for one in manifest["targets"]]
+        starters = [one["starter"] for one in manifest["targets"] if "starter" in one]
     except (ValueError, KeyError, TypeError) as error:
         raise PayloadError(f"{folder / MANIFEST} cannot be read: {error}", hint="render again") from error
     found = []
@@ -63,10 +65,17 @@ def _in_folder(folder: Path) -> list[Found]:
             raise PayloadError(f"{path} holds no bundle", hint="render again")
         if one.unpacked.digest != digest:
             raise PayloadError(f"{path}: its bundle is not the one that {MANIFEST} names", hint="render again")
-        if "sha256" in output and hashlib.sha256(_read(path)).hexdigest() != output["sha256"]:
-            raise PayloadError(f"{path} differs from the digest in {MANIFEST}", hint="render again")
+        if "sha256" in output:
+            _as_in_manifest(path, output["sha256"])
         found.append(one)
+    for one_starter in starters:
+        _as_in_manifest(folder / starter.NAME, one_starter["sha256"])
     return found
+
+
+def _as_in_manifest(path: Path, sha256: str) -> None:
+    if hashlib.sha256(_read(path)).hexdigest() != sha256:
+        raise PayloadError(f"{path} differs from the digest in {MANIFEST}", hint="render again")
 
 
 def _in_tree(root: Path) -> Found:
@@ -85,6 +94,10 @@ def _carried(data: bytes, path: Path) -> dict[str, bytes] | None:
     """What a file carries, by the path on the server; None when it is nothing that a target writes."""
     if data.startswith(b"#cloud-config"):
         return _cloud_config(data, path)
+    if data.startswith(b"#cloud-boothook"):
+        raise PayloadError(
+            f"{path} only starts a bundle that is injected beside it", hint="name personality.json or its folder"
+        )
     if data.lstrip().startswith(b"["):
         try:
             return {str(item["path"]): base64.b64decode(item["contents"]) for item in json.loads(data)}

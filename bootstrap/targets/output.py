@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.errors import UsageError
-from bootstrap.targets import personality, tree
+from bootstrap.targets import personality, starter, tree
 from bootstrap.targets.channel import Packed
 
 MANIFEST = "manifest.json"
@@ -83,14 +83,16 @@ def _target(one: Packed) -> dict[str, Any]:
         ]
     if one.target in NAMES:
         content = _content(one)
-        described["output"] = {
-            "path": NAMES[one.target],
-            "size": len(content),
-            "sha256": hashlib.sha256(content).hexdigest(),
-        }
+        described["output"] = _described(NAMES[one.target], content)
     else:
         described["output"] = {"path": f"{one.target}/"}
+    if one.target == "personality":
+        described["starter"] = _described(starter.NAME, starter.text(payload).encode())
     return described
+
+
+def _described(path: str, content: bytes) -> dict[str, Any]:
+    return {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
 def _content(one: Packed) -> bytes:
@@ -102,6 +104,8 @@ def _write_target(one: Packed, folder: Path) -> None:
         tree.write(one.payload, folder / "tree")
     else:
         _private(folder / NAMES[one.target], _content(one))
+    if one.target == "personality":
+        _private(folder / starter.NAME, starter.text(one.payload).encode())
 
 
 def _private(path: Path, content: bytes) -> None:

@@ -17,6 +17,7 @@ from bootstrap.plan.resolve import resolve
 from bootstrap.render.render import render
 from bootstrap.runner.tick import WRAPPER
 from bootstrap.spec.load import load
+from bootstrap.targets import starter
 
 TOP = Path(__file__).parents[2]
 EXAMPLES = ("hello", "web")
@@ -40,6 +41,7 @@ def texts() -> Iterator[tuple[str, str, str]]:
         plan, payload = example(name)
         for entry in parse(payload.files[-1].content).entries:
             yield f"{name}: cron {entry.schedule}", f"#!/bin/sh\n{entry.command}\n", CRON_MEANS
+        yield f"{name}: starter", starter.text(payload).removeprefix(starter.BOOTHOOK), CRON_MEANS
         yield (
             f"{name}: rc.local",
             next(f.content.decode() for f in payload.files if f.path == "/etc/rc.local"),

@@ -12,7 +12,7 @@ import pytest
 
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.render.model import Rendered, RenderedFile
-from bootstrap.targets import channel, found, output, personality
+from bootstrap.targets import channel, found, output, personality, starter
 from bootstrap.targets.providers import provider
 
 DEPLOY = "20261120T120000-ab12cd"
@@ -126,6 +126,29 @@ def test_an_output_swapped_for_another_whole_one_is_refused(tmp_path: Path) -> N
         found.look(folder)
 
     assert refused.value.message == f"{folder}/user-data: its bundle is not the one that manifest.json names"
+
+
+def test_a_starter_that_was_changed_is_refused(tmp_path: Path) -> None:
+    one = packed("personality")
+    folder = output.write([one], tmp_path)
+    assert (folder / "starter").read_text() == starter.text(one.payload)
+    assert found.look(folder)
+    (folder / "starter").write_text(starter.text(one.payload) + "reboot\n")
+
+    with pytest.raises(PayloadError) as refused:
+        found.look(folder)
+
+    assert refused.value.message == f"{folder}/starter differs from the digest in manifest.json"
+
+
+def test_a_starter_alone_holds_no_bundle_and_says_where_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "starter"
+    path.write_text(starter.text(packed("personality").payload))
+
+    with pytest.raises(PayloadError) as refused:
+        found.look(path)
+
+    assert refused.value.message == f"{path} only starts a bundle that is injected beside it"
 
 
 def test_what_is_not_there_or_empty_is_said(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 import yaml
 
 from bootstrap.payload.model import InjectedFile, Payload
-from bootstrap.targets import cloud_config, personality, tree, user_data
+from bootstrap.targets import cloud_config, personality, starter, tree, user_data
 from bootstrap.targets.providers import PROVIDERS, Provider, provider
 
 BUNDLE = b"#!/bin/sh\n# text\n_bundle() {\n}\n_bundle 00\n"
@@ -62,6 +62,19 @@ def test_personality_is_what_nova_takes_with_the_trigger_last() -> None:
     assert [item["path"] for item in items] == [file.path for file in PAYLOAD.files]
     assert [base64.b64decode(item["contents"], validate=True) for item in items] == [f.content for f in PAYLOAD.files]
     assert json.loads(personality.text(PAYLOAD)) == items
+
+
+def test_a_starter_names_the_bundle_in_its_pieces_and_its_digest() -> None:
+    pieces = tuple(InjectedFile(f"/etc/initialrunner/bundle.{n}", b"x") for n in (1, 2))
+    payload = Payload("w", "d", "r", b"xx", "ab" * 32, (*pieces, PAYLOAD.files[-1]), {})
+
+    text = starter.text(payload)
+
+    # What makes cloud-init run it at every boot.
+    assert text.startswith("#cloud-boothook\n#!/bin/sh\n")
+    assert 'f="/etc/initialrunner/bundle.1 /etc/initialrunner/bundle.2"\n' in text
+    assert f'= "{"ab" * 32}  -" ]' in text
+    assert "@" not in text.replace('"$@"', "")
 
 
 def test_cloud_config_carries_every_byte_with_quoted_modes_and_the_trigger_last() -> None:

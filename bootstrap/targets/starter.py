@@ -1,0 +1,25 @@
+"""The starter: user-data of one screen that starts a bundle brought by other means, pinned by its digest.
+
+cloud-init writes the files of a config drive with mode 0660, and cron ignores what a group may write. The starter is a
+boothook: cloud-init runs it at every boot, after those files are there. It starts the bundle, which writes the trigger
+again from its own plan; without a whole bundle it does nothing.
+"""
+
+from __future__ import annotations
+
+import re
+
+from bootstrap import resources
+from bootstrap.payload.model import Payload
+from bootstrap.payload.paths import BUNDLE
+
+NAME = "starter"
+# By its first line cloud-init knows what to do with it; the rest is the program.
+BOOTHOOK = "#cloud-boothook\n"
+
+
+def text(payload: Payload) -> str:
+    """The starter of a payload whose bundle travels as files: LF, ASCII, about 500 bytes."""
+    pieces = [file.path for file in payload.files if re.fullmatch(re.escape(BUNDLE) + r"(\.[1-9])?", file.path)]
+    filled = BOOTHOOK + resources.text("files/cloud/starter.sh").replace("@FILES@", " ".join(pieces))
+    return filled.replace("@SHA256@", payload.digest)
