@@ -39,7 +39,7 @@ def _make(folder: Path, lock: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
     for argv in (
         [sys.executable, "-m", "venv", folder],
-        [folder / "bin/python", "-m", "pip", *QUIET, "install", "--require-hashes", "-r", lock],
+        [folder / "bin/python", "-m", "pip", *QUIET, "install", "--no-compile", "--require-hashes", "-r", lock],
     ):
         done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
