@@ -38,7 +38,7 @@ class Hung(Exception):
 
 @dataclass(frozen=True)
 class Spawned:
-    """What the driver got for one server. files: (path, content), in order; drive: what a config drive holds, by path."""
+    """What the driver got for one server. files: (path, content), in order; drive: a config drive, by path."""
 
     files: tuple[tuple[str, bytes], ...]
     user_data: bytes | None

@@ -28,7 +28,7 @@ from wsgiref.simple_server import WSGIRequestHandler, WSGIServer, make_server
 os.environ["OS_NOVA_DISABLE_EVENTLET_PATCHING"] = "1"
 
 import nova.tests.functional  # first of all: it forbids eventlet
-import webob.dec  # noqa: F401  nova only imports webob, and uses these
+import webob.dec  # nova only imports webob, and uses these
 import webob.exc  # noqa: F401
 from nova.api import wsgi
 from nova.api.metadata.base import InstanceMetadata
