@@ -22,7 +22,7 @@ class Packed:
     """A payload for one target.
 
     blob: what stands in the user-data, for the targets that go there. moved: files that the spec wants injected and
-    that ride in the bundle, since the provider takes too few files.
+    that ride in the bundle, since the provider takes too few files. lean: the verb `doctor` is left out for room.
     """
 
     target: str
@@ -31,6 +31,7 @@ class Packed:
     measures: tuple[Measure, ...]
     blob: bytes = field(default=b"", repr=False)
     moved: tuple[str, ...] = ()
+    lean: bool = False
 
 
 def pack(
@@ -43,27 +44,37 @@ def pack(
     """
     # A secret is no advice for `fetch:`.
     contents = {f.path: f.content for f in rendered.files if f.deliver == "bundle" and not f.secret}
-    if target == "personality" and provider is not None:
-        payload, measures, moved = _injected(rendered, provider, contents)
-        packed = Packed(target, provider, payload, tuple(measures), moved=moved)
-    else:
-        payload = build(rendered, channel="single" if target == "user-data" else "files")
-        blob, measures = b"", [Measure("bundle", len(payload.bundle), None, "bytes")]
-        if target != "tree":
-            text = payload.bundle if target == "user-data" else cloud_config.text(payload).encode()
-            blob = user_data.content(text, provider)
-            measures = [Measure("user-data", len(blob), None, "bytes")]
-            if provider is not None:
-                measures = fit.user_data(blob, provider, contents=contents)
-        packed = Packed(target, provider, payload, tuple(measures), blob)
+    try:
+        packed = _pack(rendered, target, provider, contents, lean=False)
+    except PayloadError:
+        # It may fit without the largest verb; if not, that is what has to shrink.
+        packed = _pack(rendered, target, provider, contents, lean=True)
     # In user-data too: there the runner writes the very same entry.
     entry = next(file.content for file in packed.payload.files if file.path == TRIGGER)
     crontab.require(entry, template=cron_template)
     return packed
 
 
+def _pack(
+    rendered: Rendered, target: str, provider: Provider | None, contents: dict[str, bytes], *, lean: bool
+) -> Packed:
+    if target == "personality" and provider is not None:
+        payload, measures, moved = _injected(rendered, provider, contents, lean)
+        return Packed(target, provider, payload, tuple(measures), moved=moved, lean=lean)
+    payload = build(rendered, channel="single" if target == "user-data" else "files", lean=lean)
+    if target == "tree":
+        # No call, no limit.
+        return Packed(target, None, payload, (Measure("bundle", len(payload.bundle), None, "bytes", "text"),))
+    text = payload.bundle if target == "user-data" else cloud_config.text(payload).encode()
+    blob = user_data.content(text, provider)
+    measures = [Measure("user-data", len(blob), None, "bytes", fit.form_of(blob))]
+    if provider is not None:
+        measures = fit.user_data(blob, provider, contents=contents)
+    return Packed(target, provider, payload, tuple(measures), blob, lean=lean)
+
+
 def _injected(
-    rendered: Rendered, provider: Provider, contents: dict[str, bytes]
+    rendered: Rendered, provider: Provider, contents: dict[str, bytes], lean: bool
 ) -> tuple[Payload, list[Measure], tuple[str, ...]]:
     """Files for a create call. Where the provider takes too few, rc.local rides in the bundle, then the others too.
 
@@ -76,10 +87,10 @@ def _injected(
     for layout in layouts:
         channel, inject_rc_local, moved = layout
         try:
-            payload = build(rendered, channel=channel, chunk_bytes=room, inject_rc_local=inject_rc_local)
+            payload = build(rendered, channel=channel, chunk_bytes=room, inject_rc_local=inject_rc_local, lean=lean)
         except PayloadError:
             # More than nine pieces: `fit` says how many there would be, and what to take out.
-            payload = build(rendered, channel=channel, inject_rc_local=inject_rc_local)
+            payload = build(rendered, channel=channel, inject_rc_local=inject_rc_local, lean=lean)
         if most is None or len(payload.files) <= most:
             break
     return payload, fit.personality(payload.files, provider, contents=contents, movable=wanted), moved
