@@ -111,6 +111,13 @@ class Rendering:
 
         return personality.items(self.pack("personality", provider).payload)
 
+    def injected_files(self, provider: str = "nova") -> dict[str, bytes]:
+        """`{path: content}`, contents as they are: what novaclient (`files=`) and libcloud (`ex_files=`) take.
+
+        Both encode by themselves. Heat and Terraform want text instead: see docs/how-to/heat-terraform-packer.md.
+        """
+        return {file.path: file.content for file in self.pack("personality", provider).payload.files}
+
     def starter(self, provider: str = "nova") -> str:
         """User-data, as text, for the same call as personality(provider) with a config drive.
 

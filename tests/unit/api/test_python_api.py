@@ -45,6 +45,16 @@ def test_personality_is_a_list_of_path_and_base64_with_the_trigger_last(web: Ren
     assert all(len(item["contents"]) <= 10_240 for item in items) and len(items) <= 5
 
 
+def test_injected_files_are_the_same_without_base64_in_the_same_order(web: Rendering) -> None:
+    files = web.injected_files()
+
+    assert [(p, base64.b64encode(c).decode()) for p, c in files.items()] == [
+        (item["path"], item["contents"]) for item in web.personality()
+    ]
+    with pytest.raises(PayloadError, match="AWS EC2 has no injected files"):
+        web.injected_files("ec2")
+
+
 @pytest.mark.parametrize(("name", "kind"), [("nova", "base64"), ("gce", "text"), (None, "text")])
 def test_user_data_has_the_form_of_the_providers_call(web: Rendering, name: str | None, kind: str) -> None:
     given = web.user_data(name)
