@@ -95,15 +95,17 @@ def keystone(nova_url: str) -> Any:
 
     def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
-        here = f"http://{environ['HTTP_HOST']}/v3"
         path, headers, status = environ["PATH_INFO"].rstrip("/"), [], "200 OK"
+        # Some clients do not start without images and networks in the catalogue, others ask there once it has them.
+        prefix, others = ("/all", ("image", "network")) if path.startswith("/all") else ("", ())
+        here, path = f"http://{environ['HTTP_HOST']}{prefix}/v3", path.removeprefix(prefix)
         version = {"id": "v3.14", "status": "stable", "media-types": [], "links": [{"rel": "self", "href": f"{here}/"}]}
         answer: dict[str, Any] = {"version": version}
         if not path:
             status, answer = "300 Multiple Choices", {"versions": {"values": [version]}}
         elif path.endswith("/auth/tokens"):
             status, headers = "201 Created", [("X-Subject-Token", "a-token")]
-            answer = {"token": token(nova_url, here)}
+            answer = {"token": token(nova_url, here, others)}
         body = json.dumps(answer).encode()
         start(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers])
         return [body]
@@ -111,8 +113,8 @@ def keystone(nova_url: str) -> Any:
     return app
 
 
-def token(nova_url: str, here: str) -> dict[str, Any]:
-    """What Keystone says of a token."""
+def token(nova_url: str, here: str, others: Iterable[str]) -> dict[str, Any]:
+    """What Keystone says of a token. others: services in the catalogue that nobody answers for."""
     now = time.time()
     domain = {"id": "default", "name": "Default"}
 
@@ -134,7 +136,7 @@ def token(nova_url: str, here: str) -> dict[str, Any]:
         "issued_at": stamp(now),
         "expires_at": stamp(now + 86_400),
         "audit_ids": ["one"],
-        "catalog": [service("compute", f"{nova_url}/v2.1"), service("identity", here)],
+        "catalog": [service("compute", f"{nova_url}/v2.1"), *(service(name, here) for name in ("identity", *others))],
     }
 
 
