@@ -58,3 +58,38 @@ def test_user_data_arrives_intact(nova: Nova, tmp_path: Path, page: str, program
 
     assert got.files == () and got.user_data
     assert sdk_pages.is_the_bundle_of(tmp_path, got.user_data)
+
+
+@pytest.mark.parametrize(
+    ("page", "program", "changes", "said"),
+    [
+        pytest.param(
+            "create-with-openstacksdk.md", "personality.py",
+            {'compute_default_microversion="2.1"': "", "config_drive=True": 'config_drive=True, networks="none"'},
+            "'personality' was unexpected", id="openstacksdk negotiates a version without personality",
+        ),
+        pytest.param(
+            "create-with-openstacksdk.md", "cloud.py",
+            {'userdata=web.user_data("nova", encoded=False)': "personality=web.personality()"},
+            "unexpected keyword argument 'personality'", id="its cloud layer has no personality",
+        ),
+        pytest.param(
+            "create-with-novaclient.md", "files.py",
+            {'Client("2.1"': 'Client("2.57"', "config_drive=True": 'config_drive=True, nics="none"'},
+            "UnsupportedAttribute", id="novaclient refuses files past 2.56",
+        ),
+    ],
+)  # fmt: skip
+def test_what_a_page_warns_of_is_so(
+    nova: Nova, tmp_path: Path, page: str, program: str, changes: dict[str, str], said: str
+) -> None:
+    sdk_pages.saved(page, tmp_path)
+    text = (tmp_path / program).read_text()
+    for right, wrong in changes.items():
+        assert text.count(right) == 1
+        text = text.replace(right, wrong)
+    (tmp_path / program).write_text(text)
+    ids = {"IMAGE": IMAGE, "FLAVOR": FLAVOR}
+    done = nova.twice(lambda: sdk_pages.python([program], tmp_path, {**nova.environment, **ids}))
+    assert done.returncode != 0
+    assert said in done.stderr, done.stderr[-1000:]
