@@ -16,7 +16,7 @@ from bootstrap.payload.bundle import unpack
 TOP = Path(__file__).resolve().parents[1]
 HOW_TO = TOP / "docs/how-to"
 # An SDK that hangs is ended; importing the largest takes seconds.
-LIMIT_S = 60
+LIMIT_S = 120
 
 
 def saved(page: str, folder: Path) -> list[str]:
