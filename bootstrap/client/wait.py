@@ -39,28 +39,31 @@ class Outcome:
 
 
 def targets_of(arguments: tuple[str, ...], deploy_id: str | None) -> tuple[Target, ...]:
-    """Names of servers, and manifests (`manifest.json` or the folder it is in). Raises UsageError."""
-    found = [_manifest(argument) if _is_manifest(argument) else Target(argument, deploy_id) for argument in arguments]
-    return tuple(dict.fromkeys(found))
+    """Names of servers, and manifests of a server or of a fleet (or the folder of one). Raises UsageError."""
+    found: dict[Target, None] = {}
+    for argument in arguments:
+        # A bare word is a folder of `render` only where it cannot be meant as a name of the deploy that is named.
+        is_folder = deploy_id is None and (Path(argument) / "manifest.json").is_file()
+        is_manifest = is_folder or argument.endswith(".json") or "/" in argument
+        found |= dict.fromkeys(_manifest(argument) if is_manifest else [Target(argument, deploy_id)])
+    return tuple(found)
 
 
-def _is_manifest(argument: str) -> bool:
-    return argument.endswith(".json") or "/" in argument
-
-
-def _manifest(argument: str) -> Target:
+def _manifest(argument: str) -> list[Target]:
+    """The server of a manifest, or every server of a fleet's index."""
     path = Path(argument)
     path = path / "manifest.json" if path.is_dir() else path
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        server, deploy_id = raw["server"], raw["deploy_id"]
-        if not (isinstance(server, str) and isinstance(deploy_id, str)):
+        servers = [one["server"] for one in raw["servers"]] if "servers" in raw else [raw["server"]]
+        deploy_id = raw["deploy_id"]
+        if not (all(isinstance(server, str) for server in servers) and isinstance(deploy_id, str)):
             raise TypeError
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is not a manifest: it must name server and deploy_id") from error
-    return Target(server, deploy_id, raw.get("revision"), raw.get("deadline_s"))
+    return [Target(server, deploy_id, raw.get("revision"), raw.get("deadline_s")) for server in servers]
 
 
 def wait(collector: Collector, targets: tuple[Target, ...], timeout_s: float, tell: Callable[[str], None]) -> Outcome:

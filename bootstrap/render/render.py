@@ -77,7 +77,7 @@ class _Renderer:
         except jinja.Failed as failure:
             self.problems.append(failure.problem)
             return ""
-        if not any_bytes and any("\ud800" <= c <= "\udfff" for c in found):
+        if not (any_bytes or found.isascii()) and any("\ud800" <= c <= "\udfff" for c in found):
             # The plan is JSON: it could not carry them.
             self.problems += shape.not_utf8(what, text.where, text.file)
             return ""
