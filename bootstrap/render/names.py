@@ -9,7 +9,7 @@ from typing import Any
 import jinja2
 from jinja2 import meta
 
-from bootstrap.errors import Where
+from bootstrap.errors import Problem, Where
 from bootstrap.plan.model import Plan, Text
 from bootstrap.render.jinja import environment
 
@@ -17,6 +17,15 @@ from bootstrap.render.jinja import environment
 def spoken(plan: Plan) -> frozenset[str]:
     """The names that any template of the plan reads. One that cannot be parsed names none: rendering tells of it."""
     return frozenset(name for text in templates(plan) for name in names_in(text))
+
+
+def of_a_group(plan: Plan) -> Iterator[Problem]:
+    """Warnings of the templates that say `server` where many hosts share one text: each would read the star."""
+    for text in templates(plan):
+        if "server" in names_in(text):
+            message = f"a template says server, which is {plan.server} on every member of the group"
+            hint = "on the host a stage has its member's name in $INITIALRUNNER_SERVER"
+            yield Problem("render.group", message, text.where, hint, "warning")
 
 
 def names_in(text: Text) -> frozenset[str]:
