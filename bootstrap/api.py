@@ -46,6 +46,12 @@ class Project:
         """What `bootstrap check` would warn of."""
         return self.spec.warnings
 
+    def exposed(self, *targets: str) -> tuple[Problem, ...]:
+        """A warning for each secret that one of these targets would show to every user of the host."""
+        from bootstrap.targets.exposed import exposed
+
+        return tuple(exposed(self.spec, targets))
+
     def plan(
         self,
         server: str,

@@ -80,7 +80,7 @@ def command(
         fleet = project.fleet(Path(servers), deploy_id=deploy_id, report_url=report_url)
         secret = read_secret(secret_file) if fleet.reports else None
         index, packed, more, noted = render_fleet(fleet, pack, secret, output)
-        tell(project.warnings + tuple(more), noted)
+        tell(project.warnings + tuple(more) + project.exposed(*targets), noted)
         if as_json:
             click.echo(json.dumps(index | {"directory": str(output)}, indent=1))
             return
@@ -94,7 +94,7 @@ def command(
     # Everything is packed and measured before anything is written.
     packed = pack(rendering)
     folder = outputs.write(packed, output)
-    tell(project.warnings + rendering.rendered.warnings, notes(packed))
+    tell(project.warnings + rendering.rendered.warnings + project.exposed(*targets), notes(packed))
     manifest = outputs.manifest(packed)
     if as_json:
         click.echo(json.dumps(manifest | {"directory": str(folder)}, indent=1))
