@@ -161,7 +161,9 @@ def packed(lean: bool = False) -> str:
     One stream, since the cold part uses the hot one's words; bzip2, which every distribution's Python reads, takes a
     tenth less than deflate.
     """
-    return encode(bz2.compress(PARTING.join(sources(lean)).encode(), 1))
+    # Not `sources(lean)`: False and nothing are two keys of a cache.
+    both = sources(True) if lean else sources()
+    return encode(bz2.compress(PARTING.join(both).encode(), 1))
 
 
 def hot_bytes() -> int:

@@ -46,6 +46,25 @@ def run(collector: CollectorProcess, *argv: str) -> subprocess.CompletedProcess[
 # --- waiting ---
 
 
+@pytest.mark.parametrize(("last", "code"), [(healthy_story("a"), 0), (failed_story(), 5)])
+def test_wait_takes_a_whole_fleet(
+    collector: CollectorProcess, tmp_path: Path, last: list[dict[str, Any]], code: int
+) -> None:
+    (tmp_path / "web.yaml").write_text("version: 1\nname: web\nstages: [{name: a, run: 'true'}]\n")
+    names = [f"web-{number}" for number in range(12)]
+    bootstrap.load(tmp_path / "web.yaml").fleet(names, deploy_id="d1").write(tmp_path / "build", ["user-data"])
+    for name in names[:-1]:
+        collector.report(healthy_story("a"), server=name, deploy_id="d1")
+    # Yesterday's healthy is not today's answer.
+    collector.report(healthy_story("a"), server=names[-1], deploy_id="d0")
+    assert run(collector, "wait", str(tmp_path / "build"), "--timeout", "300ms").returncode == 6
+    collector.report(last, server=names[-1], deploy_id="d1")
+
+    done = run(collector, "wait", str(tmp_path / "build/manifest.json"), "--timeout", "30s")
+
+    assert (done.returncode, len(done.stdout.splitlines())) == (code, 12)
+
+
 def test_wait_is_0_once_so_many_members_are_healthy(collector: CollectorProcess) -> None:
     member(collector, "web-a", healthy_story("a"))
     # Neither another server of the deploy counts, whatever it calls itself, nor a member in an earlier deploy.
