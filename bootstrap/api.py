@@ -11,7 +11,8 @@ prints, asks a network, or writes anywhere but where it is told to.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import functools
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -45,6 +46,12 @@ class Project:
         """What `bootstrap check` would warn of."""
         return self.spec.warnings
 
+    def exposed(self, *targets: str) -> tuple[Problem, ...]:
+        """A warning for each secret that one of these targets would show to every user of the host."""
+        from bootstrap.targets.exposed import exposed
+
+        return tuple(exposed(self.spec, targets))
+
     def plan(
         self,
         server: str,
@@ -68,6 +75,115 @@ class Project:
             report_url=report_url,
         )
         return ServerPlan(plan)
+
+
+    def fleet(
+        self,
+        servers: str | Path | Mapping[str, Mapping[str, Any] | None] | Sequence[str],
+        *,
+        deploy_id: str | None = None,
+        report_url: str | None = None,
+    ) -> Fleet:
+        """Many servers of one roll-out. servers: a YAML or CSV file, names, or a map from name to that server's values.
+
+        Raises SpecError with every problem of the file, UsageError for a name or a value that cannot be one.
+        """
+        from bootstrap.plan.deploy_id import new_deploy_id
+        from bootstrap.render.names import spoken
+        from bootstrap.spec.servers import Known, read
+
+        chosen = deploy_id or new_deploy_id()
+        if isinstance(servers, str | Path):
+            model = self.spec.model
+            plan = self.plan(self.spec.example_server, deploy_id=chosen, report_url=report_url).plan
+            known = Known(spoken(plan) | model.values.keys(), model.secrets.keys())
+            servers = {server.name: server.values for server in read(servers, known)}
+        given = dict(servers) if isinstance(servers, Mapping) else dict.fromkeys(servers)
+        return Fleet(self, {name: given[name] or {} for name in sorted(given)}, chosen, report_url)
+
+
+@dataclass(frozen=True)
+class Fleet:
+    """The servers of one roll-out, by name. servers: name -> its own values. Rendered one by one, as they are asked."""
+
+    project: Project
+    servers: Mapping[str, Mapping[str, Any]]
+    deploy_id: str
+    report_url: str | None = None
+
+    def __len__(self) -> int:
+        return len(self.servers)
+
+    def __iter__(self) -> Iterator[ServerPlan]:
+        return (self.plan(name) for name in self.servers)
+
+    @functools.cached_property
+    def _shared(self) -> Plan:
+        spec = self.project.spec
+        return self.project.plan(spec.example_server, deploy_id=self.deploy_id, report_url=self.report_url).plan
+
+    def plan(self, name: str) -> ServerPlan:
+        """The plan of one of its servers."""
+        from bootstrap.plan.resolve import for_server
+
+        return ServerPlan(for_server(self._shared, name, self.servers[name]))
+
+    @property
+    def reports(self) -> bool:
+        """Whether its servers will report, so that rendering needs the deployer's secret."""
+        return self._shared.report_url is not None
+
+    def render(self, secret: bytes | None = None) -> Iterator[Rendering]:
+        """Each server's payload in turn. Raises with the first server that cannot be rendered."""
+        return (plan.render(secret) for plan in self)
+
+    def write(
+        self,
+        directory: str | Path,
+        targets: Sequence[str],
+        *,
+        provider: str | None = None,
+        secret: bytes | None = None,
+        progress: Callable[[str], None] = lambda server: None,
+    ) -> dict[str, Any]:
+        """Write directory/SERVER/ for every server and directory/manifest.json, the index, which is returned.
+
+        All or nothing. progress: called with each name. Raises FleetError with every server that cannot be rendered.
+        """
+        return self.write_packed(
+            directory, lambda one: [one.pack(target, provider) for target in targets], secret=secret, progress=progress
+        )
+
+    def write_packed(
+        self,
+        directory: str | Path,
+        pack: Callable[[Rendering], Sequence[Packed]],
+        *,
+        secret: bytes | None = None,
+        progress: Callable[[str], None] = lambda server: None,
+    ) -> dict[str, Any]:
+        """As `write`, packed by the caller's own function."""
+        from bootstrap.errors import BootstrapError, UsageError
+        from bootstrap.targets import fleet
+
+        if not self.servers:
+            raise UsageError("a fleet without servers", hint="name one")
+        wrong = fleet.Gathered(len(self))
+
+        def packed() -> Iterator[Sequence[Packed]]:
+            for name in self.servers:
+                try:
+                    one = pack(self.plan(name).render(secret))
+                except BootstrapError as error:
+                    wrong.add(name, error)
+                else:
+                    # Once one has failed nothing is kept: the others are only asked whether they would fail too.
+                    if wrong.exit_code is None:
+                        yield one
+                progress(name)
+            wrong.end()
+
+        return fleet.write(packed(), Path(directory))
 
 
 @dataclass(frozen=True)

@@ -5,6 +5,7 @@ In a wheel they live in bootstrap/_data; in a checkout (and an editable install 
 
 from __future__ import annotations
 
+import functools
 from pathlib import Path
 
 from bootstrap.errors import UsageError
@@ -21,6 +22,7 @@ def path(relative: str) -> Path:
     raise UsageError(f"{relative} is missing from this installation of initialrunner", hint="install the package again")
 
 
+@functools.cache
 def text(relative: str) -> str:
     """The text of a shipped file, UTF-8."""
     return path(relative).read_text(encoding="utf-8")

@@ -29,6 +29,7 @@ DEPLOY_ID = "20000101T000000-check0"
     metavar="NAME",
     help="Also measure it against this provider's limits, in every way it takes payloads or by --target.",
 )
+@click.option("--lint", is_flag=True, help="Have shellcheck read every stage, check and shell file.")
 @click.option("--strict", is_flag=True, help="Warnings are errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def command(
@@ -38,20 +39,23 @@ def command(
     values_files: tuple[Path, ...],
     targets: tuple[str, ...],
     provider: str | None,
+    lint: bool,
     strict: bool,
     as_json: bool,
 ) -> None:
     """Check SPEC, a file or a folder holding one of the same name, with its includes, templates and values.
 
     Nothing is written and no secret is needed. Every problem is told at once: file, line, column and how to mend it.
+    --lint adds what shellcheck says (pip install 'initialrunner[lint]'); what it calls an error is one.
     """
     import json
 
     from bootstrap.errors import SpecError
     from bootstrap.plan.resolve import resolve
     from bootstrap.render.render import render
-    from bootstrap.spec.load import load
+    from bootstrap.spec.load import in_order, load
     from bootstrap.targets import output as outputs
+    from bootstrap.targets.exposed import exposed
 
     checked = load(spec, overrides=overrides, values_files=tuple(map(str, values_files)))
     plan = resolve(checked, server=server or checked.example_server, deploy_id=DEPLOY_ID)
@@ -60,8 +64,13 @@ def command(
     packed, refused = _packed(checked, rendered, targets, provider)
     if not packed:
         warnings += _entry(checked, rendered)
-    if strict and warnings:
-        raise SpecError([replace(warning, severity="error") for warning in warnings])
+    warnings += exposed(checked, targets, [one.target for one in packed])
+    if lint:
+        from bootstrap.render.lint import lint as linted
+
+        warnings += linted(plan, rendered)
+    if any(strict or warning.severity == "error" for warning in warnings):
+        raise SpecError(in_order([replace(w, severity="error") if strict else w for w in warnings]))
     if as_json:
         found = {"ok": True, "file": checked.file, "revision": plan.revision}
         found |= {"problems": [w.as_json() for w in warnings]}

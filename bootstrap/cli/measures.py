@@ -12,9 +12,9 @@ COLUMNS = ("target", "what", "as", "used", "limit", "left", "")
 LEFT_ALIGNED = (0, 1, 2, 6)
 
 
-def table(packed: Sequence[Packed]) -> str:
-    """Bytes used, limit and left, a line for each thing that a provider measures."""
-    rows = [COLUMNS]
+def table(packed: Sequence[Packed], used: str = "used") -> str:
+    """Bytes used, limit and left, a line for each thing that a provider measures. used: the head of that column."""
+    rows = [tuple(used if column == "used" else column for column in COLUMNS)]
     for one in packed:
         for measure in one.measures:
             limit = "" if measure.limit is None else f"{measure.limit:,}"

@@ -2,9 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
+
+if TYPE_CHECKING:
+    from bootstrap.errors import Problem
+    from bootstrap.targets.channel import Packed
 
 # Spelled out here so that `--help` need not import the targets; a test compares them.
 TARGETS = ("tree", "personality", "user-data", "cloud-config")
@@ -12,7 +18,8 @@ TARGETS = ("tree", "personality", "user-data", "cloud-config")
 
 @click.command(short_help="Turn a spec into what a server-create call takes.")
 @click.argument("spec", type=click.Path(path_type=Path))
-@click.option("--server", required=True, metavar="NAME", help="The server's name: part of its report key.")
+@click.option("--server", metavar="NAME", help="The server's name, part of its report key; of a group: 'web-*'.")
+@click.option("--servers", metavar="FILE", help="Many at once: YAML or CSV with the name and the values of each.")
 @click.option(
     "--target",
     "targets",
@@ -33,7 +40,8 @@ TARGETS = ("tree", "personality", "user-data", "cloud-config")
 @click.option("--json", "as_json", is_flag=True, help="Print the manifest instead of the table.")
 def command(
     spec: Path,
-    server: str,
+    server: str | None,
+    servers: str | None,
     targets: tuple[str, ...],
     provider: str | None,
     overrides: tuple[str, ...],
@@ -48,28 +56,58 @@ def command(
 
     The folder is 0700, since a payload holds secrets. Nothing is written when anything is refused; what an earlier
     render left there is replaced as a whole. With the same --deploy-id two runs give the same bytes.
+
+    With --servers FILE: DIR/NAME/ for every server of it, and DIR/manifest.json, the index, which `bootstrap wait DIR`
+    takes. All of them or none; DIR must be new, or hold an earlier fleet. FILE is a list of names or of maps with a
+    name, a map from name to values, or CSV with a column called name; - is stdin.
     """
     import json
 
     from bootstrap import api
-    from bootstrap.cli.main import paint
+    from bootstrap.cli.fleet import render_fleet
     from bootstrap.cli.measures import notes, table
+    from bootstrap.errors import UsageError
     from bootstrap.secret import read_secret
     from bootstrap.targets import output as outputs
 
+    def pack(rendering: api.Rendering) -> list[Packed]:
+        return [rendering.pack(target, provider) for target in dict.fromkeys(targets)]
+
+    if (server is None) == (servers is None):
+        raise UsageError("give --server NAME, or --servers FILE", hint="one of them")
     project = api.load(spec, overrides=overrides, values_files=values_files)
+    if servers is not None:
+        fleet = project.fleet(Path(servers), deploy_id=deploy_id, report_url=report_url)
+        secret = read_secret(secret_file) if fleet.reports else None
+        index, packed, more, noted = render_fleet(fleet, pack, secret, output)
+        tell(project.warnings + tuple(more) + project.exposed(*targets), noted)
+        if as_json:
+            click.echo(json.dumps(index | {"directory": str(output)}, indent=1))
+            return
+        count = f"{len(fleet):,} server{'' if len(fleet) == 1 else 's'}"
+        click.echo(f"{count}  deploy {index['deploy_id']}  revision {index['revision']}  in {output}")
+        click.echo(table(packed, used="most used"))
+        return
+    assert server is not None
     plan = project.plan(server, deploy_id=deploy_id, report_url=report_url)
     rendering = plan.render(read_secret(secret_file) if plan.reports else None)
     # Everything is packed and measured before anything is written.
-    packed = [rendering.pack(target, provider) for target in dict.fromkeys(targets)]
+    packed = pack(rendering)
     folder = outputs.write(packed, output)
-    for warning in project.warnings:
-        click.echo(paint(warning), err=True)
-    for note in notes(packed):
-        click.echo(f"note: {note}", err=True)
+    tell(project.warnings + rendering.rendered.warnings + project.exposed(*targets), notes(packed))
     manifest = outputs.manifest(packed)
     if as_json:
         click.echo(json.dumps(manifest | {"directory": str(folder)}, indent=1))
         return
     click.echo(f"{server}  deploy {manifest['deploy_id']}  revision {manifest['revision']}  in {folder}")
     click.echo(table(packed))
+
+
+def tell(warnings: Iterable[Problem], notes: Iterable[str]) -> None:
+    """On stderr: what `check` would warn of, and what travels otherwise than the spec says."""
+    from bootstrap.cli.main import paint
+
+    for warning in dict.fromkeys(warnings):
+        click.echo(paint(warning), err=True)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)

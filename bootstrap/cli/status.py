@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -25,7 +26,10 @@ def command(
     ca: Path | None,
     as_json: bool,
 ) -> None:
-    """Show every server, or all about each SERVER: its stages, attempts, exit codes and times, and why it failed."""
+    """Show every server, or all about each SERVER: its stages, attempts, exit codes and times, and why it failed.
+
+    Of a group, such as 'web-*', its members are listed.
+    """
     from functools import partial
 
     from bootstrap.client.collector import patiently
@@ -42,14 +46,23 @@ def command(
         else:
             click.echo("no server has reported yet", err=True)
         return
-    found = [patiently(partial(asked.server, name, deploy_id), PATIENCE_S) for name in servers]
-    unknown = [name for name, server in zip(servers, found, strict=True) if server is None]
+    found: list[dict[str, Any]] = []
+    unknown = []
+    for name in servers:
+        if name.endswith("*"):
+            members = patiently(partial(asked.servers, deploy_id, group=name), PATIENCE_S)
+        else:
+            members = [one for one in [patiently(partial(asked.server, name, deploy_id), PATIENCE_S)] if one]
+        found += members
+        unknown += [] if members else [name]
     if unknown:
         where = f" in deploy {deploy_id}" if deploy_id else ""
         hint = "`bootstrap status` lists those that have reported"
         raise UsageError(f"nothing has been heard of {', '.join(unknown)}{where}", hint=hint)
     if as_json:
         click.echo(json.dumps(found, indent=2))
+    elif any(name.endswith("*") for name in servers):
+        click.echo("\n".join(_paint(line) for line in overview(found)))
     else:
         click.echo("\n\n".join(_paint("\n".join(details(server))) for server in found))
 

@@ -20,6 +20,8 @@ RESULTS = {"healthy": ExitCode.GOOD, "failed": ExitCode.FAILED, "timeout": ExitC
 @click.command(short_help="Wait until servers are healthy, or one has failed.")
 @click.argument("servers", nargs=-1, required=True, metavar="SERVER…|MANIFEST…")
 @click.option("--deploy-id", metavar="ID", help="Which roll-out is meant; a manifest names its own.")
+@click.option("--count", type=click.IntRange(1), metavar="N", help="Of a group ('web-*'): this many healthy members.")
+@click.option("--failures", type=click.IntRange(0), default=0, metavar="N", help="Of a group: so many may fail.  [0]")
 @click.option(
     "--timeout", type=duration, default="15m", show_default=True, help="How long to wait at most: 90s, 15m, 1h."
 )
@@ -29,6 +31,8 @@ RESULTS = {"healthy": ExitCode.GOOD, "failed": ExitCode.FAILED, "timeout": ExitC
 def command(
     servers: tuple[str, ...],
     deploy_id: str | None,
+    count: int | None,
+    failures: int,
     timeout: float,
     collector: str | None,
     token_file: Path | None,
@@ -40,7 +44,11 @@ def command(
 
     Ends at once when one fails for good, with its stage, exit code and the last lines of its log. A MANIFEST is a
     manifest.json (or its folder) that `bootstrap render` wrote: it names server and deploy id, so that yesterday's
-    healthy is never today's answer. A collector that cannot be reached yet is waited for as well.
+    healthy is never today's answer. The index of a fleet, or its folder, stands for all its servers. A collector that
+    cannot be reached yet is waited for as well.
+
+    A group, such as 'web-*', is many hosts with one payload: --count says how many of them must be healthy. The first
+    one that fails for good ends the wait, unless --failures says that some may.
 
     \b
     Exit codes:
@@ -52,9 +60,16 @@ def command(
 
     targets = targets_of(servers, deploy_id)
     asked = connect(collector, token_file, ca)
-    outcome = wait(asked, targets, timeout, lambda line: None if quiet else click.echo(line, err=True))
+
+    def tell(line: str) -> None:
+        if not quiet:
+            click.echo(line, err=True)
+
+    outcome = wait(asked, targets, timeout, tell, count=count, failures=failures)
     if as_json:
         shown = {"result": outcome.result, "servers": outcome.servers, "why": outcome.why}
+        if outcome.groups:
+            shown["groups"] = outcome.groups
         click.echo(json.dumps(shown, indent=2))
     else:
         _print(outcome, timeout)
@@ -64,9 +79,11 @@ def command(
 def _print(outcome: Outcome, timeout_s: float) -> None:
     import time
 
-    from bootstrap.client.show import ago, failure, plain, span
+    from bootstrap.client.show import ago, failure, plain, progress, span
 
     now = time.time()
+    for group in outcome.groups:
+        click.echo(progress(group).replace(": ", " ", 1))
     for server in outcome.servers:
         state = server["state"] or "never heard of"
         click.echo(f"{plain(server['server'])} {state}")

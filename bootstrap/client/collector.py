@@ -62,9 +62,12 @@ class Collector:
             raise
         return found
 
-    def servers(self, deploy_id: str | None = None, *, brief: bool = False) -> list[dict[str, Any]]:
-        """Every server in its current deploy, or all of one deploy. brief: without stages."""
-        answer = self._ask("GET", "/v1/servers", {"deploy_id": deploy_id, "brief": "1" if brief else None})
+    def servers(
+        self, deploy_id: str | None = None, *, brief: bool = False, group: str | None = None
+    ) -> list[dict[str, Any]]:
+        """Every server in its current deploy, or all of one deploy. brief: without stages; group: its members only."""
+        query = {"deploy_id": deploy_id, "brief": "1" if brief else None, "group": group}
+        answer = self._ask("GET", "/v1/servers", query)
         found: list[dict[str, Any]] = answer["servers"]
         return found
 
@@ -80,9 +83,12 @@ class Collector:
         found: dict[str, Any] = self._ask("GET", f"/v1/servers/{_part(name)}/wait", query, patience_s=timeout_s)
         return found
 
-    def wait_deploy(self, deploy_id: str, count: int | None, timeout_s: float) -> dict[str, Any]:
-        """The roll-out's state once `count` servers are healthy or one has failed, or when timeout_s is over."""
+    def wait_deploy(
+        self, deploy_id: str, count: int | None, timeout_s: float, *, group: str | None = None, failures: int = 0
+    ) -> dict[str, Any]:
+        """The roll-out's state once `count` servers are healthy, more than `failures` failed, or timeout_s is over."""
         query = {"for": "healthy", "timeout_s": f"{timeout_s:.3f}", "count": None if count is None else str(count)}
+        query |= {"group": group, "failures": str(failures)}
         found: dict[str, Any] = self._ask("GET", f"/v1/deploys/{_part(deploy_id)}/wait", query, patience_s=timeout_s)
         return found
 

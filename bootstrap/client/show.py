@@ -15,8 +15,11 @@ def plain(text: object) -> str:
 
 
 def progress(server: dict[str, Any]) -> str:
-    """One line of progress: `web-1: running packages (attempt 2)`."""
+    """One line of progress: `web-1: running packages (attempt 2)`, of a group `web-*: 2 of 5 healthy, 1 running`."""
     name, state = plain(server["server"]), server["state"]
+    if "count" in server:
+        others = "".join(f", {n} {word}" for word, n in sorted(server["states"].items()) if word != "healthy")
+        return f"{name}: {server['healthy']} of {server['count']} healthy{others}"
     stage = next((s for s in server.get("stages", ()) if s["state"] == "running"), None)
     at = plain(stage["name"] if stage else server.get("stage") or "")
     attempt = f" (attempt {stage['attempts']})" if stage and stage["attempts"] > 1 else ""
@@ -118,7 +121,7 @@ def details(server: dict[str, Any], now: float | None = None) -> list[str]:
         f"  deploy     {plain(server['deploy_id'])}  revision {plain(server.get('revision') or '-')}",
         f"  last seen  {ago(server.get('last_seen'), now)}",
     ]
-    for label, key in (("instance", "instance_id"), ("journal", "journal")):
+    for label, key in (("group", "group"), ("instance", "instance_id"), ("journal", "journal")):
         if server.get(key):
             lines.append(f"  {label.ljust(9)}  {plain(server[key])}")
     if server.get("addresses"):

@@ -21,62 +21,97 @@ Known = dict["Target", dict[str, Any]]
 
 @dataclass(frozen=True)
 class Target:
-    """A server to wait for. deploy_id None: whichever deploy is its current one."""
+    """A server, or a group (`web-*`), to wait for. deploy_id None: whichever deploy is its current one."""
 
     server: str
     deploy_id: str | None = None
     revision: str | None = None
     deadline_s: float | None = None
 
+    @property
+    def is_group(self) -> bool:
+        """Whether many hosts have this one payload."""
+        return self.server.endswith("*")
+
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a wait ended. result: healthy, failed or timeout; servers: what is known of each; why: for a time-out."""
+    """How a wait ended.
+
+    result: healthy, failed or timeout; servers: what is known of each, of a group its members; groups: how many of
+    each are healthy; why: for a time-out.
+    """
 
     result: str
     servers: tuple[dict[str, Any], ...]
     why: str | None = None
+    groups: tuple[dict[str, Any], ...] = ()
 
 
 def targets_of(arguments: tuple[str, ...], deploy_id: str | None) -> tuple[Target, ...]:
-    """Names of servers, and manifests (`manifest.json` or the folder it is in). Raises UsageError."""
-    found = [_manifest(argument) if _is_manifest(argument) else Target(argument, deploy_id) for argument in arguments]
-    return tuple(dict.fromkeys(found))
+    """Names of servers, and manifests of a server or of a fleet (or the folder of one). Raises UsageError."""
+    found: dict[Target, None] = {}
+    for argument in arguments:
+        # A bare word is a folder of `render` only where it cannot be meant as a name of the deploy that is named.
+        is_folder = deploy_id is None and (Path(argument) / "manifest.json").is_file()
+        is_manifest = is_folder or argument.endswith(".json") or "/" in argument
+        found |= dict.fromkeys(_manifest(argument) if is_manifest else [Target(argument, deploy_id)])
+    return tuple(found)
 
 
-def _is_manifest(argument: str) -> bool:
-    return argument.endswith(".json") or "/" in argument
-
-
-def _manifest(argument: str) -> Target:
+def _manifest(argument: str) -> list[Target]:
+    """The server of a manifest, or every server of a fleet's index."""
     path = Path(argument)
     path = path / "manifest.json" if path.is_dir() else path
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        server, deploy_id = raw["server"], raw["deploy_id"]
-        if not (isinstance(server, str) and isinstance(deploy_id, str)):
+        servers = [one["server"] for one in raw["servers"]] if "servers" in raw else [raw["server"]]
+        deploy_id = raw["deploy_id"]
+        if not (all(isinstance(server, str) for server in servers) and isinstance(deploy_id, str)):
             raise TypeError
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is not a manifest: it must name server and deploy_id") from error
-    return Target(server, deploy_id, raw.get("revision"), raw.get("deadline_s"))
+    return [Target(server, deploy_id, raw.get("revision"), raw.get("deadline_s")) for server in servers]
 
 
-def wait(collector: Collector, targets: tuple[Target, ...], timeout_s: float, tell: Callable[[str], None]) -> Outcome:
+def wait(
+    collector: Collector,
+    targets: tuple[Target, ...],
+    timeout_s: float,
+    tell: Callable[[str], None],
+    *,
+    count: int | None = None,
+    failures: int = 0,
+) -> Outcome:
     """Wait at most timeout_s. tell: gets a line whenever a server's state or stage changes. Raises CollectorError.
 
-    An unreachable collector is waited for too; one that refuses is not.
+    count: the healthy members that each group must have; failures: how many of its members may fail before the wait
+    has failed. An unreachable collector is waited for too; one that refuses is not. Raises UsageError for a group
+    without a count.
     """
-    return _Waiting(collector, targets, time.monotonic() + timeout_s, tell).run()
+    groups = [target.server for target in targets if target.is_group]
+    if groups and count is None:
+        raise UsageError(f"how many members of {groups[0]}?", hint="say how many must be healthy: --count N")
+    if not groups and (count is not None or failures):
+        raise UsageError("no group is named", hint="--count and --failures go with a group, such as 'web-*'")
+    return _Waiting(collector, targets, time.monotonic() + timeout_s, tell, count, failures).run()
 
 
 class _Waiting:
     """One wait: what is known of each target, and what has been told."""
 
     def __init__(
-        self, collector: Collector, targets: tuple[Target, ...], end: float, tell: Callable[[str], None]
+        self,
+        collector: Collector,
+        targets: tuple[Target, ...],
+        end: float,
+        tell: Callable[[str], None],
+        count: int | None = None,
+        failures: int = 0,
     ) -> None:
+        self._count, self._failures = count, failures
         self._collector, self._targets, self._end, self._tell = collector, targets, end, tell
         self._known: Known = {}
         self._told: dict[str, str] = {}
@@ -112,8 +147,9 @@ class _Waiting:
         if not self._announced:
             self._announce()
             self._announced = True
-        few = len(self._targets) <= FEW
-        found = self._each() if few else self._all()
+        named = [target for target in self._targets if not target.is_group]
+        found = self._each(named) if len(named) <= FEW else self._all(named)
+        found |= {t: self._group(t, 0.0) for t in self._targets if t.is_group}
         self._reached = True
         for target, server in found.items():
             self._known[target] = server
@@ -128,23 +164,39 @@ class _Waiting:
             {"server": t.server, "deploy_id": t.deploy_id, "deadline_s": t.deadline_s}
             | ({"revision": t.revision} if t.revision else {})
             for t in self._targets
-            if t.deploy_id and t.deadline_s is not None
+            if t.deploy_id and t.deadline_s is not None and not t.is_group
         ]
         if manifests:
             self._collector.expect(manifests)
 
-    def _each(self) -> Known:
-        found = {t: self._collector.server(t.server, t.deploy_id) for t in self._targets}
+    def _each(self, targets: list[Target]) -> Known:
+        found = {t: self._collector.server(t.server, t.deploy_id) for t in targets}
         return {target: server for target, server in found.items() if server is not None}
 
-    def _all(self) -> Known:
-        deploys = {t.deploy_id for t in self._targets}
+    def _group(self, target: Target, timeout_s: float) -> dict[str, Any]:
+        """How a group stands: at once, or when it has come to an end or timeout_s is over."""
+        deploy_id = target.deploy_id
+        if deploy_id is None:
+            # The newest that any member speaks of. Members of an earlier one, not replaced yet, do not count.
+            members = self._collector.servers(brief=True, group=target.server)
+            deploy_id = max((one["deploy_id"] for one in members), default=None)
+        if deploy_id is None:
+            time.sleep(min(FIRST_PAUSE_S if timeout_s else 0.0, self._left()))
+            shown: dict[str, Any] = {"state": "waiting", "count": self._count, "healthy": 0, "states": {}, "failed": []}
+        else:
+            shown = self._collector.wait_deploy(
+                deploy_id, self._count, timeout_s, group=target.server, failures=self._failures
+            )
+        return {**shown, "server": target.server, "deploy_id": deploy_id}
+
+    def _all(self, targets: list[Target]) -> Known:
+        deploys = {t.deploy_id for t in targets}
         by_name = {
             (deploy_id, server["server"]): server
             for deploy_id in deploys
             for server in self._collector.servers(deploy_id, brief=True)
         }
-        found = {t: by_name.get((t.deploy_id, t.server)) for t in self._targets}
+        found = {t: by_name.get((t.deploy_id, t.server)) for t in targets}
         return {target: server for target, server in found.items() if server is not None}
 
     def _outcome(self) -> Outcome | None:
@@ -152,19 +204,30 @@ class _Waiting:
         failed = [target for target, state in states.items() if state == "failed"]
         if failed:
             # Brief entries do not say why.
-            for target in failed:
+            for target in (t for t in failed if not t.is_group):
                 full = self._collector.server(target.server, target.deploy_id)
                 self._known[target] = full or self._known[target]
-            return Outcome("failed", self._servers())
+            return Outcome("failed", self._servers(), groups=self._groups())
         if len(states) == len(self._targets) and set(states.values()) == {"healthy"}:
-            return Outcome("healthy", self._servers())
+            return Outcome("healthy", self._servers(), groups=self._groups())
         return None
 
     def _servers(self) -> tuple[dict[str, Any], ...]:
-        return tuple(
-            self._known.get(t) or {"server": t.server, "deploy_id": t.deploy_id, "state": None, "heard": False}
-            for t in self._targets
-        )
+        """What is known of each: of a group its members, asked for now that it is over."""
+        found: list[dict[str, Any]] = []
+        for target in self._targets:
+            unheard = {"server": target.server, "deploy_id": target.deploy_id, "state": None, "heard": False}
+            known: dict[str, Any] = self._known.get(target) or unheard
+            if not target.is_group:
+                found.append(known)
+            elif known["deploy_id"] is not None:
+                found += self._collector.servers(known["deploy_id"], group=target.server)
+        return tuple(found)
+
+    def _groups(self) -> tuple[dict[str, Any], ...]:
+        keys = ("server", "deploy_id", "state", "count", "healthy", "states")
+        groups = [self._known[t] for t in self._targets if t.is_group and t in self._known]
+        return tuple({key: group[key] for key in keys} for group in groups)
 
     def _timeout(self) -> Outcome:
         why = None
@@ -172,9 +235,16 @@ class _Waiting:
             why = f"the collector was never reached: {self._trouble}"
         elif self._trouble:
             why = f"the collector was lost: {self._trouble}"
-        return Outcome("timeout", self._servers(), why)
+        try:
+            servers = self._servers()
+        except Unreachable:
+            servers = ()
+        return Outcome("timeout", servers, why, self._groups())
 
     def _rest(self) -> None:
         """Sleep in a long poll of one target that has not ended, which its end cuts short."""
         pending = next(t for t in self._targets if self._known.get(t, {}).get("state") != "healthy")
+        if pending.is_group:
+            self._group(pending, min(SLICE_S, self._left()))
+            return
         self._collector.wait(pending.server, pending.deploy_id, min(SLICE_S, self._left()))

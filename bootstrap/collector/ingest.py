@@ -26,7 +26,10 @@ _GROUP = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9._*?-]{0,62}", re.ASCII)
 
 @dataclass(frozen=True)
 class Signed:
-    """What the signature headers claim. Nothing of it is true before `key_of` has been asked."""
+    """What the signature headers claim. Nothing of it is true before `by` has been asked.
+
+    group: whose key has proven it, where that was not the server's own.
+    """
 
     server: str
     deploy_id: str
@@ -35,6 +38,7 @@ class Signed:
     webhook_id: str
     timestamp: str
     signatures: tuple[str, ...]
+    group: str | None = None
 
     def by(self, secret: bytes, name: str, body: bytes) -> bool:
         """Whether the body was signed with the key of this name (a server's or a group's) in this deploy.
@@ -65,7 +69,7 @@ def authenticate(secret: bytes, headers: Mapping[str, str], body: bytes) -> Sign
         return claims
     group = _group_of(body)
     if group and in_group(claims.server, group) and claims.by(secret, group, body):
-        return claims
+        return replace(claims, group=group)
     raise Refusal(401, "forged", f"the signature is not that of {claims.server} in deploy {claims.deploy_id}")
 
 
@@ -99,8 +103,13 @@ class Taken:
 def take(run: Run, report: Report, now: float) -> Taken:
     """Add a report to a run. Replays change nothing; order is restored; after the end everything is late.
 
-    Raises Refusal 429 when one server and deploy takes more room than any honest host needs.
+    Raises Refusal 401 when a group's key speaks for a server that is none of its members, or the other way round, and
+    429 when one server and deploy takes more room than any honest host needs.
     """
+    if report.group != run.group and (run.current is not None or run.expected_at is not None):
+        # A group's pattern covers names of others too: whose key a server reports with is settled when it first speaks.
+        own = f"as a member of {run.group}" if run.group else "with a key of its own"
+        raise Refusal(401, "forged", f"{report.server} reports in this deploy {own}")
     journal = run.journals.get(report.journal)
     is_new = journal is None
     journal = journal or Journal()
@@ -162,7 +171,7 @@ def _stamp(run: Run, report: Report, now: float) -> Run:
         revision=report.revision or run.revision,
         instance_id=report.instance_id or run.instance_id,
         boot_id=report.boot_id or run.boot_id,
-        group=report.group or run.group,
+        group=report.group,
         first_seen=run.first_seen if run.first_seen is not None else now,
         last_seen=now,
         deadline_at=now + report.deadline_s if report.deadline_s is not None else run.deadline_at,

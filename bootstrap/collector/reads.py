@@ -42,14 +42,15 @@ def number_of(request: Request, key: str, default: float | None, *, low: float, 
 
 @for_readers
 async def get_servers(request: Request) -> Response:
-    """GET /v1/servers: every server in its current deploy, or all of one deploy; state= and brief= narrow it."""
+    """GET /v1/servers: every server in its current deploy, or all of one deploy; state, group and brief narrow it."""
     collector = collector_of(request)
     state = request.query_params.get("state")
     if state is not None and state not in STATES:
         raise malformed(f"state: {state[:60]!r} is not one of {', '.join(STATES)}")
+    group = request.query_params.get("group")
     brief = request.query_params.get("brief") in ("1", "true")
     now = collector.clock()
-    runs = await collector.store.runs(deploy_of(request))
+    runs = [run for run in await collector.store.runs(deploy_of(request)) if group in (None, run.group)]
 
     def shown() -> Response:
         every = [server_json(run, now, brief=brief) for run in runs if state in (None, state_at(run, now))]
@@ -81,7 +82,7 @@ async def _asked_by_a_host(request: Request) -> str:
             return claims.deploy_id
         # A member of a group signs with the group's key. It names the group, or its reports have.
         group = request.query_params.get("group")
-        if group is None and (asker := await collector.store.run(claims.server, claims.deploy_id)):
+        if not group and (asker := await collector.store.run(claims.server, claims.deploy_id)):
             group = asker.group
         if group and in_group(claims.server, group) and claims.by(collector.secret, group, b""):
             return claims.deploy_id

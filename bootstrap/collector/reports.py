@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from dataclasses import replace
 
 from starlette.requests import Request
 from starlette.responses import Response
@@ -23,6 +24,8 @@ async def post_events(request: Request) -> Response:
         body = await body_of(request)
         signed = authenticate(collector.secret, request.headers, body)
         report = read_report(body, signed.server, signed.deploy_id, signed.journal, signed.first)
+        # Whose member a server is, the key says, not the server.
+        report = replace(report, group=signed.group)
         acked = await collector.store.take(report)
     except Refusal as refusal:
         collector.counts["reports", refusal.code] += 1

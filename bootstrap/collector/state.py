@@ -187,6 +187,7 @@ def server_json(run: Run, now: float, *, brief: bool = False) -> dict[str, Any]:
         "final": run.closed,
         "last_seen": run.last_seen,
         "conflict": list(run.conflict),
+        "group": run.group,
     }
     if brief:
         return {**shown, "stage": running}

@@ -73,30 +73,38 @@ async def wait_server(request: Request) -> Response:
 async def wait_deploy(request: Request) -> Response:
     """GET /v1/deploys/{id}/wait: answers when `count` servers are healthy, or at once when one has failed.
 
-    Without count: all that were announced or heard of.
+    Without count: all that were announced or heard of. group: only its members count. failures: how many may fail
+    before it is over, 0 unless given.
     """
     collector, timeout_s = collector_of(request), _timeout(request)
     deploy_id = checked_deploy(request.path_params["id"]) or ""
     given = number_of(request, "count", None, low=1, high=1e9)
     count = None if given is None else int(given)
+    failures = int(number_of(request, "failures", 0, low=0, high=1e9) or 0)
+    group = request.query_params.get("group")
 
     async def look() -> tuple[bool, dict[str, Any]]:
-        shown = roll_out(deploy_id, await collector.store.runs(deploy_id), count, collector.clock())
+        runs = [run for run in await collector.store.runs(deploy_id) if group in (None, run.group)]
+        shown = roll_out(deploy_id, runs, count, collector.clock(), failures)
         return shown["state"] in ENDED, shown
 
     with collector.hub.watch(deploy_id=deploy_id) as watch:
         return await until(collector, watch, timeout_s, look, _PAUSE_S)
 
 
-def roll_out(deploy_id: str, runs: list[Run], count: int | None, now: float) -> dict[str, Any]:
-    """One answer for a whole roll-out; names at most MAX_NAMED of those that failed and of those still awaited."""
+def roll_out(deploy_id: str, runs: list[Run], count: int | None, now: float, failures: int = 0) -> dict[str, Any]:
+    """One answer for a whole roll-out, which has failed when more than `failures` servers have.
+
+    It names at most MAX_NAMED of those that failed and of those still awaited.
+    """
     states = {run.server: state_at(run, now) for run in runs}
     wanted = count or max(1, len(states))
     healthy = sum(state == "healthy" for state in states.values())
     failed = sorted(server for server, state in states.items() if state == "failed")
     awaited = sorted(server for server, state in states.items() if state not in ENDED)
     running = any(state != "waiting" for state in states.values())
-    state = "failed" if failed else "healthy" if healthy >= wanted else "running" if running else "waiting"
+    over = "failed" if len(failed) > failures else "healthy" if healthy >= wanted else None
+    state = over or ("running" if running else "waiting")
     return {
         "deploy_id": deploy_id,
         "state": state,

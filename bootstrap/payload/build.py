@@ -13,7 +13,6 @@ from bootstrap.payload.model import InjectedFile, Payload
 from bootstrap.render.model import Rendered, RenderedFile
 from bootstrap.runner.files import trigger_text
 from bootstrap.runner.host import BUNDLE, TRIGGER
-from bootstrap.runner.lifecycle import pack as deflate
 
 RC_LOCAL = "/etc/rc.local"
 MOST_CHUNKS = 9
@@ -44,8 +43,8 @@ def build(
     plan = dict(rendered.host_plan, files=[_entry(f, single) for f in files], cron=rendered.cron)
     code = pack.packed(lean)
     dictionary = pack.sources()[0].encode()
-    packed_plan = deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
-    packed_files = deflate(b"".join(f.content for f in inside), dictionary)
+    packed_plan = pack.deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
+    packed_files = pack.deflate(b"".join(f.content for f in inside), dictionary)
     text = bundles.compose([code, packed_plan, packed_files])
     digest = hashlib.sha256(text).hexdigest()
     pieces = _pieces(text, chunk_bytes)

@@ -7,6 +7,7 @@ people do not mean. tests/integration/test_crontab_real_cron.py holds both again
 
 from __future__ import annotations
 
+import functools
 import re
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -44,7 +45,11 @@ def judge(text: str | bytes, name: str = "initialrunner", *, mode: int = 0o644, 
     name, mode: of the file under /etc/cron.d; file: how to call it in messages. Severity "warning" where only the
     server knows. Users are not looked up: the machine that judges is not the one that runs.
     """
-    data = as_bytes(text)
+    return list(_judged(as_bytes(text), name, mode, file))
+
+
+@functools.lru_cache(maxsize=8)
+def _judged(data: bytes, name: str, mode: int, file: str) -> tuple[Problem, ...]:
     place = file or f"/etc/cron.d/{name}"
     faults = list(_file_faults(data))
     # These three spoil every line they touch: said once above, and taken out so that the rest can be judged.
@@ -61,7 +66,7 @@ def judge(text: str | bytes, name: str = "initialrunner", *, mode: int = 0o644, 
                 Where(place, 1, 1),
             )
         ]
-    return _name_problems(name, mode, place) + found
+    return (*_name_problems(name, mode, place), *found)
 
 
 def require(text: str | bytes, name: str = "initialrunner", *, template: str | None = None) -> list[Problem]:

@@ -11,6 +11,7 @@ import bz2
 import functools
 import io
 import tokenize
+import zlib
 from pathlib import Path
 
 from bootstrap.errors import PayloadError
@@ -24,6 +25,9 @@ LEAN_COLD = ("lifecycle", "lean", "admin")
 SEAM = "\f\n"
 # Between hot and cold.
 PARTING = "\v"
+# The letters of `runner.lifecycle.encode`, which says why these, two at a time.
+_LETTERS = [chr(code) for code in range(33, 127) if chr(code) not in "'\\{"]
+_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 _RUNNER = Path(__file__).resolve().parent.parent / "runner"
 
 
@@ -132,6 +136,24 @@ def _glued(before: str, after: str) -> bool:
     return word and (after[0].isalnum() or after[0] in "_\"'")
 
 
+def encode(data: bytes) -> str:
+    """The very text that the runner's `encode` makes, several times as fast: a fleet is packed a server at a time."""
+    pairs, base, half, text = _PAIRS, len(_PAIRS), len(_PAIRS) ** 4, []
+    whole = data + bytes(-len(data) % 13)
+    for at in range(0, len(whole), 13):
+        for eight in divmod(int.from_bytes(whole[at : at + 13], "big"), half):
+            high, low = divmod(eight, base * base)
+            text += [pairs[high // base], pairs[high % base], pairs[low // base], pairs[low % base]]
+    joined = "".join(text)
+    return "\n".join(joined[start : start + 496] for start in range(0, len(joined), 496))
+
+
+def deflate(data: bytes, dictionary: bytes) -> str:
+    """The same as the runner's `pack`: deflated with a dictionary, then as text."""
+    packer = zlib.compressobj(9, zlib.DEFLATED, 15, 9, zlib.Z_DEFAULT_STRATEGY, dictionary)
+    return encode(packer.compress(data) + packer.flush())
+
+
 @functools.cache
 def packed(lean: bool = False) -> str:
     """Both parts as text, ready for a bundle. lean: as above.
@@ -139,14 +161,11 @@ def packed(lean: bool = False) -> str:
     One stream, since the cold part uses the hot one's words; bzip2, which every distribution's Python reads, takes a
     tenth less than deflate.
     """
-    from bootstrap.runner.lifecycle import encode
-
-    text: str = encode(bz2.compress(PARTING.join(sources(lean)).encode(), 1))
-    return text
+    # Not `sources(lean)`: False and nothing are two keys of a cache.
+    both = sources(True) if lean else sources()
+    return encode(bz2.compress(PARTING.join(both).encode(), 1))
 
 
 def hot_bytes() -> int:
     """The text that the hot part would take alone, for the budget."""
-    from bootstrap.runner.lifecycle import encode
-
     return len(encode(bz2.compress(sources()[0].encode(), 1)))

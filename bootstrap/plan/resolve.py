@@ -6,6 +6,7 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 from typing import Any
 
 from bootstrap.errors import UsageError
@@ -22,6 +23,7 @@ from bootstrap.runner.contract import NAME_PATTERN
 from bootstrap.spec.load import Spec
 from bootstrap.spec.models import Check, File, Script, Stage
 from bootstrap.spec.rules import BUILT_IN
+from bootstrap.spec.servers import NAME_HINT, name_fault
 from bootstrap.spec.types import is_url
 
 
@@ -38,25 +40,22 @@ def resolve(
     server may end in one star (`web-*`: one payload for many instances). server_values lie over the spec's values;
     report_url replaces the spec's collector. Raises UsageError for a name, a value or a URL that cannot be one.
     """
-    _name("server", server.removesuffix("*"), server)
-    _name("deploy id", deploy_id, deploy_id)
+    if not re.fullmatch(NAME_PATTERN, deploy_id):
+        raise UsageError(f"deploy id {deploy_id!r} is not a name", hint=NAME_HINT)
     model = spec.model
     url = _text(spec, model.report.url, "report", "url") if model.report else None
-    for word in (server_values or {}).keys() & {*BUILT_IN, *model.secrets}:
-        what = "a secret of the spec" if word in model.secrets else "built in"
-        raise UsageError(f"the value {word} of {server}: {word} is {what}", hint="choose another name")
     if report_url is not None:
         if not is_url(report_url):
             raise UsageError(f"report URL {report_url!r} is not a URL", hint="write https://HOST:PORT")
         url = Text(report_url, spec.where("report", "url"), is_template=False)
     ca = spec.sources.get("report.ca") if report_url is None else None
-    return Plan(
+    plan = Plan(
         spec_file=spec.file,
         name=model.name,
-        server=server,
+        server="",
         deploy_id=deploy_id,
         revision=revision(spec),
-        values={**model.values, **(server_values or {})},
+        values=model.values,
         secrets=tuple(_secrets(spec)),
         files=tuple(_file(spec, number, file) for number, file in enumerate(model.files)),
         wait_for=tuple(_wait_for(spec)),
@@ -72,14 +71,22 @@ def resolve(
         cron=_own_template(spec, "cron"),
         rc_local=_own_template(spec, "rc.local"),
     )
+    return for_server(plan, server, server_values)
 
 
-def _name(what: str, word: str, shown: str) -> None:
-    if not re.fullmatch(NAME_PATTERN, word):
-        raise UsageError(
-            f"{what} {shown!r} is not a name",
-            hint="letters, digits, dot, dash and underscore; at most 63; a letter or digit first",
-        )
+def for_server(plan: Plan, server: str, server_values: Mapping[str, Any] | None = None) -> Plan:
+    """The plan of another server of the same roll-out, from that of a server without values of its own.
+
+    All but the name and the values is decided once for a fleet. Raises UsageError as `resolve` does.
+    """
+    fault = name_fault(server)
+    if fault:
+        raise UsageError(f"server {fault[0]}", hint=fault[1])
+    secrets = {secret.name for secret in plan.secrets}
+    for word in (server_values or {}).keys() & {*BUILT_IN, *secrets}:
+        what = "a secret of the spec" if word in secrets else "built in"
+        raise UsageError(f"the value {word} of {server}: {word} is {what}", hint="choose another name")
+    return replace(plan, server=server, values={**plan.values, **(server_values or {})})
 
 
 def revision(spec: Spec) -> str:

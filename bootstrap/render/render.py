@@ -12,7 +12,7 @@ from typing import Any
 from bootstrap import resources
 from bootstrap.errors import Problem, RenderError, UsageError
 from bootstrap.plan.model import Plan, PlannedFile, PlannedScript, Text
-from bootstrap.render import jinja, secret_values, shape
+from bootstrap.render import jinja, names, secret_values, shape
 from bootstrap.render.model import Rendered, RenderedFile
 from bootstrap.runner.contract import PLAN_VERSION, server_key
 from bootstrap.spec.load import in_order
@@ -77,7 +77,7 @@ class _Renderer:
         except jinja.Failed as failure:
             self.problems.append(failure.problem)
             return ""
-        if not any_bytes and any("\ud800" <= c <= "\udfff" for c in found):
+        if not (any_bytes or found.isascii()) and any("\ud800" <= c <= "\udfff" for c in found):
             # The plan is JSON: it could not carry them.
             self.problems += shape.not_utf8(what, text.where, text.file)
             return ""
@@ -221,6 +221,8 @@ def render(plan: Plan, *, secret: bytes | None = None, stand_in: bool = False) -
     if rc_local is not None and plan.rc_local is not None:
         raw, name = rc_local.encode("utf-8", "surrogateescape"), plan.rc_local.file
         at_work.problems += shape.script(raw, "templates.rc.local", plan.rc_local.where, name=name, must_exec=True)
+    if plan.server.endswith("*"):
+        at_work.problems += names.of_a_group(plan)
     errors = [p for p in at_work.problems if p.severity == "error"]
     if errors:
         raise RenderError(in_order(errors))

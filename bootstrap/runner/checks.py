@@ -117,7 +117,7 @@ def resolve(plan):
 def server_ready(plan, name):
     import json
 
-    path = "/v1/servers/%s?deploy_id=%s" % (name, plan["deploy_id"])
+    path = "/v1/servers/%s?deploy_id=%s&group=%s" % (name, plan["deploy_id"], plan.get("group", ""))
     status, body, _ = signed(plan, "GET", path, b"", "needs", 0)
     state = json.loads(body.decode())["state"] if status == 200 else "the collector answers %d" % status
     if state != "healthy":

@@ -82,6 +82,17 @@ class Reader:
 
     def parse(self, text: str, shown: str) -> Map | None:
         """The same from text."""
+        before = len(self.problems)
+        node = self.parse_any(text, shown)
+        if node is not None and not isinstance(node, Map):
+            self.add("spec.type", "the file is not a map of keys", node.where, "write `version: 1`, `name: ...`")
+            return None
+        if node is None and len(self.problems) == before:
+            self.add("spec.type", "the file is empty", Where(shown, 1, 1), "start with: bootstrap new DIR")
+        return node
+
+    def parse_any(self, text: str, shown: str) -> Node | None:
+        """The tree of a text, whatever it is; None when it is empty, or no YAML (a problem then)."""
         lines = text.splitlines()
         if text.startswith("\ufeff"):
             where = Where(shown, 1, 1, lines[0].lstrip("\ufeff") if lines else "")
@@ -98,14 +109,7 @@ class Reader:
         except yaml.YAMLError as error:
             self._syntax(error, shown, text, lines)
             return None
-        if root is None:
-            self.add("spec.type", "the file is empty", Where(shown, 1, 1), "start with: bootstrap new DIR")
-            return None
-        node = self._node(root, shown, lines, 0)
-        if not isinstance(node, Map):
-            self.add("spec.type", "the file is not a map of keys", node.where, "write `version: 1`, `name: ...`")
-            return None
-        return node
+        return None if root is None else self._node(root, shown, lines, 0)
 
     def add(self, code: str, message: str, where: Where | None, hint: str | None = None) -> None:
         """Note a problem."""

@@ -48,10 +48,7 @@ def write(packed: Sequence[Packed], directory: Path) -> Path:
         raise UsageError(f"{directory} cannot be written: {error.strerror}", hint="name another with -o") from error
     try:
         new, old = temporary / "new", temporary / "old"
-        new.mkdir(mode=0o700)
-        for one in packed:
-            _write_target(one, new)
-        _private(new / MANIFEST, json.dumps(manifest(packed), indent=1).encode() + b"\n")
+        fill(packed, new)
         if final.exists():
             final.rename(old)
         new.rename(final)
@@ -60,6 +57,16 @@ def write(packed: Sequence[Packed], directory: Path) -> Path:
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
     return final
+
+
+def fill(packed: Sequence[Packed], folder: Path) -> dict[str, Any]:
+    """Make the folder of one server, with its manifest, and return that. Raises OSError."""
+    folder.mkdir(mode=0o700)
+    for one in packed:
+        _write_target(one, folder)
+    found = manifest(packed)
+    private(folder / MANIFEST, json.dumps(found, indent=1).encode() + b"\n")
+    return found
 
 
 def described(one: Packed) -> dict[str, Any]:
@@ -103,12 +110,13 @@ def _write_target(one: Packed, folder: Path) -> None:
     if one.target == "tree":
         tree.write(one.payload, folder / "tree")
     else:
-        _private(folder / NAMES[one.target], _content(one))
+        private(folder / NAMES[one.target], _content(one))
     if one.target == "personality":
-        _private(folder / starter.NAME, starter.text(one.payload).encode())
+        private(folder / starter.NAME, starter.text(one.payload).encode())
 
 
-def _private(path: Path, content: bytes) -> None:
+def private(path: Path, content: bytes) -> None:
+    """A new file of mode 0600. Raises OSError."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
 

@@ -7,6 +7,7 @@ import json
 import sqlite3
 import stat
 from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -75,6 +76,25 @@ def report(events: list[dict[str, Any]], **more: Any) -> Report:
     raw = reports.body(events, **more)
     ids = (raw["server"], raw["deploy_id"], raw["journal"])
     return read_report(json.dumps(raw).encode(), *ids, events[0]["seq"] if events else 1)
+
+
+def test_whose_member_a_server_is_is_kept_and_no_other_key_speaks_for_it(make: Callable[[], Store]) -> None:
+    story = reports.healthy_story("a")
+    mine = replace(report(story[:2], server="web-a"), group="web-*")
+
+    async def first(store: Store) -> None:
+        assert await store.take(mine) == 2
+
+    async def later(store: Store) -> Any:
+        with pytest.raises(Refusal) as caught:
+            await store.take(report(story, server="web-a"))
+        assert (caught.value.status, caught.value.code) == (401, "forged")
+        assert await store.take(replace(report(story, server="web-a"), group="web-*")) == len(story)
+        return await store.run("web-a", None)
+
+    with_store(make, first)
+    found = with_store(make, later)
+    assert (found.group, found.view.state) == ("web-*", "healthy")
 
 
 def test_what_was_acknowledged_is_there_for_the_next_collector(make: Callable[[], Store]) -> None:

@@ -31,7 +31,17 @@ pytestmark = [
     pytest.mark.skipif(os.geteuid() != 0 or not shutil.which("cron"), reason="needs root and Debian's cron"),
 ]
 
-DUE = {"@reboot", "* * * * *", "*/1 0-23 1-31 jan-dec sun-sat", "0-59/1 *x *-3 1-12 0-7", "* * * * 0-7"}
+DUE = {
+    "@reboot",
+    "* * * * *",
+    "*/1 0-23 1-31 jan-dec sun-sat",
+    "0-59/1 *x *-3 1-12 0-7",
+    "* * * * 0-7",
+    "* * * * sun-7",
+    "0-58/2,1-59/2 * 1-15,16-31 jan,feb-dec 0,1-6,7",
+    "* * * JAN-DEC Sun-SAT",
+    "00-059 000-023 * * *",
+}
 
 
 @dataclass(frozen=True)
@@ -99,6 +109,34 @@ SAMPLES = {
     "many-lines": Sample(b"\n" * 10_003 + job("@reboot")),
     "lines-enough": Sample(b"\n" * 10_002 + job("@reboot")),
     "nothing": Sample(b"# only a comment\n"),
+    "tabs-and-blanks": Sample(b" \t* \t*\t* * *\troot \ttouch MARK\n"),
+    "indented-comment": Sample(b"  \t# a comment\n" + job("@reboot")),
+    "lists-and-steps": Sample(job("0-58/2,1-59/2 * 1-15,16-31 jan,feb-dec 0,1-6,7")),
+    "names-in-capitals": Sample(job("* * * JAN-DEC Sun-SAT")),
+    "blank-in-a-list": Sample(job("1, 2 * * * *")),
+    "negative": Sample(job("-5 * * * *")),
+    "plus": Sample(job("+5 * * * *")),
+    "leading-zeros": Sample(job("00-059 000-023 * * *")),
+    "huge-number": Sample(job("99999999999999999999 * * * *")),
+    "huge-step": Sample(job("*/99999999999999999999 * * * *")),
+    "hexadecimal": Sample(job("0x1 * * * *")),
+    "weekday-from-sunday-to-seven": Sample(job("* * * * sun-7")),
+    "weekday-name-reversed": Sample(job("* * * * sat-sun")),
+    "at-alone": Sample(job("@")),
+    "nickname-and-time": Sample(job("@reboot * * * * *")),
+    "nickname-glued": Sample(job("@rebootroot")),
+    "user-of-digits": Sample(job("@reboot", user="0 ")),
+    "setting-with-blanks": Sample(b" A \t=\t b c \n" + job("@reboot", 'echo "$A" >MARK')),
+    "setting-of-quotes": Sample(b"\"A\"='b=c'\n" + job("@reboot", 'echo "$A" >MARK')),
+    "setting-without-a-name": Sample(b"=b\n" + job("@reboot")),
+    "setting-after-the-entry": Sample(job("@reboot", 'echo "$A" >MARK') + b"A=b\n"),
+    "setting-998": Sample(b"A=".ljust(998, b"x") + b"\n" + job("@reboot")),
+    "setting-1001": Sample(b"A=".ljust(1001, b"x") + b"\n" + job("@reboot")),
+    "unicode-in-command": Sample(job("@reboot", "touch MARK # \u00e9\u2026")),
+    "form-feed": Sample(b"\f\n" + job("@reboot")),
+    "escape-at-the-end": Sample(job("@reboot", "touch MARK \\")),
+    "percent-at-the-end": Sample(job("@reboot", "touch MARK%")),
+    "percent-first": Sample(job("@reboot", "%touch MARK")),
 }
 # What is judged by its name or mode alone: cron says nothing, or says it every minute, and its text is not read.
 UNREAD = {
@@ -208,6 +246,13 @@ def test_what_cron_refuses_we_refuse_with_its_own_words(heard: Heard, name: str)
     assert said == ({refusal} if refusal else set())
 
 
+def logged(command: str) -> str:
+    """The command as cron logs it: ^M for what is not printable, octal for what is not ASCII."""
+    raw = command.encode("utf-8", "surrogateescape")
+    shown = (f"^{chr(byte + 64)}" if byte < 32 else f"\\{byte:o}" if byte > 126 else chr(byte) for byte in raw)
+    return "".join(shown)
+
+
 @pytest.mark.parametrize("name", SAMPLES)
 def test_what_cron_runs_is_what_we_say_it_runs(heard: Heard, name: str) -> None:
     mark = re.compile(re.escape(str(heard.work / name)) + r"(?![\w-])")
@@ -215,8 +260,7 @@ def test_what_cron_runs_is_what_we_say_it_runs(heard: Heard, name: str) -> None:
 
     entries = parse(text_of(name, SAMPLES[name], heard.work)).entries
 
-    # cron logs what is not printable as ^M.
-    due = {entry.command.replace("\r", "^M") for entry in entries if entry.schedule in DUE and entry.command}
+    due = {logged(entry.command) for entry in entries if " ".join(entry.schedule.split()) in DUE and entry.command}
     assert ran == sorted(due)
 
 

@@ -84,5 +84,6 @@ def test_a_table_shows_budgets_and_which_hold(root: Path) -> None:
     assert heading.split() == ["what", "ours", "beside", "ratio", "budget", "holds?"]
     assert f"cloud-init: {NOT_MEASURED}" in table
     (fleet,) = [line.split() for line in table if line.startswith("1,000 servers")]
-    assert fleet[-2] == "2000"
-    assert fleet[-1] in ("yes", "no")
+    # A machine that is busy with other work may not hold it.
+    assert "2000" in fleet
+    assert "yes" in fleet or "no," in fleet

@@ -200,3 +200,10 @@ def test_two_modules_with_one_name_are_refused(monkeypatch: pytest.MonkeyPatch, 
 def test_shipped_shell_holds_no_character_the_glue_forbids() -> None:
     for name in ("files/bundle/head.sh", "files/bundle/stub.py"):
         assert not set(resources.text(name)) & set("'\\")
+
+
+@pytest.mark.parametrize("length", [0, 1, 2, 12, 13, 14, 26, 402, 403, 404, 1000])
+def test_the_fast_packing_of_the_generator_is_that_of_the_runner(length: int) -> None:
+    for data in (bytes(length), b"\xff" * length, bytes(range(256)) * 4, bytes(range(256)) * 4 + bytes(length)):
+        assert pack.encode(data) == encode(data)
+        assert pack.deflate(data, b"a dictionary") == deflate(data, b"a dictionary")

@@ -204,3 +204,17 @@ def test_a_fleet_shares_itscompiled_templates_and_nothing_else(tmp_path: Path) -
     texts += [str(rendered(tmp_path, text, server=f"web-{n}").host_plan["stages"][0]["text"]) for n in (2, 3)]
     assert jinja.compiled.cache_info().misses == compiled
     assert [one.split() for one in texts] == [["echo", f"web-{n}"] for n in (1, 2, 3)]
+
+
+def test_a_group_is_warned_of_templates_that_name_the_server(tmp_path: Path) -> None:
+    text = (
+        "files:\n  - {path: /etc/a, content: '{{ server }}'}\n  - {path: /etc/b, content: 'server {{ name }}'}\n"
+        "stages: [{name: one, run: 'true'}]\n"
+    )
+
+    (warning,) = rendered(tmp_path, text, server="web-*").warnings
+
+    assert (warning.code, warning.severity) == ("render.group", "warning")
+    assert warning.message == "a template says server, which is web-* on every member of the group"
+    assert warning.where is not None and (warning.where.line, warning.where.column) == (4, 29)
+    assert rendered(tmp_path, text).warnings == ()

@@ -1,0 +1,53 @@
+"""Which values the templates of a plan speak of, so that a value that nobody asked for can be told."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Iterator
+from typing import Any
+
+import jinja2
+from jinja2 import meta
+
+from bootstrap.errors import Problem, Where
+from bootstrap.plan.model import Plan, Text
+from bootstrap.render.jinja import environment
+
+
+def spoken(plan: Plan) -> frozenset[str]:
+    """The names that any template of the plan reads. One that cannot be parsed names none: rendering tells of it."""
+    return frozenset(name for text in templates(plan) for name in names_in(text))
+
+
+def of_a_group(plan: Plan) -> Iterator[Problem]:
+    """Warnings of the templates that say `server` where many hosts share one text: each would read the star."""
+    for text in templates(plan):
+        if "server" in names_in(text):
+            message = f"a template says server, which is {plan.server} on every member of the group"
+            hint = "on the host a stage has its member's name in $INITIALRUNNER_SERVER"
+            yield Problem("render.group", message, text.where, hint, "warning")
+
+
+def names_in(text: Text) -> frozenset[str]:
+    """The names that one text reads."""
+    if not text.is_template or "{" not in text.value:
+        return frozenset()
+    try:
+        return frozenset(meta.find_undeclared_variables(environment().parse(text.value)))
+    except jinja2.TemplateSyntaxError:
+        return frozenset()
+
+
+def templates(thing: Any) -> Iterator[Text]:
+    """Every text of a plan, however deep."""
+    if isinstance(thing, Text):
+        yield thing
+    elif dataclasses.is_dataclass(thing):
+        for field in dataclasses.fields(thing):
+            yield from templates(getattr(thing, field.name))
+    elif isinstance(thing, tuple):
+        for one in thing:
+            yield from templates(one)
+    elif isinstance(thing, dict):
+        # The needs of a stage: their texts are templates too.
+        yield from (Text(one, Where("", 1, 1)) for one in thing.values() if isinstance(one, str))

@@ -1,0 +1,243 @@
+"""Reads the servers of a fleet, and the values of each, from a YAML or a CSV file: every problem of it at once.
+
+web-1: {port: 8080}        - web-1                       name,port
+web-2:                     - {name: web-2, port: 8081}   web-1,8080
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+import sys
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bootstrap.errors import SpecError, UsageError, Where
+from bootstrap.runner.contract import NAME_PATTERN
+from bootstrap.spec import tree
+from bootstrap.spec.load import in_order
+from bootstrap.spec.models import guess
+from bootstrap.spec.rules import BUILT_IN, WORDS
+
+MOST_MEMBER = 12  # characters that take the star's place on a host
+NAME_HINT = "letters, digits, dot, dash and underscore; at most 63; a letter or digit first"
+_CELL = re.compile(r'[ \t]*"((?:[^"]|"")*)"[ \t]*(,|\n|\Z)|([^,\n]*)(,|\n|\Z)')
+
+
+@dataclass(frozen=True)
+class Server:
+    """One server of the file: its name and its own values. where: of the name."""
+
+    name: str
+    values: Mapping[str, Any] = field(default_factory=dict)
+    where: Where | None = None
+
+
+@dataclass(frozen=True)
+class Known:
+    """What a server's values may be called. names: what the spec declares or a template says; secrets: taken."""
+
+    names: Collection[str]
+    secrets: Collection[str] = ()
+
+
+# As it is read: the name, and for each value the place of its key, the key and what it is.
+_Row = tuple[str, Where, list[tuple[Where, str, Any]]]
+
+
+def read(path: str | Path, known: Known) -> tuple[Server, ...]:
+    """The servers of a file, by name. `-` is stdin. Raises SpecError with every problem, UsageError: unreadable.
+
+    A file named .csv is CSV; one that is named neither so nor .yaml or .yml is CSV when its first line has a column
+    called name. Values are read as `--set` reads them: 8080 is a number, and in YAML quotes make it text.
+    """
+    shown = "stdin" if str(path) == "-" else str(path)
+    text = _text(path, shown)
+    reader = tree.Reader()
+    rows = list(_csv(reader, text, shown) if _is_csv(shown, text) else _yaml(reader, text, shown))
+    _judge(reader, rows, known)
+    if not rows and not reader.problems:
+        reader.add("servers.empty", "the file names no server", Where(shown, 1, 1), "write one name a line")
+    if reader.problems:
+        raise SpecError(in_order(reader.problems))
+    servers = [Server(name, {key: value for _, key, value in values}, where) for name, where, values in rows]
+    return tuple(sorted(servers, key=lambda server: server.name))
+
+
+def name_fault(name: str) -> tuple[str, str] | None:
+    """What is wrong with the name of a server or of a group (`web-*`), and how to mend it; None when nothing is."""
+    if name.endswith("*"):
+        if re.fullmatch(NAME_PATTERN, name[:-1]) and len(name) - 1 + MOST_MEMBER <= 63:
+            return None
+        hint = f"a name and one star at its end, at most {64 - MOST_MEMBER} characters: a host's own id takes its place"
+        return f"{name!r} is not the name of a group", hint
+    return None if re.fullmatch(NAME_PATTERN, name) else (f"{name!r} is not a name", NAME_HINT)
+
+
+def _text(path: str | Path, shown: str) -> str:
+    try:
+        raw = sys.stdin.buffer.read() if shown == "stdin" else Path(path).read_bytes()
+        # A spreadsheet begins its CSV with a byte order mark and ends its lines with CR LF.
+        return raw.decode("utf-8-sig").replace("\r\n", "\n")
+    except OSError as error:
+        raise UsageError(f"cannot read {shown}: {error.strerror}", hint="name an existing file") from error
+    except UnicodeDecodeError as error:
+        raise UsageError(f"cannot read {shown}: byte {error.start} is not UTF-8") from error
+
+
+def _is_csv(shown: str, text: str) -> bool:
+    suffix = Path(shown).suffix.lower()
+    if suffix in (".csv", ".yaml", ".yml"):
+        return suffix == ".csv"
+    first = next((line for line in text.splitlines() if line.strip()), "")
+    return "name" in [cell.strip().strip('"') for cell in first.split(",")]
+
+
+def _yaml(reader: tree.Reader, text: str, shown: str) -> Iterator[_Row]:
+    """A list of names and maps, or a map from name to values."""
+    root = reader.parse_any(text, shown)
+    if isinstance(root, tree.Map):
+        for name, (where, node) in root.items.items():
+            yield name, where, list(_values(reader, node, f"{name}: "))
+    elif isinstance(root, tree.Sequence):
+        for number, node in enumerate(root.items):
+            if isinstance(node, tree.Leaf):
+                yield str(node.value), node.where, []
+            elif isinstance(node, tree.Map) and "name" in node.items:
+                yield from _entry(reader, node, number)
+            else:
+                message = f"[{number}]: is a {_kind(node)} where a server is wanted"
+                reader.add("servers.name", message, _first(node), "write a name, or {name: web-1, port: 8080}")
+    elif root is not None:
+        reader.add("servers.type", "the file is neither a list nor a map of servers", root.where, "write - web-1")
+
+
+def _entry(reader: tree.Reader, node: tree.Map, number: int) -> Iterator[_Row]:
+    """`{name: web-1, port: 8080}`, its values beside the name or below `values:`."""
+    items = dict(node.items)
+    where, name = items.pop("name")
+    if not isinstance(name, tree.Leaf):
+        reader.add("servers.name", f"[{number}].name: is a {_kind(name)} where a name is wanted", where)
+        return
+    below = items.get("values", (where, None))[1]
+    values: list[tuple[Where, str, Any]] = []
+    if isinstance(below, tree.Map):
+        del items["values"]
+        values = list(_values(reader, below, ""))
+    told = {key for _, key, _ in values}
+    for place, key, value in _values(reader, tree.Map(items, node.where), ""):
+        if key in told:
+            reader.add("servers.value", f"{name.value}: {key} is given twice", place, "take one out")
+        values.append((place, key, value))
+    yield str(name.value), name.where, values
+
+
+def _values(reader: tree.Reader, node: tree.Node, lead: str) -> Iterator[tuple[Where, str, Any]]:
+    if isinstance(node, tree.Map):
+        for key, (where, value) in node.items.items():
+            yield where, key, guess(tree.plain(value))
+    elif not (isinstance(node, tree.Leaf) and not node.value.quoted and node.value in ("", "~", "null")):
+        reader.add(
+            "servers.type", f"{lead}is a {_kind(node)} where values are wanted", node.where, "write {port: 8080}"
+        )
+
+
+def _kind(node: tree.Node) -> str:
+    kinds = {tree.Map: "map without a name", tree.Sequence: "list", tree.Leaf: "text"}
+    return kinds[type(node)]
+
+
+def _first(node: tree.Node) -> Where:
+    return next(iter(node.items.values()))[0] if isinstance(node, tree.Map) and node.items else node.where
+
+
+def _csv(reader: tree.Reader, text: str, shown: str) -> Iterator[_Row]:
+    """Rows below a header, which is the place of a value; an empty cell gives none: that of the spec stands."""
+    rows = _cells(reader, text, shown)
+    header = next(rows, [])
+    names = [cell.strip() for cell, _ in header]
+    if "name" not in names:
+        where = header[0][1] if header else Where(shown, 1, 1)
+        hint = "separate columns with commas" if ";" in where.source or "\t" in where.source else "name,port"
+        reader.add("servers.header", "the first line has no column called name", where, hint)
+        return
+    for number, (cell, where) in enumerate(header):
+        if names.index(cell.strip()) != number:
+            reader.add("servers.header", f"the column {cell.strip()!r} is there twice", where, "take one out")
+    at = names.index("name")
+    for row in rows:
+        if len(row) != len(names):
+            hint = 'an empty cell keeps its comma, and a comma inside a value wants quotes: "a, b"'
+            message = f"{len(row)} cells, and the header has {len(names)}"
+            reader.add("servers.cells", message, row[min(len(row) - 1, len(names))][1], hint)
+            continue
+        cells = [
+            (place, key, guess(tree.Scalar(cell.strip(), quoted=False)))
+            for number, ((_, place), key, (cell, _)) in enumerate(zip(header, names, row, strict=True))
+            if number != at and cell.strip()
+        ]
+        yield row[at][0].strip(), row[at][1], cells
+
+
+def _cells(reader: tree.Reader, text: str, shown: str) -> Iterator[list[tuple[str, Where]]]:
+    """Rows of cells with their places, as RFC 4180 has them; lines without anything are passed over."""
+    lines, line, start, at = text.split("\n"), 1, 0, 0
+    row: list[tuple[str, Where]] = []
+    while at < len(text) or row:
+        match = _CELL.match(text, at)
+        assert match is not None  # its second half matches nothing at all as well
+        quoted, end, plain, plain_end = match.groups()
+        cell = quoted.replace('""', '"') if quoted is not None else plain
+        where = Where(shown, line, at - start + 1, lines[line - 1], max(1, len(cell.split("\n")[0])))
+        if quoted is None and cell.lstrip().startswith('"'):
+            reader.add(
+                "servers.quote", "a quote that does not end with its cell", where, 'a quote inside is doubled: ""'
+            )
+        row.append((cell, where))
+        at = match.end()
+        line += match[0].count("\n")
+        if "\n" in match[0]:
+            start = text.rfind("\n", 0, at) + 1
+        if (end if quoted is not None else plain_end) != ",":
+            if any(cell for cell, _ in row):
+                yield row
+            row = []
+
+
+def _judge(reader: tree.Reader, rows: list[_Row], known: Known) -> None:
+    """Names and values: what is no name, is there twice, or is told to nobody."""
+    seen: dict[str, Where] = {}
+    judged: dict[str, tuple[str, str] | None] = {}
+    for name, where, values in rows:
+        fault = name_fault(name) if name else ("a server without a name", "write its name")
+        if fault:
+            reader.add("servers.name", fault[0], where, fault[1])
+        elif name in seen:
+            reader.add("servers.duplicate", f"{name} is there twice", where, f"the first is on line {seen[name].line}")
+        seen.setdefault(name, where)
+        for place, key, _ in values:
+            if key not in judged:
+                judged[key] = _value_fault(key, known)
+            found = judged[key]
+            if found:
+                reader.add("servers.value", found[0], place, found[1])
+
+
+def _value_fault(key: str, known: Known) -> tuple[str, str] | None:
+    if key in BUILT_IN:
+        return f"the value {key} is built in", "choose another name"
+    if key in known.secrets:
+        return f"the value {key} is a secret of the spec", "choose another name"
+    if not key.isidentifier() or key in WORDS:
+        return f"no template could say {key!r}", "choose another name"
+    if key in known.names:
+        return None
+    near = difflib.get_close_matches(key, sorted(known.names), 1)
+    mend = (
+        f"did you mean {near[0]}?"
+        if near
+        else f"is it for others who read this file? Then declare it: values: {{{key}: ''}}"
+    )
+    return f"no template says {key}, and the spec has no such value", mend
