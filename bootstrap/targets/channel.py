@@ -6,9 +6,8 @@ from dataclasses import dataclass, field
 
 from bootstrap.errors import PayloadError
 from bootstrap.payload import crontab
-from bootstrap.payload.build import build
+from bootstrap.payload.build import build, cron_entry
 from bootstrap.payload.model import Payload
-from bootstrap.payload.paths import TRIGGER
 from bootstrap.render.model import Rendered
 from bootstrap.targets import cloud_config, fit, user_data
 from bootstrap.targets.fit import Measure
@@ -47,7 +46,10 @@ def pack(
         payload, measures, moved = _injected(rendered, provider, contents)
         packed = Packed(target, provider, payload, tuple(measures), moved=moved)
     else:
-        payload = build(rendered, channel="single" if target == "user-data" else "files")
+        kind = rendered.host_plan.get("trigger", "auto")
+        # A runner that comes by user-data writes the units itself, where a host has no cron.
+        units = "apart" if target == "tree" or kind in ("systemd", "both") else "inside"
+        payload = build(rendered, channel="single" if target == "user-data" else "files", units=units)
         blob, measures = b"", [Measure("bundle", len(payload.bundle), None, "bytes")]
         if target != "tree":
             text = payload.bundle if target == "user-data" else cloud_config.text(payload).encode()
@@ -57,8 +59,7 @@ def pack(
                 measures = fit.user_data(blob, provider, contents=contents)
         packed = Packed(target, provider, payload, tuple(measures), blob)
     # In user-data too: there the runner writes the very same entry.
-    entry = next(file.content for file in packed.payload.files if file.path == TRIGGER)
-    crontab.require(entry, template=cron_template)
+    crontab.require(cron_entry(rendered, packed.payload), template=cron_template)
     return packed
 
 
@@ -72,14 +73,21 @@ def _injected(
     wanted = tuple(file.path for file in rendered.files if file.deliver == "inject")
     room = provider.content.raw_bytes if provider.content else None
     most = provider.files.most if provider.files else None
+    kind = rendered.host_plan.get("trigger", "auto")
     layouts = (("files", True, ()), ("files", False, ()), ("single", False, wanted))
-    for layout in layouts:
-        channel, inject_rc_local, moved = layout
+    # Units go along where there is room for them, else ride in the bundle; cron comes first, unless the spec says so.
+    places = {"systemd": ("apart",), "both": ("apart", "inside", "none"), "cron": ("none",)}
+    tries = [(where, *layout) for where in places.get(kind, ("inside", "none")) for layout in layouts]
+    if kind == "auto":
+        tries.insert(0, ("apart", *layouts[0]))
+    for one in tries:
+        units, channel, inject_rc_local, moved = one
         try:
-            payload = build(rendered, channel=channel, chunk_bytes=room, inject_rc_local=inject_rc_local)
+            payload = build(rendered, channel=channel, chunk_bytes=room, inject_rc_local=inject_rc_local, units=units)
         except PayloadError:
             # More than nine pieces: `fit` says how many there would be, and what to take out.
-            payload = build(rendered, channel=channel, inject_rc_local=inject_rc_local)
+            payload = build(rendered, channel=channel, inject_rc_local=inject_rc_local, units=units)
+            continue
         if most is None or len(payload.files) <= most:
             break
     return payload, fit.personality(payload.files, provider, contents=contents, movable=wanted), moved

@@ -90,7 +90,7 @@ def test_two_runs_with_one_deploy_id_are_byte_identical(here: Path) -> None:
         return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
     assert everything("a") == everything("b")
-    assert len(everything("a")) == 5
+    assert len(everything("a")) == 8
 
 
 def test_a_deploy_id_is_drawn_when_none_is_given(here: Path) -> None:
