@@ -2,26 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bootstrap.errors import PayloadError
+from bootstrap.errors import PayloadError, UsageError
 from bootstrap.payload import crontab
 from bootstrap.payload.build import build, cron_entry
 from bootstrap.payload.model import Payload
 from bootstrap.render.model import Rendered
-from bootstrap.targets import cloud_config, fit, user_data
+from bootstrap.targets import cloud_config, fit, mime, starter, user_data
 from bootstrap.targets.fit import Measure
 from bootstrap.targets.providers import Provider
 
-TARGETS = ("tree", "personality", "user-data", "cloud-config")
+TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "config-drive")
+# Those with user-data, in which our part can stand beside the user's own.
+TAKES_PARTS = ("personality", "user-data", "nocloud", "config-drive")
 
 
 @dataclass(frozen=True)
 class Packed:
     """A payload for one target.
 
-    blob: what stands in the user-data, for the targets that go there. moved: files that the spec wants injected and
-    that ride in the bundle, since the provider takes too few files.
+    blob: what stands in the user-data, for the targets that go there, or may (personality: the starter). moved: files
+    that the spec wants injected and that ride in the bundle, since the provider takes too few files.
     """
 
     target: str
@@ -33,26 +36,39 @@ class Packed:
 
 
 def pack(
-    rendered: Rendered, target: str, provider: Provider | None = None, *, cron_template: str | None = None
+    rendered: Rendered,
+    target: str,
+    provider: Provider | None = None,
+    *,
+    cron_template: str | None = None,
+    beside: Sequence[mime.Part] = (),
 ) -> Packed:
     """Build the payload for a target and refuse what does not fit: PayloadError, with everything that is wrong.
 
     provider: None measures against no limit (personality needs one). cron_template: the user's own cron template, which
-    is to blame (SpecError) when the entry is one that cron would not run.
+    is to blame (SpecError) when the entry is one that cron would not run. beside: the user's own user-data.
     """
+    if beside and target not in TAKES_PARTS:
+        raise UsageError(f"{target} carries no user-data of yours", hint=f"targets that do: {', '.join(TAKES_PARTS)}")
     # A secret is no advice for `fetch:`.
     contents = {f.path: f.content for f in rendered.files if f.deliver == "bundle" and not f.secret}
     if target == "personality" and provider is not None:
         payload, measures, moved = _injected(rendered, provider, contents)
-        packed = Packed(target, provider, payload, tuple(measures), moved=moved)
+        blob = _message(starter.text(payload).encode(), beside)
+        if beside:
+            measures += fit.user_data(blob, provider)
+        packed = Packed(target, provider, payload, tuple(measures), blob, moved)
     else:
         kind = rendered.host_plan.get("trigger", "auto")
         # A runner that comes by user-data writes the units itself, where a host has no cron.
         units = "apart" if target == "tree" or kind in ("systemd", "both") else "inside"
-        payload = build(rendered, channel="single" if target == "user-data" else "files", units=units)
+        is_single = target in ("user-data", "nocloud")
+        payload = build(rendered, channel="single" if is_single else "files", units=units)
         blob, measures = b"", [Measure("bundle", len(payload.bundle), None, "bytes")]
-        if target != "tree":
-            text = payload.bundle if target == "user-data" else cloud_config.text(payload).encode()
+        if target == "config-drive":
+            blob = _message(starter.text(payload).encode(), beside)
+        elif target != "tree":
+            text = _message(payload.bundle, beside) if is_single else cloud_config.text(payload).encode()
             blob = user_data.content(text, provider)
             measures = [Measure("user-data", len(blob), None, "bytes")]
             if provider is not None:
@@ -61,6 +77,10 @@ def pack(
     # In user-data too: there the runner writes the very same entry.
     crontab.require(cron_entry(rendered, packed.payload), template=cron_template)
     return packed
+
+
+def _message(ours: bytes, beside: Sequence[mime.Part]) -> bytes:
+    return mime.compose(ours, beside) if beside else ours
 
 
 def _injected(
