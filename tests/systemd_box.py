@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import json
 import os
+import shlex
 import shutil
 import signal
 import subprocess
@@ -35,6 +36,12 @@ needs_systemd = pytest.mark.skipif(
     os.geteuid() != 0 or not shutil.which("systemd-nspawn") or not shutil.which("mmdebstrap"),
     reason="needs root, systemd-nspawn and mmdebstrap",
 )
+
+
+def service_command(text: str) -> list[str]:
+    """What systemd runs for a service, by its own rules for quotes and dollars."""
+    (line,) = [row for row in text.splitlines() if row.startswith("ExecStart=")]
+    return shlex.split(line.removeprefix("ExecStart=").replace("$$", "$"))
 
 
 def make_root(tar: Path, *packages: str) -> Path:

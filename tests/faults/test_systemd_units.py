@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import shlex
 import subprocess
 
 import pytest
 from box import Box, needs_root
 from handmade import payload, stage
+from systemd_box import service_command
 
 from bootstrap.payload import crontab, triggers
 from bootstrap.runner.host import BUNDLE, COMMAND, TRIGGER
@@ -19,10 +19,7 @@ NOTE = "echo ran >>/srv/oracle"
 
 
 def start(box: Box) -> subprocess.CompletedProcess[str]:
-    """What systemd runs for the service, by its own rules for quotes and dollars."""
-    (line,) = [row for row in box.text(SERVICE).splitlines() if row.startswith("ExecStart=")]
-    argv = shlex.split(line.removeprefix("ExecStart=").replace("$$", "$"))
-    return box.run(*argv)
+    return box.run(*service_command(box.text(SERVICE)))
 
 
 def left(box: Box) -> list[str]:
