@@ -66,7 +66,7 @@ def deploy_id(deploy: int) -> str:
     return f"20261120T{deploy:06d}-crash0"
 
 
-def scenario(url: str, secret: bytes, deploy: int) -> Payload:
+def scenario(url: str, secret: bytes, deploy: int, units: bool) -> Payload:
     """Stages that succeed, fail once, say "not yet" once, reboot; a file awaited, one injected, a secret, reports."""
     once = "test -e /srv/{0} || {{ touch /srv/{0}; {1}; }}\n"
     stages = [
@@ -86,7 +86,7 @@ def scenario(url: str, secret: bytes, deploy: int) -> Payload:
         RenderedFile("/srv/secret", VALUE.encode(), 0o600, secret=True, keep=False),
     ]
     return payload(
-        stages, files=files, units=True, report=(url, secret), deploy_id=deploy_id(deploy), secrets=[VALUE],
+        stages, files=files, units=units, report=(url, secret), deploy_id=deploy_id(deploy), secrets=[VALUE],
         wait_for=[{"path": "/srv/awaited", "min_size": 1, "mode": 0o600}],
         every_boot=[{"name": "worker", "text": "touch /srv/worker\n", "digest": "w"}],
         health={"stable": 2, "interval_s": 0.01, "deadline_s": 20, "checks": [{"kind": "file", "path": "/srv/worker"}]},
@@ -96,9 +96,9 @@ def scenario(url: str, secret: bytes, deploy: int) -> Payload:
 class Life:
     """One server in a box, from its files to its end."""
 
-    def __init__(self, box: Box, deploy: int) -> None:
+    def __init__(self, box: Box, deploy: int, *, units: bool = True) -> None:
         self.box, self.deploy = box, deploy_id(deploy)
-        self.payload = scenario(box.collector.url, box.collector.secret, deploy)
+        self.payload = scenario(box.collector.url, box.collector.secret, deploy, units)
         for path, text in TOOLS.items():
             box.put(path, text, 0o755)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 
 import pytest
@@ -112,6 +113,19 @@ def test_killed_after_the_entry_went_the_service_takes_the_last_steps() -> None:
                     box.put(file.path, file.content)
             assert start(box).returncode == 0
             assert (ran(box), left(box)) == (1, [])
+
+
+@pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")
+def test_the_timer_goes_first_since_a_boot_still_begins_with_the_others() -> None:
+    one = payload([stage("one", NOTE)], units=True)
+    with Box(one.files, inject_mode=0o644) as box:
+        box.put("/usr/local/sbin/python3", "#!/bin/sh\nexec strace -qqo /srv/trace /usr/bin/python3 \"$@\"\n", 0o755)
+        assert start(box).returncode == 0
+        gone = [line.split('"')[1] for line in box.text("/srv/trace").splitlines() if line.startswith("unlinkat(")]
+        names = [path.rsplit("/", 1)[1] for path in (BUNDLE, TRIGGER, *UNITS)]
+        assert [name for name in gone if name in names][-4:] == [
+            "initialrunner", "initialrunner.timer", "initialrunner.service", "initialrunner.conf",
+        ]  # fmt: skip
 
 
 @pytest.mark.parametrize("arrived", [BUNDLE, TRIGGER])
