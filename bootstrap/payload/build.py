@@ -26,6 +26,7 @@ def build(
     chunk_bytes: int | None = None,
     inject_rc_local: bool = True,
     units: str = "inside",
+    lean: bool = False,
 ) -> Payload:
     """Pack one server's payload.
 
@@ -34,6 +35,7 @@ def build(
     chunk_bytes: the most raw bytes one injected file may hold; a larger bundle travels as bundle.1 … bundle.9.
     units: where systemd's are, unless the spec wants cron alone: "inside" (the runner makes them on a host that needs
     them), "apart" (as files too) or "none" (for a payload that has no room).
+    lean: without the verb `doctor`.
     The same input gives the same bytes. Raises PayloadError when nine chunks are not enough.
     """
     single = channel == "single"
@@ -47,7 +49,7 @@ def build(
     made = triggers.units(kind) if units != "none" else {}
     if made:
         plan["units"] = made
-    code = pack.packed()
+    code = pack.packed(lean)
     dictionary = pack.sources()[0].encode()
     packed_plan = deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
     packed_files = deflate(b"".join(f.content for f in inside), dictionary)

@@ -24,7 +24,8 @@ class Packed:
     """A payload for one target.
 
     blob: what stands in the user-data, for the targets that go there, or may (personality: the starter). moved: files
-    that the spec wants injected and that ride in the bundle, since the provider takes too few files.
+    that the spec wants injected and that ride in the bundle, since the provider takes too few files. lean: the verb
+    `doctor` is left out for room.
     """
 
     target: str
@@ -33,6 +34,7 @@ class Packed:
     measures: tuple[Measure, ...]
     blob: bytes = field(default=b"", repr=False)
     moved: tuple[str, ...] = ()
+    lean: bool = False
 
 
 def pack(
@@ -52,31 +54,47 @@ def pack(
         raise UsageError(f"{target} carries no user-data of yours", hint=f"targets that do: {', '.join(TAKES_PARTS)}")
     # A secret is no advice for `fetch:`.
     contents = {f.path: f.content for f in rendered.files if f.deliver == "bundle" and not f.secret}
-    if target == "personality" and provider is not None:
-        payload, measures, moved = _injected(rendered, provider, contents)
-        blob = _message(starter.text(payload).encode(), beside)
-        if beside:
-            measures += fit.user_data(blob, provider)
-        packed = Packed(target, provider, payload, tuple(measures), blob, moved)
-    else:
-        kind = rendered.host_plan.get("trigger", "auto")
-        # A runner that comes by user-data writes the units itself, where a host has no cron.
-        units = "apart" if target == "tree" or kind in ("systemd", "both") else "inside"
-        is_single = target in ("user-data", "nocloud")
-        payload = build(rendered, channel="single" if is_single else "files", units=units)
-        blob, measures = b"", [Measure("bundle", len(payload.bundle), None, "bytes")]
-        if target == "config-drive":
-            blob = _message(starter.text(payload).encode(), beside)
-        elif target != "tree":
-            text = _message(payload.bundle, beside) if is_single else cloud_config.text(payload).encode()
-            blob = user_data.content(text, provider)
-            measures = [Measure("user-data", len(blob), None, "bytes")]
-            if provider is not None:
-                measures = fit.user_data(blob, provider, contents=contents)
-        packed = Packed(target, provider, payload, tuple(measures), blob)
+    try:
+        packed = _pack(rendered, target, provider, contents, beside, lean=False)
+    except PayloadError:
+        # It may fit without the largest verb; if not, that is what has to shrink.
+        packed = _pack(rendered, target, provider, contents, beside, lean=True)
     # In user-data too: there the runner writes the very same entry.
     crontab.require(cron_entry(rendered, packed.payload), template=cron_template)
     return packed
+
+
+def _pack(
+    rendered: Rendered,
+    target: str,
+    provider: Provider | None,
+    contents: dict[str, bytes],
+    beside: Sequence[mime.Part],
+    *,
+    lean: bool,
+) -> Packed:
+    if target == "personality" and provider is not None:
+        payload, measures, moved = _injected(rendered, provider, contents, lean)
+        blob = _message(starter.text(payload).encode(), beside)
+        if beside:
+            measures += fit.user_data(blob, provider)
+        return Packed(target, provider, payload, tuple(measures), blob, moved, lean)
+    kind = rendered.host_plan.get("trigger", "auto")
+    # A runner that comes by user-data writes the units itself, where a host has no cron.
+    units = "apart" if target == "tree" or kind in ("systemd", "both") else "inside"
+    is_single = target in ("user-data", "nocloud")
+    payload = build(rendered, channel="single" if is_single else "files", units=units, lean=lean)
+    if target in ("tree", "config-drive"):
+        # No call, no limit.
+        measures = [Measure("bundle", len(payload.bundle), None, "bytes", "text")]
+        blob = b"" if target == "tree" else _message(starter.text(payload).encode(), beside)
+        return Packed(target, None, payload, tuple(measures), blob)
+    text = _message(payload.bundle, beside) if is_single else cloud_config.text(payload).encode()
+    blob = user_data.content(text, provider)
+    measures = [Measure("user-data", len(blob), None, "bytes", fit.form_of(blob))]
+    if provider is not None:
+        measures = fit.user_data(blob, provider, contents=contents)
+    return Packed(target, provider, payload, tuple(measures), blob, lean=lean)
 
 
 def _message(ours: bytes, beside: Sequence[mime.Part]) -> bytes:
@@ -84,7 +102,7 @@ def _message(ours: bytes, beside: Sequence[mime.Part]) -> bytes:
 
 
 def _injected(
-    rendered: Rendered, provider: Provider, contents: dict[str, bytes]
+    rendered: Rendered, provider: Provider, contents: dict[str, bytes], lean: bool
 ) -> tuple[Payload, list[Measure], tuple[str, ...]]:
     """Files for a create call. Where the provider takes too few, rc.local rides in the bundle, then the others too.
 
@@ -103,10 +121,12 @@ def _injected(
     for one in tries:
         units, channel, inject_rc_local, moved = one
         try:
-            payload = build(rendered, channel=channel, chunk_bytes=room, inject_rc_local=inject_rc_local, units=units)
+            payload = build(
+                rendered, channel=channel, chunk_bytes=room, inject_rc_local=inject_rc_local, units=units, lean=lean
+            )
         except PayloadError:
             # More than nine pieces: `fit` says how many there would be, and what to take out.
-            payload = build(rendered, channel=channel, inject_rc_local=inject_rc_local, units=units)
+            payload = build(rendered, channel=channel, inject_rc_local=inject_rc_local, units=units, lean=lean)
             continue
         if most is None or len(payload.files) <= most:
             break
