@@ -23,6 +23,10 @@ if TYPE_CHECKING:
     from bootstrap.render.model import Rendered
     from bootstrap.spec.load import Spec
     from bootstrap.targets.channel import Packed
+    from bootstrap.targets.seed import Seed
+
+# The user's own user-data beside ours: a Path is a file, a text or bytes the content itself.
+Beside = Sequence[str | bytes | Path]
 
 
 def load(path: str | Path, *, overrides: Sequence[str] = (), values_files: Sequence[str | Path] = ()) -> Project:
@@ -234,24 +238,26 @@ class Rendering:
         """
         return {file.path: file.content for file in self.pack("personality", provider).payload.files}
 
-    def starter(self, provider: str = "nova") -> str:
+    def starter(self, provider: str = "nova", *, beside: Beside = ()) -> str:
         """User-data, as text, for the same call as personality(provider) with a config drive.
 
         cloud-init writes a config drive's files so that cron ignores them; this starts the bundle all the same. The
-        call encodes it, or `base64` does, as with any user-data.
+        call encodes it, or `base64` does, as with any user-data. beside: as for user_data().
         """
-        from bootstrap.targets import starter
+        return self.pack("personality", provider, beside).blob.decode()
 
-        return starter.text(self.pack("personality", provider).payload)
-
-    def user_data(self, provider: str | None = None, *, encoded: bool | None = None) -> str | bytes:
+    def user_data(
+        self, provider: str | None = None, *, encoded: bool | None = None, beside: Beside = ()
+    ) -> str | bytes:
         """The user-data in the form of the provider's call (`call` in its profile): text, base64 text, or gzip bytes.
 
         encoded: True or False where the call at hand wants base64, or encodes by itself, unlike the profile's.
+        beside: your own cloud-config, scripts and other user-data, which go along in one MIME message: a Path is a
+        file, a text or bytes the content itself.
         """
         from bootstrap.targets import user_data
 
-        packed = self.pack("user-data", provider)
+        packed = self.pack("user-data", provider, beside)
         return user_data.argument(packed.blob, packed.provider, encoded=encoded)
 
     def cloud_config(self, provider: str | None = None) -> str:
@@ -260,6 +266,20 @@ class Rendering:
 
         return cloud_config.text(self.pack("cloud-config", provider).payload)
 
+    def nocloud(self, *, beside: Beside = ()) -> Seed:
+        """The volume `cidata` for NoCloud: its `files`, `write(directory)`, and `image()`: an ISO's bytes."""
+        from bootstrap.targets import seed
+
+        packed = self.pack("nocloud", beside=beside)
+        return seed.nocloud(packed.payload, packed.blob)
+
+    def config_drive(self, *, beside: Beside = ()) -> Seed:
+        """The same as OpenStack's config drive, volume `config-2`: the payload as injected files, and the starter."""
+        from bootstrap.targets import seed
+
+        packed = self.pack("config-drive", beside=beside)
+        return seed.config_drive(packed.payload, packed.blob)
+
     def tree(self, directory: str | Path) -> list[str]:
         """Lay the files out under directory, with the modes they need, and return their paths on the server."""
         from bootstrap.targets import tree
@@ -267,18 +287,23 @@ class Rendering:
         return tree.write(self.pack("tree").payload, Path(directory))
 
     def manifest(self, *targets: str, provider: str | None = None) -> dict[str, Any]:
-        """What those targets (all of them when none is named) would carry: names, sizes, digests; no contents."""
-        from bootstrap.targets import channel, output
+        """What those targets (when none is named, all but the images) would carry: names, sizes and digests."""
+        from bootstrap.targets import channel, output, seed
 
-        named = targets or tuple(t for t in channel.TARGETS if t != "personality" or provider)
+        left_out = {*seed.LABELS, *(() if provider else ("personality",))}
+        named = targets or tuple(t for t in channel.TARGETS if t not in left_out)
         return output.manifest([self.pack(target, provider) for target in named])
 
-    def pack(self, target: str, provider: str | None = None) -> Packed:
+    def pack(self, target: str, provider: str | None = None, beside: Beside = ()) -> Packed:
         """The payload of one target with its measures; what the other methods are made of."""
-        from bootstrap.targets import channel
+        from bootstrap.targets import channel, mime
         from bootstrap.targets.providers import provider as profile
 
         chosen = provider or ("nova" if target == "personality" else None)
         return channel.pack(
-            self.rendered, target, profile(chosen) if chosen else None, cron_template=self.cron_template
+            self.rendered,
+            target,
+            profile(chosen) if chosen else None,
+            cron_template=self.cron_template,
+            beside=mime.read(beside),
         )

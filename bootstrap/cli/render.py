@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bootstrap.targets.channel import Packed
 
 # Spelled out here so that `--help` need not import the targets; a test compares them.
-TARGETS = ("tree", "personality", "user-data", "cloud-config")
+TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "config-drive")
 
 
 @click.command(short_help="Turn a spec into what a server-create call takes.")
@@ -29,6 +29,10 @@ TARGETS = ("tree", "personality", "user-data", "cloud-config")
     help="The shape of the output; may be given several times.",
 )
 @click.option("--provider", metavar="NAME", help="Whose limits hold (nova, ec2, hetzner, ...).")
+@click.option(
+    "--user-data", "beside", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="Your own cloud-config, script or other user-data, to go along with ours; may be given several times.",
+)
 @click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override one value of the spec.")
 @click.option("--values", "values_files", multiple=True, type=click.Path(path_type=Path), help="A YAML file of values.")
 @click.option("--report-url", metavar="URL", help="Report there instead of to the spec's collector.")
@@ -44,6 +48,7 @@ def command(
     servers: str | None,
     targets: tuple[str, ...],
     provider: str | None,
+    beside: tuple[Path, ...],
     overrides: tuple[str, ...],
     values_files: tuple[Path, ...],
     report_url: str | None,
@@ -52,7 +57,8 @@ def command(
     output: Path,
     as_json: bool,
 ) -> None:
-    """Write DIR/NAME/: manifest.json and, by target, tree/, personality.json, user-data or cloud-config.yaml.
+    """Write DIR/NAME/: manifest.json and, by target, tree/, personality.json and starter, user-data,
+    cloud-config.yaml, cidata.iso and cidata/, config-2.iso and config-2/.
 
     The folder is 0700, since a payload holds secrets. Nothing is written when anything is refused; what an earlier
     render left there is replaced as a whole. With the same --deploy-id two runs give the same bytes.
@@ -71,7 +77,7 @@ def command(
     from bootstrap.targets import output as outputs
 
     def pack(rendering: api.Rendering) -> list[Packed]:
-        return [rendering.pack(target, provider) for target in dict.fromkeys(targets)]
+        return [rendering.pack(target, provider, beside) for target in dict.fromkeys(targets)]
 
     if (server is None) == (servers is None):
         raise UsageError("give --server NAME, or --servers FILE", hint="one of them")

@@ -8,7 +8,7 @@ from typing import Any
 
 from bootstrap.errors import PayloadError
 from bootstrap.payload import bundle as bundles
-from bootstrap.payload import pack
+from bootstrap.payload import pack, triggers
 from bootstrap.payload.model import InjectedFile, Payload
 from bootstrap.render.model import Rendered, RenderedFile
 from bootstrap.runner.files import trigger_text
@@ -24,6 +24,7 @@ def build(
     channel: str = "files",
     chunk_bytes: int | None = None,
     inject_rc_local: bool = True,
+    units: str = "inside",
     lean: bool = False,
 ) -> Payload:
     """Pack one server's payload.
@@ -31,6 +32,8 @@ def build(
     channel: "files" (files marked `deliver: inject`, and rc.local unless inject_rc_local is off, travel as files of
     their own) or "single" (one stream, such as user-data: everything rides in the bundle).
     chunk_bytes: the most raw bytes one injected file may hold; a larger bundle travels as bundle.1 … bundle.9.
+    units: where systemd's are, unless the spec wants cron alone: "inside" (the runner makes them on a host that needs
+    them), "apart" (as files too) or "none" (for a payload that has no room).
     lean: without the verb `doctor`.
     The same input gives the same bytes. Raises PayloadError when nine chunks are not enough.
     """
@@ -40,7 +43,11 @@ def build(
         deliver = "inject" if inject_rc_local and not single else "bundle"
         files.append(RenderedFile(RC_LOCAL, rendered.rc_local.encode(), 0o755, deliver=deliver))
     inside, apart = _sort(files, single)
-    plan = dict(rendered.host_plan, files=[_entry(f, single) for f in files], cron=rendered.cron)
+    kind = rendered.host_plan.get("trigger", "auto")
+    plan = dict(rendered.host_plan, files=[_entry(f, single) for f in files], cron=triggers.entry(rendered.cron, kind))
+    made = triggers.units(kind) if units != "none" else {}
+    if made:
+        plan["units"] = made
     code = pack.packed(lean)
     dictionary = pack.sources()[0].encode()
     packed_plan = pack.deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
@@ -51,8 +58,14 @@ def build(
     trigger = InjectedFile(TRIGGER, trigger_text(plan, digest, [piece.path for piece in pieces]), 0o644)
     used = {"runner": len(code), "plan": len(packed_plan), "files": len(packed_files)}
     used["head"] = len(text) - sum(used.values())
-    injected = (*(InjectedFile(f.path, f.content, f.mode) for f in apart), *pieces, trigger)
+    started = [InjectedFile(path, text.encode()) for path, text in made.items()] if units == "apart" else []
+    injected = (*(InjectedFile(f.path, f.content, f.mode) for f in apart), *pieces, *started, trigger)
     return Payload(rendered.server, rendered.deploy_id, rendered.revision, text, digest, injected, used)
+
+
+def cron_entry(rendered: Rendered, payload: Payload) -> bytes:
+    """The entry of a payload as cron would run it, also where the spec wants systemd alone."""
+    return bytes(trigger_text({"cron": rendered.cron}, payload.digest, payload.pieces))
 
 
 def _sort(files: list[RenderedFile], single: bool) -> tuple[list[RenderedFile], list[RenderedFile]]:

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass, field
+
+from bootstrap.runner.host import BUNDLE
 
 
 @dataclass(frozen=True)
@@ -30,3 +33,8 @@ class Payload:
     digest: str
     files: tuple[InjectedFile, ...]
     used: dict[str, int]
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """The paths of the bundle among the files, in order: one, or bundle.1 and on."""
+        return tuple(file.path for file in self.files if re.fullmatch(re.escape(BUNDLE) + r"(\.[1-9])?", file.path))

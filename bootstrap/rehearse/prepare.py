@@ -31,4 +31,7 @@ def payload(spec: Spec, server: str, deploy_id: str, reports: Reports | None) ->
     plan = resolve(spec, server=server, deploy_id=deploy_id, report_url=reports.url if reports else None)
     if reports is None:
         plan = dataclasses.replace(plan, report_url=None, report_ca=None)
+    if plan.trigger == "systemd":
+        # A copy has no systemd: the entry that its service would start is cron's there.
+        plan = dataclasses.replace(plan, trigger="both")
     return build(render(plan, secret=reports.secret if reports else None))

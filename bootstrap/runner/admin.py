@@ -72,7 +72,7 @@ def patient_lock(host, plan):
 
 def finished(host, plan, words):
     """A tick of the scrubbed runner: the last steps of finish, should a kill have come between them."""
-    clean(host, plan["finished"]["files"], plan["finished"]["sha256"], digest(TEXT))
+    clean(host, plan, plan["finished"]["files"], plan["finished"]["sha256"], digest(TEXT))
     return EXIT_DONE
 
 

@@ -9,9 +9,10 @@ import sys
 import time
 
 from bootstrap.runner.checks import http, proxy_for
-from bootstrap.runner.files import own_trigger, tidy_leftovers, trigger_text
+from bootstrap.runner.files import own_trigger, tidy_leftovers, trigger_text, units_wanted
 from bootstrap.runner.host import STATE, TRIGGER
 from bootstrap.runner.journal import JOURNAL, unseal
+from bootstrap.runner.lifecycle import TIMER
 from bootstrap.runner.stages import disk_full
 from bootstrap.runner.tick import Run, identity
 
@@ -144,6 +145,8 @@ def cron_faults(run):
     """Why no tick comes although the entry is good."""
     if run.plan.get("finished"):
         return []
+    if units_wanted(run.plan) and not run.host.run(["systemctl", "is-active", "-q", TIMER]):
+        return []  # systemd does what cron does elsewhere
     name, pid = daemon(run)
     if not name:
         return [("no cron on this host: nothing starts the runner", "install the package cron (or cronie)")]

@@ -11,6 +11,7 @@ from bootstrap.runner.bundle import HOT, PARTS, sha256, undo
 from bootstrap.runner.contract import EXIT_AGAIN
 from bootstrap.runner.host import BUNDLE, STATE, TRIGGER
 
+CRONS = "/usr/sbin/cron", "/usr/sbin/crond"
 EVENTS = 0x2 | 0x4 | 0x8 | 0x80 | 0x100  # IN_MODIFY ATTRIB CLOSE_WRITE MOVED_TO CREATE
 
 
@@ -160,9 +161,16 @@ def own_trigger(host, plan, journal, sha256, files):
         os.chmod(STATE + "/quarantine", 0o700)
         host.save(aside, data)
         journal.add("fixed", path=TRIGGER, quarantined=aside, was=looks(info), now={"mode": "0644", "owner": "0:0"})
-    if os.path.isdir(os.path.dirname(TRIGGER)):
+    if os.path.isdir(os.path.dirname(TRIGGER)) or units_wanted(plan):
         host.save(TRIGGER, wanted, 0o644)
     return True
+
+
+def units_wanted(plan):
+    """Whether systemd shall start us: where the spec says so, where units were injected, and where there is no cron."""
+    units = plan.get("units", [])
+    chosen = plan.get("trigger") or any(map(os.path.exists, units)) or not any(map(os.path.exists, CRONS))
+    return units and chosen and os.path.isdir("/run/systemd/system")
 
 
 def looks(info):

@@ -8,8 +8,8 @@ import zlib
 from bootstrap.runner.bundle import HOT, PARTS, TEXT
 from bootstrap.runner.checks import http, network, proxy_for
 from bootstrap.runner.contract import EXIT_AGAIN
-from bootstrap.runner.files import digest, trigger_text
-from bootstrap.runner.host import COMMAND, STATE, TRIGGER
+from bootstrap.runner.files import digest, tell_fixed, trigger_text
+from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
 from bootstrap.runner.journal import VERSION, events_in
 from bootstrap.runner.machine import REBOOTS, StageFacts
 from bootstrap.runner.stages import Again, tail
@@ -209,11 +209,29 @@ def leave(run):
     later_boots(host, plan)
     if host.read(TRIGGER) and run.sha256 in host.text(TRIGGER):
         host.save(TRIGGER, trigger_text(plan, digest(text), [path]), 0o644)
-    clean(host, run.files, run.sha256, digest(text))
+    clean(host, plan, run.files, run.sha256, digest(text))
 
 
-def clean(host, files, sha256, own):
-    """Remove the bundle, then the trigger; each only when still ours: a newer payload may have come meanwhile."""
+def own_units(run):
+    """See to the systemd units, as to the trigger; systemd, which looks at boot only, is told of new ones."""
+    host = run.host
+    for path, text in run.plan["units"].items():
+        found = host.read(path)
+        if found and found[0] == text.encode() and not found[1].st_uid and not found[1].st_mode & 0o022:
+            host.settle(path)
+            continue
+        host.save(path, text.encode(), 0o644)
+        tell_fixed(run.journal, path, found and found[1], host.read(path)[1])
+    if host.run(["systemctl", "is-active", "-q", TIMER]):
+        host.run(["systemctl", "daemon-reload"])
+        host.run(["systemctl", "start", TIMER])
+
+
+def clean(host, plan, files, sha256, own):
+    """Remove the bundle, then the trigger; each only when still ours: a newer payload may have come meanwhile.
+
+    The units, which name no payload, go after it, and stay for a newer one.
+    """
     found = [host.read(path) for path in files]
     if all(found) and digest(b"".join(f[0] for f in found)) == sha256:
         for path in files:
@@ -221,10 +239,18 @@ def clean(host, files, sha256, own):
     text = host.text(TRIGGER)
     if own in text or sha256 in text:
         host.remove(TRIGGER)
+    newer = [name for name in host.list(os.path.dirname(BUNDLE)) if name.startswith("bundle")]
+    units = [path for path, text in plan.get("units", {}).items() if host.text(path) == text]
+    if units and not newer and not os.path.lexists(TRIGGER):
+        for path in sorted(units, key=lambda path: "timer" not in path):  # a boot still begins with the others
+            host.remove(path)
+        host.run(["systemctl", "stop", TIMER])
+        host.run(["systemctl", "daemon-reload"])
     for name in "undelivered", "apt.conf":
         host.remove("%s/%s" % (STATE, name))
 
 
+TIMER = "initialrunner.timer"
 UNIT = """[Unit]
 Description=What initialrunner runs at every boot
 After=network.target

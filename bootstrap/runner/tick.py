@@ -8,7 +8,17 @@ import sys
 from bootstrap.runner.bundle import COLD, TEXT
 from bootstrap.runner.checks import check_fails
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
-from bootstrap.runner.files import Waiting, digest, own_bundle, own_late, own_trigger, part, place, tidy_leftovers
+from bootstrap.runner.files import (
+    Waiting,
+    digest,
+    own_bundle,
+    own_late,
+    own_trigger,
+    part,
+    place,
+    tidy_leftovers,
+    units_wanted,
+)
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER, Host
 from bootstrap.runner.journal import VERSION, Journal
 from bootstrap.runner.machine import final
@@ -73,6 +83,8 @@ class Run:
         identity(self)
         if not own_trigger(self.host, self.plan, self.journal, self.sha256, self.files):
             raise Superseded
+        if units_wanted(self.plan):
+            cold("own_units")(self)
         if not self.known:
             try:
                 self.host.save(COMMAND, self.wrapper, 0o700)

@@ -285,7 +285,9 @@ class SpecModel(Strict):
     every_boot: list[Script] = Field(default_factory=list, description="the body of rc.local")
     health: Health | None = Field(None, description="when the server is healthy")
     report: Report | None = Field(None, description="where to report")
-    trigger: choice("auto", "cron", "systemd", "both") = Field("auto", description="what starts the runner")  # type: ignore[valid-type]
+    trigger: choice("auto", "cron", "systemd", "both") = Field(  # type: ignore[valid-type]
+        "auto", description="what starts the runner; auto: cron, and systemd where a host has no cron"
+    )
     proxy: Proxy | None = Field(None, description="for stages, fetch and reports")
     rollback: t.Bool = Field(False, description="undo the done stages when one fails for good, or health does")
     deadline: t.SomeTime = Field(3600.0, description="for the whole bootstrap: past it no new stage starts")

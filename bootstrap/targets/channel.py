@@ -2,27 +2,30 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 
-from bootstrap.errors import PayloadError
+from bootstrap.errors import PayloadError, UsageError
 from bootstrap.payload import crontab
-from bootstrap.payload.build import build
+from bootstrap.payload.build import build, cron_entry
 from bootstrap.payload.model import Payload
-from bootstrap.payload.paths import TRIGGER
 from bootstrap.render.model import Rendered
-from bootstrap.targets import cloud_config, fit, user_data
+from bootstrap.targets import cloud_config, fit, mime, starter, user_data
 from bootstrap.targets.fit import Measure
 from bootstrap.targets.providers import Provider
 
-TARGETS = ("tree", "personality", "user-data", "cloud-config")
+TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "config-drive")
+# Those with user-data, in which our part can stand beside the user's own.
+TAKES_PARTS = ("personality", "user-data", "nocloud", "config-drive")
 
 
 @dataclass(frozen=True)
 class Packed:
     """A payload for one target.
 
-    blob: what stands in the user-data, for the targets that go there. moved: files that the spec wants injected and
-    that ride in the bundle, since the provider takes too few files. lean: the verb `doctor` is left out for room.
+    blob: what stands in the user-data, for the targets that go there, or may (personality: the starter). moved: files
+    that the spec wants injected and that ride in the bundle, since the provider takes too few files. lean: the verb
+    `doctor` is left out for room.
     """
 
     target: str
@@ -35,22 +38,29 @@ class Packed:
 
 
 def pack(
-    rendered: Rendered, target: str, provider: Provider | None = None, *, cron_template: str | None = None
+    rendered: Rendered,
+    target: str,
+    provider: Provider | None = None,
+    *,
+    cron_template: str | None = None,
+    beside: Sequence[mime.Part] = (),
 ) -> Packed:
     """Build the payload for a target and refuse what does not fit: PayloadError, with everything that is wrong.
 
     provider: None measures against no limit (personality needs one). cron_template: the user's own cron template, which
-    is to blame (SpecError) when the entry is one that cron would not run.
+    is to blame (SpecError) when the entry is one that cron would not run. beside: the user's own user-data.
     """
+    if beside and target not in TAKES_PARTS:
+        raise UsageError(f"{target} carries no user-data of yours", hint=f"targets that do: {', '.join(TAKES_PARTS)}")
     # A secret is no advice for `fetch:`.
     contents = {f.path: f.content for f in rendered.files if f.deliver == "bundle" and not f.secret}
     try:
-        packed = _pack(rendered, target, provider, contents, lean=False)
+        packed = _pack(rendered, target, provider, contents, beside, lean=False)
     except PayloadError:
         # It may fit without the largest verb; if not, that is what has to shrink.
-        packed = _pack(rendered, target, provider, contents, lean=True)
+        packed = _pack(rendered, target, provider, contents, beside, lean=True)
     # In user-data too: there the runner writes the very same entry.
-    entry = next(file.content for file in packed.payload.files if file.path == TRIGGER)
+    entry = cron_entry(rendered, packed.payload)
     # Judged without its digest, whole and in part the one thing that differs between the servers of a fleet.
     digest = packed.payload.digest.encode()
     alike = entry.replace(digest, b"0" * 64).replace(digest[:12], b"0" * 12)
@@ -59,21 +69,40 @@ def pack(
 
 
 def _pack(
-    rendered: Rendered, target: str, provider: Provider | None, contents: dict[str, bytes], *, lean: bool
+    rendered: Rendered,
+    target: str,
+    provider: Provider | None,
+    contents: dict[str, bytes],
+    beside: Sequence[mime.Part],
+    *,
+    lean: bool,
 ) -> Packed:
     if target == "personality" and provider is not None:
         payload, measures, moved = _injected(rendered, provider, contents, lean)
-        return Packed(target, provider, payload, tuple(measures), moved=moved, lean=lean)
-    payload = build(rendered, channel="single" if target == "user-data" else "files", lean=lean)
-    if target == "tree":
+        blob = _message(starter.text(payload).encode(), beside)
+        if beside:
+            measures += fit.user_data(blob, provider)
+        return Packed(target, provider, payload, tuple(measures), blob, moved, lean)
+    kind = rendered.host_plan.get("trigger", "auto")
+    # A runner that comes by user-data writes the units itself, where a host has no cron.
+    units = "apart" if target == "tree" or kind in ("systemd", "both") else "inside"
+    is_single = target in ("user-data", "nocloud")
+    payload = build(rendered, channel="single" if is_single else "files", units=units, lean=lean)
+    if target in ("tree", "config-drive"):
         # No call, no limit.
-        return Packed(target, None, payload, (Measure("bundle", len(payload.bundle), None, "bytes", "text"),))
-    text = payload.bundle if target == "user-data" else cloud_config.text(payload).encode()
+        measures = [Measure("bundle", len(payload.bundle), None, "bytes", "text")]
+        blob = b"" if target == "tree" else _message(starter.text(payload).encode(), beside)
+        return Packed(target, None, payload, tuple(measures), blob)
+    text = _message(payload.bundle, beside) if is_single else cloud_config.text(payload).encode()
     blob = user_data.content(text, provider)
     measures = [Measure("user-data", len(blob), None, "bytes", fit.form_of(blob))]
     if provider is not None:
         measures = fit.user_data(blob, provider, contents=contents)
     return Packed(target, provider, payload, tuple(measures), blob, lean=lean)
+
+
+def _message(ours: bytes, beside: Sequence[mime.Part]) -> bytes:
+    return mime.compose(ours, beside) if beside else ours
 
 
 def _injected(
@@ -86,14 +115,23 @@ def _injected(
     wanted = tuple(file.path for file in rendered.files if file.deliver == "inject")
     room = provider.content.raw_bytes if provider.content else None
     most = provider.files.most if provider.files else None
+    kind = rendered.host_plan.get("trigger", "auto")
     layouts = (("files", True, ()), ("files", False, ()), ("single", False, wanted))
-    for layout in layouts:
-        channel, inject_rc_local, moved = layout
+    # Units go along where there is room for them, else ride in the bundle; cron comes first, unless the spec says so.
+    places = {"systemd": ("apart",), "both": ("apart", "inside", "none"), "cron": ("none",)}
+    tries = [(where, *layout) for where in places.get(kind, ("inside", "none")) for layout in layouts]
+    if kind == "auto":
+        tries.insert(0, ("apart", *layouts[0]))
+    for one in tries:
+        units, channel, inject_rc_local, moved = one
         try:
-            payload = build(rendered, channel=channel, chunk_bytes=room, inject_rc_local=inject_rc_local, lean=lean)
+            payload = build(
+                rendered, channel=channel, chunk_bytes=room, inject_rc_local=inject_rc_local, units=units, lean=lean
+            )
         except PayloadError:
             # More than nine pieces: `fit` says how many there would be, and what to take out.
-            payload = build(rendered, channel=channel, inject_rc_local=inject_rc_local, lean=lean)
+            payload = build(rendered, channel=channel, inject_rc_local=inject_rc_local, units=units, lean=lean)
+            continue
         if most is None or len(payload.files) <= most:
             break
     return payload, fit.personality(payload.files, provider, contents=contents, movable=wanted), moved

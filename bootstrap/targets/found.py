@@ -15,11 +15,13 @@ from typing import Any
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.payload.bundle import Unpacked, unpack
 from bootstrap.payload.paths import BUNDLE, TRIGGER
-from bootstrap.targets import starter
+from bootstrap.targets import iso, seed, starter
 from bootstrap.targets.output import MANIFEST, NAMES
 
 # Larger than any payload a provider takes; a wrong argument must not fill the memory.
 MOST_BYTES = 64 << 20
+# How a message begins that `mime` has composed.
+_MESSAGE = b"Content-Type: multipart/"
 
 
 @dataclass(frozen=True)
@@ -46,6 +48,9 @@ def look(path: Path) -> list[Found] | None:
 
 def _in_folder(folder: Path) -> list[Found]:
     if not (folder / MANIFEST).is_file():
+        volume = {str(p.relative_to(folder)): p for p in sorted(folder.rglob("*")) if p.is_file()}
+        if seed.USER in volume or f"{seed.OPENSTACK}/meta_data.json" in volume:
+            return [_verified(folder, _in_volume({name: _read(p) for name, p in volume.items()}, folder))]
         if (folder / BUNDLE.lstrip("/")).exists() or (folder / f"{BUNDLE.lstrip('/')}.1").exists():
             return [_in_tree(folder)]
         raise UsageError(
@@ -59,7 +64,7 @@ def _in_folder(folder: Path) -> list[Found]:
         raise PayloadError(f"{folder / MANIFEST} cannot be read: {error}", hint="render again") from error
     found = []
     for target, digest, output in targets:
-        path = folder / NAMES.get(target, target)
+        path = folder / (output["path"] if target in seed.LABELS else NAMES.get(target, target))
         one = _in_tree(path) if target == "tree" else next(iter(look(path) or ()), None)
         if one is None:
             raise PayloadError(f"{path} holds no bundle", hint="render again")
@@ -67,10 +72,31 @@ def _in_folder(folder: Path) -> list[Found]:
             raise PayloadError(f"{path}: its bundle is not the one that {MANIFEST} names", hint="render again")
         if "sha256" in output:
             _as_in_manifest(path, output["sha256"])
+        if target in seed.LABELS:
+            label = seed.LABELS[target]
+            _as_in_image(folder / label, path)
         found.append(one)
     for one_starter in starters:
         _as_in_manifest(folder / starter.NAME, one_starter["sha256"])
     return found
+
+
+def _as_in_image(folder: Path, image: Path) -> None:
+    """The folder and the image beside it hold the same."""
+    laid = {str(path.relative_to(folder)): _read(path) for path in folder.rglob("*") if path.is_file()}
+    if laid != iso.read(_read(image))[1]:
+        raise PayloadError(f"{folder} differs from {image.name} beside it", hint="render again")
+
+
+def _in_volume(files: dict[str, bytes], path: Path) -> dict[str, bytes]:
+    """What a NoCloud volume or a config drive carries, by the path on the server."""
+    if seed.USER in files:
+        return _carried(files[seed.USER], path) or {}
+    try:
+        facts = json.loads(files[f"{seed.OPENSTACK}/meta_data.json"])
+        return {str(one["path"]): files[f"openstack{one['content_path']}"] for one in facts["files"]}
+    except (ValueError, KeyError, TypeError, RecursionError) as error:
+        raise PayloadError(f"{path} is no config drive with a payload: {error}") from error
 
 
 def _as_in_manifest(path: Path, sha256: str) -> None:
@@ -94,6 +120,10 @@ def _carried(data: bytes, path: Path) -> dict[str, bytes] | None:
     """What a file carries, by the path on the server; None when it is nothing that a target writes."""
     if data.startswith(b"#cloud-config"):
         return _cloud_config(data, path)
+    if iso.is_image(data):
+        return _in_volume(iso.read(data)[1], path)
+    if data.startswith(_MESSAGE):
+        return _in_message(data, path)
     if data.startswith(b"#cloud-boothook"):
         raise PayloadError(
             f"{path} only starts a bundle that is injected beside it", hint="name personality.json or its folder"
@@ -105,8 +135,20 @@ def _carried(data: bytes, path: Path) -> dict[str, bytes] | None:
             raise PayloadError(f"{path} is no list of path and contents: {error}") from error
     if data.startswith((b"#!", b"\x1f\x8b")) or _is_base64(data):
         inner = _peeled(data)
+        if inner.startswith(_MESSAGE):
+            return _in_message(inner, path)
         return _cloud_config(inner, path) if inner.startswith(b"#cloud-config") else {BUNDLE: inner}
     return None
+
+
+def _in_message(data: bytes, path: Path) -> dict[str, bytes]:
+    """Our part of a MIME message; the others are the user's own."""
+    from email import message_from_bytes
+
+    for part in message_from_bytes(data).walk():
+        if part.get_filename() == "initialrunner":
+            return _carried(bytes(part.get_payload(decode=True) or b""), path) or {}
+    raise PayloadError(f"{path} carries no bundle", hint="name a spec, a bundle or DIR/SERVER of render")
 
 
 def _cloud_config(data: bytes, path: Path) -> dict[str, bytes]:
@@ -154,7 +196,7 @@ def _is_base64(data: bytes) -> bool:
     if not re.fullmatch(rb"[A-Za-z0-9+/]{8,}={0,2}", head):
         return False
     start = base64.b64decode(head[: len(head) // 4 * 4])
-    return start.startswith((b"#!", b"\x1f\x8b", b"#cloud-config"))
+    return start.startswith((b"#!", b"\x1f\x8b", b"#cloud-config", _MESSAGE))
 
 
 def _read(path: Path) -> bytes:

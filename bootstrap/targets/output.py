@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.errors import UsageError
-from bootstrap.targets import personality, starter, tree
+from bootstrap.targets import personality, seed, starter, tree
 from bootstrap.targets.channel import Packed
 
 MANIFEST = "manifest.json"
@@ -78,7 +78,7 @@ def described(one: Packed) -> dict[str, Any]:
         "bundle": {"size": len(payload.bundle), "sha256": payload.digest},
         "measures": [{"what": m.what, "used": m.used, "limit": m.limit, "unit": m.unit} for m in one.measures],
     }
-    if one.target != "user-data":
+    if one.target not in ("user-data", "nocloud"):
         described["files"] = [
             {
                 "path": file.path,
@@ -88,13 +88,16 @@ def described(one: Packed) -> dict[str, Any]:
             }
             for file in payload.files
         ]
-    if one.target in NAMES:
+    if one.target in seed.LABELS:
+        label = seed.LABELS[one.target]
+        described["output"] = _described(f"{label}.iso", _seed(one).image()) | {"directory": f"{label}/"}
+    elif one.target in NAMES:
         content = _content(one)
         described["output"] = _described(NAMES[one.target], content)
     else:
         described["output"] = {"path": f"{one.target}/"}
     if one.target == "personality":
-        described["starter"] = _described(starter.NAME, starter.text(payload).encode())
+        described["starter"] = _described(starter.NAME, one.blob)
     return described
 
 
@@ -106,13 +109,22 @@ def _content(one: Packed) -> bytes:
     return personality.text(one.payload).encode() if one.target == "personality" else one.blob
 
 
+def _seed(one: Packed) -> seed.Seed:
+    made = seed.nocloud if one.target == "nocloud" else seed.config_drive
+    return made(one.payload, one.blob)
+
+
 def _write_target(one: Packed, folder: Path) -> None:
     if one.target == "tree":
         tree.write(one.payload, folder / "tree")
+    elif one.target in seed.LABELS:
+        carrier = _seed(one)
+        carrier.write(folder / carrier.label)
+        private(folder / f"{carrier.label}.iso", carrier.image())
     else:
         private(folder / NAMES[one.target], _content(one))
     if one.target == "personality":
-        private(folder / starter.NAME, starter.text(one.payload).encode())
+        private(folder / starter.NAME, one.blob)
 
 
 def private(path: Path, content: bytes) -> None:

@@ -7,11 +7,8 @@ again from its own plan; without a whole bundle it does nothing.
 
 from __future__ import annotations
 
-import re
-
 from bootstrap import resources
 from bootstrap.payload.model import Payload
-from bootstrap.payload.paths import BUNDLE
 
 NAME = "starter"
 # By its first line cloud-init knows what to do with it; the rest is the program.
@@ -20,6 +17,5 @@ BOOTHOOK = "#cloud-boothook\n"
 
 def text(payload: Payload) -> str:
     """The starter of a payload whose bundle travels as files: LF, ASCII, about 500 bytes."""
-    pieces = [file.path for file in payload.files if re.fullmatch(re.escape(BUNDLE) + r"(\.[1-9])?", file.path)]
-    filled = BOOTHOOK + resources.text("files/cloud/starter.sh").replace("@FILES@", " ".join(pieces))
+    filled = BOOTHOOK + resources.text("files/cloud/starter.sh").replace("@FILES@", " ".join(payload.pieces))
     return filled.replace("@SHA256@", payload.digest)

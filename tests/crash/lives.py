@@ -10,13 +10,17 @@ from typing import Any
 
 from box import Box
 from handmade import payload, stage
+from systemd_box import service_command
 
+from bootstrap.payload import triggers
 from bootstrap.payload.model import Payload
 from bootstrap.render.model import RenderedFile
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
 from bootstrap.runner.journal import unseal
 
 MOST_TICKS = 30
+UNITS = triggers.units("auto")
+SERVICE = UNITS[f"{triggers.FOLDER}/initialrunner.service"]
 VALUE = "s3cret-of-the-crash-test"
 ORACLE = "/srv/oracle"
 NAMES = ("plain", "injected", "flaky", "later", "reboots", "secret", "proven")
@@ -34,7 +38,7 @@ PYTHON = """#!/bin/sh
 exec /usr/bin/python3 "$@"
 """
 # A reboot ends the runner at once; the test then really gives the copy a new boot.
-REBOOT = "#!/bin/sh\ntouch /run/reboot-asked; sync; kill -9 $(cat /run/initialrunner.lock)\n"
+REBOOT = "#!/bin/sh\n[ $1 = reboot ] || exit 0; touch /run/reboot-asked; sync; kill -9 $(cat /run/initialrunner.lock)\n"
 TOOLS = {"/usr/local/sbin/python3": PYTHON, "/usr/local/sbin/systemctl": REBOOT}
 
 
@@ -62,7 +66,7 @@ def deploy_id(deploy: int) -> str:
     return f"20261120T{deploy:06d}-crash0"
 
 
-def scenario(url: str, secret: bytes, deploy: int) -> Payload:
+def scenario(url: str, secret: bytes, deploy: int, units: bool) -> Payload:
     """Stages that succeed, fail once, say "not yet" once, reboot; a file awaited, one injected, a secret, reports."""
     once = "test -e /srv/{0} || {{ touch /srv/{0}; {1}; }}\n"
     stages = [
@@ -82,7 +86,7 @@ def scenario(url: str, secret: bytes, deploy: int) -> Payload:
         RenderedFile("/srv/secret", VALUE.encode(), 0o600, secret=True, keep=False),
     ]
     return payload(
-        stages, files=files, report=(url, secret), deploy_id=deploy_id(deploy), secrets=[VALUE],
+        stages, files=files, units=units, report=(url, secret), deploy_id=deploy_id(deploy), secrets=[VALUE],
         wait_for=[{"path": "/srv/awaited", "min_size": 1, "mode": 0o600}],
         every_boot=[{"name": "worker", "text": "touch /srv/worker\n", "digest": "w"}],
         health={"stable": 2, "interval_s": 0.01, "deadline_s": 20, "checks": [{"kind": "file", "path": "/srv/worker"}]},
@@ -92,9 +96,9 @@ def scenario(url: str, secret: bytes, deploy: int) -> Payload:
 class Life:
     """One server in a box, from its files to its end."""
 
-    def __init__(self, box: Box, deploy: int) -> None:
+    def __init__(self, box: Box, deploy: int, *, units: bool = True) -> None:
         self.box, self.deploy = box, deploy_id(deploy)
-        self.payload = scenario(box.collector.url, box.collector.secret, deploy)
+        self.payload = scenario(box.collector.url, box.collector.secret, deploy, units)
         for path, text in TOOLS.items():
             box.put(path, text, 0o755)
 
@@ -107,7 +111,10 @@ class Life:
     def tick(self, strace: str = "") -> bool:
         """One cron minute; a reboot that was asked for happens, and is told."""
         self.box.put("/srv/strace", strace)
-        self.box.tick()
+        if self.box.exists(TRIGGER):
+            self.box.tick()
+        else:  # what systemd still has in memory
+            self.box.run(*service_command(SERVICE))
         if strace:
             self.box.put("/srv/strace", "")  # it is meant for this tick alone
         asked = self.box.exists("/run/reboot-asked")
@@ -116,7 +123,7 @@ class Life:
         return asked
 
     def over(self) -> bool:
-        return not self.box.exists(TRIGGER)
+        return not any(self.box.exists(path) for path in (TRIGGER, *UNITS))
 
     def go_on(self) -> None:
         """Minutes until the trigger is gone."""
@@ -158,7 +165,8 @@ def judge(life: Life, verdict: Verdict, done: list[str], before: int) -> None:
     told = box.collector.get(f"/v1/servers/box-1/events?deploy_id={life.deploy}", missing={"events": []})["events"]
     if [(e["seq"], e["type"], e["at"]) for e in told] != [(e["seq"], e["type"], e["at"]) for e in good]:
         verdict.lost.append(f"the collector has {len(told)} events of {len(good)}, or others")
-    left = box.sh(f"ls -d {BUNDLE} {TRIGGER} /srv/secret; grep -rl {VALUE} {STATE} {COMMAND} /etc/initialrunner").stdout
+    ours = " ".join((BUNDLE, TRIGGER, *UNITS, "/srv/secret"))
+    left = box.sh(f"ls -d {ours}; grep -rl {VALUE} {STATE} {COMMAND} /etc/initialrunner").stdout
     verdict.lost += [f"left behind: {path}" for path in left.split()]
     for path, data in ("/etc/rc.local.stage1", INJECTED), ("/srv/open", b"open\n"), ("/srv/awaited", AWAITED):
         if box.read(path) != data:

@@ -93,7 +93,7 @@ def record() -> list[tuple[str, list[Cut]]]:
     points: list[tuple[str, list[Cut]]] = []
     told: list[bytes] = []
     with server() as box:
-        life, disk = Life(box, 0), Disk()
+        life, disk = Life(box, 0, units=False), Disk()
         life.inject(MODE)
         bring(life, disk)
         compare(box, disk)
@@ -214,7 +214,7 @@ def try_cut(cut: Cut) -> Verdict:
     verdict = Verdict(after=cut.after)
     oracle = data_of(cut.disk, ORACLE).decode().splitlines()
     with server() as box:
-        life = Life(box, 0)
+        life = Life(box, 0, units=False)
         lay(box, cut.disk)
         tell(box, cut.told)
         if not oracle:

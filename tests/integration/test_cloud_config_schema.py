@@ -27,9 +27,12 @@ FILES = (
 )
 
 
-@pytest.fixture
-def packed() -> channel.Packed:
-    plan = {"version": 1, "name": "web", "server": "web-1", "deploy_id": DEPLOY, "revision": "0" * 12, "stages": []}
+@pytest.fixture(params=["cron", "both"])
+def packed(request: pytest.FixtureRequest) -> channel.Packed:
+    plan = {
+        "version": 1, "name": "web", "server": "web-1", "deploy_id": DEPLOY, "revision": "0" * 12, "stages": [],
+        "trigger": request.param,
+    }  # fmt: skip
     rendered = Rendered("web-1", DEPLOY, "0" * 12, plan, FILES, CRON, "#!/bin/sh\nexit 0\n")
     return channel.pack(rendered, "cloud-config")
 

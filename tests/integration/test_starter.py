@@ -75,6 +75,14 @@ def test_a_torn_bundle_is_not_started_and_a_whole_one_at_the_next_boot_is(tmp_pa
         box.wait_for(lambda: box.state() == "healthy" and not box.exists(TRIGGER))
 
 
+def test_a_bundle_that_is_whole_and_another_is_not_started(tmp_path: Path) -> None:
+    web, other = rendered(tmp_path), rendered(tmp_path, "d2")
+    with Box() as box:
+        lay(box, other)
+        boothook(box, web)
+        assert not box.exists(STATE) and box.stat(TRIGGER)[0] == "0660"
+
+
 def test_at_later_boots_it_changes_nothing(tmp_path: Path) -> None:
     web = rendered(tmp_path)
     with Box() as box:

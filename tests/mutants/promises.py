@@ -14,7 +14,9 @@ from mutants.mutant import (
     REPORTS,
     ROWS,
     STAGES,
+    STARTER,
     TRIGGER,
+    UNITS,
     Mutant,
     of_runner,
 )
@@ -338,5 +340,40 @@ MUTANTS = [
         "an undefined value is an empty one", "bootstrap/render/jinja.py",
         "undefined=jinja2.StrictUndefined", "undefined=jinja2.Undefined",
         ("tests/unit/spec/test_spec_messages.py::test_one_mistake_is_one_message_at_its_place",), (18,),
+    ),
+    # --- other ways in: units, boothooks, starters ---
+    of_runner(
+        "lifecycle", "units go although a newer payload needs them",
+        "if units and not newer and not os.path.lexists(TRIGGER):", "if units:",
+        UNITS + "test_units_stay_for_a_newer_payload",
+    ),
+    of_runner(
+        "lifecycle", "units of others go too",
+        "plan.get(\"units\", {}).items() if host.text(path) == text]", "plan.get(\"units\", {}).items()]",
+        UNITS + "test_a_unit_of_the_admin_under_our_name_stays",
+    ),
+    of_runner(
+        "lifecycle", "a unit that others can write is trusted",
+        "== text.encode() and not found[1].st_uid and not found[1].st_mode & 0o022:", "== text.encode():",
+        UNITS + "test_units_that_were_changed_or_opened_are_made_anew_where_systemd_runs",
+    ),
+    of_runner(
+        "lifecycle", "the drop-in goes before the timer",
+        "key=lambda path: \"timer\" not in path", "key=lambda path: \"multi\" not in path",
+        UNITS + "test_the_timer_goes_first_since_a_boot_still_begins_with_the_others",
+    ),
+    Mutant(
+        "the service trusts an entry that others can write", "files/systemd/initialrunner.service",
+        " ! -perm /022", "", (UNITS + "test_an_entry_that_others_could_write_starts_nothing",),
+    ),
+    of_runner(
+        "admin", "an old boothook undoes a newer deploy",
+        "if \"INSTANCE_ID\" in os.environ and overtaken(run, past):", "if overtaken(run, []) and not past:",
+        STARTER + "test_an_old_payload_at_a_later_boot_does_not_undo_a_newer_deploy",
+    ),
+    Mutant(
+        "the starter starts a torn bundle", "files/cloud/starter.sh",
+        "if [ \"$(echo \"$b\" | sha256sum)\" = \"@SHA256@  -\" ]; then", "if [ \"$b\" ]; then",
+        (STARTER + "test_a_bundle_that_is_whole_and_another_is_not_started",),
     ),
 ]

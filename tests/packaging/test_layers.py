@@ -52,6 +52,7 @@ OUTSIDE = {
     "httptools": {"collector"},
     "jinja2": {"render", "collector"},
     "psutil": {"collector"},
+    "pycdlib": {"targets"},
     "pydantic": {"spec"},
     "pydantic_core": {"spec"},
     "requests": {"client", "targets", "deploy", "rehearse"},
@@ -62,9 +63,9 @@ OUTSIDE = {
 }
 
 HEAVY = {
-    "asyncpg", "asyncio", "email", "http", "httptools", "importlib.metadata", "jinja2", "logging", "psutil", "pydantic",
-    "pydantic_core", "requests", "sqlite3", "ssl", "starlette", "subprocess", "urllib.request", "uvicorn", "uvloop",
-    "yaml",
+    "asyncpg", "asyncio", "email", "http", "httptools", "importlib.metadata", "jinja2", "logging", "psutil", "pycdlib",
+    "pydantic", "pydantic_core", "requests", "sqlite3", "ssl", "starlette", "subprocess", "urllib.request", "uvicorn",
+    "uvloop", "yaml",
 }  # fmt: skip
 
 

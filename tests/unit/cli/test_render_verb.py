@@ -54,7 +54,7 @@ def test_the_targets_of_the_help_are_those_there_are() -> None:
 
 
 def test_every_target_is_written_and_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    targets = [word for target in channel.TARGETS if target != "personality" for word in ("--target", target)]
+    targets = [word for target in ("tree", "user-data", "cloud-config") for word in ("--target", target)]
 
     assert rendered(*targets, "--provider", "gce") == ExitCode.GOOD
 
@@ -90,7 +90,7 @@ def test_two_runs_with_one_deploy_id_are_byte_identical(here: Path) -> None:
         return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
     assert everything("a") == everything("b")
-    assert len(everything("a")) == 5
+    assert len(everything("a")) == 8
 
 
 def test_a_deploy_id_is_drawn_when_none_is_given(here: Path) -> None:
@@ -216,3 +216,88 @@ def test_what_render_wrote_show_takes(here: Path, capsys: pytest.CaptureFixture[
     assert run("show", "build/web-1") == 0
 
     assert capsys.readouterr().out.count(": a whole bundle of ") == 2
+
+
+def test_volumes_are_written_as_folder_and_image_and_show_finds_the_bundle_in_each(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "mine.yaml").write_text("#cloud-config\npackages: [git]\n")
+    volumes = ("--target", "nocloud", "--target", "config-drive", "--user-data", "mine.yaml")
+
+    assert rendered(*volumes) == ExitCode.GOOD
+
+    folder = here / "build/web-1"
+    names = ["cidata", "cidata.iso", "config-2", "config-2.iso", "manifest.json"]
+    assert sorted(path.name for path in folder.iterdir()) == names
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert [one["output"]["path"] for one in manifest["targets"]] == ["cidata.iso", "config-2.iso"]
+    capsys.readouterr()
+    for name in (".", "cidata", "cidata.iso", "config-2", "config-2.iso", "cidata/user-data"):
+        assert run("show", str(folder / name)) == 0
+        shown = capsys.readouterr().out
+        digests = [one["bundle"]["sha256"] for one in manifest["targets"]]
+        found = digests if name == "." else digests[:1] if name.startswith("cidata") else digests[1:]
+        assert [line.split()[1] for line in shown.splitlines() if line.startswith("  sha256 ")] == found
+    assert b"packages: [git]" in (folder / "config-2/openstack/latest/user_data").read_bytes()
+
+
+def test_a_volume_that_differs_from_its_image_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rendered("--target", "nocloud") == 0
+    (here / "build/web-1/cidata/meta-data").write_text("instance-id: other\n")
+    capsys.readouterr()
+
+    assert run("show", "build/web-1") == ExitCode.REFUSED
+
+    assert "build/web-1/cidata differs from cidata.iso beside it" in capsys.readouterr().err
+
+
+def test_two_images_with_one_deploy_id_are_byte_identical(here: Path) -> None:
+    for name in ("a", "b"):
+        assert rendered("--target", "nocloud", "--target", "config-drive", "-o", name) == 0
+    for image in ("cidata.iso", "config-2.iso"):
+        assert (here / "a/web-1" / image).read_bytes() == (here / "b/web-1" / image).read_bytes()
+
+
+@pytest.mark.parametrize("provider", [None, "ec2", "nova"])
+def test_the_users_own_parts_go_along_and_show_still_finds_the_bundle(
+    here: Path, capsys: pytest.CaptureFixture[str], provider: str | None
+) -> None:
+    import gzip
+
+    (here / "mine.yaml").write_text("#cloud-config\npackages: [git]\n")
+    (here / "mine.sh").write_text("#!/bin/sh\n" + f"echo {'x' * 70}\n" * 800)
+    parts = ("--user-data", "mine.yaml", "--user-data", "mine.sh")
+    limits = ("--provider", provider) if provider else ()
+    if provider == "ec2":
+        # Not even compressed.
+        assert rendered("--target", "user-data", *parts, *limits) == ExitCode.REFUSED
+        return
+    assert rendered("--target", "user-data", *parts, *limits) == 0
+
+    blob = (here / "build/web-1/user-data").read_bytes()
+    text = gzip.decompress(blob) if provider else blob
+    assert text.startswith(b'Content-Type: multipart/mixed; boundary="')
+    assert text.index(b"#!/bin/sh\n# initialrunner") < text.index(b"packages: [git]") < text.index(b"echo xxx")
+    capsys.readouterr()
+    assert run("show", "build/web-1") == 0
+
+
+def test_a_part_that_cloud_init_would_skip_is_refused_and_nothing_is_written(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "mine.yaml").write_text("packages: [git]\n")
+
+    assert rendered("--target", "user-data", "--user-data", "mine.yaml") == ExitCode.REFUSED
+
+    assert capsys.readouterr().err.startswith(
+        "error[payload.user-data]: mine.yaml: cloud-init does not know what 'packages: [git]' begins"
+    )
+    assert not (here / "build").exists()
+
+
+def test_a_target_without_user_data_takes_no_parts(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (here / "mine.yaml").write_text("#cloud-config\n")
+
+    assert rendered("--target", "tree", "--user-data", "mine.yaml") == ExitCode.USAGE
+
+    assert capsys.readouterr().err.startswith("error[usage]: tree carries no user-data of yours\n")

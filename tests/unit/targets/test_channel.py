@@ -9,6 +9,7 @@ from dataclasses import replace
 import pytest
 
 from bootstrap.errors import ExitCode, SpecError
+from bootstrap.payload import crontab
 from bootstrap.payload.build import build
 from bootstrap.payload.bundle import unpack
 from bootstrap.payload.refused import Refused
@@ -49,6 +50,53 @@ def test_rc_local_is_a_file_of_its_own_where_the_provider_has_room() -> None:
     assert packed.measures[0].left == 0
 
 
+@pytest.mark.parametrize(
+    ("trigger", "most", "units", "has_cron"),
+    [
+        ("auto", 7, 3, True),
+        ("auto", 6, 0, True),
+        ("cron", 7, 0, True),
+        ("both", 5, 3, True),
+        ("both", 4, 0, True),
+        ("systemd", 5, 3, False),
+    ],
+)
+def test_units_travel_where_there_is_room_and_before_rc_local_where_the_spec_wants_them(
+    trigger: str, most: int, units: int, has_cron: bool
+) -> None:
+    one = rendered(INJECTED, rc_local="#!/bin/sh\n")
+    if trigger != "auto":
+        one.host_plan["trigger"] = trigger
+
+    payload = channel.pack(one, "personality", roomy(most)).payload
+
+    paths = [file.path for file in payload.files]
+    assert len(paths) <= most
+    assert sum(path.startswith("/etc/systemd/system/") for path in paths) == units
+    assert paths[-1] == "/etc/cron.d/initialrunner"
+    assert bool(crontab.parse(payload.files[-1].content).entries) == has_cron
+    # What travels, and what does not, the runner can make again; cron alone needs none.
+    assert ("units" in unpack(payload.bundle).plan) == (trigger != "cron")
+
+
+def test_units_for_systemd_alone_are_refused_where_there_is_no_room() -> None:
+    one = rendered()
+    one.host_plan["trigger"] = "systemd"
+
+    with pytest.raises(Refused) as refused:
+        channel.pack(one, "personality", roomy(4))
+
+    assert refused.value.problems[0].message == "5 files to inject, and roomy takes 4"
+
+
+def test_an_own_cron_template_is_judged_for_systemd_too() -> None:
+    one = rendered(cron="1/* * * * * root sh @FILES@ # @SHA256@ @MARK@\n")
+    one.host_plan["trigger"] = "systemd"
+
+    with pytest.raises(SpecError):
+        channel.pack(one, "tree", cron_template="mine.j2")
+
+
 def test_rc_local_rides_in_the_bundle_where_files_are_few() -> None:
     packed = channel.pack(rendered(INJECTED, rc_local="#!/bin/sh\n"), "personality", roomy(3))
 
@@ -67,7 +115,8 @@ def test_a_large_bundle_is_cut_at_the_providers_raw_size_and_goes_together_again
 
     packed = channel.pack(rendered(RenderedFile("/a", random.Random(1).randbytes(6_000))), "personality", one)
 
-    pieces = [base64.b64decode(item["contents"]) for item in personality.items(packed.payload)[:-1]]
+    items = personality.items(packed.payload)
+    pieces = [base64.b64decode(item["contents"]) for item in items if item["path"] in packed.payload.pieces]
     assert {len(piece) for piece in pieces[:-1]} == {6_000}
     assert b"".join(pieces) == packed.payload.bundle
     assert unpack(b"".join(pieces)).digest == packed.payload.digest
@@ -75,11 +124,13 @@ def test_a_large_bundle_is_cut_at_the_providers_raw_size_and_goes_together_again
 
 @pytest.mark.parametrize("target", ["personality", "user-data"])
 def test_without_room_for_it_the_largest_verb_is_left_out_and_no_tick_differs(target: str) -> None:
-    whole = channel.pack(rendered(), target, roomy(5))
+    one = rendered()
+    one.host_plan["trigger"] = "cron"  # else systemd's units give way first
+    whole = channel.pack(one, target, roomy(5))
     room = Limit(len(whole.payload.bundle) - 1, "bytes", "this test")
     tight = replace(roomy(2), content=room, user_data=room, gzip="no")
 
-    packed = channel.pack(rendered(), target, tight)
+    packed = channel.pack(one, target, tight)
 
     assert (whole.lean, packed.lean) == (False, True)
     inside, all_of_it = unpack(packed.payload.bundle), unpack(whole.payload.bundle)
@@ -120,7 +171,8 @@ def test_a_bundle_too_large_for_nine_pieces_is_refused_with_the_files_it_would_t
     with pytest.raises(Refused) as refused:
         channel.pack(rendered(RenderedFile("/a", random.Random(1).randbytes(200_000))), "personality", provider("nova"))
 
-    pieces = -(-len(build(rendered(RenderedFile("/a", random.Random(1).randbytes(200_000)))).bundle) // 7_680)
+    big = rendered(RenderedFile("/a", random.Random(1).randbytes(200_000)))
+    pieces = -(-len(build(big, units="none").bundle) // 7_680)
     (problem,) = refused.value.problems
     assert problem.message == (
         f"{pieces + 1} files to inject ({pieces} of them pieces of the bundle), and nova takes 5"

@@ -33,7 +33,7 @@ def test_it_is_found_in_a_rendered_folder_once_a_target(tmp_path: Path) -> None:
 
     assert bundles is not None
     assert [one.unpacked.digest for one in bundles] == [one.payload.digest for one in targets]
-    assert [one.unpacked.files["/srv/one"] for one in bundles] == [b"one\n"] * 4
+    assert [one.unpacked.files["/srv/one"] for one in bundles] == [b"one\n"] * len(channel.TARGETS)
 
 
 FORMS: dict[str, Callable[[], bytes]] = {

@@ -1,0 +1,31 @@
+"""What starts the bundle: the cron entry that names it, and systemd units that start what the entry names.
+
+The entry is the one pin, whoever starts it: a newer payload replaces one file. The units name no digest and need no
+symlink: a drop-in of multi-user.target pulls them in.
+"""
+
+from __future__ import annotations
+
+from bootstrap import resources
+
+FOLDER = "/etc/systemd/system"
+# By path; the runner makes them from its plan.
+_UNITS = {
+    f"{FOLDER}/initialrunner.timer": "initialrunner.timer",
+    f"{FOLDER}/initialrunner.service": "initialrunner.service",
+    f"{FOLDER}/multi-user.target.d/initialrunner.conf": "initialrunner.conf",
+}
+
+
+def units(trigger: str) -> dict[str, str]:
+    """Path -> text of the units that a host may need. trigger: auto, cron, systemd or both, as the spec has it."""
+    if trigger == "cron":
+        return {}
+    return {path: resources.text(f"files/systemd/{name}") for path, name in _UNITS.items()}
+
+
+def entry(cron: str, trigger: str) -> str:
+    """The text of the cron entry. For systemd alone its lines are comments: cron reads them and starts nothing."""
+    if trigger != "systemd":
+        return cron
+    return "".join(line if line.startswith("#") else f"#{line}" for line in cron.splitlines(keepends=True))

@@ -1,0 +1,173 @@
+"""The four stages of Debian's cloud-init boot what we wrote: script, MIME message, cloud-config and config drive."""
+
+from __future__ import annotations
+
+import os
+import shutil
+from collections.abc import Mapping
+from pathlib import Path
+
+import pytest
+import yaml
+from box import Box, needs_root
+
+import bootstrap
+from bootstrap.api import Rendering
+from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
+
+pytestmark = [
+    pytest.mark.integration,
+    needs_root,
+    pytest.mark.skipif(not shutil.which("cloud-init"), reason="needs Debian's cloud-init"),
+]
+HELLO = Path(__file__).parents[2] / "examples/hello/hello.yaml"
+STAGES = ("init --local", "init", "modules --mode=config", "modules --mode=final")
+# Of its modules those that run what users bring; the others are for disks, keys, names and packages of a real machine.
+SETTINGS = """\
+datasource_list: [%s]
+network: {config: disabled}
+preserve_hostname: true
+cloud_init_modules: [write-files]
+cloud_config_modules: [runcmd]
+cloud_final_modules: [scripts-per-once, scripts-per-boot, scripts-per-instance, scripts-user, final-message]
+"""
+THEIRS = """\
+#cloud-config
+write_files:
+- {path: /srv/theirs, content: "written by cloud-init", permissions: "0640"}
+runcmd:
+- [touch, /srv/run-by-cloud-init]
+"""
+THEIR_SCRIPT = "#!/bin/sh\necho '#cloud-boothook in the middle, and: ünïcode' >/srv/their-script\n"
+
+
+@pytest.fixture(scope="module")
+def hello() -> Rendering:
+    return bootstrap.load(HELLO).plan("hello-1", deploy_id="20261120T120000-ab12cd").render()
+
+
+def seeded(box: Box, folder: str, files: Mapping[str, bytes]) -> None:
+    """A volume as cloud-init finds it without a disk: under its seed folder."""
+    box.sh("rm -rf /var/lib/cloud /run/cloud-init")
+    source = {"nocloud": "NoCloud", "config_drive": "ConfigDrive"}[folder]
+    box.put("/etc/cloud/cloud.cfg.d/99-test.cfg", SETTINGS % source)
+    for name, content in files.items():
+        box.put(f"/var/lib/cloud/seed/{folder}/{name}", content, 0o600)
+
+
+def first_boot(box: Box) -> None:
+    boot(box)
+    assert box.sh("cloud-init status").stdout.strip() == "status: done"
+    said = [line for line in box.text("/var/log/cloud-init.log").splitlines() if "[WARNING]" in line]
+    assert said == []
+
+
+def boot(box: Box) -> None:
+    box.sh("rm -rf /run/cloud-init")
+    for stage in STAGES:
+        done = box.sh(f"cloud-init {stage}", timeout_s=120)
+        assert done.returncode == 0, (stage, done.stdout, done.stderr)
+
+
+def healthy(box: Box) -> bool:
+    return box.state() == "healthy" and not box.exists(TRIGGER) and not box.exists(BUNDLE)
+
+
+def test_as_nocloud_user_data_hello_ends_healthy(hello: Rendering) -> None:
+    with Box() as box:
+        seeded(box, "nocloud", hello.nocloud().files)
+        first_boot(box)
+        box.wait_for(lambda: healthy(box))
+        assert [e["stage"] for e in box.events("stage.started")] == ["site"]
+
+
+def test_beside_the_users_own_parts_all_of_it_happens_and_a_lost_start_is_made_up_for(hello: Rendering) -> None:
+    volume = hello.nocloud(beside=[THEIRS, THEIR_SCRIPT]).files
+    with Box() as box:
+        seeded(box, "nocloud", volume)
+        first_boot(box)
+        box.wait_for(lambda: healthy(box))
+        assert box.text("/srv/theirs") == "written by cloud-init" and box.stat("/srv/theirs")[0] == "0640"
+        assert box.exists("/srv/run-by-cloud-init")
+        assert box.text("/srv/their-script") == "#cloud-boothook in the middle, and: ünïcode\n"
+        # A later boot: cloud-init starts our part again, and it does nothing.
+        before = box.journal()
+        boot(box)
+        assert box.journal() == before and not box.exists(TRIGGER)
+        # As if a power cut had lost all of ours and spared cloud-init's marks: the next boot begins anew.
+        box.sh(f"rm -rf {STATE} {COMMAND} /etc/initialrunner /srv/hello /srv/theirs")
+        boot(box)
+        box.wait_for(lambda: healthy(box))
+        assert not box.exists("/srv/theirs"), "the others are once an instance"
+
+
+def test_as_cloud_config_hello_ends_healthy_and_the_schema_is_content(hello: Rendering, tmp_path: Path) -> None:
+    text = hello.cloud_config()
+    with Box() as box:
+        seeded(box, "nocloud", hello.nocloud().files | {"user-data": text.encode()})
+        first_boot(box)
+        box.wait_for(lambda: healthy(box))
+        box.put("/root/cloud-config.yaml", text)
+        assert box.sh("cloud-init schema -c /root/cloud-config.yaml").stdout.startswith("Valid cloud-config")
+
+
+def test_from_a_config_drive_whose_files_cron_ignores_hello_ends_healthy(hello: Rendering) -> None:
+    with Box() as box:
+        seeded(box, "config_drive", hello.config_drive().files)
+        first_boot(box)
+        box.wait_for(lambda: healthy(box))
+        # Who wrote it, and that it was not made trusted but written anew.
+        (fixed,) = box.events("fixed", path=TRIGGER)
+        assert fixed["was"]["mode"] == "0660" and box.stat(fixed["quarantined"])[0] == "0600"
+        before = box.journal()
+        boot(box)
+        assert box.journal() == before and not box.exists(TRIGGER)
+
+
+def test_what_cloud_init_makes_of_a_message_is_what_we_put_in(hello: Rendering, tmp_path: Path) -> None:
+    """Its own reader, part by part: types, order, and every byte of the bundle."""
+    message = hello.user_data(beside=[THEIRS, THEIR_SCRIPT.replace("\n", "\r\n"), "#include\nhttp://127.0.0.1:1/x\n"])
+    (tmp_path / "user-data").write_text(str(message))
+    source = (
+        "import sys, json, base64, email\nfrom cloudinit import user_data, util\n"
+        "m = email.message_from_bytes(open(sys.argv[1], 'rb').read())\n"
+        "parts = [p for p in m.walk() if not user_data.is_skippable(p)]\n"
+        "print(json.dumps([[p.get_content_type(), p.get_filename(),"
+        " base64.b64encode(util.fully_decoded_payload(p) if isinstance(util.fully_decoded_payload(p), bytes)"
+        " else util.fully_decoded_payload(p).encode()).decode()] for p in parts]))\n"
+    )
+    import base64
+    import json
+    import subprocess
+
+    done = subprocess.run(["/usr/bin/python3", "-c", source, tmp_path / "user-data"], capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    parts = [(kind, name, base64.b64decode(text)) for kind, name, text in json.loads(done.stdout)]
+    assert parts[0] == ("text/cloud-boothook", "initialrunner", hello.pack("user-data").payload.bundle)
+    assert [part[0] for part in parts[1:]] == ["text/cloud-config", "text/x-shellscript", "text/x-include-url"]
+    assert yaml.safe_load(parts[1][2])["runcmd"] == [["touch", "/srv/run-by-cloud-init"]]
+    assert parts[2][2].decode() == THEIR_SCRIPT
+
+
+def test_cloud_init_finds_the_volumes_by_their_layout(hello: Rendering, tmp_path: Path) -> None:
+    """Its own readers of both, from the directory form and from what the image holds."""
+    import subprocess
+
+    from bootstrap.targets import iso
+
+    source = (
+        "import sys\nfrom cloudinit import util\nfrom cloudinit.sources.helpers import openstack\n"
+        "seen = util.pathprefix2dict(sys.argv[1], required=['user-data', 'meta-data'])\n"
+        "print(util.load_yaml(seen['meta-data'])['local-hostname'])\n"
+        "drive = openstack.ConfigDriveReader(sys.argv[2]).read_v2()\n"
+        "print(drive['metadata']['hostname'], sorted(drive['files']), len(drive['userdata']))\n"
+    )
+    nocloud, drive = hello.nocloud(), hello.config_drive()
+    for name, seed in (("a", nocloud), ("b", drive)):
+        assert iso.read(seed.image()) == (seed.label, seed.files)
+        seed.write(tmp_path / name)
+    argv = ["/usr/bin/python3", "-c", source, tmp_path / "a", tmp_path / "b"]
+    done = subprocess.run(argv, capture_output=True, text=True, env={**os.environ, "LC_ALL": "C.UTF-8"})
+    paths = sorted(file.path for file in hello.pack("config-drive").payload.files)
+    size = len(drive.files["openstack/latest/user_data"])
+    assert done.stdout == f"hello-1\nhello-1 {paths} {size}\n", done.stderr
