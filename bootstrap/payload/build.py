@@ -40,7 +40,7 @@ def build(
         files.append(RenderedFile(RC_LOCAL, rendered.rc_local.encode(), 0o755, deliver=deliver))
     inside, apart = _sort(files, single)
     plan = dict(rendered.host_plan, files=[_entry(f, single) for f in files], cron=rendered.cron)
-    code = pack.packed()
+    code = pack.packed(any(file.fetch is not None for file in files))
     dictionary = pack.sources()[0].encode()
     packed_plan = deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
     packed_files = deflate(b"".join(f.content for f in inside), dictionary)

@@ -17,7 +17,8 @@ from bootstrap.errors import PayloadError
 
 # In the order of their imports. Hot: what a tick needs; cold: the rare moments and the admin's verbs.
 HOT = ("contract", "host", "journal", "machine", "files", "checks", "report", "stages", "tick")
-COLD = ("lifecycle", "doctor", "admin")
+COLD = ("lifecycle", "fetch", "doctor", "admin")
+FETCHES = "fetch"
 # Between modules: the head compiles them one by one, since one tree of the whole would take 5 MiB more.
 SEAM = "\f\n"
 # Between hot and cold.
@@ -26,8 +27,11 @@ _RUNNER = Path(__file__).resolve().parent.parent / "runner"
 
 
 @functools.cache
-def sources() -> tuple[str, str]:
-    """(hot, cold) as they run on hosts. Raises PayloadError when two modules use one top-level name."""
+def sources(fetches: bool = True) -> tuple[str, str]:
+    """(hot, cold) as they run on hosts; fetches: with what fetches files, which few plans need and all would pay for.
+
+    Raises PayloadError when two modules use one top-level name.
+    """
     seen: dict[str, str] = {}
     texts = []
     for names in (HOT, COLD):
@@ -40,10 +44,11 @@ def sources() -> tuple[str, str]:
                     raise PayloadError(f"runner/{name}.py and runner/{seen[defined]}.py both define {defined}")
             found, body = flatten(text)
             imports.update(dict.fromkeys(found))
-            bodies.append(body)
-        texts.append("\n".join(sorted(imports)) + "\n" + SEAM + SEAM.join(bodies))
+            bodies.append(body if fetches or name != FETCHES else "")
+        texts.append("\n".join(sorted(imports)) + "\n" + SEAM + SEAM.join(filter(None, bodies)))
     hot, cold = texts
-    return shake(hot, hot + cold), cold
+    # The hot part is the same for all: what is packed with it as dictionary can be read by any bundle's runner.
+    return (shake(hot, hot + cold) if fetches else sources()[0]), cold
 
 
 def shake(text: str, everything: str) -> str:
@@ -124,15 +129,15 @@ def _glued(before: str, after: str) -> bool:
 
 
 @functools.cache
-def packed() -> str:
-    """Both parts as text, ready for a bundle.
+def packed(fetches: bool = True) -> str:
+    """Both parts as text, ready for a bundle; fetches: as above.
 
     One stream, since the cold part uses the hot one's words; bzip2, which every distribution's Python reads, takes a
     tenth less than deflate.
     """
     from bootstrap.runner.lifecycle import encode
 
-    text: str = encode(bz2.compress(PARTING.join(sources()).encode(), 1))
+    text: str = encode(bz2.compress(PARTING.join(sources(fetches)).encode(), 1))
     return text
 
 

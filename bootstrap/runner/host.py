@@ -96,6 +96,19 @@ class Host:
         with os.fdopen(fd, "rb") as file:
             return file.read(), os.fstat(fd)
 
+    def look(self, path):
+        """The stat result of a regular file; None when it is not there."""
+        try:
+            fd = self.open(path)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                return None
+            raise
+        try:
+            return os.fstat(fd)
+        finally:
+            os.close(fd)
+
     def text(self, path):
         """The text of a small file of the system, "" when unreadable. Follows links, of which /proc is full."""
         try:
