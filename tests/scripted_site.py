@@ -1,8 +1,8 @@
 """A small web site on this machine whose answers a test writes: whole, cut off, changed in between, refused, sent on.
 
-    with Site() as site:
-        site.put("/x", b"…", etag='"1"')
-        site.next(cut=1000)          # what happens to the next request; then all is as it should be again
+with Site() as site:
+    site.put("/x", b"…", etag='"1"')
+    site.next(cut=1000)          # what happens to the next request; then all is as it should be again
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bootstrap.targets.channel import Packed
 
 # Spelled out here so that `--help` need not import the targets; a test compares them.
-TARGETS = ("tree", "personality", "user-data", "cloud-config")
+TARGETS = ("tree", "personality", "user-data", "cloud-config", "stub")
 
 
 @click.command(short_help="Turn a spec into what a server-create call takes.")
@@ -32,6 +32,8 @@ TARGETS = ("tree", "personality", "user-data", "cloud-config")
 @click.option("--report-url", metavar="URL", help="Report there instead of to the spec's collector.")
 @click.option("--secret-file", type=click.Path(path_type=Path), help="The deployer's secret; else BOOTSTRAP_SECRET.")
 @click.option("--deploy-id", metavar="ID", help="The roll-out this belongs to; drawn from the time when not given.")
+@click.option("--url", metavar="URL", help="Where hosts fetch the bundle from, for a stub.")
+@click.option("--published", type=click.Path(path_type=Path), metavar="FILE", help="What `bootstrap publish` wrote.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True, metavar="DIR"
 )
@@ -46,10 +48,12 @@ def command(
     report_url: str | None,
     secret_file: Path | None,
     deploy_id: str | None,
+    url: str | None,
+    published: Path | None,
     output: Path,
     as_json: bool,
 ) -> None:
-    """Write DIR/NAME/: manifest.json and, by target, tree/, personality.json, user-data or cloud-config.yaml.
+    """Write DIR/NAME/: manifest.json and, by target, tree/, personality.json, user-data, cloud-config.yaml or stub.sh.
 
     The folder is 0700, since a payload holds secrets. Nothing is written when anything is refused; what an earlier
     render left there is replaced as a whole. With the same --deploy-id two runs give the same bytes.
@@ -58,14 +62,16 @@ def command(
 
     from bootstrap import api
     from bootstrap.cli.main import paint
+    from bootstrap.publish import result
     from bootstrap.secret import read_secret
     from bootstrap.targets import output as outputs
 
     project = api.load(spec, overrides=overrides, values_files=values_files)
     plan = project.plan(server, deploy_id=deploy_id, report_url=report_url)
-    rendering = plan.render(read_secret(secret_file) if plan.reports else None)
+    lies = result.read(published) if published else None
+    rendering = plan.render(read_secret(secret_file) if plan.reports else None, published=lies)
     # Everything is packed and measured before anything is written.
-    packed = [rendering.pack(target, provider) for target in dict.fromkeys(targets)]
+    packed = [rendering.pack(target, provider, url=url) for target in dict.fromkeys(targets)]
     folder = outputs.write(packed, output)
     for warning in project.warnings:
         click.echo(paint(warning), err=True)

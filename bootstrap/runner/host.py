@@ -10,6 +10,7 @@ import time
 STATE = "/var/lib/initialrunner"
 LOCK = "/run/initialrunner.lock"
 BUNDLE = "/etc/initialrunner/bundle"
+STUB = "/etc/initialrunner/stub"  # what fetches a bundle too large to be injected
 TRIGGER = "/etc/cron.d/initialrunner"
 COMMAND = "/usr/local/sbin/initialrunner"
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW

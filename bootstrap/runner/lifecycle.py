@@ -7,7 +7,7 @@ import zlib
 
 from bootstrap.runner.bundle import HOT, PARTS, TEXT
 from bootstrap.runner.files import digest, trigger_text
-from bootstrap.runner.host import COMMAND, STATE, TRIGGER
+from bootstrap.runner.host import COMMAND, STATE, STUB, TRIGGER
 from bootstrap.runner.journal import VERSION, events_in
 from bootstrap.runner.machine import REBOOTS, StageFacts
 from bootstrap.runner.stages import Again, tail
@@ -196,6 +196,7 @@ def clean(host, files, sha256, own):
     text = host.text(TRIGGER)
     if own in text or sha256 in text:
         host.remove(TRIGGER)
+        host.remove(STUB)
     for name in "undelivered", "apt.conf":
         host.remove("%s/%s" % (STATE, name))
 

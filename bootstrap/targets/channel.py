@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bootstrap.errors import PayloadError
 from bootstrap.payload import crontab
@@ -10,11 +10,11 @@ from bootstrap.payload.build import build
 from bootstrap.payload.model import Payload
 from bootstrap.payload.paths import TRIGGER
 from bootstrap.render.model import Rendered
-from bootstrap.targets import cloud_config, fit, user_data
+from bootstrap.targets import cloud_config, fit, stub, user_data
 from bootstrap.targets.fit import Measure
 from bootstrap.targets.providers import Provider
 
-TARGETS = ("tree", "personality", "user-data", "cloud-config")
+TARGETS = ("tree", "personality", "user-data", "cloud-config", "stub")
 
 
 @dataclass(frozen=True)
@@ -22,7 +22,7 @@ class Packed:
     """A payload for one target.
 
     blob: what stands in the user-data, for the targets that go there. moved: files that the spec wants injected and
-    that ride in the bundle, since the provider takes too few files.
+    that ride in the bundle, since the provider takes too few files. url: where a stub fetches the bundle from.
     """
 
     target: str
@@ -31,19 +31,28 @@ class Packed:
     measures: tuple[Measure, ...]
     blob: bytes = field(default=b"", repr=False)
     moved: tuple[str, ...] = ()
+    url: str | None = field(default=None, repr=False)
 
 
 def pack(
-    rendered: Rendered, target: str, provider: Provider | None = None, *, cron_template: str | None = None
+    rendered: Rendered,
+    target: str,
+    provider: Provider | None = None,
+    *,
+    cron_template: str | None = None,
+    url: str | None = None,
 ) -> Packed:
     """Build the payload for a target and refuse what does not fit: PayloadError, with everything that is wrong.
 
     provider: None measures against no limit (personality needs one). cron_template: the user's own cron template, which
-    is to blame (SpecError) when the entry is one that cron would not run.
+    is to blame (SpecError) when the entry is one that cron would not run. url: where hosts fetch the bundle from, for
+    the target stub and for providers whose injected files are too small for anything else.
     """
     # A secret is no advice for `fetch:`.
     contents = {f.path: f.content for f in rendered.files if f.deliver == "bundle" and not f.secret}
-    if target == "personality" and provider is not None:
+    if target == "stub" or (target == "personality" and provider is not None and stub.needed(provider)):
+        packed = _stub(rendered, target, provider, url)
+    elif target == "personality" and provider is not None:
         payload, measures, moved = _injected(rendered, provider, contents)
         packed = Packed(target, provider, payload, tuple(measures), moved=moved)
     else:
@@ -57,9 +66,26 @@ def pack(
                 measures = fit.user_data(blob, provider, contents=contents)
         packed = Packed(target, provider, payload, tuple(measures), blob)
     # In user-data too: there the runner writes the very same entry.
-    entry = next(file.content for file in packed.payload.files if file.path == TRIGGER)
+    # With a stub it is the runner that writes the spec's entry: judged is that of a payload without one.
+    judged = build(rendered, channel="single") if packed.url else packed.payload
+    entry = next(file.content for file in judged.files if file.path == TRIGGER)
     crontab.require(entry, template=cron_template)
     return packed
+
+
+def _stub(rendered: Rendered, target: str, provider: Provider | None, url: str | None) -> Packed:
+    """All rides in the bundle, which lies at `url`; the server is given what fetches it."""
+    if url is None:
+        raise stub.require_url(provider)
+    payload = build(rendered, channel="single")
+    moved = tuple(file.path for file in rendered.files if file.deliver == "inject")
+    script = stub.text(url, payload.digest)
+    measures = [Measure("stub", len(script), stub.MOST_BYTES, "bytes")]
+    if target == "personality" and provider is not None:
+        payload = replace(payload, files=stub.files(payload, url))
+        measures = fit.personality(payload.files, provider)
+    measures.append(Measure("bundle, at the URL", len(payload.bundle), None, "bytes"))
+    return Packed(target, provider, payload, tuple(measures), script, moved, url)
 
 
 def _injected(

@@ -15,6 +15,7 @@ from typing import Any
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.payload.bundle import Unpacked, unpack
 from bootstrap.payload.paths import BUNDLE, TRIGGER
+from bootstrap.targets.output import BUNDLE as APART
 from bootstrap.targets.output import MANIFEST, NAMES
 
 # Larger than any payload a provider takes; a wrong argument must not fill the memory.
@@ -52,13 +53,18 @@ def _in_folder(folder: Path) -> list[Found]:
         )
     try:
         manifest = json.loads(_read(folder / MANIFEST))
-        targets = [(one["target"], one["bundle"]["sha256"], one["output"]) for one in manifest["targets"]]
+        targets = [
+            (one["target"], one["bundle"]["sha256"], "url" in one["bundle"], one["output"])
+            for one in manifest["targets"]
+        ]
     except (ValueError, KeyError, TypeError) as error:
         raise PayloadError(f"{folder / MANIFEST} cannot be read: {error}", hint="render again") from error
     found = []
-    for target, digest, output in targets:
+    for target, digest, is_apart, output in targets:
         path = folder / NAMES.get(target, target)
-        one = _in_tree(path) if target == "tree" else next(iter(look(path) or ()), None)
+        # A stub carries none: what lies at its URL lies beside it too.
+        place = folder / APART if is_apart else path
+        one = _in_tree(path) if target == "tree" else next(iter(look(place) or ()), None)
         if one is None:
             raise PayloadError(f"{path} holds no bundle", hint="render again")
         if one.unpacked.digest != digest:

@@ -17,7 +17,11 @@ from bootstrap.targets.channel import Packed
 
 MANIFEST = "manifest.json"
 # The file each target writes; `tree` writes a folder.
-NAMES = {"personality": "personality.json", "user-data": "user-data", "cloud-config": "cloud-config.yaml"}
+NAMES = {
+    "personality": "personality.json", "user-data": "user-data", "cloud-config": "cloud-config.yaml", "stub": "stub.sh",
+}  # fmt: skip
+# Beside a stub: what must lie at its URL.
+BUNDLE = "bundle"
 
 
 def manifest(packed: Sequence[Packed]) -> dict[str, Any]:
@@ -71,7 +75,10 @@ def _target(one: Packed) -> dict[str, Any]:
         "bundle": {"size": len(payload.bundle), "sha256": payload.digest},
         "measures": [{"what": m.what, "used": m.used, "limit": m.limit, "unit": m.unit} for m in one.measures],
     }
-    if one.target != "user-data":
+    if one.url:
+        # Its query may give the right to read.
+        described["bundle"]["url"] = one.url.split("?")[0]
+    if one.target not in ("user-data", "stub"):
         described["files"] = [
             {
                 "path": file.path,
@@ -102,6 +109,8 @@ def _write_target(one: Packed, folder: Path) -> None:
         tree.write(one.payload, folder / "tree")
     else:
         _private(folder / NAMES[one.target], _content(one))
+    if one.url and not (folder / BUNDLE).exists():
+        _private(folder / BUNDLE, one.payload.bundle)
 
 
 def _private(path: Path, content: bytes) -> None:

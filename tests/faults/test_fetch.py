@@ -298,5 +298,3 @@ def test_a_large_file_takes_no_more_memory_than_a_small_one() -> None:
         done = box.sh("ulimit -v 120000; sh /root/tick")
         assert (done.returncode, box.state()) == (0, "healthy"), done.stderr
         assert box.stat("/srv/large") == ("0644", "root:adm", len(large))
-
-

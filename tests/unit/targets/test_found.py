@@ -22,7 +22,8 @@ CRON = "@reboot root sh @FILES@ # @SHA256@ @MARK@\n"
 def packed(target: str, deploy_id: str = DEPLOY) -> channel.Packed:
     plan = {"version": 1, "name": "web", "server": "web-1", "deploy_id": deploy_id, "revision": "0" * 12, "stages": []}
     rendered = Rendered("web-1", deploy_id, "0" * 12, plan, (RenderedFile("/srv/one", b"one\n"),), CRON, None)
-    return channel.pack(rendered, target, provider("nova") if target == "personality" else None)
+    url = "https://deploy.example/bundle" if target == "stub" else None
+    return channel.pack(rendered, target, provider("nova") if target == "personality" else None, url=url)
 
 
 def test_it_is_found_in_a_rendered_folder_once_a_target(tmp_path: Path) -> None:
@@ -33,7 +34,7 @@ def test_it_is_found_in_a_rendered_folder_once_a_target(tmp_path: Path) -> None:
 
     assert bundles is not None
     assert [one.unpacked.digest for one in bundles] == [one.payload.digest for one in targets]
-    assert [one.unpacked.files["/srv/one"] for one in bundles] == [b"one\n"] * 4
+    assert [one.unpacked.files["/srv/one"] for one in bundles] == [b"one\n"] * len(channel.TARGETS)
 
 
 FORMS: dict[str, Callable[[], bytes]] = {
