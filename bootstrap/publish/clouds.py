@@ -60,7 +60,7 @@ def _from_file(name: str, environment: Mapping[str, str]) -> Cloud:
     # Secrets may lie in a file of their own beside it, as openstacksdk reads it.
     secure = path.with_name("secure.yaml")
     private: dict[str, Any] = (_mapping(yaml, secure).get("clouds") or {}) if secure.is_file() else {}
-    if not isinstance(found, dict) or name not in found:
+    if not isinstance(found, dict) or not isinstance(found.get(name), dict):
         listed = ", ".join(sorted(map(str, found))) if isinstance(found, dict) else ""
         raise UsageError(f"{path} has no cloud {name!r}", hint=f"there are: {listed}")
     cloud = {**found[name], **{k: v for k, v in (private.get(name) or {}).items() if k != "auth"}}

@@ -130,14 +130,22 @@ def temp_url(endpoint: Endpoint, container: str, name: str, key: str, expires: i
 def _version_1(cloud: Cloud, session: requests.Session) -> Account:
     headers = {"X-Auth-User": cloud.auth["user"], "X-Auth-Key": cloud.auth["key"]}
     answer = _good(_call(session, "GET", cloud.auth["auth"], headers, None), "auth v1")
-    url = answer.headers.get("X-Storage-Url", "").rstrip("/")
-    found = [Endpoint(url, "public", cloud.region)]
-    host = urlsplit(url).hostname or ""
-    # Rackspace Cloud Files: ServiceNet is the same name with a prefix, storage101.ord1 is in the region ORD.
-    if host.endswith(".clouddrive.com"):
-        region = host.split(".")[1].rstrip("0123456789").upper()
-        found = [Endpoint(url, "public", region), Endpoint(url.replace("//", "//snet-", 1), "internal", region)]
-    return Account(tuple(found), found[0].region, answer.headers.get("X-Auth-Token", ""), session)
+    found = endpoints_1(answer.headers.get("X-Storage-Url", ""), cloud.region)
+    return Account(found, found[0].region, answer.headers.get("X-Auth-Token", ""), session)
+
+
+def endpoints_1(url: str, region: str | None) -> tuple[Endpoint, ...]:
+    """The endpoints of an account of which auth v1 names one. Rackspace Cloud Files tells more by its host names.
+
+    There ServiceNet is the same name with the prefix snet-, and storage101.ord1 is in the region ORD.
+    """
+    base = url.rstrip("/")
+    host = urlsplit(base).hostname or ""
+    if not host.endswith(".clouddrive.com"):
+        return (Endpoint(base, "public", region),)
+    here = host.split(".")[1].rstrip("0123456789").upper()
+    public = base.replace("//snet-", "//", 1)
+    return Endpoint(public, "public", here), Endpoint(public.replace("//", "//snet-", 1), "internal", here)
 
 
 def _version_3(cloud: Cloud, session: requests.Session, region: str | None) -> Account:

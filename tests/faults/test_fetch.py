@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 import stat
 import threading
 from pathlib import Path
@@ -162,6 +163,15 @@ def test_a_redirect_is_followed_within_https_and_not_out_of_it(tmp_path: Path) -
         assert "certificate verify failed" in work(url, tmp_path / "z")
 
 
+def test_the_proxy_of_the_plan_is_asked_and_never_for_this_host(tmp_path: Path) -> None:
+    with Site() as proxy, Site() as site:
+        proxy.put("http://192.0.2.20/x", DATA)
+        plan = {"proxy": {"http": proxy.url}}
+        assert work("http://192.0.2.20/x", tmp_path / "x", plan=plan) == ""
+        assert work(site.put("/y", DATA), tmp_path / "y", plan=plan) == ""
+        assert [path for path, _ in proxy.asked] == ["http://192.0.2.20/x"]
+
+
 @pytest.mark.parametrize("no_length", [False, True])
 def test_more_bytes_than_the_plan_allows_are_refused_before_they_fill_the_disk(tmp_path: Path, no_length: bool) -> None:
     with Site() as site, pytest.raises(Refused) as refused:
@@ -263,7 +273,7 @@ def test_what_makes_no_sense_to_ask_for_again_fails_the_run_and_says_why(tmp_pat
 
 
 @needs_root
-def test_a_file_that_is_published_late_is_waited_for_and_its_absence_is_told(tmp_path: Path) -> None:
+def test_a_file_that_is_published_late_is_waited_for() -> None:
     with Site() as site, Box(network="host") as box:
         box.put("/srv/kept", DATA)
         deliver(box, fetched(site.url + "/x"))
@@ -283,6 +293,18 @@ def test_a_file_that_never_comes_fails_the_run_at_its_deadline() -> None:
         (end,) = box.events("state", final=True)
         assert (end["state"], end["cause"]) == ("failed", "deadline")
         assert end["reason"].startswith("/srv/x: http://127.0.0.1:9/x: ")
+
+
+@needs_root
+def test_a_disk_too_small_for_the_file_is_said_before_it_is_full() -> None:
+    large = bytes(64 << 20)
+    with Site() as site, Box(network="host", size="48m") as box:
+        fetch = {"url": site.put("/x", large), "sha256": hashlib.sha256(large).hexdigest()}
+        deliver(box, payload([GOES_ON], files=[RenderedFile("/srv/x", b"", deliver="fetch", fetch=fetch)]))
+        assert box.tick().returncode == 75
+        assert (box.state(), ran(box)) == ("waiting", [])
+        assert re.search(r"/srv/x: .*no space left: 67108864 bytes are to come and \d+ are free", said(box, "why")[1])
+        assert len(box.read("/srv/.x.initialrunner") or b"") == 0
 
 
 @needs_root
