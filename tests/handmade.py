@@ -33,11 +33,13 @@ def payload(
     files: Sequence[RenderedFile] = (),
     report: tuple[str, bytes] | None = None,
     ca: str | None = None,
+    lean: bool = False,
     **plan: Any,
 ) -> Payload:
     """A payload of these stages.
 
-    checks: of health; report: URL and the deployer's secret; ca: PEM text that it trusts; plan: more of the host plan.
+    checks: of health; report: URL and the deployer's secret; ca: PEM text that it trusts; lean:
+    without `doctor`; plan: more of the host plan.
     """
     host_plan: dict[str, Any] = {
         "version": 1, "name": server.rsplit("-", 1)[0], "server": server, "deploy_id": deploy_id, "revision": REVISION,
@@ -52,4 +54,4 @@ def payload(
         resources.text("cron/initialrunner.j2")
     )
     cron = template.render(mark="@MARK@", files="@FILES@", sha256="@SHA256@")
-    return build(Rendered(server, deploy_id, REVISION, host_plan, tuple(files), cron))
+    return build(Rendered(server, deploy_id, REVISION, host_plan, tuple(files), cron), lean=lean)

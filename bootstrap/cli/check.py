@@ -12,6 +12,7 @@ if TYPE_CHECKING:
     from bootstrap.errors import Problem
     from bootstrap.render.model import Rendered
     from bootstrap.spec.load import Spec
+    from bootstrap.targets.channel import Packed
 
 # A check has no roll-out: any id of the right form serves.
 DEPLOY_ID = "20000101T000000-check0"
@@ -23,7 +24,11 @@ DEPLOY_ID = "20000101T000000-check0"
 @click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override one value of the spec.")
 @click.option("--values", "values_files", multiple=True, type=click.Path(path_type=Path), help="A YAML file of values.")
 @click.option("--target", "targets", multiple=True, metavar="T", help="Also pack it for this target.")
-@click.option("--provider", metavar="NAME", help="And measure it against this provider's limits.")
+@click.option(
+    "--provider",
+    metavar="NAME",
+    help="Also measure it against this provider's limits, in every way it takes payloads or by --target.",
+)
 @click.option("--strict", is_flag=True, help="Warnings are errors.")
 @click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
 def command(
@@ -46,42 +51,76 @@ def command(
     from bootstrap.plan.resolve import resolve
     from bootstrap.render.render import render
     from bootstrap.spec.load import load
+    from bootstrap.targets import output as outputs
 
     checked = load(spec, overrides=overrides, values_files=tuple(map(str, values_files)))
     plan = resolve(checked, server=server or checked.example_server, deploy_id=DEPLOY_ID)
     rendered = render(plan, stand_in=True)
-    warnings = [*checked.warnings, *rendered.warnings, *_packed(checked, rendered, targets, provider)]
+    warnings = [*checked.warnings, *rendered.warnings]
+    packed, refused = _packed(checked, rendered, targets, provider)
+    if not packed:
+        warnings += _entry(checked, rendered)
     if strict and warnings:
         raise SpecError([replace(warning, severity="error") for warning in warnings])
     if as_json:
         found = {"ok": True, "file": checked.file, "revision": plan.revision}
-        click.echo(json.dumps(found | {"problems": [w.as_json() for w in warnings]}, indent=2))
+        found |= {"problems": [w.as_json() for w in warnings]}
+        found |= {"packed": [outputs.described(one) for one in packed]} if packed else {}
+        click.echo(json.dumps(found, indent=2))
         return
     from bootstrap.cli.main import paint
+    from bootstrap.cli.measures import notes, table
 
     for warning in warnings:
         click.echo(paint(warning), err=True)
+    for note in [*notes(packed), *refused]:
+        click.echo(f"note: {note}", err=True)
+    if packed:
+        click.echo(table(packed))
     checks = len(plan.health.checks) if plan.health else 0
     counts = [(len(plan.files), "file"), (len(plan.stages), "stage"), (checks, "check"), (len(warnings), "warning")]
     told = ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in counts if number)
     click.echo(f"{checked.file}: ok ({told or 'nothing to do'}; revision {plan.revision})")
 
 
-def _packed(spec: Spec, rendered: Rendered, targets: tuple[str, ...], provider: str | None) -> list[Problem]:
-    """Warnings of the cron entry; a payload that would be refused raises here."""
+def _entry(spec: Spec, rendered: Rendered) -> list[Problem]:
+    """Warnings of the cron entry."""
     from bootstrap.payload import crontab
 
     own = spec.sources.get("templates.cron")
+    entry = rendered.cron.replace("@SHA256@", "0" * 64)
+    return list(crontab.require(entry, template=own.name if own else None))
+
+
+def _packed(
+    spec: Spec, rendered: Rendered, targets: tuple[str, ...], provider: str | None
+) -> tuple[list[Packed], list[str]]:
+    """What was asked for, packed, and what else the provider takes and would not fit, in words.
+
+    Raises PayloadError when something asked for does not fit; without --target, when nothing fits that the provider
+    takes.
+    """
     if not targets and not provider:
-        entry = rendered.cron.replace("@SHA256@", "0" * 64)
-        return list(crontab.require(entry, template=own.name if own else None))
-    from bootstrap.errors import UsageError
+        return [], []
+    from bootstrap.errors import PayloadError, UsageError
+    from bootstrap.payload.refused import Refused
     from bootstrap.targets import channel, providers
 
     unknown = [target for target in targets if target not in channel.TARGETS]
     if unknown:
         raise UsageError(f"no target {unknown[0]!r}", hint=f"there are: {', '.join(channel.TARGETS)}")
     taker = providers.provider(provider) if provider else None
-    for target in targets or ("user-data",):
-        channel.pack(rendered, target, taker, cron_template=own.name if own else None)
-    return []
+    own = spec.sources.get("templates.cron")
+    packed, refused = [], list[PayloadError]()
+    for target in targets or (taker.ways if taker else ()):
+        try:
+            packed.append(channel.pack(rendered, target, taker, cron_template=own.name if own else None))
+        except PayloadError as error:
+            refused.append(error)
+    if refused and (targets or not packed):
+        raise Refused([problem for error in refused for problem in error.problems])
+    return packed, [_in_words(problem) for error in refused for problem in error.problems]
+
+
+def _in_words(problem: Problem) -> str:
+    return f"{problem.message}; {problem.hint}" if problem.hint else problem.message

@@ -2,14 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
-
-if TYPE_CHECKING:
-    from bootstrap.targets.channel import Packed
 
 # Spelled out here so that `--help` need not import the targets; a test compares them.
 TARGETS = ("tree", "personality", "user-data", "cloud-config", "stub")
@@ -62,6 +57,7 @@ def command(
 
     from bootstrap import api
     from bootstrap.cli.main import paint
+    from bootstrap.cli.measures import notes, table
     from bootstrap.publish import result
     from bootstrap.secret import read_secret
     from bootstrap.targets import output as outputs
@@ -75,35 +71,11 @@ def command(
     folder = outputs.write(packed, output)
     for warning in project.warnings:
         click.echo(paint(warning), err=True)
-    for one in packed:
-        for path in one.moved:
-            taker = one.provider.name if one.provider else one.target
-            click.echo(f"note: {path} rides in the bundle, since {taker} takes too few files", err=True)
+    for note in notes(packed):
+        click.echo(f"note: {note}", err=True)
     manifest = outputs.manifest(packed)
     if as_json:
         click.echo(json.dumps(manifest | {"directory": str(folder)}, indent=1))
         return
     click.echo(f"{server}  deploy {manifest['deploy_id']}  revision {manifest['revision']}  in {folder}")
     click.echo(table(packed))
-
-
-def table(packed: Sequence[Packed]) -> str:
-    """Bytes used, limit and left, a line for each thing that a provider measures."""
-    rows = [("target", "what", "used", "limit", "left", "")]
-    for one in packed:
-        for measure in one.measures:
-            limit = "" if measure.limit is None else f"{measure.limit:,}"
-            if one.provider and measure.limit is None:
-                limit = "unknown"
-            left = "" if measure.left is None else f"{measure.left:,}"
-            target = f"{one.target} ({one.provider.name})" if one.provider else one.target
-            rows.append((target, measure.what, f"{measure.used:,}", limit, left, measure.unit))
-    widths = [max(len(row[column]) for row in rows) for column in range(len(rows[0]))]
-    lines = []
-    for row in rows:
-        cells = [
-            cell.ljust(width) if column in (0, 1, 5) else cell.rjust(width)
-            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
-        ]
-        lines.append("  ".join(cells).rstrip())
-    return "\n".join(lines)

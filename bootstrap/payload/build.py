@@ -25,12 +25,14 @@ def build(
     channel: str = "files",
     chunk_bytes: int | None = None,
     inject_rc_local: bool = True,
+    lean: bool = False,
 ) -> Payload:
     """Pack one server's payload.
 
     channel: "files" (files marked `deliver: inject`, and rc.local unless inject_rc_local is off, travel as files of
     their own) or "single" (one stream, such as user-data: everything rides in the bundle).
     chunk_bytes: the most raw bytes one injected file may hold; a larger bundle travels as bundle.1 … bundle.9.
+    lean: without the verb `doctor`.
     The same input gives the same bytes. Raises PayloadError when nine chunks are not enough.
     """
     single = channel == "single"
@@ -40,7 +42,7 @@ def build(
         files.append(RenderedFile(RC_LOCAL, rendered.rc_local.encode(), 0o755, deliver=deliver))
     inside, apart = _sort(files, single)
     plan = dict(rendered.host_plan, files=[_entry(f, single) for f in files], cron=rendered.cron)
-    code = pack.packed(any(file.fetch is not None for file in files))
+    code = pack.packed(lean, any(file.fetch is not None for file in files))
     dictionary = pack.sources()[0].encode()
     packed_plan = deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
     packed_files = deflate(b"".join(f.content for f in inside), dictionary)

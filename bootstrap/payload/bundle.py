@@ -12,7 +12,6 @@ import gzip
 import hashlib
 import json
 import re
-import struct
 import zlib
 from dataclasses import dataclass, field
 from typing import Any
@@ -22,6 +21,8 @@ from bootstrap.errors import PayloadError
 from bootstrap.payload import pack
 
 SEPARATOR = "\n-\n"
+# Letter to digit: "!" to "~" without quote, backslash and opening brace (see the runner's `encode`).
+_DIGITS = bytes((c - 33 - (c > 39) - (c > 92) - (c > 123)) % 256 for c in range(256))
 
 
 @dataclass(frozen=True)
@@ -78,7 +79,7 @@ def unpack(bundle: bytes) -> Unpacked:
         plan, files = (zlib.decompressobj(zdict=hot).decompress(decode(part)) for part in data[1:])
         decided = json.loads(plan)
         contents, source = _contents(decided["files"], files), (hot.decode(), cold.decode())
-    except (ValueError, OSError, EOFError, struct.error, zlib.error) as error:
+    except (ValueError, OverflowError, OSError, EOFError, zlib.error) as error:
         raise PayloadError(f"the bundle cannot be unpacked: {error}") from error
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         # Whole, with a right digest, and none of ours.
@@ -99,11 +100,11 @@ def _contents(entries: list[dict[str, Any]], files: bytes) -> dict[str, bytes]:
 
 
 def decode(text: str) -> bytes:
-    """The bytes behind one packed section, with up to three zeros more: what the head of a bundle does on the host."""
-    table = bytes((c - 40 - (c > 92)) % 256 for c in range(256))
-    groups = zip(*[iter(text.replace("\n", "").encode("ascii").translate(table))] * 5, strict=True)
-    numbers = [(((a * 85 + b) * 85 + c) * 85 + d) * 85 + e for a, b, c, d, e in groups]
-    return struct.pack(f">{len(numbers)}I", *numbers)
+    """The bytes behind one packed section, with up to twelve zeros more: what the head of a bundle does on the host."""
+    digits = text.replace("\n", "").encode("ascii").translate(_DIGITS)
+    quarters = [((a * 91 + b) * 91 + c) * 91 + d for a, b, c, d in zip(*[iter(digits)] * 4, strict=True)]
+    groups = zip(*[iter(quarters)] * 4, strict=True)
+    return b"".join((((a * 91**4 + b) * 91**4 + c) * 91**4 + d).to_bytes(13, "big") for a, b, c, d in groups)
 
 
 def _plain(bundle: bytes) -> str:

@@ -18,6 +18,8 @@ from bootstrap.errors import PayloadError
 # In the order of their imports. Hot: what a tick needs; cold: the rare moments and the admin's verbs.
 HOT = ("contract", "host", "journal", "machine", "files", "checks", "report", "stages", "tick")
 COLD = ("lifecycle", "fetch", "doctor", "admin")
+# Where every byte counts, the largest verb that no tick needs gives way to a line that says so.
+LEAN_COLD = ("lifecycle", "fetch", "lean", "admin")
 FETCHES = "fetch"
 # Between modules: the head compiles them one by one, since one tree of the whole would take 5 MiB more.
 SEAM = "\f\n"
@@ -27,28 +29,33 @@ _RUNNER = Path(__file__).resolve().parent.parent / "runner"
 
 
 @functools.cache
-def sources(fetches: bool = True) -> tuple[str, str]:
-    """(hot, cold) as they run on hosts; fetches: with what fetches files, which few plans need and all would pay for.
+def sources(lean: bool = False, fetches: bool = True) -> tuple[str, str]:
+    """(hot, cold) as they run on hosts, with the very same hot part.
 
+    lean: without `doctor`; fetches: with what fetches files, which few plans need and all would pay for.
     Raises PayloadError when two modules use one top-level name.
     """
+    if lean or not fetches:
+        names = LEAN_COLD if lean else COLD
+        return sources()[0], _joined(tuple(name for name in names if fetches or name != FETCHES), {})
     seen: dict[str, str] = {}
-    texts = []
-    for names in (HOT, COLD):
-        imports: dict[str, None] = {}
-        bodies = []
-        for name in names:
-            text = (_RUNNER / f"{name}.py").read_text(encoding="utf-8")
-            for defined in top_level_names(text):
-                if seen.setdefault(defined, name) != name:
-                    raise PayloadError(f"runner/{name}.py and runner/{seen[defined]}.py both define {defined}")
-            found, body = flatten(text)
-            imports.update(dict.fromkeys(found))
-            bodies.append(body if fetches or name != FETCHES else "")
-        texts.append("\n".join(sorted(imports)) + "\n" + SEAM + SEAM.join(filter(None, bodies)))
-    hot, cold = texts
-    # The hot part is the same for all: what is packed with it as dictionary can be read by any bundle's runner.
-    return (shake(hot, hot + cold) if fetches else sources()[0]), cold
+    hot, cold = _joined(HOT, seen), _joined(COLD, seen)
+    return shake(hot, hot + cold), cold
+
+
+def _joined(names: tuple[str, ...], seen: dict[str, str]) -> str:
+    """Modules as one text. seen: which module has defined a name."""
+    imports: dict[str, None] = {}
+    bodies = []
+    for name in names:
+        text = (_RUNNER / f"{name}.py").read_text(encoding="utf-8")
+        for defined in top_level_names(text):
+            if seen.setdefault(defined, name) != name:
+                raise PayloadError(f"runner/{name}.py and runner/{seen[defined]}.py both define {defined}")
+        found, body = flatten(text)
+        imports.update(dict.fromkeys(found))
+        bodies.append(body)
+    return "\n".join(sorted(imports)) + "\n" + SEAM + SEAM.join(bodies)
 
 
 def shake(text: str, everything: str) -> str:
@@ -129,15 +136,15 @@ def _glued(before: str, after: str) -> bool:
 
 
 @functools.cache
-def packed(fetches: bool = True) -> str:
-    """Both parts as text, ready for a bundle; fetches: as above.
+def packed(lean: bool = False, fetches: bool = True) -> str:
+    """Both parts as text, ready for a bundle; lean and fetches: as above.
 
     One stream, since the cold part uses the hot one's words; bzip2, which every distribution's Python reads, takes a
     tenth less than deflate.
     """
     from bootstrap.runner.lifecycle import encode
 
-    text: str = encode(bz2.compress(PARTING.join(sources(fetches)).encode(), 1))
+    text: str = encode(bz2.compress(PARTING.join(sources(lean, fetches)).encode(), 1))
     return text
 
 

@@ -147,17 +147,17 @@ def pack(data, dictionary):
 
 
 def encode(data):
-    """Bytes as lines of text: five characters for four bytes.
+    """Bytes as lines of text: sixteen characters for thirteen bytes.
 
-    The alphabet is "(" to "}" without the backslash: no quote ends the string that holds it, and dash's echo, through
-    which the trigger hashes it, rewrites nothing.
+    The alphabet is "!" to "~" without three: a quote would end the string that holds it, a backslash is rewritten by
+    dash's echo, through which the trigger hashes it, and a brace begins what templates of others replace.
     """
+    letters = [chr(c) for c in range(33, 127) if chr(c) not in "'\\{"]
     text = []
-    for at in range(0, len(data), 4):
-        number = int.from_bytes((data[at : at + 4] + bytes(3))[:4], "big")
-        digits = [number // 85**power % 85 for power in (4, 3, 2, 1, 0)]
-        text += [chr(40 + digit + (digit > 51)) for digit in digits]
-    return "\n".join("".join(text[at : at + 75]) for at in range(0, len(text), 75))
+    for at in range(0, len(data), 13):
+        number = int.from_bytes((data[at : at + 13] + bytes(12))[:13], "big")
+        text += [letters[number // 91**power % 91] for power in range(15, -1, -1)]
+    return "\n".join("".join(text[at : at + 496]) for at in range(0, len(text), 496))
 
 
 def leave(run):

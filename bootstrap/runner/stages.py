@@ -219,7 +219,11 @@ def bound_log(log, limit=2 * LOG_BYTES):
     """
     size = os.fstat(log).st_size
     if size > limit:
-        end = os.pread(log, limit // 4, size - limit // 4)
+        end, at = b"", size - limit // 4
+        # Again, since the writer goes on meanwhile: only what it adds between the last look and the cut is lost.
+        for _ in range(3):
+            more = os.pread(log, limit // 2, at)
+            end, at = (end + more)[-limit // 4 :], at + len(more)
         os.ftruncate(log, limit // 2)
         os.write(log, b"\n[cut: the log was too long]\n" + end)
     return size > limit

@@ -22,7 +22,8 @@ class Packed:
     """A payload for one target.
 
     blob: what stands in the user-data, for the targets that go there. moved: files that the spec wants injected and
-    that ride in the bundle, since the provider takes too few files. url: where a stub fetches the bundle from.
+    that ride in the bundle, since the provider takes too few files. lean: the verb `doctor` is left out for room.
+    url: where a stub fetches the bundle from.
     """
 
     target: str
@@ -31,6 +32,7 @@ class Packed:
     measures: tuple[Measure, ...]
     blob: bytes = field(default=b"", repr=False)
     moved: tuple[str, ...] = ()
+    lean: bool = False
     url: str | None = field(default=None, repr=False)
 
 
@@ -52,19 +54,12 @@ def pack(
     contents = {f.path: f.content for f in rendered.files if f.deliver == "bundle" and not f.secret}
     if target == "stub" or (target == "personality" and provider is not None and stub.needed(provider)):
         packed = _stub(rendered, target, provider, url)
-    elif target == "personality" and provider is not None:
-        payload, measures, moved = _injected(rendered, provider, contents)
-        packed = Packed(target, provider, payload, tuple(measures), moved=moved)
     else:
-        payload = build(rendered, channel="single" if target == "user-data" else "files")
-        blob, measures = b"", [Measure("bundle", len(payload.bundle), None, "bytes")]
-        if target != "tree":
-            text = payload.bundle if target == "user-data" else cloud_config.text(payload).encode()
-            blob = user_data.content(text, provider)
-            measures = [Measure("user-data", len(blob), None, "bytes")]
-            if provider is not None:
-                measures = fit.user_data(blob, provider, contents=contents)
-        packed = Packed(target, provider, payload, tuple(measures), blob)
+        try:
+            packed = _pack(rendered, target, provider, contents, lean=False)
+        except PayloadError:
+            # It may fit without the largest verb; if not, that is what has to shrink.
+            packed = _pack(rendered, target, provider, contents, lean=True)
     # In user-data too: there the runner writes the very same entry.
     # With a stub it is the runner that writes the spec's entry: judged is that of a payload without one.
     judged = build(rendered, channel="single") if packed.url else packed.payload
@@ -80,16 +75,39 @@ def _stub(rendered: Rendered, target: str, provider: Provider | None, url: str |
     payload = build(rendered, channel="single")
     moved = tuple(file.path for file in rendered.files if file.deliver == "inject")
     script = stub.text(url, payload.digest)
-    measures = [Measure("stub", len(script), stub.MOST_BYTES, "bytes")]
     if target == "personality" and provider is not None:
         payload = replace(payload, files=stub.files(payload, url))
-        measures = fit.personality(payload.files, provider)
-    measures.append(Measure("bundle, at the URL", len(payload.bundle), None, "bytes"))
-    return Packed(target, provider, payload, tuple(measures), script, moved, url)
+        return Packed(
+            target, provider, payload, tuple(fit.personality(payload.files, provider)), script, moved, url=url
+        )
+    # Whoever takes it as user-data has far more room than a stub may take.
+    measures = (
+        Measure("stub", len(script), stub.MOST_BYTES, "bytes", "text"),
+        Measure("bundle, at the URL", len(payload.bundle), None, "bytes", "text"),
+    )
+    return Packed(target, None, payload, measures, script, moved, url=url)
+
+
+def _pack(
+    rendered: Rendered, target: str, provider: Provider | None, contents: dict[str, bytes], *, lean: bool
+) -> Packed:
+    if target == "personality" and provider is not None:
+        payload, measures, moved = _injected(rendered, provider, contents, lean)
+        return Packed(target, provider, payload, tuple(measures), moved=moved, lean=lean)
+    payload = build(rendered, channel="single" if target == "user-data" else "files", lean=lean)
+    if target == "tree":
+        # No call, no limit.
+        return Packed(target, None, payload, (Measure("bundle", len(payload.bundle), None, "bytes", "text"),))
+    text = payload.bundle if target == "user-data" else cloud_config.text(payload).encode()
+    blob = user_data.content(text, provider)
+    measures = [Measure("user-data", len(blob), None, "bytes", fit.form_of(blob))]
+    if provider is not None:
+        measures = fit.user_data(blob, provider, contents=contents)
+    return Packed(target, provider, payload, tuple(measures), blob, lean=lean)
 
 
 def _injected(
-    rendered: Rendered, provider: Provider, contents: dict[str, bytes]
+    rendered: Rendered, provider: Provider, contents: dict[str, bytes], lean: bool
 ) -> tuple[Payload, list[Measure], tuple[str, ...]]:
     """Files for a create call. Where the provider takes too few, rc.local rides in the bundle, then the others too.
 
@@ -102,10 +120,10 @@ def _injected(
     for layout in layouts:
         channel, inject_rc_local, moved = layout
         try:
-            payload = build(rendered, channel=channel, chunk_bytes=room, inject_rc_local=inject_rc_local)
+            payload = build(rendered, channel=channel, chunk_bytes=room, inject_rc_local=inject_rc_local, lean=lean)
         except PayloadError:
             # More than nine pieces: `fit` says how many there would be, and what to take out.
-            payload = build(rendered, channel=channel, inject_rc_local=inject_rc_local)
+            payload = build(rendered, channel=channel, inject_rc_local=inject_rc_local, lean=lean)
         if most is None or len(payload.files) <= most:
             break
     return payload, fit.personality(payload.files, provider, contents=contents, movable=wanted), moved

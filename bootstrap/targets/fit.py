@@ -22,12 +22,16 @@ TEXT_COST, GZIP_COST, GZIP_AS_BASE64_COST = 5 / 4, 1.0, 4 / 3
 
 @dataclass(frozen=True)
 class Measure:
-    """One line of the table: used and limit in the same unit; limit None: unknown, or none."""
+    """One line of the table: used and limit in the same unit; limit None: unknown, or none.
+
+    form: "text", "binary", "gzip" or "base64 of gzip"; empty for what is no content.
+    """
 
     what: str
     used: int
     limit: int | None
     unit: str
+    form: str = ""
 
     @property
     def left(self) -> int | None:
@@ -91,14 +95,24 @@ def user_data(blob: bytes, provider: Provider, *, contents: Mapping[str, bytes] 
     if size.left is not None and size.left < 0:
         message = f"user-data: {_count(blob, limit)}, and {provider.name} takes {size.limit:,}"
         mends = _Mends(provider, dict(contents or {}), frozenset())
-        cost = GZIP_COST if blob[:2] == b"\x1f\x8b" else TEXT_COST if blob[:1] == b"#" else GZIP_AS_BASE64_COST
+        cost = {"gzip": GZIP_COST, "base64 of gzip": GZIP_AS_BASE64_COST}.get(size.form, TEXT_COST)
         over = len(blob) - (limit.raw_bytes or 0)
         raise Refused([Problem("payload.size", message, hint=mends.lighter(over, cost))])
     return [size]
 
 
 def _measure(what: str, data: bytes, limit: Limit) -> Measure:
-    return Measure(what, limit.used(data), limit.most, limit.unit)
+    return Measure(what, limit.used(data), limit.most, limit.unit, form_of(data))
+
+
+def form_of(data: bytes) -> str:
+    """How content stands there."""
+    if data[:2] == b"\x1f\x8b":
+        return "gzip"
+    # gzip's first bytes in base64; no text of ours begins so.
+    if data[:4] == b"H4sI":
+        return "base64 of gzip"
+    return "text" if data.isascii() and b"\0" not in data else "binary"
 
 
 def _count(data: bytes, limit: Limit) -> str:

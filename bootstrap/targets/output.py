@@ -32,7 +32,7 @@ def manifest(packed: Sequence[Packed]) -> dict[str, Any]:
         "server": payload.server,
         "deploy_id": payload.deploy_id,
         "revision": payload.revision,
-        "targets": [_target(one) for one in packed],
+        "targets": [described(one) for one in packed],
     }
 
 
@@ -66,8 +66,8 @@ def write(packed: Sequence[Packed], directory: Path) -> Path:
     return final
 
 
-def _target(one: Packed) -> dict[str, Any]:
-    """One target's part of the manifest."""
+def described(one: Packed) -> dict[str, Any]:
+    """One target's part of the manifest: sizes, digests and measures, no content."""
     payload = one.payload
     described: dict[str, Any] = {
         "target": one.target,

@@ -59,6 +59,12 @@ class Provider:
     path: Limit | None = None
     note: str = ""
 
+    @property
+    def ways(self) -> tuple[str, ...]:
+        """The targets that its create call takes."""
+        limits = {"personality": self.files, "user-data": self.user_data}
+        return tuple(target for target, limit in limits.items() if limit is not None)
+
 
 _NOVA_USER_DATA = Limit(65_535, BASE64, "openstack/nova nova/api/openstack/compute/schemas/servers.py", True)
 _UNLIMITED = Limit(None, BYTES, "none published", note="a file on a disk of the server")

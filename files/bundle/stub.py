@@ -1,7 +1,7 @@
 import os,sys
 n,q=chr(10),chr(39)
 try:
- import _bz2,json,struct,zlib
+ import _bz2,json,zlib
  for m in "_sha2","_sha256","hashlib":
   try:
    sha256=__import__(m).sha256
@@ -20,8 +20,9 @@ if sha256(T).hexdigest()!=s:
 TEXT=T+("_bundle %s "%s+chr(34)+"$@"+chr(34)+n).encode()
 PARTS=D.split(n+"-"+n)
 def undo(t):
- t=t.replace(n,"").encode().translate(bytes((c-40-(c>92))%256 for c in range(256)))
- return struct.pack(">%dI"%(len(t)//5),*[(((a*85+b)*85+c)*85+d)*85+e for a,b,c,d,e in zip(*[iter(t)]*5)])
+ t=t.replace(n,"").encode().translate(bytes((c-33-(c>39)-(c>92)-(c>123))%256 for c in range(256)))
+ f,g=91**4,lambda s:zip(*[iter(s)]*4)
+ return b"".join([(((a*f+b)*f+c)*f+d).to_bytes(13,"big") for a,b,c,d in g([((a*91+b)*91+c)*91+d for a,b,c,d in g(t)])])
 HOT,COLD=_bz2.BZ2Decompressor().decompress(undo(PARTS[0])).split(b"%c"%11)
 for t in HOT.split(b"%c"%12):exec(compile(t,"initialrunner","exec"))
 main(sys.argv[1:])

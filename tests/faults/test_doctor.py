@@ -22,6 +22,15 @@ def doctor(box: Box, *words: str) -> tuple[int, str]:
     return done.returncode, done.stdout
 
 
+def test_a_payload_without_room_for_it_says_so_and_does_all_else() -> None:
+    with Box(payload([stage("one", NOTE + "note ran")], lean=True).files) as box:
+        code, said = doctor(box)
+        assert (code, "was left out of this payload" in said, "initialrunner why" in said) == (2, True, True)
+        assert box.tick().returncode == 0
+        assert (ran(box), box.state()) == (["ran"], "healthy")
+        assert box.run("/usr/local/sbin/initialrunner", "status").returncode == 0
+
+
 def cron_has_started(box: Box) -> None:
     box.copy.boot(cron="real")
     box.wait_for(lambda: "INFO (Running @reboot jobs)" in box.syslog())

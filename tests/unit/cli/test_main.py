@@ -51,7 +51,12 @@ def test_new_check_and_schema_work_together(tmp_path: Path) -> None:
     assert bootstrap("new", str(folder)).returncode == 0
     checked = bootstrap("check", str(folder), "--strict", "--target", "user-data", "--provider", "nova")
     assert checked.returncode == 0, checked.stderr
-    assert checked.stdout.startswith(f"{folder}/site.yaml: ok (3 files, 1 stage, 2 checks; revision ")
+    *measured, last = checked.stdout.splitlines()
+    assert last.startswith(f"{folder}/site.yaml: ok (3 files, 1 stage, 2 checks; revision ")
+    assert [line.split()[:4] for line in measured] == [
+        ["target", "what", "as", "used"],
+        ["user-data", "(nova)", "user-data", "text"],
+    ]
     again = bootstrap("new", str(folder))
     assert (again.returncode, "is not empty" in again.stderr) == (ExitCode.USAGE, True)
     schema = json.loads(bootstrap("schema").stdout)
@@ -63,6 +68,30 @@ def test_a_payload_too_large_for_a_provider_is_refused_before_anybody_pays() -> 
     done = bootstrap("check", "examples/hello", "--target", "user-data", "--provider", "ec2")
     assert done.returncode == ExitCode.REFUSED
     assert "ec2 takes 16,384" in done.stderr
+
+
+def test_check_measures_every_way_a_provider_takes() -> None:
+    nova = bootstrap("check", "examples/hello", "--provider", "nova")
+    assert nova.returncode == 0, nova.stderr
+    assert [line.split()[0] for line in nova.stdout.splitlines()] == [
+        "target", *["personality"] * 6, "user-data", "examples/hello/hello.yaml:"
+    ]  # fmt: skip
+    assert "note: /etc/rc.local.stage1 rides in the bundle, since nova takes too few files\n" in nova.stderr
+
+
+def test_check_says_which_way_does_not_fit_as_long_as_another_does() -> None:
+    rackspace = bootstrap("check", "examples/hello", "--provider", "rackspace", "--json")
+    assert rackspace.returncode == 0, rackspace.stderr
+    (packed,) = json.loads(rackspace.stdout)["packed"]
+    assert (packed["target"], packed["measures"][0]["limit"]) == ("user-data", 65_535)
+    asked = bootstrap("check", "examples/hello", "--provider", "rackspace", "--target", "personality")
+    assert (asked.returncode, "they carry a stub" in asked.stderr) == (ExitCode.REFUSED, True)
+
+
+def test_check_says_that_a_limit_is_unknown() -> None:
+    proxmox = bootstrap("check", "examples/hello", "--provider", "proxmox")
+    assert (proxmox.returncode, " unknown " in proxmox.stdout) == (0, True)
+    assert proxmox.stderr == "note: proxmox publishes no limit for user-data: it may refuse what is taken here\n"
 
 
 def test_strict_makes_warnings_errors(tmp_path: Path) -> None:

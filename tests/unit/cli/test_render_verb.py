@@ -68,12 +68,12 @@ def test_every_target_is_written_and_told(here: Path, capsys: pytest.CaptureFixt
     ]  # fmt: skip
     assert out == (
         f"web-1  deploy {DEPLOY}  revision {manifest['revision']}  in build/web-1\n"
-        "target              what                  used    limit     left\n"
-        f"tree (gce)          bundle              {tree:,}  unknown           bytes\n"
-        f"user-data (gce)     user-data           {script:,}  262,144  {262_144 - script:,}  characters\n"
-        f"cloud-config (gce)  user-data           {config:,}  262,144  {262_144 - config:,}  characters\n"
-        f"stub (gce)          stub                   {stub:,}      750      {750 - stub:,}  bytes\n"
-        f"stub (gce)          bundle, at the URL  {tree:,}  unknown           bytes\n"
+        "target              what                as      used    limit     left\n"
+        f"tree                bundle              text  {tree:,}                    bytes\n"
+        f"user-data (gce)     user-data           text  {script:,}  262,144  {262_144 - script:,}  characters\n"
+        f"cloud-config (gce)  user-data           text  {config:,}  262,144  {262_144 - config:,}  characters\n"
+        f"stub                stub                text     {stub:,}      750      {750 - stub:,}  bytes\n"
+        f"stub                bundle, at the URL  text  {tree:,}                    bytes\n"
     )
 
 

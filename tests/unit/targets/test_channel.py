@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import random
+from dataclasses import replace
 
 import pytest
 
@@ -70,6 +71,21 @@ def test_a_large_bundle_is_cut_at_the_providers_raw_size_and_goes_together_again
     assert {len(piece) for piece in pieces[:-1]} == {6_000}
     assert b"".join(pieces) == packed.payload.bundle
     assert unpack(b"".join(pieces)).digest == packed.payload.digest
+
+
+@pytest.mark.parametrize("target", ["personality", "user-data"])
+def test_without_room_for_it_the_largest_verb_is_left_out_and_no_tick_differs(target: str) -> None:
+    whole = channel.pack(rendered(), target, roomy(5))
+    room = Limit(len(whole.payload.bundle) - 1, "bytes", "this test")
+    tight = replace(roomy(2), content=room, user_data=room, gzip="no")
+
+    packed = channel.pack(rendered(), target, tight)
+
+    assert (whole.lean, packed.lean) == (False, True)
+    inside, all_of_it = unpack(packed.payload.bundle), unpack(whole.payload.bundle)
+    assert inside.hot == all_of_it.hot
+    assert "was left out of this payload" in inside.cold and "def doctor" in inside.cold
+    assert len(inside.cold) < len(all_of_it.cold)
 
 
 def test_in_user_data_everything_rides_in_the_bundle() -> None:

@@ -1,0 +1,47 @@
+"""The table of what a payload takes of each limit, and what was decided to make it fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bootstrap.targets.channel import Packed
+
+COLUMNS = ("target", "what", "as", "used", "limit", "left", "")
+LEFT_ALIGNED = (0, 1, 2, 6)
+
+
+def table(packed: Sequence[Packed]) -> str:
+    """Bytes used, limit and left, a line for each thing that a provider measures."""
+    rows = [COLUMNS]
+    for one in packed:
+        for measure in one.measures:
+            limit = "" if measure.limit is None else f"{measure.limit:,}"
+            if one.provider and measure.limit is None:
+                limit = "unknown"
+            left = "" if measure.left is None else f"{measure.left:,}"
+            target = f"{one.target} ({one.provider.name})" if one.provider else one.target
+            rows.append((target, measure.what, measure.form, f"{measure.used:,}", limit, left, measure.unit))
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    lines = []
+    for row in rows:
+        cells = [
+            cell.ljust(width) if column in LEFT_ALIGNED else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def notes(packed: Sequence[Packed]) -> Iterator[str]:
+    """What was decided that the spec did not ask for, and what nobody has published."""
+    for one in packed:
+        taker = one.provider.name if one.provider else one.target
+        for path in one.moved:
+            yield f"{path} rides in the bundle, since {taker} takes too few files"
+        if one.lean:
+            yield f"the verb `doctor` of the host's command is left out, since {taker} has no room for it"
+        unknown = sorted({measure.what for measure in one.measures if one.provider and measure.limit is None})
+        if unknown:
+            yield f"{taker} publishes no limit for {' and '.join(unknown)}: it may refuse what is taken here"
