@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 if TYPE_CHECKING:
     from bootstrap.errors import Problem
     from bootstrap.plan.model import Plan
-    from bootstrap.render.model import Rendered
+    from bootstrap.render.model import Published, Rendered
     from bootstrap.spec.load import Spec
     from bootstrap.targets.channel import Packed
     from bootstrap.targets.seed import Seed
@@ -201,11 +201,16 @@ class ServerPlan:
         """Whether the server will report, so that rendering needs the deployer's secret."""
         return self.plan.report_url is not None
 
-    def render(self, secret: bytes | None = None) -> Rendering:
-        """Render its texts. secret: the deployer's 32 bytes, needed when the spec reports (see bootstrap.secret)."""
+    def render(self, secret: bytes | None = None, *, published: Published | None = None) -> Rendering:
+        """Render its texts. secret: the deployer's 32 bytes, needed when the spec reports (see bootstrap.secret).
+
+        published: what `bootstrap publish` has put into an object store (see bootstrap.publish.result.read).
+        """
         from bootstrap.render.render import render
 
-        return Rendering(render(self.plan, secret=secret), self.plan.cron.file if self.plan.cron else None)
+        cron = self.plan.cron.file if self.plan.cron else None
+        found = render(self.plan, secret=secret, published=published)
+        return Rendering(found, cron, published.bundles.get(found.server) if published else None)
 
 
 @dataclass(frozen=True)
@@ -214,6 +219,7 @@ class Rendering:
 
     rendered: Rendered = field(repr=False)
     cron_template: str | None = None
+    bundle_at: dict[str, Any] | None = field(default=None, repr=False)
 
     @property
     def server(self) -> str:
@@ -225,18 +231,29 @@ class Rendering:
         """The roll-out it belongs to; `bootstrap wait --deploy-id` takes it."""
         return self.rendered.deploy_id
 
-    def personality(self, provider: str = "nova") -> list[dict[str, str]]:
-        """`[{"path": …, "contents": base64}]`, in order: what openstacksdk's compute proxy and Nova's API take."""
+    def personality(self, provider: str = "nova", *, url: str | None = None) -> list[dict[str, str]]:
+        """`[{"path": …, "contents": base64}]`, in order: what openstacksdk's compute proxy and Nova's API take.
+
+        url: where the bundle lies, for providers that take files of 750 bytes, which then carry a stub.
+        """
         from bootstrap.targets import personality
 
-        return personality.items(self.pack("personality", provider).payload)
+        return personality.items(self.pack("personality", provider, url=url).payload)
 
-    def injected_files(self, provider: str = "nova") -> dict[str, bytes]:
+    def stub(self, url: str | None = None) -> str:
+        """A script of at most 750 bytes that fetches the bundle from url and runs it if its SHA-256 is right.
+
+        url: https, or a published bundle's when not given. The bundle's bytes: `pack("stub", url=url).payload.bundle`.
+        """
+        return self.pack("stub", url=url).blob.decode("ascii")
+
+    def injected_files(self, provider: str = "nova", *, url: str | None = None) -> dict[str, bytes]:
         """`{path: content}`, contents as they are: what novaclient (`files=`) and libcloud (`ex_files=`) take.
 
         Both encode by themselves. Heat and Terraform want text instead: see docs/how-to/heat-terraform-packer.md.
+        url: as for personality().
         """
-        return {file.path: file.content for file in self.pack("personality", provider).payload.files}
+        return {file.path: file.content for file in self.pack("personality", provider, url=url).payload.files}
 
     def starter(self, provider: str = "nova", *, beside: Beside = ()) -> str:
         """User-data, as text, for the same call as personality(provider) with a config drive.
@@ -290,20 +307,31 @@ class Rendering:
         """What those targets (when none is named, all but the images) would carry: names, sizes and digests."""
         from bootstrap.targets import channel, output, seed
 
-        left_out = {*seed.LABELS, *(() if provider else ("personality",))}
+        left_out = {*seed.LABELS, *(() if provider else ("personality",)), *(() if self.bundle_at else ("stub",))}
         named = targets or tuple(t for t in channel.TARGETS if t not in left_out)
         return output.manifest([self.pack(target, provider) for target in named])
 
-    def pack(self, target: str, provider: str | None = None, beside: Beside = ()) -> Packed:
+    def pack(
+        self, target: str, provider: str | None = None, beside: Beside = (), *, url: str | None = None
+    ) -> Packed:
         """The payload of one target with its measures; what the other methods are made of."""
+        from bootstrap.errors import PayloadError
         from bootstrap.targets import channel, mime
         from bootstrap.targets.providers import provider as profile
 
         chosen = provider or ("nova" if target == "personality" else None)
-        return channel.pack(
+        at = self.bundle_at if url is None else None
+        packed = channel.pack(
             self.rendered,
             target,
             profile(chosen) if chosen else None,
             cron_template=self.cron_template,
             beside=mime.read(beside),
+            url=at["url"] if at else url,
         )
+        if packed.url and at and at["sha256"] != packed.payload.digest:
+            raise PayloadError(
+                f"the published bundle of {self.server} is another one than this render gives",
+                hint="render with the --deploy-id and the values that it was published with, or publish again",
+            )
+        return packed

@@ -22,6 +22,7 @@ VERBS = {
     "schema": "Print the JSON Schema of a spec, for editors.",
     "secret": "Make the secret that report keys are derived from.",
     "render": "Turn a spec into what a server-create call takes.",
+    "publish": "Put files and bundles into OpenStack Swift, for hosts to fetch.",
     "show": "Show what a spec resolves to, or what is inside a bundle.",
     "rehearse": "Run the real payload in a throwaway copy of this machine.",
     "serve": "Run the collector that keeps the reports.",

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bootstrap.targets.channel import Packed
 
 # Spelled out here so that `--help` need not import the targets; a test compares them.
-TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "config-drive")
+TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "config-drive", "stub")
 
 
 @click.command(short_help="Turn a spec into what a server-create call takes.")
@@ -38,6 +38,8 @@ TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "confi
 @click.option("--report-url", metavar="URL", help="Report there instead of to the spec's collector.")
 @click.option("--secret-file", type=click.Path(path_type=Path), help="The deployer's secret; else BOOTSTRAP_SECRET.")
 @click.option("--deploy-id", metavar="ID", help="The roll-out this belongs to; drawn from the time when not given.")
+@click.option("--url", metavar="URL", help="Where hosts fetch the bundle from, for a stub.")
+@click.option("--published", type=click.Path(path_type=Path), metavar="FILE", help="What `bootstrap publish` wrote.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True, metavar="DIR"
 )
@@ -54,11 +56,13 @@ def command(
     report_url: str | None,
     secret_file: Path | None,
     deploy_id: str | None,
+    url: str | None,
+    published: Path | None,
     output: Path,
     as_json: bool,
 ) -> None:
     """Write DIR/NAME/: manifest.json and, by target, tree/, personality.json and starter, user-data,
-    cloud-config.yaml, cidata.iso and cidata/, config-2.iso and config-2/.
+    cloud-config.yaml, cidata.iso and cidata/, config-2.iso and config-2/, stub.sh and bundle.
 
     The folder is 0700, since a payload holds secrets. Nothing is written when anything is refused; what an earlier
     render left there is replaced as a whole. With the same --deploy-id two runs give the same bytes.
@@ -73,11 +77,12 @@ def command(
     from bootstrap.cli.fleet import render_fleet
     from bootstrap.cli.measures import notes, table
     from bootstrap.errors import UsageError
+    from bootstrap.publish import result
     from bootstrap.secret import read_secret
     from bootstrap.targets import output as outputs
 
     def pack(rendering: api.Rendering) -> list[Packed]:
-        return [rendering.pack(target, provider, beside) for target in dict.fromkeys(targets)]
+        return [rendering.pack(target, provider, beside, url=url) for target in dict.fromkeys(targets)]
 
     if (server is None) == (servers is None):
         raise UsageError("give --server NAME, or --servers FILE", hint="one of them")
@@ -96,7 +101,8 @@ def command(
         return
     assert server is not None
     plan = project.plan(server, deploy_id=deploy_id, report_url=report_url)
-    rendering = plan.render(read_secret(secret_file) if plan.reports else None)
+    lies = result.read(published) if published else None
+    rendering = plan.render(read_secret(secret_file) if plan.reports else None, published=lies)
     # Everything is packed and measured before anything is written.
     packed = pack(rendering)
     folder = outputs.write(packed, output)

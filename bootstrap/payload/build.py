@@ -48,7 +48,7 @@ def build(
     made = triggers.units(kind) if units != "none" else {}
     if made:
         plan["units"] = made
-    code = pack.packed(lean)
+    code = pack.packed(lean, any(file.fetch is not None for file in files))
     dictionary = pack.sources()[0].encode()
     packed_plan = pack.deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
     packed_files = pack.deflate(b"".join(f.content for f in inside), dictionary)

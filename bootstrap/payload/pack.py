@@ -18,9 +18,10 @@ from bootstrap.errors import PayloadError
 
 # In the order of their imports. Hot: what a tick needs; cold: the rare moments and the admin's verbs.
 HOT = ("contract", "host", "journal", "machine", "files", "checks", "report", "stages", "tick")
-COLD = ("lifecycle", "doctor", "admin")
+COLD = ("lifecycle", "fetch", "doctor", "admin")
 # Where every byte counts, the largest verb that no tick needs gives way to a line that says so.
-LEAN_COLD = ("lifecycle", "lean", "admin")
+LEAN_COLD = ("lifecycle", "fetch", "lean", "admin")
+FETCHES = "fetch"
 # Between modules: the head compiles them one by one, since one tree of the whole would take 5 MiB more.
 SEAM = "\f\n"
 # Between hot and cold.
@@ -32,13 +33,16 @@ _RUNNER = Path(__file__).resolve().parent.parent / "runner"
 
 
 @functools.cache
-def sources(lean: bool = False) -> tuple[str, str]:
-    """(hot, cold) as they run on hosts; lean: without `doctor`, and with the very same hot part.
+def sources(lean: bool = False, fetches: bool = True) -> tuple[str, str]:
+    """(hot, cold) as they run on hosts, with the very same hot part.
 
+    lean: without `doctor`; fetches: with what fetches files, which few plans need and all would pay for.
     Raises PayloadError when two modules use one top-level name.
     """
-    if lean:
-        return sources()[0], _joined(LEAN_COLD, {})
+    if lean or not fetches:
+        # Not `sources(False, True)`: that and nothing are two keys of a cache.
+        names = LEAN_COLD if lean else COLD
+        return sources()[0], _joined(tuple(name for name in names if fetches or name != FETCHES), {})
     seen: dict[str, str] = {}
     hot, cold = _joined(HOT, seen), _joined(COLD, seen)
     return shake(hot, hot + cold), cold
@@ -155,15 +159,13 @@ def deflate(data: bytes, dictionary: bytes) -> str:
 
 
 @functools.cache
-def packed(lean: bool = False) -> str:
-    """Both parts as text, ready for a bundle. lean: as above.
+def packed(lean: bool = False, fetches: bool = True) -> str:
+    """Both parts as text, ready for a bundle; lean and fetches: as above.
 
     One stream, since the cold part uses the hot one's words; bzip2, which every distribution's Python reads, takes a
     tenth less than deflate.
     """
-    # Not `sources(lean)`: False and nothing are two keys of a cache.
-    both = sources(True) if lean else sources()
-    return encode(bz2.compress(PARTING.join(both).encode(), 1))
+    return encode(bz2.compress(PARTING.join(sources(lean, fetches)).encode(), 1))
 
 
 def hot_bytes() -> int:

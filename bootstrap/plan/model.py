@@ -35,6 +35,7 @@ class PlannedFile:
     data: bytes | None = field(default=None, repr=False)
     fetch_url: Text | None = None
     fetch_sha256: str | None = None
+    fetch_max_size: int | None = None
     source_name: str | None = None
     secret: bool = False
     keep: bool = True

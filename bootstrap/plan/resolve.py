@@ -144,6 +144,7 @@ def _file(spec: Spec, number: int, file: File) -> PlannedFile:
         data=data,
         fetch_url=_text(spec, fetch.url, "files", number, "fetch", "url") if fetch else None,
         fetch_sha256=fetch.sha256 if fetch else None,
+        fetch_max_size=fetch.max_size if fetch else None,
         source_name=name,
         secret=file.secret,
         keep=file.keep,

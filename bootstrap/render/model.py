@@ -13,7 +13,7 @@ class RenderedFile:
     """One file of the server. mode: final permission bits; owner: (user, group) names.
 
     deliver: "bundle" (inside the bundle), "inject" (a file of its own in the create call) or "fetch" (content is
-    empty; the host gets it from fetch["url"], pinned by fetch["sha256"]).
+    empty; the host gets it from fetch["url"], pinned by fetch["sha256"], at most fetch["max_size"] bytes).
     """
 
     path: str
@@ -23,7 +23,22 @@ class RenderedFile:
     secret: bool = False
     keep: bool = True
     deliver: str = "bundle"
-    fetch: dict[str, str] | None = None
+    fetch: dict[str, Any] | None = None
+
+
+@dataclass(frozen=True)
+class Published:
+    """What lies in an object store for hosts to fetch.
+
+    urls: of files by their SHA-256 in hex, and of objects by their swift://CONTAINER/OBJECT. They may give the right to
+    read, so they are as private as what they lead to. bundles: SERVER to {"url", "sha256", "size"}.
+    """
+
+    urls: dict[str, str] = field(default_factory=dict, repr=False)
+    bundles: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+
+    def __bool__(self) -> bool:
+        return bool(self.urls or self.bundles)
 
 
 @dataclass(frozen=True)

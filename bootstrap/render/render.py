@@ -13,7 +13,7 @@ from bootstrap import resources
 from bootstrap.errors import Problem, RenderError, UsageError
 from bootstrap.plan.model import Plan, PlannedFile, PlannedScript, Text
 from bootstrap.render import jinja, names, secret_values, shape
-from bootstrap.render.model import Rendered, RenderedFile
+from bootstrap.render.model import Published, Rendered, RenderedFile
 from bootstrap.runner.contract import PLAN_VERSION, server_key
 from bootstrap.spec.load import in_order
 
@@ -53,6 +53,8 @@ class _Renderer:
     plan: Plan
     secrets: dict[str, str]
     problems: list[Problem] = field(default_factory=list)
+    published: Published = field(default_factory=Published)
+    stand_in: bool = False
     derived: set[str] = field(default_factory=set)
 
     def __post_init__(self) -> None:
@@ -109,10 +111,17 @@ class _Renderer:
     def file(self, number: int, file: PlannedFile) -> RenderedFile:
         what = f"files[{number}]"
         if file.fetch_url is not None:
-            fetch = {"url": self.text(file.fetch_url, f"{what}.fetch.url"), "sha256": str(file.fetch_sha256)}
-            return RenderedFile(
-                file.path, b"", file.mode, file.owner, file.secret, file.keep, deliver="fetch", fetch=fetch
-            )
+            url = self.text(file.fetch_url, f"{what}.fetch.url")
+            url = self.published.urls.get(url, url)
+            if not (self.stand_in and url.startswith("swift://")):
+                self.problems += shape.fetch_url(url, f"{what}.fetch.url", file.fetch_url.where)
+            return _fetched(file, url, str(file.fetch_sha256), file.fetch_max_size)
+        if file.publish and file.data is not None and self.published:
+            digest = hashlib.sha256(file.data).hexdigest()
+            if digest in self.published.urls:
+                return _fetched(file, self.published.urls[digest], digest, len(file.data))
+            message = f"{what}: {file.source_name} was not published, or has changed since"
+            self.problems.append(Problem("render.published", message, file.where, "bootstrap publish it again"))
         content, before = file.data, len(self.problems)
         if content is None and file.text is not None:
             text = self.text(file.text, what, secret=file.secret, any_bytes=True)
@@ -198,9 +207,18 @@ class _Renderer:
         return found | {k: getattr(health, k) for k, v in defaults.items() if getattr(health, k) != v}
 
 
-def render(plan: Plan, *, secret: bytes | None = None, stand_in: bool = False) -> Rendered:
+def _fetched(file: PlannedFile, url: str, sha256: str, max_size: int | None) -> RenderedFile:
+    """The file as one that the host fetches."""
+    fetch = {"url": url, "sha256": sha256} | ({"max_size": max_size} if max_size is not None else {})
+    return RenderedFile(file.path, b"", file.mode, file.owner, file.secret, file.keep, deliver="fetch", fetch=fetch)
+
+
+def render(
+    plan: Plan, *, secret: bytes | None = None, stand_in: bool = False, published: Published | None = None
+) -> Rendered:
     """Render everything of a plan.
 
+    published: where `bootstrap publish` has put files; without it a file with `publish: true` rides in the bundle.
     secret: the deployer's 32 bytes, needed when the plan reports. stand_in: for `check`, which needs neither that
     nor the secrets of the spec. Raises RenderError with every problem, UsageError when `secret` is missing.
     """
@@ -210,7 +228,7 @@ def render(plan: Plan, *, secret: bytes | None = None, stand_in: bool = False) -
             hint="--secret-file FILE or BOOTSTRAP_SECRET; make one with: bootstrap secret FILE",
         )
     secrets, problems = secret_values.read(plan, stand_in=stand_in)
-    at_work = _Renderer(plan, secrets, problems)
+    at_work = _Renderer(plan, secrets, problems, published=published or Published(), stand_in=stand_in)
     files = tuple(at_work.file(number, file) for number, file in enumerate(plan.files))
     every_boot = [at_work.entry("every_boot", n, script, "") for n, script in enumerate(plan.every_boot)]
     host_plan = _host_plan(at_work, files, every_boot, secret or (b"\0" * 32 if stand_in else None))

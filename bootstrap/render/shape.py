@@ -53,6 +53,19 @@ def url(rendered: str, what: str, where: Where) -> Iterator[Problem]:
         yield Problem("render.url", f"{what}: {rendered!r} is not a URL", where, "write http://HOST:PORT/PATH")
 
 
+def fetch_url(rendered: str, what: str, where: Where) -> Iterator[Problem]:
+    """Problems of a URL that hosts fetch from: https, or plain http from the very host."""
+    from urllib.parse import urlsplit
+
+    if rendered.startswith("swift://"):
+        hint = "bootstrap publish makes a TempURL of it; render with --published FILE"
+        yield Problem("render.published", f"{what}: {rendered!r} is not published", where, hint)
+    elif rendered:
+        loopback = is_url(rendered) and urlsplit(rendered).hostname in ("localhost", "127.0.0.1", "::1")
+        if not is_url(rendered) or not (rendered.startswith("https://") or loopback):
+            yield Problem("render.url", f"{what}: {rendered!r} is not https://", where, "fetch over https")
+
+
 def address(rendered: str, what: str, where: Where) -> Iterator[Problem]:
     """The same of HOST:PORT."""
     if rendered and not is_address(rendered):

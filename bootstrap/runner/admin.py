@@ -8,8 +8,8 @@ import time
 from bootstrap.runner.bundle import COLD, HOT, TEXT
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
 from bootstrap.runner.doctor import doctor
-from bootstrap.runner.files import Waiting, digest
-from bootstrap.runner.host import BUNDLE, LOCK, STATE, TRIGGER
+from bootstrap.runner.files import Waiting, digest, trigger_text
+from bootstrap.runner.host import BUNDLE, LOCK, STATE, STUB, TRIGGER
 from bootstrap.runner.journal import JOURNAL, events_in
 from bootstrap.runner.lifecycle import clean, put_aside
 from bootstrap.runner.machine import StageFacts, final
@@ -92,8 +92,10 @@ def install(host, plan, words):
             host.save(BUNDLE, TEXT)
         text = host.text(TRIGGER)
         if text and run.sha256 not in text:
-            host.remove(TRIGGER)
+            # In one step: a stub's entry must not be gone before there is another that starts this bundle.
+            host.save(TRIGGER, trigger_text(plan, run.sha256, run.files), 0o644)
         run.begin()
+        host.remove(STUB)
         os.close(lock)
         host.locked = None
     if host.fork() == 0:

@@ -3,6 +3,7 @@
 import os
 
 SHELL = ["/bin/sh", "-eu"]
+LOCAL = ["localhost", "127.0.0.1", "::1"]
 
 
 def address(text):
@@ -19,6 +20,16 @@ def connect(text, timeout_s):
 
 def http(url, plan, timeout_s, method="GET", body=None, headers=None, ca=None, proxy=None, limit=65536):
     """(status, body, headers) of one HTTP exchange. No redirect is followed and at most `limit` bytes are read."""
+    answer = exchange(url, timeout_s, method, body, headers, ca, proxy)
+    data = answer.read(limit)
+    # A status line without its whole body is no acknowledgement: the peer was killed in the middle.
+    if answer.length:
+        raise OSError("answer cut off or longer than %d bytes" % limit)
+    return answer.status, data, answer.headers
+
+
+def exchange(url, timeout_s, method, body, headers, ca, proxy, own=False):
+    """The answer to one HTTP request, its body not yet read. own: the host's authorities are trusted beside `ca`."""
     from http import client
 
     scheme, rest = url.split("://", 1)
@@ -28,6 +39,8 @@ def http(url, plan, timeout_s, method="GET", body=None, headers=None, ca=None, p
         import ssl
 
         context = ssl.create_default_context(cadata=ca)
+        if own:
+            context.load_default_certs()
         # Python 3.13 sets it, and then refuses an authority as `openssl req -x509` makes it; one bundle, one judgement.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
     kind = client.HTTPSConnection if context else client.HTTPConnection
@@ -41,19 +54,14 @@ def http(url, plan, timeout_s, method="GET", body=None, headers=None, ca=None, p
     else:
         link = kind(host, timeout=timeout_s, **extra)
     link.request(method, slash + path if proxy and not context else "/" + path, body, headers or {})
-    answer = link.getresponse()
-    data = answer.read(limit)
-    # A status line without its whole body is no acknowledgement: the peer was killed in the middle.
-    if answer.length:
-        raise OSError("answer cut off or longer than %d bytes" % limit)
-    return answer.status, data, answer.headers
+    return link.getresponse()
 
 
 def proxy_for(plan, url):
     """The proxy of the plan for this URL; never for this machine or the metadata address."""
     scheme, rest = url.split("://", 1)
     host = rest.split("/")[0].rsplit(":", 1)[0].strip("[]")
-    direct = ["localhost", "127.0.0.1", "::1", "169.254.169.254"] + plan.get("proxy", {}).get("no_proxy", "").split(",")
+    direct = LOCAL + ["169.254.169.254"] + plan.get("proxy", {}).get("no_proxy", "").split(",")
     near = any(name and (host == name or host.endswith("." + name.lstrip("."))) for name in direct)
     return None if near else plan.get("proxy", {}).get(scheme)
 

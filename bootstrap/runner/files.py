@@ -47,10 +47,10 @@ def own_late(host, plan):
     left = []
     for entry in plan["files"] + plan.get("wait_for", []):
         if entry.get("user", "root") != "root" or entry.get("group", "root") != "root":
-            owner, found = ids(entry), host.read(entry["path"])
+            owner, found = ids(entry), host.look(entry["path"])
             if not owner:
                 left.append(entry)
-            elif found and (found[1].st_uid, found[1].st_gid) == (0, 0):
+            elif found and (found.st_uid, found.st_gid) == (0, 0):
                 give(host, entry, owner, 0o644)
     return left
 
@@ -206,16 +206,15 @@ def contents(plan):
     return found
 
 
-def place(host, plan, journal, cold):
-    """Put every file in place and look at each again. Raises OSError with the path."""
+def place(host, plan, journal):
+    """Put every file in place that is not fetched, and look at each again. Raises OSError with the path."""
     inside = contents(plan)
     for entry in plan["files"]:
         path = entry["path"]
+        if "fetch" in entry:
+            continue
         before = host.read(path)
-        if entry.get("fetch"):
-            data = cold("fetch")(host, plan, entry)
-        else:
-            data = inside[path] if path in inside else before[0]
+        data = inside[path] if path in inside else before[0]
         if digest(data) != entry["sha256"]:
             raise OSError(EXIT_AGAIN, "changed after it was looked at", path)
         # Written again even where bytes and mode are right: the old inode may still be open for writing

@@ -10,6 +10,7 @@ import time
 STATE = "/var/lib/initialrunner"
 LOCK = "/run/initialrunner.lock"
 BUNDLE = "/etc/initialrunner/bundle"
+STUB = "/etc/initialrunner/stub"  # what fetches a bundle too large to be injected
 TRIGGER = "/etc/cron.d/initialrunner"
 COMMAND = "/usr/local/sbin/initialrunner"
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
@@ -95,6 +96,19 @@ class Host:
             raise
         with os.fdopen(fd, "rb") as file:
             return file.read(), os.fstat(fd)
+
+    def look(self, path):
+        """The stat result of a regular file; None when it is not there."""
+        try:
+            fd = self.open(path)
+        except OSError as error:
+            if error.errno in (errno.ENOENT, errno.ENOTDIR):
+                return None
+            raise
+        try:
+            return os.fstat(fd)
+        finally:
+            os.close(fd)
 
     def text(self, path):
         """The text of a small file of the system, "" when unreadable. Follows links, of which /proc is full."""

@@ -1,4 +1,4 @@
-"""The rare moments of a run: a new journal, a fetched file, a reboot, a roll-back, and leaving the machine clean."""
+"""The rare moments of a run: a new journal, a reboot, a roll-back, and leaving the machine clean."""
 
 import binascii
 import json
@@ -6,10 +6,8 @@ import os
 import zlib
 
 from bootstrap.runner.bundle import HOT, PARTS, TEXT
-from bootstrap.runner.checks import http, network, proxy_for
-from bootstrap.runner.contract import EXIT_AGAIN
 from bootstrap.runner.files import digest, tell_fixed, trigger_text
-from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
+from bootstrap.runner.host import BUNDLE, COMMAND, STATE, STUB, TRIGGER
 from bootstrap.runner.journal import VERSION, events_in
 from bootstrap.runner.machine import REBOOTS, StageFacts
 from bootstrap.runner.stages import Again, tail
@@ -70,29 +68,6 @@ def instance_name(host, plan):
     """The name of one member of a group: the star becomes the first of the host's own id."""
     uuid, machine = host.ids()
     return plan["server"].replace("*", (uuid or machine).replace("-", "")[:12] or "unknown")
-
-
-def fetch(host, plan, entry):
-    """The bytes of a file that the plan pins by digest. Raises OSError when they cannot be had, or are others."""
-    url, path = entry["fetch"]["url"], STATE + "/stages/fetch"
-
-    def question():
-        status, body, _ = http(url, plan, 60, proxy=proxy_for(plan, url), limit=1 << 30)
-        if status != 200:
-            return b"status %d" % status
-        host.save(path, body)
-        return b""
-
-    if not network(host) and "//127." not in url:
-        raise OSError(EXIT_AGAIN, "no network to fetch it", url)
-    said = host.ask(question, 900)
-    if said:
-        raise OSError(EXIT_AGAIN, said.decode(), url)
-    data = host.read(path)[0] if said is not None else None
-    host.remove(path)
-    if data is None or digest(data) != entry["sha256"]:
-        raise OSError(EXIT_AGAIN, "no answer" if data is None else "other bytes than the plan pins", url)
-    return data
 
 
 def mend_dpkg(run, name):
@@ -239,6 +214,7 @@ def clean(host, plan, files, sha256, own):
     text = host.text(TRIGGER)
     if own in text or sha256 in text:
         host.remove(TRIGGER)
+        host.remove(STUB)
     newer = [name for name in host.list(os.path.dirname(BUNDLE)) if name.startswith("bundle")]
     units = [path for path, text in plan.get("units", {}).items() if host.text(path) == text]
     if units and not newer and not os.path.lexists(TRIGGER):

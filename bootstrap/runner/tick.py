@@ -139,7 +139,10 @@ class Run:
             waiting.watch(missing, 1.0)
 
     def place(self):
-        place(self.host, self.plan, self.journal, cold)
+        for entry in self.plan["files"]:
+            if "fetch" in entry:
+                cold("fetch")(self, entry)
+        place(self.host, self.plan, self.journal)
         self.host.save(STATE + "/apt.conf", APT.encode(), 0o644)
         healed = {"healed_s": self.journal.elapsed()} if self.journal.find("state", state="failed") else {}
         self.state("running", reason="placed", **healed)

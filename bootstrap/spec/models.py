@@ -65,8 +65,9 @@ def present(value: Any) -> bool:
 class Fetch(Strict):
     """A file that the host fetches itself."""
 
-    url: t.Text = Field(description="https:// or swift://CONTAINER/OBJECT")
+    url: t.Text = Field(description="https://, or swift://CONTAINER/OBJECT, which `bootstrap publish` makes a TempURL")
     sha256: t.Sha256 = Field(description="digest that the bytes must have")
+    max_size: t.Size | None = Field(None, description="more bytes than this are refused at once; 16GiB")
 
 
 class File(Strict):

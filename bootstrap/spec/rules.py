@@ -126,6 +126,9 @@ def _files(spec: Spec) -> Iterator[Problem]:
         if file.publish and file.source is None:
             message = f"files[{number}].publish: only a source can be published"
             yield error("spec.choice", message, spec.where("files", number, "publish"), "give it as source:")
+        if file.publish and file.secret:
+            message = f"files[{number}].publish: a secret file is not put where a URL gives it away"
+            yield error("spec.secret", message, spec.where("files", number, "publish"), "take publish out")
         if file.fetch and not _is_pinned_url(file.fetch.url):
             message = f"files[{number}].fetch.url: {file.fetch.url!r} is neither https:// nor swift://"
             yield error("spec.url", message, spec.where("files", number, "fetch", "url"), "fetch over https")

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.payload import crontab
 from bootstrap.payload.build import build, cron_entry
 from bootstrap.payload.model import Payload
 from bootstrap.render.model import Rendered
-from bootstrap.targets import cloud_config, fit, mime, starter, user_data
+from bootstrap.targets import cloud_config, fit, mime, starter, stub, user_data
 from bootstrap.targets.fit import Measure
 from bootstrap.targets.providers import Provider
 
-TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "config-drive")
+TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "config-drive", "stub")
 # Those with user-data, in which our part can stand beside the user's own.
 TAKES_PARTS = ("personality", "user-data", "nocloud", "config-drive")
 
@@ -25,7 +25,7 @@ class Packed:
 
     blob: what stands in the user-data, for the targets that go there, or may (personality: the starter). moved: files
     that the spec wants injected and that ride in the bundle, since the provider takes too few files. lean: the verb
-    `doctor` is left out for room.
+    `doctor` is left out for room. url: where a stub fetches the bundle from.
     """
 
     target: str
@@ -35,6 +35,7 @@ class Packed:
     blob: bytes = field(default=b"", repr=False)
     moved: tuple[str, ...] = ()
     lean: bool = False
+    url: str | None = field(default=None, repr=False)
 
 
 def pack(
@@ -44,28 +45,54 @@ def pack(
     *,
     cron_template: str | None = None,
     beside: Sequence[mime.Part] = (),
+    url: str | None = None,
 ) -> Packed:
     """Build the payload for a target and refuse what does not fit: PayloadError, with everything that is wrong.
 
     provider: None measures against no limit (personality needs one). cron_template: the user's own cron template, which
-    is to blame (SpecError) when the entry is one that cron would not run. beside: the user's own user-data.
+    is to blame (SpecError) when the entry is one that cron would not run. beside: the user's own user-data. url: where
+    hosts fetch the bundle from, for the target stub and for providers whose injected files are too small for anything
+    else.
     """
     if beside and target not in TAKES_PARTS:
         raise UsageError(f"{target} carries no user-data of yours", hint=f"targets that do: {', '.join(TAKES_PARTS)}")
     # A secret is no advice for `fetch:`.
     contents = {f.path: f.content for f in rendered.files if f.deliver == "bundle" and not f.secret}
-    try:
-        packed = _pack(rendered, target, provider, contents, beside, lean=False)
-    except PayloadError:
-        # It may fit without the largest verb; if not, that is what has to shrink.
-        packed = _pack(rendered, target, provider, contents, beside, lean=True)
-    # In user-data too: there the runner writes the very same entry.
-    entry = cron_entry(rendered, packed.payload)
+    if target == "stub" or (target == "personality" and provider is not None and stub.needed(provider)):
+        packed = _stub(rendered, target, provider, url)
+    else:
+        try:
+            packed = _pack(rendered, target, provider, contents, beside, lean=False)
+        except PayloadError:
+            # It may fit without the largest verb; if not, that is what has to shrink.
+            packed = _pack(rendered, target, provider, contents, beside, lean=True)
+    # In user-data too: there the runner writes the very same entry. With a stub, that of a payload without one.
+    entry = cron_entry(rendered, build(rendered, channel="single") if packed.url else packed.payload)
     # Judged without its digest, whole and in part the one thing that differs between the servers of a fleet.
     digest = packed.payload.digest.encode()
     alike = entry.replace(digest, b"0" * 64).replace(digest[:12], b"0" * 12)
     crontab.require(alike, template=cron_template)
     return packed
+
+
+def _stub(rendered: Rendered, target: str, provider: Provider | None, url: str | None) -> Packed:
+    """All rides in the bundle, which lies at `url`; the server is given what fetches it."""
+    if url is None:
+        raise stub.require_url(provider)
+    payload = build(rendered, channel="single")
+    moved = tuple(file.path for file in rendered.files if file.deliver == "inject")
+    script = stub.text(url, payload.digest)
+    if target == "personality" and provider is not None:
+        payload = replace(payload, files=stub.files(payload, url))
+        return Packed(
+            target, provider, payload, tuple(fit.personality(payload.files, provider)), script, moved, url=url
+        )
+    # Whoever takes it as user-data has far more room than a stub may take.
+    measures = (
+        Measure("stub", len(script), stub.MOST_BYTES, "bytes", "text"),
+        Measure("bundle, at the URL", len(payload.bundle), None, "bytes", "text"),
+    )
+    return Packed(target, None, payload, measures, script, moved, url=url)
 
 
 def _pack(

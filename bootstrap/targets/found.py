@@ -16,6 +16,7 @@ from bootstrap.errors import PayloadError, UsageError
 from bootstrap.payload.bundle import Unpacked, unpack
 from bootstrap.payload.paths import BUNDLE, TRIGGER
 from bootstrap.targets import iso, seed, starter
+from bootstrap.targets.output import BUNDLE as APART
 from bootstrap.targets.output import MANIFEST, NAMES
 
 # Larger than any payload a provider takes; a wrong argument must not fill the memory.
@@ -58,14 +59,19 @@ def _in_folder(folder: Path) -> list[Found]:
         )
     try:
         manifest = json.loads(_read(folder / MANIFEST))
-        targets = [(one["target"], one["bundle"]["sha256"], one["output"]) for one in manifest["targets"]]
+        targets = [
+            (one["target"], one["bundle"]["sha256"], "url" in one["bundle"], one["output"])
+            for one in manifest["targets"]
+        ]
         starters = [one["starter"] for one in manifest["targets"] if "starter" in one]
     except (ValueError, KeyError, TypeError) as error:
         raise PayloadError(f"{folder / MANIFEST} cannot be read: {error}", hint="render again") from error
     found = []
-    for target, digest, output in targets:
+    for target, digest, is_apart, output in targets:
         path = folder / (output["path"] if target in seed.LABELS else NAMES.get(target, target))
-        one = _in_tree(path) if target == "tree" else next(iter(look(path) or ()), None)
+        # A stub carries none: what lies at its URL lies beside it too.
+        place = folder / APART if is_apart else path
+        one = _in_tree(path) if target == "tree" else next(iter(look(place) or ()), None)
         if one is None:
             raise PayloadError(f"{path} holds no bundle", hint="render again")
         if one.unpacked.digest != digest:

@@ -17,7 +17,11 @@ from bootstrap.targets.channel import Packed
 
 MANIFEST = "manifest.json"
 # The file each target writes; `tree` writes a folder.
-NAMES = {"personality": "personality.json", "user-data": "user-data", "cloud-config": "cloud-config.yaml"}
+NAMES = {
+    "personality": "personality.json", "user-data": "user-data", "cloud-config": "cloud-config.yaml", "stub": "stub.sh",
+}  # fmt: skip
+# Beside a stub: what must lie at its URL.
+BUNDLE = "bundle"
 
 
 def manifest(packed: Sequence[Packed]) -> dict[str, Any]:
@@ -78,7 +82,10 @@ def described(one: Packed) -> dict[str, Any]:
         "bundle": {"size": len(payload.bundle), "sha256": payload.digest},
         "measures": [{"what": m.what, "used": m.used, "limit": m.limit, "unit": m.unit} for m in one.measures],
     }
-    if one.target not in ("user-data", "nocloud"):
+    if one.url:
+        # Its query may give the right to read.
+        described["bundle"]["url"] = one.url.split("?")[0]
+    if one.target not in ("user-data", "nocloud", "stub"):
         described["files"] = [
             {
                 "path": file.path,
@@ -96,7 +103,7 @@ def described(one: Packed) -> dict[str, Any]:
         described["output"] = _described(NAMES[one.target], content)
     else:
         described["output"] = {"path": f"{one.target}/"}
-    if one.target == "personality":
+    if one.target == "personality" and not one.url:
         described["starter"] = _described(starter.NAME, one.blob)
     return described
 
@@ -123,8 +130,10 @@ def _write_target(one: Packed, folder: Path) -> None:
         private(folder / f"{carrier.label}.iso", carrier.image())
     else:
         private(folder / NAMES[one.target], _content(one))
-    if one.target == "personality":
+    if one.target == "personality" and not one.url:
         private(folder / starter.NAME, one.blob)
+    if one.url and not (folder / BUNDLE).exists():
+        private(folder / BUNDLE, one.payload.bundle)
 
 
 def private(path: Path, content: bytes) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from mutants.mutant import (
     DOCTOR,
     FAULTS,
+    FETCH,
     FILES,
     JOURNAL,
     KERNEL,
@@ -22,6 +23,33 @@ from mutants.mutant import (
 )
 
 MUTANTS = [
+    # --- promise 2: fetched files ---
+    of_runner(
+        "fetch", "a fetched file of other bytes is taken",
+        "                raise Refused(\"digest\", other)\n", "                self.whole = lambda: True\n",
+        FETCH + "test_other_bytes_are_refused_with_both_digests_and_the_size",
+    ),
+    of_runner(
+        "fetch", "a part that others could have made is gone on with",
+        "            if (info.st_mode, info.st_nlink, info.st_uid, info.st_gid) == wanted:\n                return\n",
+        "            return\n",
+        FETCH + "test_a_part_that_others_could_have_made_is_not_gone_on_with",
+    ),
+    of_runner(
+        "fetch", "a redirect out of https is followed",
+        "            if not there.startswith(\"https://\") and not near:\n", "            if not there:\n",
+        FETCH + "test_a_redirect_is_followed_within_https_and_not_out_of_it",
+    ),
+    of_runner(
+        "fetch", "who fetches outlives the runner",
+        "    ctypes.CDLL(None).prctl(1, 9)\n", "",
+        FETCH + "test_a_runner_that_is_killed_leaves_nobody_at_work_and_the_next_goes_on",
+    ),
+    of_runner(
+        "fetch", "what a URL has behind its ? is told",
+        'entry["fetch"]["url"].split("?")[0])', 'entry["fetch"]["url"])',
+        FETCH + "test_what_makes_no_sense_to_ask_for_again_fails_the_run_and_says_why",
+    ),
     # --- promise 1: nothing lost, repeated or beside itself ---
     of_runner(
         "journal", "the journal is not synced",

@@ -39,9 +39,10 @@ ALLOWED = {
     "image": TO_TARGETS,
     "rehearse": TO_TARGETS | {"client", "secret"},
     "deploy": TO_TARGETS | {"client", "api", "secret"},
+    "publish": TO_TARGETS,
     "api": TO_TARGETS | {"secret"},
     "__init__": {"api"},
-    "cli": {*TO_TARGETS, "client", "collector", "image", "rehearse", "deploy", "api", "secret", "__init__"},
+    "cli": {*TO_TARGETS, "client", "collector", "image", "rehearse", "deploy", "publish", "api", "secret", "__init__"},
     "__main__": {"cli"},
 }
 
@@ -55,11 +56,11 @@ OUTSIDE = {
     "pycdlib": {"targets"},
     "pydantic": {"spec"},
     "pydantic_core": {"spec"},
-    "requests": {"client", "targets", "deploy", "rehearse"},
+    "requests": {"client", "targets", "deploy", "publish", "rehearse"},
     "starlette": {"collector"},
     "uvicorn": {"collector", "cli"},
     "uvloop": {"collector"},
-    "yaml": {"spec", "targets"},
+    "yaml": {"spec", "targets", "publish"},
 }
 
 HEAVY = {

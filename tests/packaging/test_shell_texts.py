@@ -36,6 +36,8 @@ def example(name: str) -> tuple[dict, Payload]:
 def texts() -> Iterator[tuple[str, str, str]]:
     """(name, text, codes that are meant)."""
     yield "head of the bundle", "P=''; D=''; f() {\n" + resources.text("files/bundle/head.sh") + "}\nf x\n", HEAD_MEANS
+    # Meant: the name of the one file is known now (2064), a number needs no quotes (2086).
+    yield "stub", resources.text("files/stub/stub.sh"), "SC2064,SC2086"
     yield "admin command", WRAPPER % {"files": "/etc/initialrunner/bundle", "sha256": "0" * 64}, "SC2016"
     for name in EXAMPLES:
         plan, payload = example(name)

@@ -56,20 +56,24 @@ def test_the_targets_of_the_help_are_those_there_are() -> None:
 def test_every_target_is_written_and_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
     targets = [word for target in ("tree", "user-data", "cloud-config") for word in ("--target", target)]
 
-    assert rendered(*targets, "--provider", "gce") == ExitCode.GOOD
+    assert rendered(*targets, "--provider", "gce", "--url", "https://deploy.example/bundle") == ExitCode.GOOD
 
     out, err = capsys.readouterr()
     folder = here / "build" / "web-1"
     manifest = json.loads((folder / "manifest.json").read_text())
-    tree, script, config = (one["measures"][0]["used"] for one in manifest["targets"])
+    tree, script, config, stub = (one["measures"][0]["used"] for one in manifest["targets"])
     assert err == ""
-    assert sorted(path.name for path in folder.iterdir()) == ["cloud-config.yaml", "manifest.json", "tree", "user-data"]
+    assert sorted(path.name for path in folder.iterdir()) == [
+        "bundle", "cloud-config.yaml", "manifest.json", "stub.sh", "tree", "user-data",
+    ]  # fmt: skip
     assert out == (
         f"web-1  deploy {DEPLOY}  revision {manifest['revision']}  in build/web-1\n"
-        "target              what       as      used    limit     left\n"
-        f"tree                bundle     text  {tree:,}                    bytes\n"
-        f"user-data (gce)     user-data  text  {script:,}  262,144  {262_144 - script:,}  characters\n"
-        f"cloud-config (gce)  user-data  text  {config:,}  262,144  {262_144 - config:,}  characters\n"
+        "target              what                as      used    limit     left\n"
+        f"tree                bundle              text  {tree:,}                    bytes\n"
+        f"user-data (gce)     user-data           text  {script:,}  262,144  {262_144 - script:,}  characters\n"
+        f"cloud-config (gce)  user-data           text  {config:,}  262,144  {262_144 - config:,}  characters\n"
+        f"stub                stub                text     {stub:,}      750      {750 - stub:,}  bytes\n"
+        f"stub                bundle, at the URL  text  {tree:,}                    bytes\n"
     )
 
 

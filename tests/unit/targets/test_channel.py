@@ -182,11 +182,12 @@ def test_a_bundle_too_large_for_nine_pieces_is_refused_with_the_files_it_would_t
 @pytest.mark.parametrize("target", channel.TARGETS)
 def test_an_entry_that_cron_would_not_run_is_refused_for_every_target(target: str) -> None:
     bad = rendered(cron="1/* * * * * root sh @FILES@ @SHA256@ @MARK@\n")
+    url = "https://deploy.example/bundle" if target == "stub" else None
 
     with pytest.raises(Refused) as ours:
-        channel.pack(bad, target, roomy(5))
+        channel.pack(bad, target, roomy(5), url=url)
     with pytest.raises(SpecError) as theirs:
-        channel.pack(bad, target, roomy(5), cron_template="mine-cron.j2")
+        channel.pack(bad, target, roomy(5), cron_template="mine-cron.j2", url=url)
 
     assert [problem.code for problem in ours.value.problems] == ["payload.cron-minute"]
     assert (ours.value.exit_code, theirs.value.exit_code) == (ExitCode.REFUSED, ExitCode.SPEC)

@@ -22,7 +22,8 @@ CRON = "@reboot root sh @FILES@ # @SHA256@ @MARK@\n"
 def packed(target: str, deploy_id: str = DEPLOY) -> channel.Packed:
     plan = {"version": 1, "name": "web", "server": "web-1", "deploy_id": deploy_id, "revision": "0" * 12, "stages": []}
     rendered = Rendered("web-1", deploy_id, "0" * 12, plan, (RenderedFile("/srv/one", b"one\n"),), CRON, None)
-    return channel.pack(rendered, target, provider("nova") if target == "personality" else None)
+    url = "https://deploy.example/bundle" if target == "stub" else None
+    return channel.pack(rendered, target, provider("nova") if target == "personality" else None, url=url)
 
 
 def test_it_is_found_in_a_rendered_folder_once_a_target(tmp_path: Path) -> None:
