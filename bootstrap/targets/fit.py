@@ -165,7 +165,10 @@ class _Mends:
             freed += size
             moved.append(path)
         if freed < over:
-            return f"its files cannot give {over:,} bytes: let it fetch the bundle (--target stub), or choose a provider with more room"
+            return (
+                f"its files cannot give {over:,} bytes: let it fetch the bundle (--target stub), "
+                "or choose a provider with more room"
+            )
         named = [f"{path}, {len(self.contents[path]):,} bytes" for path in moved]
         return f"take {over:,} bytes out: move {_names(named)}, to `fetch:`"
 
