@@ -87,7 +87,8 @@ def test_a_bundle_that_could_not_be_cut_is_counted_in_pieces() -> None:
     assert refusals(refused.value) == [
         (
             "12 files to inject (11 of them pieces of the bundle), and nova takes 5",
-            "its files cannot give 46,081 bytes: let it fetch the bundle (--target stub), or choose a provider with more room",
+            "its files cannot give 46,081 bytes: let it fetch the bundle (--target stub), "
+            "or choose a provider with more room",
         )
     ]
 
