@@ -211,7 +211,9 @@ MANY = "name\n" + "".join(f"web-{number}\n" for number in range(1000))
 
 def started(here: Path, **more: int) -> subprocess.Popen[bytes]:
     (here / "many.csv").write_text(MANY)
-    argv = [sys.executable, "-m", "bootstrap", "render", "web.yaml", "--servers", "many.csv", "--target", "user-data"]
+    # Whoever runs the tests in the background has it ignored, and that is inherited.
+    argv = ["env", "--default-signal=INT", sys.executable, "-m", "bootstrap", "render", "web.yaml"]
+    argv += ["--servers", "many.csv", "--target", "user-data"]
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     return subprocess.Popen(argv, env=environment, stdout=subprocess.DEVNULL, cwd=here, **more)  # type: ignore[call-overload,no-any-return]
 

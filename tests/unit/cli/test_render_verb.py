@@ -54,7 +54,7 @@ def test_the_targets_of_the_help_are_those_there_are() -> None:
 
 
 def test_every_target_is_written_and_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    targets = [word for target in ("tree", "user-data", "cloud-config") for word in ("--target", target)]
+    targets = [word for target in ("tree", "user-data", "cloud-config", "stub") for word in ("--target", target)]
 
     assert rendered(*targets, "--provider", "gce", "--url", "https://deploy.example/bundle") == ExitCode.GOOD
 
