@@ -219,13 +219,16 @@ def bound_log(log, limit=2 * LOG_BYTES):
     """
     size = os.fstat(log).st_size
     if size > limit:
-        end, at = b"", size - limit // 4
-        # Again, since the writer goes on meanwhile: only what it adds between the last look and the cut is lost.
-        for _ in range(3):
+        # O_APPEND descriptors write at the end whatever the offset: another one is needed to write in place.
+        fd = os.open("/proc/self/fd/%d" % log, os.O_WRONLY)
+        more, put, at = b"\n[cut: the log was too long]\n", limit // 2, size - limit // 4
+        # Until the writer pauses: what it adds between the last look and the cut is lost, its last words perhaps.
+        while more and put < limit:
+            put += os.pwrite(fd, more, put)
             more = os.pread(log, limit // 2, at)
-            end, at = (end + more)[-limit // 4 :], at + len(more)
-        os.ftruncate(log, limit // 2)
-        os.write(log, b"\n[cut: the log was too long]\n" + end)
+            at += len(more)
+        os.ftruncate(log, put)
+        os.close(fd)
     return size > limit
 
 
@@ -236,7 +239,7 @@ def tail(log, plan, start=0):
     for secret in map(str.encode, plan.get("secrets", [])):
         at = data.find(secret)
         while at >= 0:
-            # O_APPEND descriptors write at the end whatever the offset: another one is needed to write in place.
+            # In place, as above.
             fd = os.open("/proc/self/fd/%d" % log, os.O_WRONLY)
             os.pwrite(fd, b"*" * len(secret), at)
             os.close(fd)
