@@ -135,7 +135,7 @@ def test_a_tree_laid_by_hand_becomes_a_healthy_server(debian: Path, tmp_path: Pa
 
 @pytest.mark.parametrize("release", RELEASES)
 @pytest.mark.timeout(1500)
-def test_the_runner_passes_its_suite_on_the_python_of(release: str) -> None:
+def test_the_runner_passes_its_suite_on_the_python_of(release: str, tmp_path: Path) -> None:
     """Every test of a fault, its Box a copy of that Debian: its Python, shell, cron, apt and file tools."""
     with unpacked(release, *TOOLS) as root:
         asked = ["chroot", str(root), "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
@@ -145,7 +145,10 @@ def test_the_runner_passes_its_suite_on_the_python_of(release: str) -> None:
         argv = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider"]
         done = subprocess.run(
             [*argv, "-m", "not slow", "tests/faults"], cwd=TOP, capture_output=True, text=True, timeout=1400,
-            env={**mine, "PYTHONPATH": paths, "INITIALRUNNER_TEST_ROOT": str(root)},
+            env={
+                **mine, "PYTHONPATH": paths, "INITIALRUNNER_TEST_ROOT": str(root),
+                "INITIALRUNNER_TEST_LOCKS": str(tmp_path),
+            },
         )  # fmt: skip
         assert done.returncode == 0, done.stdout[-6000:] + done.stderr[-1000:]
         passed = re.search(r"(\d+) passed", done.stdout)
