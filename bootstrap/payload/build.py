@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Callable
 from typing import Any
 
 from bootstrap.errors import PayloadError
@@ -26,6 +27,7 @@ def build(
     inject_rc_local: bool = True,
     units: str = "inside",
     lean: bool = False,
+    sign: Callable[[bytes], str] | None = None,
 ) -> Payload:
     """Pack one server's payload.
 
@@ -35,6 +37,7 @@ def build(
     units: where systemd's are, unless the spec wants cron alone: "inside" (the runner makes them on a host that needs
     them), "apart" (as files too) or "none" (for a payload that has no room).
     lean: without the verb `doctor`.
+    sign: the signature of a bundle, as base64 text, to go along with it (see payload.sign).
     The same input gives the same bytes. Raises PayloadError when nine chunks are not enough.
     """
     single = channel == "single"
@@ -52,11 +55,15 @@ def build(
     dictionary = pack.sources()[0].encode()
     packed_plan = pack.deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
     packed_files = pack.deflate(b"".join(f.content for f in inside), dictionary)
-    text = bundles.compose([code, packed_plan, packed_files])
+    parts = [code, packed_plan, packed_files]
+    text = bundles.compose(parts)
+    if sign is not None:
+        parts.append(sign(text))
+        text = bundles.compose(parts)
     digest = hashlib.sha256(text).hexdigest()
     pieces = _pieces(text, chunk_bytes)
     trigger = InjectedFile(TRIGGER, trigger_text(plan, digest, [piece.path for piece in pieces]), 0o644)
-    used = {"runner": len(code), "plan": len(packed_plan), "files": len(packed_files)}
+    used = dict(zip(("runner", "plan", "files", "signature"), map(len, parts), strict=False))
     used["head"] = len(text) - sum(used.values())
     started = [InjectedFile(path, text.encode()) for path, text in made.items()] if units == "apart" else []
     injected = (*(InjectedFile(f.path, f.content, f.mode) for f in apart), *pieces, *started, trigger)

@@ -1,5 +1,6 @@
 """The bundle: one ASCII file that is a POSIX sh script, proves itself whole, and carries runner, plan and files.
 
+A signed bundle has a fourth packed part, its signature; what is signed is the bundle without it (runner/signed.py).
 Its text is fixed glue around three quoted strings, so that the running Python, which is handed only the strings,
 can rebuild the very text, check it against the digest on its last line, and write it to disk again.
 """
@@ -21,13 +22,14 @@ from bootstrap.errors import PayloadError
 from bootstrap.payload import pack
 
 SEPARATOR = "\n-\n"
+PARTS = ("code", "plan", "files", "signature")
 # Letter to digit: "!" to "~" without quote, backslash and opening brace (see the runner's `encode`).
 _DIGITS = bytes((c - 33 - (c > 39) - (c > 92) - (c > 123)) % 256 for c in range(256))
 
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What is inside a bundle. sizes: bytes of text each part takes."""
+    """What is inside a bundle. sizes: bytes of text each part takes. signature: base64 of an SSHSIG, not verified."""
 
     plan: dict[str, Any]
     files: dict[str, bytes] = field(repr=False)
@@ -35,10 +37,14 @@ class Unpacked:
     cold: str = field(repr=False)
     digest: str
     sizes: dict[str, int]
+    signature: str | None = None
 
 
 def compose(parts: list[str]) -> bytes:
-    """The bundle around three packed parts (code, plan, files). Raises PayloadError for a byte it must not hold."""
+    """The bundle around its packed parts: code, plan, files, and its signature if there is one.
+
+    Raises PayloadError for a byte it must not hold.
+    """
     stub, head = resources.text("files/bundle/stub.py").strip(), resources.text("files/bundle/head.sh").strip()
     data = SEPARATOR.join(parts)
     body = "\n".join(
@@ -76,7 +82,7 @@ def unpack(bundle: bytes) -> Unpacked:
     try:
         data = body.split("\nD='", 1)[1].split("'\n", 1)[0].split(SEPARATOR)
         hot, cold = bz2.BZ2Decompressor().decompress(decode(data[0])).split(pack.PARTING.encode())
-        plan, files = (zlib.decompressobj(zdict=hot).decompress(decode(part)) for part in data[1:])
+        plan, files = (zlib.decompressobj(zdict=hot).decompress(decode(part)) for part in data[1:3])
         decided = json.loads(plan)
         contents, source = _contents(decided["files"], files), (hot.decode(), cold.decode())
     except (ValueError, OverflowError, OSError, EOFError, zlib.error) as error:
@@ -84,9 +90,11 @@ def unpack(bundle: bytes) -> Unpacked:
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         # Whole, with a right digest, and none of ours.
         raise PayloadError("the bundle cannot be unpacked: its plan is not one of this program's") from error
-    sizes = dict(zip(("code", "plan", "files"), map(len, data), strict=True))
+    if len(data) > len(PARTS):
+        raise PayloadError("the bundle cannot be unpacked: it has more parts than this program knows")
+    sizes = dict(zip(PARTS, map(len, data), strict=False))
     sizes["head"] = len(text) - sum(sizes.values())
-    return Unpacked(decided, contents, *source, hashlib.sha256(text.encode()).hexdigest(), sizes)
+    return Unpacked(decided, contents, *source, hashlib.sha256(text.encode()).hexdigest(), sizes, *data[3:])
 
 
 def _contents(entries: list[dict[str, Any]], files: bytes) -> dict[str, bytes]:
