@@ -19,11 +19,15 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from bootstrap.errors import Problem
+    from bootstrap.payload.sign import Signer
     from bootstrap.plan.model import Plan
     from bootstrap.render.model import Published, Rendered
     from bootstrap.spec.load import Spec
     from bootstrap.targets.channel import Packed
     from bootstrap.targets.seed import Seed
+
+    # A key that signs: its file (private, or public with the private half in an agent), or one that is open already.
+    Key = str | Path | Signer
 
 # The user's own user-data beside ours: a Path is a file, a text or bytes the content itself.
 Beside = Sequence[str | bytes | Path]
@@ -137,9 +141,10 @@ class Fleet:
         """Whether its servers will report, so that rendering needs the deployer's secret."""
         return self._shared.report_url is not None
 
-    def render(self, secret: bytes | None = None) -> Iterator[Rendering]:
-        """Each server's payload in turn. Raises with the first server that cannot be rendered."""
-        return (plan.render(secret) for plan in self)
+    def render(self, secret: bytes | None = None, *, sign: Key | None = None) -> Iterator[Rendering]:
+        """Each server's payload in turn. Raises with the first server that cannot be rendered. sign: as of a server."""
+        key = _opened(sign)
+        return (plan.render(secret, sign=key) for plan in self)
 
     def write(
         self,
@@ -148,15 +153,18 @@ class Fleet:
         *,
         provider: str | None = None,
         secret: bytes | None = None,
+        sign: Key | None = None,
         progress: Callable[[str], None] = lambda server: None,
     ) -> dict[str, Any]:
         """Write directory/SERVER/ for every server and directory/manifest.json, the index, which is returned.
 
         All or nothing. progress: called with each name. Raises FleetError with every server that cannot be rendered.
         """
-        return self.write_packed(
-            directory, lambda one: [one.pack(target, provider) for target in targets], secret=secret, progress=progress
-        )
+
+        def pack(one: Rendering) -> list[Packed]:
+            return [one.pack(target, provider) for target in targets]
+
+        return self.write_packed(directory, pack, secret=secret, sign=sign, progress=progress)
 
     def write_packed(
         self,
@@ -164,6 +172,7 @@ class Fleet:
         pack: Callable[[Rendering], Sequence[Packed]],
         *,
         secret: bytes | None = None,
+        sign: Key | None = None,
         progress: Callable[[str], None] = lambda server: None,
     ) -> dict[str, Any]:
         """As `write`, packed by the caller's own function."""
@@ -172,12 +181,12 @@ class Fleet:
 
         if not self.servers:
             raise UsageError("a fleet without servers", hint="name one")
-        wrong = fleet.Gathered(len(self))
+        wrong, key = fleet.Gathered(len(self)), _opened(sign)
 
         def packed() -> Iterator[Sequence[Packed]]:
             for name in self.servers:
                 try:
-                    one = pack(self.plan(name).render(secret))
+                    one = pack(self.plan(name).render(secret, sign=key))
                 except BootstrapError as error:
                     wrong.add(name, error)
                 else:
@@ -201,16 +210,20 @@ class ServerPlan:
         """Whether the server will report, so that rendering needs the deployer's secret."""
         return self.plan.report_url is not None
 
-    def render(self, secret: bytes | None = None, *, published: Published | None = None) -> Rendering:
+    def render(
+        self, secret: bytes | None = None, *, published: Published | None = None, sign: Key | None = None
+    ) -> Rendering:
         """Render its texts. secret: the deployer's 32 bytes, needed when the spec reports (see bootstrap.secret).
 
         published: what `bootstrap publish` has put into an object store (see bootstrap.publish.result.read).
+        sign: the file of the key that signs its bundles (see bootstrap.payload.sign), for images that run no others;
+        packing then raises PayloadError where it cannot. Raises UsageError when that file is no key.
         """
         from bootstrap.render.render import render
 
         cron = self.plan.cron.file if self.plan.cron else None
         found = render(self.plan, secret=secret, published=published)
-        return Rendering(found, cron, published.bundles.get(found.server) if published else None)
+        return Rendering(found, cron, published.bundles.get(found.server) if published else None, _opened(sign))
 
 
 @dataclass(frozen=True)
@@ -220,6 +233,7 @@ class Rendering:
     rendered: Rendered = field(repr=False)
     cron_template: str | None = None
     bundle_at: dict[str, Any] | None = field(default=None, repr=False)
+    signer: Signer | None = None
 
     @property
     def server(self) -> str:
@@ -328,6 +342,7 @@ class Rendering:
             cron_template=self.cron_template,
             beside=mime.read(beside),
             url=at["url"] if at else url,
+            sign=self.signer,
         )
         if packed.url and at and at["sha256"] != packed.payload.digest:
             raise PayloadError(
@@ -335,3 +350,9 @@ class Rendering:
                 hint="render with the --deploy-id and the values that it was published with, or publish again",
             )
         return packed
+
+
+def _opened(key: Key | None) -> Signer | None:
+    from bootstrap.payload.sign import Signer, signer
+
+    return key if key is None or isinstance(key, Signer) else signer(key)

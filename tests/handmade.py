@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import jinja2
@@ -35,12 +35,13 @@ def payload(
     ca: str | None = None,
     units: bool = False,
     lean: bool = False,
+    sign: Callable[[bytes], str] | None = None,
     **plan: Any,
 ) -> Payload:
     """A payload of these stages.
 
     checks: of health; report: URL and the deployer's secret; ca: PEM text that it trusts; units: systemd's
-    travel as files too; lean: without `doctor`; plan: more of the host plan.
+    travel as files too; lean: without `doctor`; sign: its signature; plan: more of the host plan.
     """
     host_plan: dict[str, Any] = {
         "version": 1, "name": server.rsplit("-", 1)[0], "server": server, "deploy_id": deploy_id, "revision": REVISION,
@@ -56,4 +57,4 @@ def payload(
     )
     cron = template.render(mark="@MARK@", files="@FILES@", sha256="@SHA256@")
     rendered = Rendered(server, deploy_id, REVISION, host_plan, tuple(files), cron)
-    return build(rendered, units="apart" if units else "inside", lean=lean)
+    return build(rendered, units="apart" if units else "inside", lean=lean, sign=sign)

@@ -14,12 +14,13 @@ import click
 if TYPE_CHECKING:
     from bootstrap.api import Fleet, Rendering
     from bootstrap.errors import Problem
+    from bootstrap.payload.sign import Signer
     from bootstrap.targets.channel import Packed
     from bootstrap.targets.fit import Measure
 
 
 def render_fleet(
-    fleet: Fleet, pack: Callable[[Rendering], list[Packed]], secret: bytes | None, output: Path
+    fleet: Fleet, pack: Callable[[Rendering], list[Packed]], secret: bytes | None, output: Path, sign: Signer | None
 ) -> tuple[dict[str, Any], list[Packed], list[Problem], list[str]]:
     """(the index, the largest of everything that was packed, the warnings and the notes of all servers, each once)."""
     from dataclasses import replace
@@ -41,7 +42,7 @@ def render_fleet(
         return packed
 
     with _bar(len(fleet)) as step, _terminated_as_interrupted():
-        index = fleet.write_packed(output, noted, secret=secret, progress=step)
+        index = fleet.write_packed(output, noted, secret=secret, sign=sign, progress=step)
     largest_of = [replace(one, measures=tuple(m)) for one, m in zip(shown, most, strict=True)]
     return index, largest_of, list(warnings), list(told)
 

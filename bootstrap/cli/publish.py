@@ -33,6 +33,7 @@ LEAST_S, HOUR_S = 60.0, 3600
 @click.option("--report-url", metavar="URL", help="Report there instead of to the spec's collector.")
 @click.option("--secret-file", type=click.Path(path_type=Path), help="The deployer's secret; else BOOTSTRAP_SECRET.")
 @click.option("--deploy-id", metavar="ID", help="The roll-out this belongs to; drawn from the time when not given.")
+@click.option("--sign", type=click.Path(path_type=Path), metavar="KEY", help="Sign bundles with this key of ssh's.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True, metavar="DIR"
 )
@@ -51,6 +52,7 @@ def command(
     report_url: str | None,
     secret_file: Path | None,
     deploy_id: str | None,
+    sign: Path | None,
     output: Path,
     dry_run: bool,
     as_json: bool,
@@ -67,6 +69,7 @@ def command(
 
     from bootstrap import api
     from bootstrap.cli.main import paint
+    from bootstrap.cli.render import open_key, tell_key
     from bootstrap.errors import UsageError
     from bootstrap.plan.deploy_id import new_deploy_id
     from bootstrap.publish import clouds, preflight, publisher, result, store
@@ -87,6 +90,7 @@ def command(
     roll_out = deploy_id or new_deploy_id()
     plans = [project.plan(name, deploy_id=roll_out, report_url=report_url) for name in servers or ("any",)]
     secret = read_secret(secret_file) if servers and plans[0].reports else None
+    key = open_key(sign)
     account = store.log_in(clouds.find(cloud, os.environ), region)
     endpoint, why = preflight.choose(account, interface, region)
     # To the full hour, so that publishing again within it makes the same URLs and the same bundles.
@@ -97,7 +101,7 @@ def command(
     urls = at_work.files(plans[0].plan)
     bundles, written = {}, []
     for plan in plans if servers else ():
-        rendering = plan.render(secret, published=Published(urls))
+        rendering = plan.render(secret, published=Published(urls), sign=key)
         packed = rendering.pack("user-data")
         digest, bundle = packed.payload.digest, packed.payload.bundle
         url = at_work.put(f"bundle of {rendering.server}", digest[: publisher.DIGITS], bundle)
@@ -119,6 +123,7 @@ def command(
     where = f"region {account.region}, " if account.region else ""
     click.echo(f"container {container}, {where}endpoint {why}; URLs are good until {ends}")
     click.echo(table(at_work))
+    tell_key(key)
     for path in written:
         click.echo(f"{path}  {path.stat().st_size:,} bytes")
 

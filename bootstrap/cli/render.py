@@ -10,6 +10,7 @@ import click
 
 if TYPE_CHECKING:
     from bootstrap.errors import Problem
+    from bootstrap.payload.sign import Signer
     from bootstrap.targets.channel import Packed
 
 # Spelled out here so that `--help` need not import the targets; a test compares them.
@@ -39,6 +40,7 @@ TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "confi
 @click.option("--secret-file", type=click.Path(path_type=Path), help="The deployer's secret; else BOOTSTRAP_SECRET.")
 @click.option("--deploy-id", metavar="ID", help="The roll-out this belongs to; drawn from the time when not given.")
 @click.option("--url", metavar="URL", help="Where hosts fetch the bundle from, for a stub.")
+@click.option("--sign", type=click.Path(path_type=Path), metavar="KEY", help="Sign the bundle with this key of ssh's.")
 @click.option("--published", type=click.Path(path_type=Path), metavar="FILE", help="What `bootstrap publish` wrote.")
 @click.option(
     "-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True, metavar="DIR"
@@ -57,6 +59,7 @@ def command(
     secret_file: Path | None,
     deploy_id: str | None,
     url: str | None,
+    sign: Path | None,
     published: Path | None,
     output: Path,
     as_json: bool,
@@ -70,6 +73,9 @@ def command(
     With --servers FILE: DIR/NAME/ for every server of it, and DIR/manifest.json, the index, which `bootstrap wait DIR`
     takes. All of them or none; DIR must be new, or hold an earlier fleet. FILE is a list of names or of maps with a
     name, a map from name to values, or CSV with a column called name; - is stdin.
+
+    With --sign KEY the bundle carries a signature by ssh-keygen, for images that were baked with --allowed-signers. KEY
+    is a private key, or a .pub file whose private half lies beside it, in an ssh-agent or on a security key.
     """
     import json
 
@@ -86,11 +92,12 @@ def command(
 
     if (server is None) == (servers is None):
         raise UsageError("give --server NAME, or --servers FILE", hint="one of them")
+    key = open_key(sign)
     project = api.load(spec, overrides=overrides, values_files=values_files)
     if servers is not None:
         fleet = project.fleet(Path(servers), deploy_id=deploy_id, report_url=report_url)
         secret = read_secret(secret_file) if fleet.reports else None
-        index, packed, more, noted = render_fleet(fleet, pack, secret, output)
+        index, packed, more, noted = render_fleet(fleet, pack, secret, output, key)
         tell(project.warnings + tuple(more) + project.exposed(*targets), noted)
         if as_json:
             click.echo(json.dumps(index | {"directory": str(output)}, indent=1))
@@ -98,11 +105,12 @@ def command(
         count = f"{len(fleet):,} server{'' if len(fleet) == 1 else 's'}"
         click.echo(f"{count}  deploy {index['deploy_id']}  revision {index['revision']}  in {output}")
         click.echo(table(packed, used="most used"))
+        tell_key(key)
         return
     assert server is not None
     plan = project.plan(server, deploy_id=deploy_id, report_url=report_url)
     lies = result.read(published) if published else None
-    rendering = plan.render(read_secret(secret_file) if plan.reports else None, published=lies)
+    rendering = plan.render(read_secret(secret_file) if plan.reports else None, published=lies, sign=key)
     # Everything is packed and measured before anything is written.
     packed = pack(rendering)
     folder = outputs.write(packed, output)
@@ -113,6 +121,20 @@ def command(
         return
     click.echo(f"{server}  deploy {manifest['deploy_id']}  revision {manifest['revision']}  in {folder}")
     click.echo(table(packed))
+    tell_key(key)
+
+
+def open_key(file: Path | None) -> Signer | None:
+    """The key of `--sign`; who has to touch something is told on stderr."""
+    from bootstrap.payload.sign import signer
+
+    return signer(file, lambda line: click.echo(line, err=True)) if file else None
+
+
+def tell_key(key: Signer | None) -> None:
+    """Who has signed, below a table."""
+    if key is not None:
+        click.echo(f"signed by {key.kind} {key.fingerprint}")
 
 
 def tell(warnings: Iterable[Problem], notes: Iterable[str]) -> None:

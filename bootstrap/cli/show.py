@@ -28,6 +28,10 @@ NO_DEPLOY = "none"
 )
 @click.option("--file", "wanted", metavar="PATH", help="Of a bundle: print what this file of the server will hold.")
 @click.option("--source", is_flag=True, help="Of a bundle: print the source of the runner in it.")
+@click.option(
+    "--allowed-signers", "signers", type=click.Path(path_type=Path), metavar="FILE",
+    help="Of a bundle: it must be signed by one of these keys.",
+)
 @click.option("--reveal", is_flag=True, help="Show secrets as they are.")
 @click.option("--json", "as_json", is_flag=True, help="Print JSON.")
 def command(
@@ -37,6 +41,7 @@ def command(
     values_files: tuple[Path, ...],
     wanted: str | None,
     source: bool,
+    signers: Path | None,
     reveal: bool,
     as_json: bool,
 ) -> None:
@@ -44,19 +49,21 @@ def command(
 
     BUNDLE is a file that `render` wrote (user-data, personality.json, cloud-config.yaml, a bundle, also gzipped or in
     base64) or its folder DIR/SERVER. A bundle that is cut off, altered or not the one its trigger names is refused.
-    Nothing is written, and secrets are shown as ***.
+    Nothing is written, and secrets are shown as ***. With --allowed-signers FILE (as of ssh-keygen, or of an image) one
+    that is not signed by a key of it is refused, as a host with such an image would.
     """
     from bootstrap.errors import UsageError
+    from bootstrap.payload.sign import verify
     from bootstrap.targets import found
 
     bundles = found.look(path)
     if bundles is None:
-        if wanted or source:
-            raise UsageError(
-                f"{path} is not a bundle", hint="--file and --source look into what `bootstrap render` wrote"
-            )
+        if wanted or source or signers:
+            hint = "--file, --source and --allowed-signers are for what `bootstrap render` wrote"
+            raise UsageError(f"{path} is not a bundle", hint=hint)
         _show_spec(path, server, overrides, values_files, as_json)
         return
+    by = [verify(one.bundle, signers) if signers else None for one in bundles]
     if source:
         click.echo(bundles[0].unpacked.hot + bundles[0].unpacked.cold, nl=False)
     elif wanted:
@@ -65,12 +72,14 @@ def command(
         from bootstrap.payload import redact
 
         shown = [
-            found.summary(one) | {"plan": one.unpacked.plan if reveal else redact.plan(one.unpacked.plan)}
-            for one in bundles
+            found.summary(one)
+            | {"signature": _signature(one, signer), "plan": plan if reveal else redact.plan(plan)}
+            for one, signer in zip(bundles, by, strict=True)
+            for plan in [one.unpacked.plan]
         ]
         click.echo(json.dumps(shown[0] if len(shown) == 1 else shown, indent=1))
     else:
-        click.echo("\n\n".join(describe(one, reveal=reveal) for one in bundles))
+        click.echo("\n\n".join(describe(*one, reveal=reveal) for one in zip(bundles, by, strict=True)))
 
 
 def _show_file(bundle: Found, wanted: str, reveal: bool) -> None:
@@ -97,8 +106,19 @@ def _show_file(bundle: Found, wanted: str, reveal: bool) -> None:
     sys.stdout.buffer.write(content)
 
 
-def describe(bundle: Found, *, reveal: bool = False) -> str:
-    """A bundle in a few lines for people."""
+def _signature(bundle: Found, signer: str | None) -> dict[str, Any] | None:
+    """The key that a bundle says it is signed by. signer: who that is, by a list that was asked."""
+    from bootstrap.payload.sign import key_of
+
+    if bundle.unpacked.signature is None:
+        return None
+    key, kind = key_of(bundle.unpacked.signature)
+    principal = signer.rsplit(" SHA256:", 1)[0] if signer else None
+    return {"key": key, "kind": kind, "verified": signer is not None, "principal": principal}
+
+
+def describe(bundle: Found, signer: str | None = None, *, reveal: bool = False) -> str:
+    """A bundle in a few lines for people. signer: by whom it is signed, as verified."""
     from bootstrap.payload import redact
 
     unpacked = bundle.unpacked
@@ -109,6 +129,10 @@ def describe(bundle: Found, *, reveal: bool = False) -> str:
         f"  sha256    {unpacked.digest}",
         f"  bytes     {sizes}",
     ]
+    by = _signature(bundle, signer)
+    if by:
+        sure = f", who is {by['principal']}" if signer else ", not verified: --allowed-signers FILE does that"
+        lines.append(f"  signed    by {by['kind']} {by['key']}{sure}")
     return "\n".join(lines + plan_lines(plan))
 
 

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import functools
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.payload import crontab
 from bootstrap.payload.build import build, cron_entry
 from bootstrap.payload.model import Payload
+from bootstrap.payload.sign import Signer
 from bootstrap.render.model import Rendered
 from bootstrap.targets import cloud_config, fit, mime, starter, stub, user_data
 from bootstrap.targets.fit import Measure
@@ -17,6 +19,8 @@ from bootstrap.targets.providers import Provider
 TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "config-drive", "stub")
 # Those with user-data, in which our part can stand beside the user's own.
 TAKES_PARTS = ("personality", "user-data", "nocloud", "config-drive")
+# What `build` takes: from an unsigned bundle to its signature.
+Sign = Callable[[bytes], str] | None
 
 
 @dataclass(frozen=True)
@@ -25,7 +29,7 @@ class Packed:
 
     blob: what stands in the user-data, for the targets that go there, or may (personality: the starter). moved: files
     that the spec wants injected and that ride in the bundle, since the provider takes too few files. lean: the verb
-    `doctor` is left out for room. url: where a stub fetches the bundle from.
+    `doctor` is left out for room. url: where a stub fetches the bundle from. signed_by: the fingerprint of the key.
     """
 
     target: str
@@ -36,6 +40,7 @@ class Packed:
     moved: tuple[str, ...] = ()
     lean: bool = False
     url: str | None = field(default=None, repr=False)
+    signed_by: str | None = None
 
 
 def pack(
@@ -46,26 +51,45 @@ def pack(
     cron_template: str | None = None,
     beside: Sequence[mime.Part] = (),
     url: str | None = None,
+    sign: Signer | None = None,
 ) -> Packed:
     """Build the payload for a target and refuse what does not fit: PayloadError, with everything that is wrong.
 
     provider: None measures against no limit (personality needs one). cron_template: the user's own cron template, which
     is to blame (SpecError) when the entry is one that cron would not run. beside: the user's own user-data. url: where
     hosts fetch the bundle from, for the target stub and for providers whose injected files are too small for anything
-    else.
+    else. sign: the key that signs the bundle; its signature counts like every byte.
     """
+    while True:
+        packed = _packed(rendered, target, provider, cron_template, beside, url, sign.stand_in if sign else None)
+        # A signature may cost a touch, so only the layout that was chosen gets one; it is then packed with that.
+        if sign is None:
+            return packed
+        if sign.settle(packed.payload.bundle):
+            return replace(packed, signed_by=sign.fingerprint)
+
+
+def _packed(
+    rendered: Rendered,
+    target: str,
+    provider: Provider | None,
+    cron_template: str | None,
+    beside: Sequence[mime.Part],
+    url: str | None,
+    sign: Sign,
+) -> Packed:
     if beside and target not in TAKES_PARTS:
         raise UsageError(f"{target} carries no user-data of yours", hint=f"targets that do: {', '.join(TAKES_PARTS)}")
     # A secret is no advice for `fetch:`.
     contents = {f.path: f.content for f in rendered.files if f.deliver == "bundle" and not f.secret}
     if target == "stub" or (target == "personality" and provider is not None and stub.needed(provider)):
-        packed = _stub(rendered, target, provider, url)
+        packed = _stub(rendered, target, provider, url, sign)
     else:
         try:
-            packed = _pack(rendered, target, provider, contents, beside, lean=False)
+            packed = _pack(rendered, target, provider, contents, beside, sign, lean=False)
         except PayloadError:
             # It may fit without the largest verb; if not, that is what has to shrink.
-            packed = _pack(rendered, target, provider, contents, beside, lean=True)
+            packed = _pack(rendered, target, provider, contents, beside, sign, lean=True)
     # In user-data too: there the runner writes the very same entry. With a stub, that of a payload without one.
     entry = cron_entry(rendered, build(rendered, channel="single") if packed.url else packed.payload)
     # Judged without its digest, whole and in part the one thing that differs between the servers of a fleet.
@@ -75,11 +99,11 @@ def pack(
     return packed
 
 
-def _stub(rendered: Rendered, target: str, provider: Provider | None, url: str | None) -> Packed:
+def _stub(rendered: Rendered, target: str, provider: Provider | None, url: str | None, sign: Sign) -> Packed:
     """All rides in the bundle, which lies at `url`; the server is given what fetches it."""
     if url is None:
         raise stub.require_url(provider)
-    payload = build(rendered, channel="single")
+    payload = build(rendered, channel="single", sign=sign)
     moved = tuple(file.path for file in rendered.files if file.deliver == "inject")
     script = stub.text(url, payload.digest)
     if target == "personality" and provider is not None:
@@ -101,11 +125,12 @@ def _pack(
     provider: Provider | None,
     contents: dict[str, bytes],
     beside: Sequence[mime.Part],
+    sign: Sign,
     *,
     lean: bool,
 ) -> Packed:
     if target == "personality" and provider is not None:
-        payload, measures, moved = _injected(rendered, provider, contents, lean)
+        payload, measures, moved = _injected(rendered, provider, contents, lean, sign)
         blob = _message(starter.text(payload).encode(), beside)
         if beside:
             measures += fit.user_data(blob, provider)
@@ -114,7 +139,7 @@ def _pack(
     # A runner that comes by user-data writes the units itself, where a host has no cron.
     units = "apart" if target == "tree" or kind in ("systemd", "both") else "inside"
     is_single = target in ("user-data", "nocloud")
-    payload = build(rendered, channel="single" if is_single else "files", units=units, lean=lean)
+    payload = build(rendered, channel="single" if is_single else "files", units=units, lean=lean, sign=sign)
     if target in ("tree", "config-drive"):
         # No call, no limit.
         measures = [Measure("bundle", len(payload.bundle), None, "bytes", "text")]
@@ -133,7 +158,7 @@ def _message(ours: bytes, beside: Sequence[mime.Part]) -> bytes:
 
 
 def _injected(
-    rendered: Rendered, provider: Provider, contents: dict[str, bytes], lean: bool
+    rendered: Rendered, provider: Provider, contents: dict[str, bytes], lean: bool, sign: Sign
 ) -> tuple[Payload, list[Measure], tuple[str, ...]]:
     """Files for a create call. Where the provider takes too few, rc.local rides in the bundle, then the others too.
 
@@ -151,13 +176,14 @@ def _injected(
         tries.insert(0, ("apart", *layouts[0]))
     for one in tries:
         units, channel, inject_rc_local, moved = one
+        built = functools.partial(
+            build, rendered, channel=channel, inject_rc_local=inject_rc_local, units=units, lean=lean, sign=sign
+        )
         try:
-            payload = build(
-                rendered, channel=channel, chunk_bytes=room, inject_rc_local=inject_rc_local, units=units, lean=lean
-            )
+            payload = built(chunk_bytes=room)
         except PayloadError:
             # More than nine pieces: `fit` says how many there would be, and what to take out.
-            payload = build(rendered, channel=channel, inject_rc_local=inject_rc_local, units=units, lean=lean)
+            payload = built()
             continue
         if most is None or len(payload.files) <= most:
             break

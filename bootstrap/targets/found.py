@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import zlib
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -27,11 +27,16 @@ _MESSAGE = b"Content-Type: multipart/"
 
 @dataclass(frozen=True)
 class Found:
-    """A bundle that proved itself whole. where: the file it was in; size: of its text."""
+    """A bundle that proved itself whole. where: the file it was in; bundle: its text."""
 
     where: Path
-    size: int
+    bundle: bytes = field(repr=False)
     unpacked: Unpacked
+
+    @property
+    def size(self) -> int:
+        """Bytes of its text."""
+        return len(self.bundle)
 
 
 def look(path: Path) -> list[Found] | None:
@@ -182,7 +187,7 @@ def _verified(path: Path, files: dict[str, bytes]) -> Found:
     trigger = files.get(TRIGGER)
     if trigger is not None and unpacked.digest.encode() not in trigger:
         raise PayloadError(f"{path}: the trigger names another bundle, so it would wait for ever", hint="render again")
-    return Found(path, len(text), unpacked)
+    return Found(path, text, unpacked)
 
 
 def _peeled(data: bytes) -> bytes:

@@ -82,6 +82,8 @@ def described(one: Packed) -> dict[str, Any]:
         "bundle": {"size": len(payload.bundle), "sha256": payload.digest},
         "measures": [{"what": m.what, "used": m.used, "limit": m.limit, "unit": m.unit} for m in one.measures],
     }
+    if one.signed_by:
+        described["bundle"]["signed_by"] = one.signed_by
     if one.url:
         # Its query may give the right to read.
         described["bundle"]["url"] = one.url.split("?")[0]

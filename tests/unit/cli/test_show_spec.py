@@ -98,5 +98,6 @@ def test_looking_into_a_spec_as_if_it_were_a_bundle_is_wrong_use(capsys: pytest.
     assert show("--source") == ExitCode.USAGE
 
     assert capsys.readouterr().err == (
-        "error[usage]: web.yaml is not a bundle\n  --file and --source look into what `bootstrap render` wrote\n"
+        "error[usage]: web.yaml is not a bundle\n"
+        "  --file, --source and --allowed-signers are for what `bootstrap render` wrote\n"
     )
