@@ -121,7 +121,8 @@ def runnable(page: Path) -> list[Block]:
 
 
 def steady(output: str) -> list[str]:
-    """Lines without what differs from run to run: revisions, numbers, and how wide the columns are for them."""
+    """Lines without what differs from run to run: revisions, keys, numbers, and how wide the columns are for them."""
+    output = re.sub(r"\bSHA256:[\w+/]{43}|\b[0-9a-f]{64}\b", "DIGEST", output)
     text = re.sub(r"\d[\d.,]*", "N", re.sub(r"\b[0-9a-f]{12}\b", "REVISION", output))
     return [" ".join(line.split()) for line in text.splitlines()]
 
