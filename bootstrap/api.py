@@ -347,7 +347,7 @@ class Rendering:
         if packed.url and at and at["sha256"] != packed.payload.digest:
             raise PayloadError(
                 f"the published bundle of {self.server} is another one than this render gives",
-                hint="render with the --deploy-id and the values that it was published with, or publish again",
+                hint="render with the same --deploy-id, values and --sign as it was published with, or publish again",
             )
         return packed
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import keys
 import pytest
 from box import Box, needs_root
 from keystone import Keystone
@@ -23,6 +24,7 @@ from swift import Swift, needs_memcached
 
 from bootstrap import api
 from bootstrap.payload.paths import BUNDLE, STUB, TRIGGER
+from bootstrap.payload.sign import verify
 from bootstrap.publish import result
 
 pytestmark = [pytest.mark.integration, needs_memcached]
@@ -228,6 +230,26 @@ def test_an_expired_url_says_when_it_ended(account: Account, folder: Path) -> No
         assert box.tick().returncode == 5
         when = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(ended))
         assert f"answer 401 Unauthorized: the URL expired at {when}" in said(box, "why")[1]
+
+
+@keys.needs_ssh_keygen
+def test_what_is_published_is_the_signed_bundle(account: Account, folder: Path) -> None:
+    key = keys.key(folder)
+    done = account.publish(folder, "--server", "web-1", "--deploy-id", DEPLOY, "--sign", "key")
+    assert f"signed by ssh-ed25519 {keys.fingerprint(key)}\n" in done.stdout
+    at = published(folder)["bundles"]["web-1"]
+    with urllib.request.urlopen(at["url"], timeout=30) as answer:
+        bundle = answer.read()
+    assert hashlib.sha256(bundle).hexdigest() == at["sha256"]
+    assert at["sha256"] in (folder / "build/web-1/stub.sh").read_text()
+    assert verify(bundle, keys.allowed(folder / "allowed", key)) == f"deploy@example.org {keys.fingerprint(key)}"
+
+    words = ["render", "web.yaml", "--server", "web-1", "--deploy-id", DEPLOY, "--target", "stub", "-o", "again"]
+    words += ["--published", "build/published.json"]
+    assert account.bootstrap(*words, "--sign", "key", folder=folder).returncode == 0
+    assert (folder / "again/web-1/stub.sh").read_bytes() == (folder / "build/web-1/stub.sh").read_bytes()
+    unsigned = account.bootstrap(*words, folder=folder)
+    assert unsigned.returncode == 4 and "is another one than this render gives" in unsigned.stderr
 
 
 def test_a_dry_run_sends_nothing(account: Account, folder: Path) -> None:

@@ -49,8 +49,8 @@ MUTANTS = [
         SIGNED + "test_a_key_that_may_sign_other_things_only",
     ),
     of_runner(
-        "signed", "more may stand around what was signed",
-        r'''rb"(#!/bin/sh\n# initialrunner[^'\n]*\n_bundle''', r'''rb"(#!/bin/sh\n# initialrunner[^']*\n_bundle''',
+        "signed", "more may stand behind what was signed",
+        "found = SHAPE.fullmatch(bundle)", "found = SHAPE.match(bundle)",
         SIGNED + "test_nothing_can_be_put_around_what_was_signed",
     ),
     of_runner(

@@ -107,10 +107,13 @@ def test_what_is_measured_is_the_signed_payload(here: Path, key: Path) -> None:
 
 
 def test_only_the_chosen_layout_is_signed(here: Path, key: Path) -> None:
+    """A file to inject, with the bundle's pieces and the trigger, is one more than Nova takes."""
+    apart = "  - {path: /srv/apart, content: x, deliver: inject}\nstages:"
+    (here / "web.yaml").write_text(SPEC.replace("stages:", apart))
     one = signer(key)
     rendering = bootstrap.load("web.yaml").plan("web-1", deploy_id=DEPLOY).render(sign=one)
-    rendering.personality()
-    rendering.personality()
+    assert rendering.pack("personality", "nova").moved == ("/srv/apart",)
+    assert rendering.personality() == rendering.personality()
     assert len(one.made) == 1
 
 
