@@ -14,6 +14,7 @@ import pytest
 
 needs_ssh_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen (openssh-client)")
 KEPT = Path(__file__).resolve().parents[1] / "build" / "tests" / "sk-dummy.so"
+RUNNER = Path(__file__).resolve().parents[1] / "bootstrap" / "runner"
 KINDS = ("ed25519", "rsa", "ecdsa", "ed25519-sk", "ecdsa-sk")
 
 
@@ -32,6 +33,23 @@ def security_key() -> str:
                 pytest.skip("needs sk-dummy.so of openssh-tests, and apt-get cannot download that")
             found.rename(KEPT)
     return str(KEPT)
+
+
+def checker() -> str:
+    """A Python text that checks the bundle, by the list and at the scratch path it is given, as a baked runner would.
+
+    The modules as one file: neither needs another of ours.
+    """
+    return "".join((RUNNER / f"{name}.py").read_text(encoding="utf-8") for name in ("host", "signed")) + CHECKER
+
+
+CHECKER = """
+import sys
+try:
+    print(check(Host(), open(sys.argv[1], "rb").read(), *sys.argv[2:4]))
+except Unsigned as error:
+    print("%s: %s" % (error.kind, error))
+"""
 
 
 def key(folder: Path, name: str = "key", kind: str = "ed25519", passphrase: str = "", *more: str) -> Path:

@@ -15,6 +15,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import keys
 import pytest
 
 pytestmark = [
@@ -54,7 +55,7 @@ def unpacked(release: str, *packages: str) -> Iterator[Path]:
 
 @pytest.fixture(scope="module", params=RELEASES)
 def debian(request: pytest.FixtureRequest) -> Iterator[Path]:
-    with unpacked(request.param) as root:
+    with unpacked(request.param, "openssh-client") as root:
         yield root
 
 
@@ -94,6 +95,30 @@ def lay(tree: Path, root: Path) -> None:
 def free_port() -> int:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         return int(listener.getsockname()[1])
+
+
+def test_a_signature_is_checked_by_its_own_ssh_keygen(debian: Path, tmp_path: Path) -> None:
+    """That of Debian 11 knows no times and no Z in a list of who may sign; what counts and what is said is the same."""
+    key = keys.key(tmp_path)
+    render = [*BOOTSTRAP, "render", "examples/hello/hello.yaml", "--server", "hello-1", "--target", "user-data"]
+    subprocess.run([*render, "--sign", key, "-o", tmp_path / "out"], cwd=TOP, check=True, capture_output=True)
+    shutil.copy(tmp_path / "out/hello-1/user-data", debian / "root/bundle")
+    (debian / "root/check.py").write_text(keys.checker())
+    argv = ["python3", "-I", "-S", "/root/check.py", "/root/bundle", "/root/allowed", "/root/scratch"]
+
+    def said(options: str) -> str:
+        keys.allowed(debian / "root/allowed", key, options=options)
+        inside = ["unshare", "--mount", "sh", "-ec", 'mount --rbind /dev "$0/dev"; exec chroot "$@"', debian, debian]
+        return subprocess.run([*inside, *argv], check=True, capture_output=True, text=True, timeout=60).stdout
+
+    ours = f"deploy@example.org {keys.fingerprint(key)}\n"
+    assert said("") == said('namespaces="initialrunner",valid-before="29990101Z"') == ours
+    assert said('valid-before="20200101"').startswith("expired: ")
+    assert said('valid-after="29990101Z"').startswith("early: ")
+    assert said('namespaces="git"').startswith("namespace: ")
+    assert said("no-such-option").startswith("unknown: ")
+    (debian / "root/bundle").write_bytes((tmp_path / "out/hello-1/user-data").read_bytes().replace(b"once.", b"twice."))
+    assert said("").startswith("damaged: ")
 
 
 def test_a_spec_is_rehearsed_in_a_copy_of_another_system(debian: Path) -> None:

@@ -18,10 +18,13 @@ from box import needs_root
 from bootstrap.payload import bundle as bundles
 from bootstrap.payload import sign
 from bootstrap.runner import signed
+from bootstrap.runner.contract import PYTHON_FLOOR
 from bootstrap.runner.host import Host
 
 pytestmark = [needs_root, keys.needs_ssh_keygen]
 
+PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
+FLOOR = sorted(PYENV.glob(f"versions/{PYTHON_FLOOR[0]}.{PYTHON_FLOOR[1]}.*/bin/python"))
 NOON = 1795262400  # 2026-11-21T12:00:00Z
 
 
@@ -350,6 +353,20 @@ def test_an_ssh_keygen_that_cannot(
     monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
     monkeypatch.setattr(signed, "KEYGEN_S", 0.3)
     assert site.refused(bundle) == ("ssh-keygen", reason)
+
+
+@pytest.mark.skipif(not FLOOR, reason="needs the Python of the floor")
+def test_the_oldest_python_checks_the_same(site: Site, tmp_path: Path) -> None:
+    (tmp_path / "check.py").write_text(keys.checker())
+    (tmp_path / "bundle").write_bytes(site.signed(unsigned()))
+    argv = [FLOOR[0], "-I", "-S", tmp_path / "check.py", tmp_path / "bundle", site.signers, tmp_path / "scratch"]
+
+    def said() -> str:
+        return subprocess.run(argv, check=True, capture_output=True, text=True).stdout
+
+    assert said() == f"deploy@example.org {site.fingerprint}\n"
+    keys.allowed(site.signers, site.key, options='valid-before="20200101Z"')
+    assert said().startswith("expired: ")
 
 
 def test_a_list_that_is_not_there_or_not_roots_allows_nobody(site: Site, tmp_path: Path) -> None:
