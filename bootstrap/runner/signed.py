@@ -142,14 +142,14 @@ def keygen(host, arguments, data, key):
 
         try:
             done = subprocess.run(
-                ["ssh-keygen", "-Y"] + arguments, input=data, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+                ["ssh-keygen", "-Y"] + arguments, input=data, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                 env=dict(os.environ, LC_ALL="C"), timeout=KEYGEN_S,
             )  # fmt: skip
         except OSError:
             return b"127\n"
         except subprocess.TimeoutExpired:
             return b"124\n"
-        return b"%d\n" % done.returncode + done.stdout
+        return b"%d\n" % done.returncode + done.stdout + (done.stderr if done.returncode else b"")
 
     answer = host.ask(question, KEYGEN_S + 5)
     code, _, said = os.fsdecode(answer or b"124\n").partition("\n")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import shutil
 import signal
 import subprocess
 import time
@@ -335,6 +336,20 @@ def test_a_host_without_ssh_keygen(site: Site, tmp_path: Path, monkeypatch: pyte
     assert site.refused(bundle) == ("ssh-keygen", reason)
 
 
+def program(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An ssh-keygen that does this instead."""
+    (folder / "bin").mkdir()
+    (folder / "bin" / "ssh-keygen").write_text(f"#!/bin/sh\n{script}\n")
+    (folder / "bin" / "ssh-keygen").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{folder}/bin:{os.environ['PATH']}")
+
+
+def test_what_ssh_keygen_warns_of_is_no_principal(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    bundle, real = site.signed(unsigned()), shutil.which("ssh-keygen")
+    program(tmp_path, f'echo warning: a remark >&2; exec {real} "$@"', monkeypatch)
+    assert site.check(bundle) == f"deploy@example.org {site.fingerprint}"
+
+
 @pytest.mark.parametrize(
     ("script", "reason"),
     [
@@ -347,10 +362,7 @@ def test_an_ssh_keygen_that_cannot(
     site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, script: str, reason: str
 ) -> None:
     bundle = site.signed(unsigned())
-    (tmp_path / "bin").mkdir()
-    (tmp_path / "bin" / "ssh-keygen").write_text(f"#!/bin/sh\n{script}\n")
-    (tmp_path / "bin" / "ssh-keygen").chmod(0o755)
-    monkeypatch.setenv("PATH", f"{tmp_path}/bin:{os.environ['PATH']}")
+    program(tmp_path, script, monkeypatch)
     monkeypatch.setattr(signed, "KEYGEN_S", 0.3)
     assert site.refused(bundle) == ("ssh-keygen", reason)
 
