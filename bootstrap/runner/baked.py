@@ -187,7 +187,7 @@ class Finder:
             return False
         if os.path.lexists(SIGNERS):
             try:
-                about["signer"] = str(check(host, bundle, SIGNERS))
+                about["signer"] = str(check(host, bundle, SIGNERS, RUN + "/signed"))
             except Unsigned as error:
                 self.tell(source, "refused: %s" % error)
                 return False

@@ -18,11 +18,11 @@ SEEDS = "/var/lib/cloud/seed/nocloud", "/var/lib/cloud/seed/nocloud-net"
 NAMES = "files", "config-drive", "nocloud", "cloud-init", "openstack", "ec2"
 WITH_URL = "openstack", "ec2"
 # Seconds that one look at a source may take, and until the next one within a tick: what is near is looked at often.
-LOOK_S = {"files": 10, "config-drive": 20, "nocloud": 20, "cloud-init": 10, "openstack": 20, "ec2": 20}
+LOOK_S = {"files": 10, "config-drive": 20, "nocloud": 20, "cloud-init": 10, "openstack": 10, "ec2": 10}
 AGAIN_S = {"files": 0, "cloud-init": 0, "config-drive": 15, "nocloud": 15, "openstack": 15, "ec2": 15}
 FETCH_S = 240  # for what a stub names
 MOST = 16 << 20  # bytes of what a source gives, and of what is in it once it is unpacked
-CONNECT_S = 5  # for an address that nobody has
+CONNECT_S, SILENCE_S = 5, 8  # for an address that nobody has, and one that does not answer
 BEGINS = re.compile(rb"^([ \t]*)#!/bin/sh\r?\n\1# initialrunner: sets ", re.M)
 ENDS = re.compile(rb'_bundle ([0-9a-f]{64}) "\$@"\r?')
 # What no cloud-config of people holds: a line of base64 that long.
@@ -349,7 +349,7 @@ def request(method, url, headers=None, absent=()):
     link = kind(where, timeout=CONNECT_S)
     try:
         link.connect()
-        link.sock.settimeout(LOOK_S["ec2"])
+        link.sock.settimeout(SILENCE_S)
         link.request(method, slash + path or "/", None, headers or {})
         answer = link.getresponse()
         if answer.status == 404 or answer.status in absent:
@@ -357,7 +357,7 @@ def request(method, url, headers=None, absent=()):
         if answer.status != 200:
             raise OSError("%s: answer %d %s" % (url.split("?")[0], answer.status, answer.reason))
         body = answer.read(MOST + 1)
-        if answer.length:
+        if answer.length and len(body) <= MOST:
             raise OSError("%s: cut off after %d bytes" % (url.split("?")[0], len(body)))
         return body
     finally:

@@ -7,6 +7,7 @@ import os
 import re
 import stat
 from pathlib import Path
+from typing import Any
 
 import pytest
 from click.testing import CliRunner
@@ -16,6 +17,7 @@ from bootstrap.cli.bake import command
 from bootstrap.errors import UsageError
 from bootstrap.image import bake, baked
 from bootstrap.image.bake import Settings
+from bootstrap.image.within import Within
 from bootstrap.payload import crontab
 from bootstrap.payload.refused import Refused
 
@@ -328,6 +330,59 @@ def test_every_file_is_whole_and_on_disk_before_it_has_its_name(root: Path, monk
         at = done.index(f"rename {place}")
         assert done[at - 1] == f"fsync {place.parent}/.{place.name}.bake"
         assert done[at + 1] == f"fsync {place.parent}"
+
+
+def test_a_kill_between_any_two_writes_leaves_nothing_that_starts_what_is_not_there(
+    root: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    before = tree(root)
+    bake.bake(root, Settings(signers=b"me " + KEY))
+    whole = tree(root)
+    bake.remove(root)
+    needed = {"/etc/initialrunner/allowed_signers", *COMMON}
+    for most in range(len(whole) - len(before)):
+        left = [most]
+        for name in ("write", "symlink"):
+            real = getattr(Within, name)
+
+            def step(self: Within, *given: Any, real: Any = real, left: list[int] = left) -> bool:
+                left[0] -= 1
+                if left[0] < 0:
+                    raise KeyboardInterrupt
+                return bool(real(self, *given))
+
+            monkeypatch.setattr(Within, name, step)
+        with pytest.raises(KeyboardInterrupt):
+            bake.bake(root, Settings(signers=b"me " + KEY))
+        monkeypatch.undo()
+        there = set(tree(root))
+        assert needed <= there or not there & {bake.CRON, *SYSTEMD[2:]}, most
+        bake.bake(root, Settings(signers=b"me " + KEY))
+        image = COMMON[0]  # holds the time
+        assert {k: v for k, v in tree(root).items() if k != image} == {k: v for k, v in whole.items() if k != image}
+        bake.remove(root)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_machine_that_bakes_itself_is_marked_as_the_builder_before_all_else(root: Path) -> None:
+    put(root, "/proc/sys/kernel/random/boot_id", content="b-1\n")
+    put(root, "/sys/class/dmi/id/product_uuid", content="4C4C4544-0042-3510-8052-B4C04F4D3032\n")
+    bake.bake(root, Settings())  # what is read from this installation is in memory now
+    bake.remove(root)
+    child = os.fork()
+    if child == 0:
+        try:
+            os.chroot(root)
+            os.chdir("/")
+            done = bake.bake(Path("/"), Settings())
+            os._exit(0 if done.changes[0].path == bake.BUILDER and done.notes else 3)
+        finally:
+            os._exit(4)
+    assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
+    found = json.loads((root / bake.BUILDER.lstrip("/")).read_text())
+    assert found == {"boot_id": "b-1", "product_uuid": "4c4c4544-0042-3510-8052-b4c04f4d3032"}
+    bake.remove(root)
+    assert not (root / "var/lib/initialrunner").exists()
 
 
 # --- the command ---
