@@ -162,17 +162,16 @@ class Finder:
         host = self.host
 
         def work():
-            from http.client import HTTPException
-
             try:
                 bundle = question()
                 put(host, FOUND + ".new", bundle)
                 found = {"sha256": sha256(bundle).hexdigest()}
             except Elsewhere as stub:
                 found = {"url": stub.args[0], "sha256": stub.args[1]}
-            except (Nothing, OSError, HTTPException) as error:
+            except (Nothing, OSError) as error:
                 found = {"said": str(error) or type(error).__name__}
             except Exception as error:
+                # HTTPException and what no one thought of: one source's trouble is not another's.
                 found = {"said": "cannot be read: %s: %s" % (type(error).__name__, error)}
             return json.dumps(found).encode()
 

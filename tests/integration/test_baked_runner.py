@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
+import subprocess
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +14,7 @@ from handmade import payload, stage
 
 from bootstrap.image import bake
 from bootstrap.image.bake import Settings
+from bootstrap.runner import signed
 from bootstrap.runner.host import BUNDLE, COMMAND, TRIGGER
 from bootstrap.targets import mime
 
@@ -145,15 +148,42 @@ def test_the_real_cron_starts_it_at_boot() -> None:
         assert (ran(box), taken(box)["source"]) == (1, "files")
 
 
-def test_an_image_with_keys_takes_nothing_unsigned() -> None:
-    key = b"me ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0pC1xnIgrOgNfHhrvLnV4bXHjXvTSwFTBX1JxvV2yY\n"
+def signed_by(key: Path, bundle: bytes) -> bytes:
+    """The bundle with a fourth part: the signature of its first three, made by ssh-keygen itself."""
+    plain = key.with_name("plain")
+    plain.write_bytes(bundle)
+    plain.with_suffix(".sig").unlink(missing_ok=True)
+    argv = ["ssh-keygen", "-Y", "sign", "-n", "initialrunner", "-f", key, plain]
+    subprocess.run(argv, check=True, capture_output=True)
+    signature = b"\n".join(plain.with_suffix(".sig").read_bytes().splitlines()[1:-1])
+    body = bundle.rsplit(b"_bundle ", 1)[0]
+    end = body.rindex(b"'\neval ")
+    body = body[:end] + b"\n-\n" + signature + body[end:]
+    return body + b'_bundle %s "$@"\n' % hashlib.sha256(body).hexdigest().encode()
+
+
+def made_key(folder: Path, name: str) -> Path:
+    argv = ["ssh-keygen", "-q", "-t", "ed25519", "-N", "", "-C", name, "-f", folder / name]
+    subprocess.run(argv, check=True, capture_output=True)
+    return folder / name
+
+
+def test_an_image_with_keys_takes_nothing_unsigned_and_nothing_of_other_keys(tmp_path: Path) -> None:
+    good, other = made_key(tmp_path, "good"), made_key(tmp_path, "other")
+    signers = b'release@example.com namespaces="initialrunner" ' + good.with_suffix(".pub").read_bytes()
     with Box() as box:
-        bake_into(box, signers=key)
-        box.put(BUNDLE, ONE.bundle, 0o400)
-        assert tick(box) == 75
-        assert "files: refused: " in why(box)
-        assert not box.exists(TRIGGER)
-        assert ran(box) == 0
+        bake_into(box, signers=signers)
+        for bundle in (ONE.bundle, signed_by(other, ONE.bundle)):
+            box.put(BUNDLE, bundle, 0o400)
+            assert tick(box) == 75
+            assert "files: refused: " in why(box)
+            assert (box.exists(TRIGGER), ran(box)) == (False, 0)
+        if not hasattr(signed, "verify"):
+            pytest.skip("signatures are not judged yet, but refused one and all")
+        box.put(BUNDLE, signed_by(good, ONE.bundle), 0o400)
+        assert tick(box) == 0
+        box.wait_for(lambda: healthy(box))
+        assert taken(box)["signer"].startswith("release@example.com")
 
 
 # --- the builder, and its clones ---
