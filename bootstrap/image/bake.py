@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import time
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -224,6 +225,8 @@ def _notes(within: Within, settings: Settings, changes: list[Change]) -> list[st
         notes.append("unsigned bundles are taken from now on: no --allowed-signers was given")
     if "files" not in settings.sources:
         notes.append("injected files are not among the sources, yet an injected cron entry is started by cron itself")
+    if re.search(rb"(?m)^SELINUX=enforcing", (within.read("/etc/selinux/config") or (b"", 0))[0]):
+        notes.append("SELinux is enforcing here: have the image relabelled (touch ROOT/.autorelabel, or restorecon -R)")
     info = within.look("/etc")
     if info is not None and info.st_uid == 0 and (written := within.look(PROGRAM)) is not None and written.st_uid:
         notes.append(f"what was written belongs to user {written.st_uid}: cron and the runner want root's")

@@ -297,7 +297,7 @@ def nothing_yet(host):
     """Ten minutes without a bundle: one line on the console and in motd."""
     if host.uptime() - since(host, "bundle") > TELL_S and not os.path.exists(RUN + "/told"):
         put(host, RUN + "/told", "")
-        host.say("waits for a bundle; ask `initialrunner why`")
+        host.say("waits for a bundle; ask initialrunner why")
 
 
 # --- people ---

@@ -364,7 +364,7 @@ def test_after_ten_minutes_console_and_motd_say_where_to_look_once() -> None:
         uptime = float(box.python("import time; print(time.monotonic())"))
         box.put("/run/initialrunner/bundle.json", json.dumps({"since_s": uptime - 600}))
         assert (tick(box), tick(box)) == (75, 75)
-        line = "initialrunner: waits for a bundle; ask `initialrunner why`"
+        line = "initialrunner: waits for a bundle; ask initialrunner why"
         assert box.text("/etc/motd").count(line) == 1
         assert box.console().count(line) == 1
 

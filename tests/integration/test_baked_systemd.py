@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -13,6 +14,7 @@ from systemd_box import Machine, make_root, needs_systemd
 from bootstrap.image import bake
 from bootstrap.image.bake import Settings
 from bootstrap.runner.host import BUNDLE, COMMAND
+from bootstrap.targets import seed, starter
 
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(900), needs_systemd]
 UNITS = ("initialrunner-image.service", "initialrunner-image.timer")
@@ -74,6 +76,24 @@ def test_what_looks_can_write_nothing_but_its_own_folder(machine: Machine) -> No
     machine.wait_for(lambda: "inactive" in machine.sh("systemctl is-active initialrunner-image.service"))
     assert machine.sh("cat /run/initialrunner/wrote") == "/run/initialrunner/x\n"
     assert machine.sh("systemctl --failed --plain --no-legend") == ""
+
+
+def test_a_config_drive_is_mounted_by_what_is_locked_in(tar: Path, tmp_path: Path) -> None:
+    drive, image = seed.config_drive(ONE, starter.text(ONE).encode()), tmp_path / "drive"
+    folder = drive.write(tmp_path / drive.label)
+    subprocess.run(["mkfs.ext4", "-q", "-L", drive.label, "-d", folder, image, "4M"], check=True, capture_output=True)
+    attached = subprocess.run(["losetup", "-f", "--show", "-r", image], capture_output=True, text=True)
+    if attached.returncode:
+        pytest.skip(f"no loop device: {attached.stderr}")
+    device = attached.stdout.strip()
+    try:
+        with Machine(tar, (device,)) as machine:
+            bake.bake(machine.root, Settings(("files", "config-drive")))
+            machine.boot()
+            machine.wait_for(lambda: is_done(machine))
+            assert json.loads(machine.text(TAKEN))["source"] == "config-drive"
+    finally:
+        subprocess.run(["losetup", "--detach", device], check=True)
 
 
 def test_a_looker_that_is_killed_is_back_within_the_minute(machine: Machine) -> None:
