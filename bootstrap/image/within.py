@@ -57,11 +57,12 @@ class Within:
             for fd in fds:
                 os.close(fd)
 
-    def _walk(self, path: str, make: bool) -> tuple[list[int], list[str]]:
-        """Descriptors from the root down to a folder, and the names on the way, links resolved."""
+    def _walk(self, path: str, make: bool, blame: tuple[str, str] = ("", "")) -> tuple[list[int], list[str]]:
+        """Descriptors from the root down to a folder, and the names on the way, links resolved.
+
+        blame: the link, and where it leads, that the path is made of.
+        """
         todo, fds, done, links = _names(path), [os.dup(self.fd)], list[str](), 0
-        # The link that brought what is in `todo`, for messages.
-        blame = (path, path)
         try:
             while todo:
                 name = todo.pop(0)
@@ -108,14 +109,19 @@ class Within:
 
     def real(self, path: str) -> str | None:
         """Where a path leads inside the root, the last name followed too; None when nothing is there."""
-        seen = 0
+        seen, blame = 0, (path, path)
         while seen <= _MOST_LINKS:
             folder, _, name = path.rpartition("/")
+            if name in ("..", "."):
+                # Not asked of the kernel, which knows of no root here.
+                folder, name = path, ""
             try:
-                fds, done = self._walk(folder, False)
+                fds, done = self._walk(folder, False, blame)
             except (FileNotFoundError, NotADirectoryError):
                 return None
             try:
+                if not name:
+                    return "/" + "/".join(done)
                 info = os.stat(name, dir_fd=fds[-1], follow_symlinks=False)
                 if not stat.S_ISLNK(info.st_mode):
                     return "/" + "/".join([*done, name])
@@ -126,10 +132,10 @@ class Within:
                 for fd in fds:
                     os.close(fd)
             here = [] if target.startswith("/") else done
-            steps = _names(target)
+            steps, blame = _names(target), ("/" + "/".join([*done, name]), target)
             while steps and steps[0] == "..":
                 if not here:
-                    raise LeadsOut(path, target)
+                    raise LeadsOut(*blame)
                 here, steps = here[:-1], steps[1:]
             path, seen = "/" + "/".join([*here, *steps]), seen + 1
         return None
@@ -139,8 +145,10 @@ class Within:
         real = self.real(path)
         if real is None:
             return None
+        if real == "/":
+            return os.fstat(self.fd)
         with self.parent(real) as (fd, name), suppress(FileNotFoundError):
-            return os.stat(name or ".", dir_fd=fd, follow_symlinks=False)
+            return os.stat(name, dir_fd=fd, follow_symlinks=False)
         return None
 
     def is_folder(self, path: str) -> bool:

@@ -224,13 +224,26 @@ def outside(tmp_path: Path) -> Path:
 @pytest.mark.parametrize(
     "place", ["etc/initialrunner", "etc/cron.d", "usr/local", "usr/local/sbin", "etc/systemd", "var/lib/initialrunner"]
 )
-def test_a_link_that_climbs_out_of_the_root_is_refused(root: Path, tmp_path: Path, place: str) -> None:
+@pytest.mark.parametrize("first", ["", "here/../"])
+def test_a_link_that_climbs_out_of_the_root_is_refused(root: Path, tmp_path: Path, place: str, first: str) -> None:
     away = outside(tmp_path)
-    (root / place).parent.mkdir(parents=True, exist_ok=True)
-    target = "../" * place.count("/") + "../outside"
+    ((root / place).parent / "here").mkdir(parents=True, exist_ok=True)
+    target = first + "../" * place.count("/") + "../outside"
     (root / place).symlink_to(target)
     assert ("image.link", f"/{place} is a link that leads out of the root: {target}") in refusals(root)
     assert list(away.iterdir()) == []
+
+
+@pytest.mark.parametrize("target", ["..", "../..", "here/../..", "../usr/.", "/", "/..", "/usr/..", "../usr/../.."])
+def test_a_link_up_is_worked_out_and_not_asked_of_the_kernel(root: Path, tmp_path: Path, target: str) -> None:
+    (root / "etc/here").mkdir()
+    (root / "etc/cron.d").symlink_to(target)
+    before = sorted(tmp_path.iterdir())
+    if target in ("../..", "/..", "../usr/../.."):
+        assert ("image.link", f"/etc/cron.d is a link that leads out of the root: {target}") in refusals(root)
+    else:
+        bake.bake(root, Settings())
+    assert sorted(tmp_path.iterdir()) == before
 
 
 def test_an_absolute_link_means_what_it_means_on_the_image(root: Path, tmp_path: Path) -> None:
