@@ -1,0 +1,166 @@
+"""Every leftover is found by its own finding, and nothing is found in a clean root."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import pytest
+from box import needs_root
+from image_root import FILLED, KEY, PLANTED, clean_root, link, plant, put
+
+from bootstrap.image import leftovers, secrets
+from bootstrap.image.finding import Severity
+from bootstrap.image.seal import Sealed, seal
+
+pytestmark = needs_root
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return clean_root(tmp_path / "root")
+
+
+def found(sealed: Sealed) -> set[tuple[str, str]]:
+    return {(one.code, one.path) for one in sealed.findings}
+
+
+def test_nothing_is_found_in_a_clean_root(root: Path) -> None:
+    assert seal(root).findings == ()
+
+
+def test_every_leftover_is_found_by_its_own_finding_and_no_other(root: Path) -> None:
+    for code, path, content in PLANTED:
+        plant(root, code, path, content)
+    expected = {(code, path) for code, path, _ in PLANTED}
+    sealed = seal(root)
+    assert found(sealed) == expected
+    assert len(expected) > 100
+    assert {one.code for one in sealed.of(Severity.WARNING)} == {"identity.hostname", "net.resolver"}
+    assert not [one for one in sealed.findings if not (one.what and one.why and one.mend)]
+
+
+def test_every_kind_in_the_tables_is_planted() -> None:
+    tables = (*leftovers.LEFTOVERS, *secrets.SECRETS, *secrets.NAMES)
+    assert {rule.code for rule in tables} == {code for code, _, _ in PLANTED}
+    assert {rule.code for rule in leftovers.LEFTOVERS if rule.means == leftovers.FILLED} == FILLED
+
+
+def test_a_password_and_an_account_without_one_are_found(root: Path) -> None:
+    put(
+        root, "/etc/shadow", "root:!:1::::::\nalice:$6$salt$abcdefghijkl:1::::::\nguest::1::::::\nb:!$6$x$abcdefgh:1:\n"
+    )
+    assert {one.code: one.what for one in seal(root).findings} == {
+        "account.password.alice": "a password for alice",
+        "account.open": "no password at all for guest",
+    }
+
+
+def test_homes_behind_links_are_looked_into(root: Path) -> None:
+    """/home -> var/home, as on systems with an immutable root; the finding names the real place."""
+    (root / "home/alice/.bash_history").unlink()
+    (root / "home").rename(root / "var/home")
+    link(root, "/home", "/var/home")
+    put(root, "/var/home/alice/.bash_history", "ls\n")
+    assert found(seal(root)) == {("history.shell", "/var/home/alice/.bash_history")}
+    seal(root, mend=True)
+    assert not (root / "var/home/alice/.bash_history").exists()
+
+
+def test_a_link_out_of_the_root_leads_nowhere(root: Path, tmp_path: Path) -> None:
+    outside = put(tmp_path, "/outside/log/private.log", KEY)
+    for path in ("/var/log", "/var/crash", "/srv/tls", "/root/.ssh"):
+        place = root / path.lstrip("/")
+        if place.is_dir():
+            os.rename(place, tmp_path / place.name)
+        link(root, path, str(outside.parent))
+    link(root, "/opt/up", "../../outside/log/private.log")
+    link(root, "/etc/ssh/ssh_host_rsa_key", str(outside))
+    assert found(seal(root)) == {("ssh.host-key", "/etc/ssh/ssh_host_rsa_key")}
+    assert seal(root, mend=True).is_clean
+    assert outside.read_text() == KEY
+    assert not (root / "etc/ssh/ssh_host_rsa_key").is_symlink()
+
+
+def test_a_link_in_the_middle_means_what_it_means_on_the_host(root: Path) -> None:
+    """An absolute link is read inside the root, and `..` does not climb out of it."""
+    os.rename(root / "var/log", root / "srv/logs")
+    link(root, "/var/log", "/../../../srv/logs")
+    put(root, "/srv/logs/syslog", "x")
+    sealed = seal(root)
+    assert found(sealed) == {("log.file", "/srv/logs/syslog")}
+    # What lies behind a link may be another's: it is left to a person.
+    assert seal(root, mend=True).findings == sealed.findings
+    assert (root / "srv/logs/syslog").read_text() == "x"
+
+
+def test_links_in_a_circle_end(root: Path) -> None:
+    link(root, "/var/crash", "/var/crash2")
+    link(root, "/var/crash2", "/var/crash")
+    link(root, "/etc/systemd/system/a.service", "b.service")
+    link(root, "/etc/systemd/system/b.service", "a.service")
+    assert [one.what for one in seal(root, require=("a",)).findings] == ["a is not there"]
+
+
+def test_odd_names_are_shown_in_one_line(root: Path) -> None:
+    odd = os.fsdecode(b"/tmp/a\nb\xff\x1b[31m\\")
+    put(root, odd, "x")
+    sealed = seal(root)
+    assert found(sealed) == {("tmp.file", odd)}
+    shown = sealed.findings[0].as_json()["path"]
+    assert shown == r"/tmp/a\x0ab\xff\x1b[31m\\"
+    assert seal(root, allow=(str(shown).replace("[", "[[]").replace("\\\\", "[\\][\\]"),)).is_clean
+    assert seal(root, mend=True).is_clean
+
+
+def test_nothing_but_regular_files_is_opened(root: Path) -> None:
+    """A FIFO without a writer would hold the run for ever; the test would not end."""
+    for path in ("etc/machine-id", "root/.netrc", "srv/key.pem", "etc/resolv.conf", "tmp/fifo"):
+        (root / path).unlink(missing_ok=True)
+        os.mkfifo(root / path)
+    assert found(seal(root)) == {("tmp.file", "/tmp/fifo")}
+
+
+def test_a_huge_sparse_file_costs_nothing(root: Path) -> None:
+    with put(root, "/srv/huge.img", "a text, as it seems\n" * 300).open("r+b") as file:
+        file.truncate(1 << 40)
+    assert seal(root).is_clean
+
+
+def test_a_name_that_stays_the_same_is_told_apart_by_its_content(root: Path) -> None:
+    put(root, "/usr/local/sbin/initialrunner", "#!/bin/sh\nP='a runner that has run'\n", 0o700)
+    assert found(seal(root)) == {("ours.command", "/usr/local/sbin/initialrunner")}
+
+
+def test_what_a_package_brought_is_no_secret_until_it_is_changed(root: Path) -> None:
+    with (root / "etc/browser/apikeys").open("a") as file:
+        file.write("# ours\n")
+    assert found(seal(root)) == {("token.google", "/etc/browser/apikeys")}
+
+
+@pytest.mark.parametrize(
+    ("pattern", "covered"),
+    [
+        ("/root/.bash_history", True),
+        ("/root/*", True),
+        ("history.*", True),
+        ("history.shell:/root/*", True),
+        ("history.shell:/home/*", False),
+        ("log.*", False),
+    ],
+)
+def test_an_accepted_leftover_is_still_listed(root: Path, pattern: str, covered: bool) -> None:
+    put(root, "/root/.bash_history", "ls\n")
+    sealed = seal(root, allow=(pattern,))
+    assert [one.severity for one in sealed.findings] == [Severity.ALLOWED if covered else Severity.ERROR]
+    assert sealed.is_clean is covered
+    assert sealed.unused == (() if covered else (pattern,))
+
+
+def test_an_accepted_leftover_is_not_cleaned(root: Path) -> None:
+    put(root, "/root/.ssh/authorized_keys", "ssh-ed25519 AAAA admin\n")
+    put(root, "/srv/app/.ssh/authorized_keys", "ssh-ed25519 AAAA builder\n")
+    sealed = seal(root, allow=("/root/.ssh/authorized_keys",), mend=True, access=True)
+    assert sealed.is_clean
+    assert (root / "root/.ssh/authorized_keys").exists()
+    assert not (root / "srv/app/.ssh/authorized_keys").exists()
