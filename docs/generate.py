@@ -17,7 +17,7 @@ from click.testing import CliRunner
 
 from bootstrap.cli.main import VERBS, cli
 from bootstrap.errors import ExitCode
-from bootstrap.image import leftovers, look, needs, secrets
+from bootstrap.image import leftovers, look, ready, secrets
 from bootstrap.image.finding import Mend
 from bootstrap.runner import contract
 from bootstrap.targets.providers import PROVIDERS, Limit, Provider
@@ -199,7 +199,7 @@ def seal_page() -> str:
         "\n## Needs\n",
         "| code | what |",
         "|---|---|",
-        *(f"| `{code}` | {what} |" for code, what in needs.CODES.items()),
+        *(f"| `{code}` | {what} |" for code, what in ready.CODES.items()),
     ]
     return "\n".join(parts)
 

@@ -64,7 +64,10 @@ def systemd(root: Path) -> None:
         link(root, there, f"/lib/systemd/system/{name}.service")
 
 
-def python(root: Path, version: str = "3.11", modules: tuple[str, ...] = ("json/__init__", "hashlib", "bz2")) -> None:
+LIBRARY = ("json/__init__", "hashlib", "bz2", "ctypes/__init__", "email/__init__", "http/__init__")
+
+
+def python(root: Path, version: str = "3.11", modules: tuple[str, ...] = LIBRARY) -> None:
     """A python3 as the gate judges it: a program and its library."""
     put(root, f"/usr/bin/python{version}", "ELF", 0o755)
     (root / "usr/bin/python3").unlink(missing_ok=True)

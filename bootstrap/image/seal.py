@@ -9,8 +9,7 @@ from pathlib import Path
 
 from bootstrap.errors import UsageError
 from bootstrap.image import look as looked
-from bootstrap.image import needs as needed
-from bootstrap.image import secrets
+from bootstrap.image import ready, secrets
 from bootstrap.image.clean import Cleaned, clean
 from bootstrap.image.finding import Allowed, Finding, Severity
 from bootstrap.image.leftovers import LEFTOVERS
@@ -82,7 +81,7 @@ def seal(
 
         def look() -> list[Finding]:
             tree.unreadable.clear()
-            missing = needed.needs(tree, require=require, trigger=trigger, runner=runner)
+            missing = ready.needs(tree, require=require, trigger=trigger, runner=runner)
             return [_allowed(finding, accepted) for finding in [*looked.leftovers(tree), *missing]]
 
         found = look()
@@ -100,7 +99,7 @@ def seal(
 def codes() -> list[str]:
     """Every code that a finding may have; NAME stands for an account."""
     tables = [rule.code for rule in (*LEFTOVERS, *secrets.SECRETS, *secrets.NAMES)]
-    return list(dict.fromkeys([*tables, *looked.CODES, *needed.CODES]))
+    return list(dict.fromkeys([*tables, *looked.CODES, *ready.CODES]))
 
 
 def _accepted(text: str) -> Allowed:

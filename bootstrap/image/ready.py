@@ -29,7 +29,7 @@ CODES = {
     "need.signers": "only signed payloads are taken, and no key is there",
     "need.ssh-keygen": "only signed payloads are taken, and nothing can check a signature",
     "need.trigger": "neither cron with its entry nor a systemd unit starts the runner; a warning when one of both does",
-    "need.python": "no python3 of 3.6 or newer, or one without `json`, `hashlib` or `bz2`",
+    "need.python": "no python3 of 3.6 or newer, or one without its whole library",
     "need.unit": "a unit of `--require` is not there, not enabled or masked",
     "need.network": "nothing that sets the network up is started (a warning)",
     "need.host-keys": "sshd is started, and nothing makes host keys (a warning)",
@@ -44,7 +44,8 @@ _NETWORKS = (
 _PYTHONS = (
     "/usr/bin/python3", "/bin/python3", "/usr/sbin/python3", "/usr/local/bin/python3", "/usr/libexec/platform-python",
 )  # fmt: skip
-_MODULES = ("json/__init__.py", "hashlib.py", "bz2.py")
+# What runner and bundle import and python3-minimal lacks some of.
+_MODULES = ("json/__init__.py", "hashlib.py", "bz2.py", "ctypes/__init__.py", "email/__init__.py", "http/__init__.py")
 _KEYGENS = ("/usr/bin/ssh-keygen", "/bin/ssh-keygen", "/usr/local/bin/ssh-keygen")
 
 
@@ -195,7 +196,7 @@ def _python(tree: Tree) -> Iterator[Finding]:
         elif version < PYTHON_FLOOR:
             told = told or _need("python", path, f"Python {version[0]}.{version[1]}, too old", bad, mend)
         elif not _is_whole(tree, prefix, version):
-            what = "a Python without json, hashlib or bz2"
+            what = "a Python without its whole library"
             told = told or _need("python", path, what, bad, mend)
         else:
             return
