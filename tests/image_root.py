@@ -239,7 +239,8 @@ PLANTED: tuple[tuple[str, str, str | bytes], ...] = (
     ("tmp.file", "/tmp/script_1234.sh", "x"),
     ("tmp.file", "/var/tmp/left", ""),
     ("run.file", "/run/initialrunner.boot", "1"),
-    ("cache.apt", "/var/cache/apt/archives/curl_8_amd64.deb", "x"),
+    ("cache.apt", "/var/cache/apt/archives", "curl_8_amd64.deb"),
+    ("cache.apt", "/var/cache/apt/pkgcache.bin", ""),
     ("cache.apt-lists", "/var/lib/apt/lists", "mirror_InRelease"),
     ("cache.packages", "/var/cache/dnf", "a/b.solv"),
     ("cache.home", "/home/alice/.cache", "pip/http/a"),
@@ -248,14 +249,9 @@ PLANTED: tuple[tuple[str, str, str | bytes], ...] = (
 )
 # Told as one: the content is the name of a file in the folder.
 FILLED = {
-    "cloud-init.data",
-    "cloud.agent",
-    "log.journal",
-    "log.installer",
-    "cache.apt-lists",
-    "cache.packages",
+    "cloud-init.data", "cloud.agent", "log.journal", "log.installer", "cache.apt", "cache.apt-lists", "cache.packages",
     "cache.home",
-}
+}  # fmt: skip
 
 
 def plant(root: Path, code: str, path: str, content: str | bytes) -> None:
@@ -263,7 +259,7 @@ def plant(root: Path, code: str, path: str, content: str | bytes) -> None:
     place = root / path.lstrip("/")
     if place.is_symlink():
         place.unlink()
-    if code in FILLED:
+    if code in FILLED and content:
         assert isinstance(content, str)
         put(root, f"{path}/{content}", "x")
     elif content or not place.exists():

@@ -397,8 +397,8 @@ TRACES = (
 
 CACHES = (
     Leftover(
-        "cache.apt", ("/var/cache/apt/archives/*.deb", "/var/cache/apt/archives/partial/*", "/var/cache/apt/*.bin"),
-        "apt's cache", "it makes the image larger", "apt-get clean",
+        "cache.apt", ("/var/cache/apt/archives", "/var/cache/apt/*.bin"), "apt's cache", "it makes the image larger",
+        "apt-get clean", Mend.FILES, FILLED,
     ),
     Leftover(
         "cache.apt-lists", ("/var/lib/apt/lists",), "apt's package lists",
