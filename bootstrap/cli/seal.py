@@ -101,6 +101,6 @@ def _grouped(findings: list[Finding]) -> list[str]:
         for one in group:
             by = "" if one.linked or one.clean is Mend.LISTED else f"  (--clean: {one.clean.value})"
             by = "  (--clean-access)" if one.clean is Mend.ACCESS and by else by
-            lines.append(f"  {shown(one.path)}: {one.what}{by}" if one.path else f"  {one.what}")
-        lines.append(f"  mend: {mend}")
+            lines.append(f"  {shown(one.path)}: {shown(one.what)}{by}" if one.path else f"  {shown(one.what)}")
+        lines.append(f"  mend: {shown(mend)}")
     return lines

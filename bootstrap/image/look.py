@@ -9,7 +9,7 @@ from bootstrap.image import secrets
 from bootstrap.image.finding import Finding, Mend, Severity
 from bootstrap.image.leftovers import BELOW, FILE, FILLED, LEFTOVERS, Leftover
 from bootstrap.image.packages import Packaged
-from bootstrap.image.tree import Entry, Tree
+from bootstrap.image.tree import Entry, Tree, shown
 
 # Empty files with these names keep a folder in place.
 KEEPERS = ("lock", ".keep", ".gitkeep", ".placeholder")
@@ -18,14 +18,14 @@ _NO_HOME = re.compile(r"/|/(?:bin|sbin|dev|proc|sys|usr|run|nonexistent)(?:/.*)?
 # What is found otherwise than by the tables, with what it means.
 CODES = {
     "account.password.NAME": "an account that every clone's password opens",
-    "account.open": "an account without any password",
+    "account.open.NAME": "an account without any password",
     "unseen.mount": "a file system below ROOT that was not looked into; a file that is mounted is a warning",
     "unseen.unreadable": "what whoever ran seal may not read",
 }
-# Kernel interfaces, and what is in memory only: nothing of them is in the image.
+# Kernel interfaces, memory, other machines' disks, files that are looked at as files: nothing of them is in the image.
 _NOT_ON_DISK = re.compile(
     r"proc|sysfs|devtmpfs|devpts|tmpfs|ramfs|mqueue|hugetlbfs|debugfs|tracefs|securityfs|pstore|efivarfs|bpf|configfs"
-    r"|fusectl|binfmt_misc|cgroup2?|autofs|nsfs|selinuxfs|rpc_pipefs|fuse\..*|nfs.*|9p|virtiofs"
+    r"|fusectl|binfmt_misc|cgroup2?|autofs|nsfs|selinuxfs|rpc_pipefs|fuse\..*|nfs.*|9p|virtiofs|squashfs|erofs|iso9660"
 )
 
 
@@ -154,18 +154,22 @@ def _by_content(tree: Tree, entry: Entry) -> Iterator[Finding]:
 
 def accounts(tree: Tree) -> Iterator[Finding]:
     """Accounts that a password of the builder, or none at all, opens in every clone."""
-    for line in _lines(tree, "/etc/shadow"):
-        name, colon, rest = line.partition(":")
-        password = rest.split(":")[0]
-        if not colon or password[:1] in ("!", "*"):
-            continue
-        if not password:
-            what, mend = f"no password at all for {name}", f"passwd --lock {name}"
-            yield Finding("account.open", "/etc/shadow", what, "anybody at a console is that account", mend)
-        elif len(password) >= 13:
-            what, mend = f"a password for {name}", f"passwd --lock {name}, or userdel {name}"
+    for path in ("/etc/shadow", "/etc/shadow-", "/etc/passwd"):
+        for line in _lines(tree, path):
+            name, colon, rest = line.partition(":")
+            password = rest.split(":")[0]
+            # "x" in /etc/passwd sends to /etc/shadow; a word that no password can become locks the account.
+            if not colon or password[:1] in ("!", "*") or 0 < len(password) < 13:
+                continue
+            what, mend, clean = f"a password for {name}", f"passwd --lock {name}, or userdel {name}", Mend.LISTED
             why = "every clone has it, and who has one can try to guess it"
-            yield Finding(f"account.password.{name}", "/etc/shadow", what, why, mend)
+            if path.endswith("-"):
+                what, mend, clean = f"{what}, as it was before", "remove the file: it is a copy", Mend.REMOVE
+            if password:
+                yield Finding(f"account.password.{shown(name)}", path, what, why, mend, clean)
+            elif not path.endswith("-"):
+                what, why = f"no password at all for {name}", "anybody at a console is that account"
+                yield Finding(f"account.open.{shown(name)}", path, what, why, mend)
 
 
 def _mounts(tree: Tree) -> Iterator[Finding]:

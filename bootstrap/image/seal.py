@@ -106,7 +106,10 @@ def _accepted(text: str) -> Allowed:
     """One --allow. Raises UsageError for a code that nothing has: it would accept nothing, in silence."""
     accepted = Allowed.parse(text)
     known = codes()
-    if not any(fnmatchcase(code, accepted.code) or accepted.code.startswith("account.password.") for code in known):
+    if not any(
+        fnmatchcase(code, accepted.code) or accepted.code.startswith(("account.password.", "account.open."))
+        for code in known
+    ):
         near = difflib.get_close_matches(accepted.code, known, 1)
         mend = f"did you mean {near[0]}?" if near else "a path begins with /; the codes are in docs/reference/seal.md"
         raise UsageError(f"--allow {text}: no finding has this code", hint=mend)

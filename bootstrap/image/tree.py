@@ -65,7 +65,14 @@ class Tree:
             self.fd = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         except OSError as error:
             raise UsageError(f"{root} cannot be opened: {error.strerror}", hint="ROOT is a folder") from error
-        self.mounts = _mounts(self.fd)
+        try:
+            self.mounts = _mounts(self.fd)
+        except OSError as error:
+            os.close(self.fd)
+            raise UsageError(
+                "what is mounted below ROOT cannot be told", hint="mount /proc: mount -t proc proc /proc"
+            ) from error
+        belongs = tuple("/" + path.strip("/") for path in belongs)
         missing = [path for path in belongs if path not in self.mounts]
         if missing:
             os.close(self.fd)
@@ -272,14 +279,11 @@ def _quoted(path: str) -> str:
 
 
 def _mounts(fd: int) -> dict[str, str]:
-    """Path inside the root -> type of what is mounted there, from the kernel's own list."""
-    try:
-        root = str(Path(f"/proc/self/fd/{fd}").readlink()).rstrip("/")
-        lines = Path("/proc/self/mountinfo").read_text(encoding="utf-8", errors="surrogateescape").splitlines()
-    except OSError:
-        return {}
+    """Path inside the root -> type of what is mounted there, by the kernel's list. Raises OSError without /proc."""
+    root = str(Path(f"/proc/self/fd/{fd}").readlink()).rstrip("/")
+    lines = os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).split("\n")
     found = {}
-    for line in lines:
+    for line in filter(None, lines):
         fields, _, rest = line.partition(" - ")
         # A blank, a tab, a newline and a backslash are octal there; the other bytes stand for themselves.
         where = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields.split(" ")[4])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -47,13 +48,39 @@ def test_every_kind_in_the_tables_is_planted() -> None:
 
 
 def test_a_password_and_an_account_without_one_are_found(root: Path) -> None:
-    put(
-        root, "/etc/shadow", "root:!:1::::::\nalice:$6$salt$abcdefghijkl:1::::::\nguest::1::::::\nb:!$6$x$abcdefgh:1:\n"
-    )
-    assert {one.code: one.what for one in seal(root).findings} == {
-        "account.password.alice": "a password for alice",
-        "account.open": "no password at all for guest",
+    hashed = "$6$salt$abcdefghijkl"
+    lines = ["root:!:1::::::", f"alice:{hashed}:1::::::", "guest::1::::::", "kiosk::1::::::", f"bob:!{hashed}:1:::::"]
+    put(root, "/etc/shadow", "\n".join(lines))
+    put(root, "/etc/shadow-", f"root:{hashed}:1::::::\nguest::1::::::\n")
+    with (root / "etc/passwd").open("a") as file:
+        file.write(f"old:{hashed}:1002:1002::/home/old:/bin/sh\n")
+    assert {(one.code, one.path, one.what) for one in seal(root).findings} == {
+        ("account.password.alice", "/etc/shadow", "a password for alice"),
+        ("account.open.guest", "/etc/shadow", "no password at all for guest"),
+        ("account.open.kiosk", "/etc/shadow", "no password at all for kiosk"),
+        ("account.password.root", "/etc/shadow-", "a password for root, as it was before"),
+        ("account.password.old", "/etc/passwd", "a password for old"),
     }
+    # The copy goes; accounts are for whoever made them.
+    assert {one.path for one in seal(root, mend=True).findings} == {"/etc/shadow", "/etc/passwd"}
+    assert seal(root, allow=("account.password.*", "account.open.guest", "account.open.kiosk")).is_clean
+
+
+def test_what_may_not_be_read_is_a_finding() -> None:
+    """A gate must not pass what it has not seen."""
+    with tempfile.TemporaryDirectory() as folder:
+        root = clean_root(Path(folder) / "root")
+        for path in ("root", "etc/shadow", "usr/local/sbin/initialrunner"):
+            (root / path).chmod(0o700)
+        put(root, "/srv/secret", "-----BEGIN PRIVATE KEY-----\n" + "A" * 64, 0o600)
+        Path(folder).chmod(0o755)
+        os.seteuid(65534)
+        try:
+            seen = found(seal(root))
+        finally:
+            os.seteuid(0)
+    unread = ("/root", "/srv/secret", "/etc/shadow", "/usr/local/sbin/initialrunner")
+    assert seen == {("unseen.unreadable", path) for path in unread}
 
 
 def test_homes_behind_links_are_looked_into(root: Path) -> None:
