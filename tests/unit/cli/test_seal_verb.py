@@ -113,7 +113,6 @@ def test_the_same_as_json(root: Path, capsys: pytest.CaptureFixture[str]) -> Non
         (("root", "--clean-access"), "--clean-access goes with --clean"),
         (("root", "--allow", "histroy.shell"), "--allow histroy.shell: no finding has this code"),
         (("root", "--mount", "/boot/efi"), "nothing is mounted at /boot/efi of root"),
-        (("/", "--clean"), "ROOT is this running machine"),
     ],
 )
 def test_wrong_use_is_told(

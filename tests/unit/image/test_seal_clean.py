@@ -6,6 +6,7 @@ import json
 import os
 import stat
 import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -180,9 +181,36 @@ def test_a_root_that_cannot_be_written_is_told(root: Path) -> None:
         subprocess.run(["umount", str(root)], check=True)
 
 
-def test_this_machine_is_not_cleaned_by_mistake() -> None:
-    with pytest.raises(UsageError, match="this running machine"):
-        seal(Path("/"), mend=True)
+# `/` of the process is the root of the test, so that nothing else is at stake.
+AS_THE_MACHINE = """
+import os, sys, bootstrap.cli.seal, bootstrap.cli.main, bootstrap.image.seal
+os.chroot(sys.argv.pop(1))
+os.chdir("/")
+bootstrap.cli.main.main(["seal", "/", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("marked", "options", "code"),
+    [(False, ("--clean",), 2), (True, ("--clean",), 0), (False, ("--clean", "--this-machine"), 0), (False, (), 4)],
+)
+def test_the_running_machine_is_not_cleaned_by_mistake(
+    root: Path, marked: bool, options: tuple[str, ...], code: int
+) -> None:
+    left = put(root, "/var/log/syslog", "x")
+    if not marked:
+        (root / "var/lib/initialrunner/builder").unlink()
+    (root / "proc").mkdir()
+    subprocess.run(["mount", "-t", "proc", "proc", str(root / "proc")], check=True)
+    try:
+        argv = [sys.executable, "-c", AS_THE_MACHINE, str(root), *options]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    finally:
+        subprocess.run(["umount", str(root / "proc")], check=True)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert (left.read_bytes() == b"") is (code == 0)
+    assert ("ROOT is this running machine" in done.stderr) is (code == 2)
 
 
 @pytest.mark.parametrize("name", ["link", "relative", "dots"])
