@@ -156,6 +156,7 @@ PLANTED: tuple[tuple[str, str, str | bytes], ...] = (
     ),
     ("ssh.authorized-keys", "/home/vagrant/.ssh/authorized_keys", ""),
     ("ssh.known-hosts", "/home/alice/.ssh/known_hosts", "git ssh-rsa AAAA\n"),
+    ("ssh.settings", "/home/alice/.ssh/config", "Host git\n"),
     ("access.sudo-time", "/var/lib/sudo/ts/alice", "x"),
     ("access.sudoers", "/etc/sudoers.d/90-packer", "packer ALL=(ALL) NOPASSWD: ALL\n"),
     ("cred.netrc", "/root/.netrc", "machine a login b password c\n"),

@@ -109,6 +109,10 @@ ACCESS = (
         "hosts that were logged in to", "it tells the builder's network", "remove it",
     ),
     Leftover(
+        "ssh.settings", _in_home(".ssh/config", ".ssh/environment", ".ssh/rc", ".ssh/*.pub"), "a person's ssh settings",
+        "they tell who built, and where to", "remove it", Mend.LISTED,
+    ),
+    Leftover(
         "access.sudo-time", ("/var/lib/sudo/ts/*", "/var/db/sudo/ts/*", "/run/sudo/ts/*"),
         "a sudo time stamp", "sudo might ask for no password", "remove it", means=ANY,
     ),
@@ -186,7 +190,7 @@ CREDENTIALS = (
             ".config/gh/hosts.yml", ".config/glab-cli/config.yml", ".config/hub", ".config/hcloud/cli.toml",
             ".config/doctl/config.yaml", ".cargo/credentials", ".cargo/credentials.toml", ".gem/credentials", ".pypirc",
         ), "a login of a command-line tool", "the account opens to every clone", "remove it", Mend.LISTED,
-        holds=rb"(?i)(?:token|password|api_key)\S*\s*[:=]\s*\S",
+        holds=rb"(?i)(?:token|password|api_key)\S{0,40}\s{0,9}[:=]\s{0,9}\S",
     ),
     Leftover(
         "cred.gnupg", _in_home(".gnupg/private-keys-v1.d/*", ".gnupg/secring.gpg"), "a private key of GnuPG",
@@ -257,7 +261,7 @@ IDENTITY = (
     Leftover(
         "identity.initiator", ("/etc/iscsi/initiatorname.iscsi", "/etc/nvme/hostid", "/etc/nvme/hostnqn"),
         "an initiator's name", "two clones that mount one disk under one name ruin it",
-        "write GenerateName=yes, or remove it", Mend.LISTED, unless=rb"\A\s*(?:#.*\s*)*GenerateName=yes",
+        "write GenerateName=yes, or remove it", Mend.LISTED, unless=rb"(?m)^GenerateName=yes",
     ),
     Leftover(
         "identity.hostname", ("/etc/hostname",), "a host name", "clones that get no name use this one",

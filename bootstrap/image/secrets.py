@@ -40,15 +40,17 @@ def _secret(code: str, what: str, needles: bytes, pattern: bytes, **more: str) -
     return Secret(code, tuple(needles.split()), re.compile(pattern), what, **more)
 
 
+# Repetitions are bounded where two of them meet: a file may be made to keep a pattern busy.
 SECRETS = (
     # The header alone stands in programs, manuals and tests of tools; with a body it is a key.
     _secret(
         "key.private", "a private key", b"PRIVATE",
-        rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----\s*(?:\\n)?(?:[A-Za-z-]+: [^\n]*\n)*\s*"
-        rb"[A-Za-z0-9+/=]{24}",
+        rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
+        rb"\s{0,9}(?:\\n)?(?:[A-Za-z-]{1,40}: [^\n]*\n){0,9}\s{0,9}[A-Za-z0-9+/=]{24}",
     ),
     _secret("key.putty", "a private key of PuTTY", b"PuTTY-User-Key-File", rb"PuTTY-User-Key-File-\d+: \S"),
-    _secret("key.wireguard", "a private key of WireGuard", b"PrivateKey", rb"PrivateKey\s*=\s*[A-Za-z0-9+/]{43}="),
+    _secret("key.wireguard", "a private key of WireGuard", b"PrivateKey",
+            rb"PrivateKey\s{0,9}=\s{0,9}[A-Za-z0-9+/]{43}="),
     _secret(
         "key.vagrant", "Vagrant's public key, whose private half everybody has", b"vagrant",
         rb"(?:ssh-rsa|ssh-ed25519) \S+ vagrant(?: insecure public key)?\s",
@@ -97,7 +99,7 @@ NAMES = (
     Named(
         "cred.environment", re.compile(r"\.env(?:\.(?!example$|sample$|template$|dist$).+)?"), "settings with secrets",
         "whoever has a clone has them", "remove it; a payload brings it to each server",
-        begins=rb"(?im)^[ \t]*(?:export[ \t]+)?\w*(?:SECRET|PASSWORD|PASSWD|TOKEN|API_?KEY)\w*[ \t]*="
+        begins=rb"(?im)^[ \t]*(?:export[ \t]+)?\w{0,40}?(?:SECRET|PASSWORD|PASSWD|TOKEN|API_?KEY)\w{0,40}[ \t]*="
         rb"[ \t]*[\"']?[^\s$\"'<]",
     ),
     Named(

@@ -63,7 +63,8 @@ class Units:
                 return Start(True, f"by {stem}.{kind}")
         asleep = [link.path for link in self._links() if self._names(link.name) & {unit, found}]
         if asleep:
-            return Start(False, f"is wanted by {asleep[0].split('/')[-2]}, which nothing starts")
+            by = asleep[0].split("/")[-2].rpartition(".")[0]
+            return Start(False, f"is wanted by {by}, which nothing starts")
         return Start(False, "is not enabled")
 
     def text(self, unit: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from pathlib import Path
 
@@ -152,6 +153,42 @@ def test_a_huge_sparse_file_costs_nothing(root: Path) -> None:
     with put(root, "/srv/huge.img", "a text, as it seems\n" * 300).open("r+b") as file:
         file.truncate(1 << 40)
     assert seal(root).is_clean
+
+
+@pytest.mark.timeout(60)
+def test_a_text_made_to_keep_a_pattern_busy_does_not(root: Path) -> None:
+    """Each would take hours where two repetitions share the same characters."""
+    many = 200_000
+    put(root, "/srv/a", "-----BEGIN PRIVATE KEY-----" + "\n " * many)
+    put(root, "/srv/b", "-----BEGIN " + "A " * many)
+    put(root, "/srv/c", "-----BEGIN PRIVATE KEY-----\n" + "A: \n" * many)
+    put(root, "/srv/d", "PrivateKey" + " " * many + "=" + " " * many)
+    put(root, "/srv/.env", "TOKEN" * many)
+    put(root, "/srv/e", "ssh-rsa " * many + "vagrants _authToken" + " " * many)
+    put(root, "/etc/iscsi/initiatorname.iscsi", "# " + "#" * many)
+    put(root, "/etc/yum.conf", "password " + " " * many + "\nhttp://" * many)
+    for name in (".config/gh/hosts.yml", ".my.cnf", ".netrc", ".gitconfig"):
+        put(root, f"/root/{name}", "token" * many + "\n" + " " * many)
+    assert found(seal(root)) == {("identity.initiator", "/etc/iscsi/initiatorname.iscsi")}
+
+
+def test_a_tree_deeper_than_a_path_may_be_long(root: Path) -> None:
+    here = os.open(root / "srv", os.O_RDONLY)
+    for _ in range(60):
+        os.mkdir("d" * 100, dir_fd=here)
+        below = os.open("d" * 100, os.O_RDONLY, dir_fd=here)
+        os.close(here)
+        here = below
+    file = os.open("left.swp", os.O_WRONLY | os.O_CREAT, dir_fd=here)
+    os.close(file)
+    file = os.open(".x.swp", os.O_WRONLY | os.O_CREAT, dir_fd=here)
+    os.write(file, b"b0VIM 9")
+    os.close(file)
+    os.close(here)
+    assert [code for code, path in found(seal(root)) if len(path) > 6000] == ["edit.swap"]
+    assert seal(root, mend=True).is_clean
+    # By descriptors too, as not every cleaner of temporary folders does it.
+    shutil.rmtree(root / "srv")
 
 
 def test_a_name_that_stays_the_same_is_told_apart_by_its_content(root: Path) -> None:

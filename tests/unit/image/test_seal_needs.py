@@ -132,7 +132,7 @@ def nothing(root: Path) -> None:
         (masked_by_nothing, "nova-agent is masked"),
         (vendor_link_taken_away, "nova-agent is not enabled"),
         (alias_of_nothing, "nova-agent is not there"),
-        (wanted_by_what_nobody_starts, "nova-agent is wanted by rescue.target.wants, which nothing starts"),
+        (wanted_by_what_nobody_starts, "nova-agent is wanted by rescue.target, which nothing starts"),
         (script_off, "nova-agent is an init script with no S link in /etc/rc2.d to rc5.d"),
         (script_of_the_past, "nova-agent is an init script, which this systemd does not start"),
         (nothing, "nova-agent is not there"),
@@ -157,7 +157,7 @@ def test_a_unit_in_another_default_target(root: Path) -> None:
     link(root, f"{ETC}/default.target", f"{LIB}/kiosk.target")
     # Neither cron nor the network are started any more; the timer is.
     assert "nothing that sets the network up is started" in said(root)
-    assert "cron is wanted by multi-user.target.wants, which nothing starts" in said(root, require=("cron",))
+    assert "cron is wanted by multi-user.target, which nothing starts" in said(root, require=("cron",))
 
 
 def no_cron(root: Path) -> None:
