@@ -167,11 +167,8 @@ class Tree:
                         continue
                     with suppress(FileNotFoundError):
                         found.append(Entry(full, one.stat(follow_symlinks=False), linked))
-        except PermissionError as error:
-            self.unreadable[path] = str(error.strerror)
-        except OSError:
-            # Gone meanwhile, or no folder.
-            return []
+        except OSError as error:
+            self._unread(path, error)
         return sorted(found, key=lambda entry: entry.path)
 
     def glob(self, pattern: str) -> Iterator[Entry]:
@@ -229,15 +226,21 @@ class Tree:
                     if not stat.S_ISREG(os.fstat(fd).st_mode):
                         os.close(fd)
                         fd = None
-        except PermissionError as error:
-            self.unreadable[path] = str(error.strerror)
-        except OSError:
+        except OSError as error:
             fd = None
+            self._unread(path, error)
         try:
             yield fd
+        except OSError as error:
+            self._unread(path, error)
         finally:
             if fd is not None:
                 os.close(fd)
+
+    def _unread(self, path: str, error: OSError) -> None:
+        """Remember what was not seen. What is gone meanwhile, or became something else, is nothing to see."""
+        if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            self.unreadable[path] = str(error.strerror)
 
     def read(self, path: str, limit_bytes: int = 1 << 20) -> bytes | None:
         """The first bytes of a regular file, its path without links; None when there is none."""
@@ -245,11 +248,11 @@ class Tree:
             if fd is None:
                 return None
             parts = []
-            with suppress(OSError):
-                while limit_bytes > 0 and (block := os.read(fd, min(limit_bytes, _BLOCK))):
-                    parts.append(block)
-                    limit_bytes -= len(block)
+            while limit_bytes > 0 and (block := os.read(fd, min(limit_bytes, _BLOCK))):
+                parts.append(block)
+                limit_bytes -= len(block)
             return b"".join(parts)
+        return None
 
     def blocks(self, path: str, limit_bytes: int) -> Iterator[bytes]:
         """The first bytes of a file, in pieces that overlap; nothing of a file that begins like a binary one."""
@@ -257,13 +260,12 @@ class Tree:
             if fd is None:
                 return
             tail, seen = b"", 0
-            with suppress(OSError):
-                while seen < limit_bytes and (block := os.read(fd, _BLOCK)):
-                    if not seen and b"\0" in block[:4096]:
-                        return
-                    seen += len(block)
-                    yield tail + block
-                    tail = block[-_OVERLAP:]
+            while seen < limit_bytes and (block := os.read(fd, _BLOCK)):
+                if not seen and b"\0" in block[:4096]:
+                    return
+                seen += len(block)
+                yield tail + block
+                tail = block[-_OVERLAP:]
 
 
 def _names(path: str, *, up: bool = False) -> list[str]:

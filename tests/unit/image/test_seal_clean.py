@@ -169,6 +169,19 @@ def test_mounts_are_not_cleaned_and_not_passed_over_in_silence(root: Path, mount
 
 
 @pytest.mark.integration
+@pytest.mark.skipif(not Path("/sys/class/net/lo/speed").exists(), reason="needs /sys")
+def test_a_file_whose_content_the_disk_does_not_give_is_a_finding(root: Path) -> None:
+    """The speed of the loopback stands in for a bad block: a regular file whose read fails."""
+    place = put(root, "/srv/block")
+    subprocess.run(["mount", "--bind", "/sys/class/net/lo/speed", str(place)], check=True)
+    try:
+        sealed = seal(root, mounts=("/srv/block",))
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+    assert [(one.code, one.path) for one in sealed.findings] == [("unseen.unreadable", "/srv/block")]
+
+
+@pytest.mark.integration
 def test_a_root_that_cannot_be_written_is_told(root: Path) -> None:
     put(root, "/tmp/left", "x")
     subprocess.run(["mount", "--bind", str(root), str(root)], check=True)
