@@ -158,8 +158,10 @@ def _cron(tree: Tree, units: Units, *, runner: bool) -> Start:
             return Start(False, f"{ENTRY} is not there")
         mode = entry.info.st_mode & 0o7777
         # cron skips in silence what others may write, what is a link, and some what may be executed or has two names.
-        if not entry.is_file or entry.info.st_uid != 0 or mode & 0o133 or entry.info.st_nlink != 1:
+        if not entry.is_file or entry.info.st_uid != 0 or mode & 0o133:
             return Start(False, f"{ENTRY} is not a file of root with mode 0644 (it is {mode:04o})")
+        if entry.info.st_nlink != 1:
+            return Start(False, f"{ENTRY} has a second name")
     seen = [(name, units.start(name)) for name in _CRONS]
     for name, start in seen:
         if start.on:

@@ -177,8 +177,13 @@ def executable_entry(root: Path) -> None:
     (root / "etc/cron.d/initialrunner-image").chmod(0o755)
 
 
+def second_name(root: Path) -> None:
+    (root / "srv/copy").hardlink_to(root / "etc/cron.d/initialrunner-image")
+
+
 BOTH_OFF = "nothing starts the runner (cron: cron is not enabled; systemd: initialrunner-image.timer is not enabled)"
-MODE = "/etc/cron.d/initialrunner-image is not a file of root with mode 0644"
+ENTRY = "/etc/cron.d/initialrunner-image"
+MODE = f"{ENTRY} is not a file of root with mode 0644"
 
 
 @pytest.mark.parametrize(
@@ -191,6 +196,7 @@ MODE = "/etc/cron.d/initialrunner-image is not a file of root with mode 0644"
         ([no_cron, no_units], "auto", [BOTH_OFF]),
         ([writable_entry], "cron", [f"nothing starts the runner (cron: {MODE} (it is 0664))"]),
         ([executable_entry], "cron", [f"nothing starts the runner (cron: {MODE} (it is 0755))"]),
+        ([second_name], "cron", [f"nothing starts the runner (cron: {ENTRY} has a second name)"]),
         ([no_units], "systemd", ["nothing starts the runner (systemd: initialrunner-image.timer is not enabled)"]),
     ],
 )
