@@ -19,6 +19,7 @@ from bootstrap.image.units import Units
 
 pytestmark = [
     pytest.mark.slow,
+    pytest.mark.timeout(900),
     needs_root,
     pytest.mark.skipif(shutil.which("mmdebstrap") is None, reason="needs mmdebstrap"),
     pytest.mark.skipif(shutil.which("systemctl") is None, reason="needs systemctl"),
@@ -34,7 +35,7 @@ def built() -> Iterator[Path]:
         root = Path(folder) / "root"
         thin = ["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*"]
         command = ["mmdebstrap", "--quiet", "--variant=minbase", "--skip=cleanup", f"--include={','.join(PACKAGES)}"]
-        subprocess.run([*command, *thin, "trixie", root], check=True, timeout=280, stdout=subprocess.DEVNULL)
+        subprocess.run([*command, *thin, "trixie", root], check=True, timeout=800, stdout=subprocess.DEVNULL)
         yield root
 
 
