@@ -17,6 +17,8 @@ from click.testing import CliRunner
 
 from bootstrap.cli.main import VERBS, cli
 from bootstrap.errors import ExitCode
+from bootstrap.image import leftovers, look, ready, secrets
+from bootstrap.image.finding import Mend
 from bootstrap.runner import contract
 from bootstrap.targets.providers import PROVIDERS, Limit, Provider
 
@@ -165,10 +167,48 @@ def providers_page() -> str:
     return "\n".join(parts)
 
 
+def seal_page() -> str:
+    """What `bootstrap seal` looks for, from its tables."""
+    listed = Mend.LISTED.value
+    parts = [
+        NOTE + "# What `bootstrap seal` looks for\n",
+        "[How to use it](../how-to/seal-an-image.md). Each finding has a code, which `--allow` takes.",
+        "`~` is the home of every account in `/etc/passwd` and every folder in `/home`. A place means regular files",
+        "that are not empty; some count only with a certain content, a password in it, say.\n",
+        "## By place\n",
+        "| code | what | where | `--clean` |",
+        "|---|---|---|---|",
+    ]
+    for rule in leftovers.LEFTOVERS:
+        what = f"{rule.what} (a warning)" if rule.warning else rule.what
+        places = ", ".join(f"`{place}`" for place in rule.places)
+        parts.append(f"| `{rule.code}` | {what} | {places} | {rule.clean.value} |")
+    parts += ["\n## By name, anywhere\n", "| code | what | `--clean` |", "|---|---|---|"]
+    parts += [f"| `{rule.code}` | {rule.what} | {rule.clean.value} |" for rule in secrets.NAMES]
+    parts += ["\n## By content, anywhere\n", "| code | what | `--clean` |", "|---|---|---|"]
+    parts += [f"| `{rule.code}` | {rule.what} | {listed} |" for rule in secrets.SECRETS]
+    searched = ", ".join(f"`{path}`" for path in secrets.SEARCHED)
+    parts += [
+        f"\n*Anywhere* is every file that begins like a text, its first {secrets.MOST_BYTES >> 20} MiB. Left out are",
+        "tests and manuals of installed libraries, what a Debian package brought unchanged, and what lies below",
+        ", ".join(f"`{path}`" for path in secrets.UNSEARCHED) + f" (except {searched}).",
+        "\n## Accounts, and what could not be judged\n",
+        "| code | what |",
+        "|---|---|",
+        *(f"| `{code}` | {what} |" for code, what in look.CODES.items()),
+        "\n## Needs\n",
+        "| code | what |",
+        "|---|---|",
+        *(f"| `{code}` | {what} |" for code, what in ready.CODES.items()),
+    ]
+    return "\n".join(parts)
+
+
 PAGES = {
     "cli.md": commands_page,
     "exit-codes.md": exit_codes_page,
     "providers.md": providers_page,
+    "seal.md": seal_page,
     "spec.md": spec_page,
 }
 

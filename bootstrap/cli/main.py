@@ -26,6 +26,7 @@ VERBS = {
     "show": "Show what a spec resolves to, or what is inside a bundle.",
     "rehearse": "Run the real payload in a throwaway copy of this machine.",
     "bake": "Put the runner into an image, to take a bundle at first boot.",
+    "seal": "Refuse an image that would fail or leak.",
     "serve": "Run the collector that keeps the reports.",
     "wait": "Wait until servers are healthy, or one has failed.",
     "status": "Show what the collector knows of the servers.",

@@ -1,0 +1,154 @@
+"""What `seal --clean` does: removes, empties, rewrites. By descriptor, through no link, into no mount, kept on disk."""
+
+from __future__ import annotations
+
+import errno
+import json
+import os
+import stat
+from collections.abc import Iterable
+from contextlib import suppress
+from dataclasses import dataclass
+
+from bootstrap.image.finding import Finding, Mend
+from bootstrap.image.look import KEEPERS
+from bootstrap.image.tree import Tree, shown
+
+_NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+@dataclass(frozen=True)
+class Cleaned:
+    """One thing that was done. did: `removed`, `emptied`, …"""
+
+    path: str
+    code: str
+    did: str
+
+    def as_json(self) -> dict[str, str]:
+        """The same, for `--json`."""
+        return {"path": shown(self.path), "code": self.code, "did": self.did}
+
+
+def clean(tree: Tree, findings: Iterable[Finding], *, access: bool) -> tuple[list[Cleaned], list[str]]:
+    """(what was done, what could not be, in words). What is gone already is nobody's failure."""
+    done, failed = [], []
+    for finding in findings:
+        if not finding.cleaned_by(access=access):
+            continue
+        try:
+            did = _mend(tree, finding)
+        except OSError as error:
+            if error.errno not in (errno.ENOENT, errno.ESTALE):
+                failed.append(f"{shown(finding.path)}: {error.strerror}")
+            continue
+        if did:
+            done.append(Cleaned(finding.path, finding.code, did))
+    return done, failed
+
+
+def _mend(tree: Tree, finding: Finding) -> str:
+    folder, _, name = finding.path.rpartition("/")
+    with tree.folder(folder) as parent:
+        if finding.clean in (Mend.REMOVE, Mend.ACCESS):
+            _remove(tree, parent, finding.path, name)
+            did = "removed"
+        elif finding.clean is Mend.EMPTY:
+            if _thrown_away(finding):
+                os.unlink(name, dir_fd=parent)
+                did = "removed"
+            else:
+                _rewrite(parent, name, b"")
+                did = "emptied"
+        elif finding.clean is Mend.FILES:
+            if stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+                count = _remove_files(tree, finding.path)
+                did = f"{count} file{'' if count == 1 else 's'} removed"
+            else:
+                os.unlink(name, dir_fd=parent)
+                did = "removed"
+        else:
+            _rewrite(parent, name, _without_product_uuid(tree.read(finding.path) or b""))
+            did = "product_uuid taken out"
+        with suppress(OSError):
+            os.fsync(parent)
+    return did
+
+
+def _thrown_away(finding: Finding) -> bool:
+    """A log that was turned over, which no program opens again."""
+    last = finding.path.rpartition(".")[2]
+    return finding.code == "log.file" and (last.isdigit() or last in ("gz", "xz", "bz2", "zst", "old"))
+
+
+def _remove(tree: Tree, parent: int, path: str, name: str) -> None:
+    """Remove a file, a link, a socket, or a folder with all in it; a mount in it stays, and the folders above it."""
+    if stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
+        below = [entry.path for entry in tree.walk(path) if entry.is_folder]
+        _remove_files(tree, path, keepers=())
+        for folder in [*sorted(below, key=len, reverse=True), path]:
+            with tree.folder(folder.rpartition("/")[0]) as above, suppress(FileNotFoundError):
+                os.rmdir(folder.rpartition("/")[2], dir_fd=above)
+    else:
+        os.unlink(name, dir_fd=parent)
+
+
+def _remove_files(tree: Tree, top: str, keepers: tuple[str, ...] = KEEPERS) -> int:
+    """Remove all files below a folder, and the folders that this empties. How many files there were."""
+    emptied, count = set(), 0
+    for entry in tree.walk(top):
+        if entry.is_folder or (entry.name in keepers and entry.is_file and not entry.info.st_size):
+            continue
+        folder = entry.path.rpartition("/")[0]
+        with suppress(FileNotFoundError), tree.folder(folder) as parent:
+            os.unlink(entry.name, dir_fd=parent)
+            count += 1
+            emptied.add(folder)
+    for folder in sorted(emptied, key=len, reverse=True):
+        while folder != top and not tree.entries(folder):
+            above, _, name = folder.rpartition("/")
+            with suppress(OSError), tree.folder(above) as parent:
+                os.rmdir(name, dir_fd=parent)
+            folder = above
+    return count
+
+
+def _rewrite(parent: int, name: str, content: bytes) -> None:
+    """Give a file other content, with its mode, owner and label, in one step.
+
+    One with a second name is made anew: that name may lie outside ROOT, where a build linked files in.
+    """
+    info = os.stat(name, dir_fd=parent, follow_symlinks=False)
+    if not stat.S_ISREG(info.st_mode):
+        raise OSError(errno.EINVAL, "no longer a regular file")
+    if not content and info.st_nlink == 1:
+        fd = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+        with os.fdopen(fd, "wb") as file:
+            file.truncate()
+            os.fsync(fd)
+        return
+    new = ".initialrunner-sealed"
+    with suppress(FileNotFoundError):
+        os.unlink(new, dir_fd=parent)
+    with os.fdopen(os.open(new, _NEW, 0o600, dir_fd=parent), "wb") as file:
+        file.write(content)
+        file.flush()
+        if os.geteuid() == 0:
+            os.fchown(file.fileno(), info.st_uid, info.st_gid)
+        os.fchmod(file.fileno(), stat.S_IMODE(info.st_mode))
+        old = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+        with os.fdopen(old, "rb"), suppress(OSError):
+            for label in os.listxattr(old):
+                os.setxattr(file.fileno(), label, os.getxattr(old, label))
+        os.fsync(file.fileno())
+    os.rename(new, name, src_dir_fd=parent, dst_dir_fd=parent)
+
+
+def _without_product_uuid(mark: bytes) -> bytes:
+    """The builder's mark with its boot id alone."""
+    try:
+        kept = json.loads(mark)
+        del kept["product_uuid"]
+        return json.dumps(kept).encode() + b"\n"
+    except (ValueError, TypeError, KeyError):
+        return b"".join(line for line in mark.splitlines(keepends=True) if b"product_uuid" not in line)

@@ -1,0 +1,253 @@
+"""What an image must have so that a clone works: the baked runner, what starts it, Python, the units asked for."""
+
+from __future__ import annotations
+
+import ast
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+from bootstrap.image.finding import Finding, Severity
+from bootstrap.image.tree import Entry, Tree
+from bootstrap.image.units import Start, Units
+from bootstrap.runner.contract import PYTHON_FLOOR
+
+BAKED = "/usr/local/lib/initialrunner/baked.py"
+COMMAND = "/usr/local/sbin/initialrunner"
+IMAGE = "/etc/initialrunner/image.json"
+SIGNERS = "/etc/initialrunner/allowed_signers"
+ENTRY = "/etc/cron.d/initialrunner-image"
+UNITS = ("initialrunner-image.timer", "initialrunner-image.service")
+TRIGGERS = ("auto", "cron", "systemd")
+
+# Every code that is found here, with what it means.
+CODES = {
+    "need.runner": "the baked runner is missing, not whole, or others may write it",
+    "need.command": "`/usr/local/sbin/initialrunner` is missing",
+    "need.image": "the baked settings are missing or cannot be read",
+    "need.signers": "only signed payloads are taken, and no key is there",
+    "need.ssh-keygen": "only signed payloads are taken, and nothing can check a signature",
+    "need.trigger": "neither cron with its entry nor a systemd unit starts the runner; a warning when one of both does",
+    "need.python": "no python3 of 3.6 or newer, or one without its whole library",
+    "need.unit": "a unit of `--require` is not there, not enabled or masked",
+    "need.network": "nothing that sets the network up is started (a warning)",
+    "need.host-keys": "sshd is started, and nothing makes host keys (a warning)",
+}
+
+_CRONS = ("cron", "crond", "cronie", "cron.target", "bcron-start")
+_NETWORKS = (
+    "cloud-init", "cloud-init-network", "systemd-networkd", "NetworkManager", "networking", "network", "dhcpcd",
+    "nova-agent", "wicked", "wickedd", "connman", "ifupdown2", "google-guest-agent",
+)  # fmt: skip
+# As the head of a bundle looks for it; /usr/bin is where every PATH leads.
+_PYTHONS = (
+    "/usr/bin/python3", "/bin/python3", "/usr/sbin/python3", "/usr/local/bin/python3", "/usr/libexec/platform-python",
+)  # fmt: skip
+# What runner and bundle import and python3-minimal lacks some of.
+_MODULES = ("json/__init__.py", "hashlib.py", "bz2.py", "ctypes/__init__.py", "email/__init__.py", "http/__init__.py")
+_KEYGENS = ("/usr/bin/ssh-keygen", "/bin/ssh-keygen", "/usr/local/bin/ssh-keygen")
+
+
+def needs(tree: Tree, *, require: tuple[str, ...] = (), trigger: str = "auto", runner: bool = True) -> list[Finding]:
+    """What is missing. require: units that must start; runner: whether the baked runner is one of the needs."""
+    units = Units(tree)
+    image: dict[str, Any] = {}
+    found = []
+    if runner:
+        found += list(_runner(tree, image))
+    found += [
+        *_trigger(tree, units, trigger, image, runner=runner),
+        *_python(tree),
+        *_required(units, require),
+        *_network(units),
+        *_host_keys(tree, units),
+    ]
+    return found
+
+
+def _need(code: str, path: str, what: str, why: str, mend: str, *, warning: bool = False) -> Finding:
+    severity = Severity.WARNING if warning else Severity.ERROR
+    return Finding(f"need.{code}", path, what, why, mend, severity=severity)
+
+
+def _runner(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:
+    """The baked runner. What image.json says is put into `image`."""
+    again = "run bootstrap bake again"
+    baked = tree.look(BAKED)
+    source = tree.read(baked.path, 4 << 20) if baked else None
+    if not source:
+        why, mend = "a clone takes no payload", "bootstrap bake ROOT, or --without-runner when payloads bring it"
+        yield _need("runner", BAKED, "not baked: the runner is not there", why, mend)
+        return
+    assert baked is not None
+    try:
+        ast.parse(source)
+    except (SyntaxError, ValueError) as error:
+        yield _need("runner", BAKED, f"a runner that is not whole ({error})", "it fails at every boot", again)
+    for entry in (baked, tree.look(COMMAND)):
+        if entry is not None and _is_open(entry):
+            what = "a program that others than root may write"
+            yield _need("runner", entry.path, what, "it runs as root", f"chown root:root, chmod go-w; or {again}")
+    command = tree.look(COMMAND)
+    if command is None or not command.info.st_mode & 0o100:
+        yield _need("command", COMMAND, "no command that can be run", "nobody can ask a clone how it is", again)
+    yield from _image(tree, image)
+    if tree.look(SIGNERS) is not None:
+        yield from _signers(tree)
+
+
+def _is_open(entry: Entry) -> bool:
+    return entry.info.st_uid != 0 or bool(entry.info.st_mode & 0o022) or not entry.is_file
+
+
+def _image(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:
+    again = "run bootstrap bake again"
+    text = tree.read(IMAGE)
+    if text is None:
+        yield _need("image", IMAGE, "the baked settings are not there", "the runner looks nowhere for a payload", again)
+        return
+    try:
+        said = json.loads(text)
+        if said["version"] != 1 or not said["sources"] or said["trigger"] not in ("cron", "systemd", "both"):
+            raise ValueError("no known version, sources or trigger")
+        image.update(said)
+    except (ValueError, KeyError, TypeError) as error:
+        what = f"baked settings that cannot be read ({error})"
+        yield _need("image", IMAGE, what, "the runner looks nowhere for a payload", again)
+
+
+def _signers(tree: Tree) -> Iterator[Finding]:
+    lines = (tree.read(SIGNERS) or b"").splitlines()
+    if not any(line.strip() and not line.lstrip().startswith(b"#") for line in lines):
+        yield _need("signers", SIGNERS, "no key in it", "every payload is refused", "bake with a key in the file")
+    if not any(_runs(tree, path) for path in _KEYGENS):
+        why = "no signature can be checked, so every payload is refused"
+        yield _need("ssh-keygen", _KEYGENS[0], "not there", why, "install openssh-client")
+
+
+def _runs(tree: Tree, path: str) -> bool:
+    entry = tree.look(path, follow=True)
+    return entry is not None and entry.is_file and bool(entry.info.st_mode & 0o111)
+
+
+def _trigger(tree: Tree, units: Units, wanted: str, image: dict[str, Any], *, runner: bool) -> Iterator[Finding]:
+    """What starts the runner, or a payload that is injected."""
+    ways = {"cron": _cron(tree, units, runner=runner), "systemd": _systemd(units, runner=runner)}
+    asked = {"both": ("cron", "systemd")}.get(image.get("trigger", ""), (image.get("trigger"),)) if image else ()
+    if wanted != "auto":
+        ways = {wanted: ways[wanted]}
+        asked = ()
+    working = [name for name, way in ways.items() if way.on]
+    if not working:
+        what = "; ".join(f"{name}: {way.how}" for name, way in ways.items())
+        what = f"nothing starts the runner ({what})"
+        yield _need("trigger", "", what, "a clone takes no payload", "enable one of them")
+        return
+    for name in asked:
+        if name and not ways[name].on:
+            what = f"the image was baked for {name}: {ways[name].how}"
+            mend = "enable it, or bake with --trigger " + working[0]
+            yield _need("trigger", "", what, f"only {working[0]} starts the runner", mend, warning=True)
+
+
+def _cron(tree: Tree, units: Units, *, runner: bool) -> Start:
+    if runner:
+        entry = tree.look(ENTRY)
+        if entry is None:
+            return Start(False, f"{ENTRY} is not there")
+        mode = entry.info.st_mode & 0o7777
+        # cron skips in silence what others may write, what is a link, and some what may be executed or has two names.
+        if not entry.is_file or entry.info.st_uid != 0 or mode & 0o133:
+            return Start(False, f"{ENTRY} is not a file of root with mode 0644 (it is {mode:04o})")
+        if entry.info.st_nlink != 1:
+            return Start(False, f"{ENTRY} has a second name")
+    seen = [(name, units.start(name)) for name in _CRONS]
+    for name, start in seen:
+        if start.on:
+            return Start(True, f"{name} {start.how}")
+    there = [f"{name} {start.how}" for name, start in seen if start.how != "is not there"]
+    return Start(False, there[0] if there else "is not installed")
+
+
+def _systemd(units: Units, *, runner: bool) -> Start:
+    if not units.has_systemd:
+        return Start(False, "is not installed")
+    if not runner:
+        return Start(True, "starts what is injected")
+    seen = [(name, units.start(name)) for name in UNITS]
+    return next((start for _, start in seen if start.on), Start(False, f"{seen[0][0]} {seen[0][1].how}"))
+
+
+def _python(tree: Tree) -> Iterator[Finding]:
+    """Read from names and folders: a program of the image is never run, it may be for another machine."""
+    floor = ".".join(map(str, PYTHON_FLOOR))
+    bad = "the runner cannot start"
+    mend = f"install python3, {floor} or newer (python3-minimal is not enough)"
+    told = None
+    for path in _PYTHONS:
+        if not _runs(tree, path):
+            continue
+        entry = tree.look(path, follow=True)
+        assert entry is not None
+        prefix = entry.path.rpartition("/")[0].rpartition("/")[0].removesuffix("/libexec") or "/usr"
+        version = _version(tree, entry, prefix)
+        if version is None:
+            what = "a Python whose version cannot be told from its files"
+            told = told or _need("python", path, what, bad, f"look with {path} -V", warning=True)
+        elif version < PYTHON_FLOOR:
+            told = told or _need("python", path, f"Python {version[0]}.{version[1]}, too old", bad, mend)
+        elif not _is_whole(tree, prefix, version):
+            what = "a Python without its whole library"
+            told = told or _need("python", path, what, bad, mend)
+        else:
+            return
+    yield told or _need("python", _PYTHONS[0], "no python3", bad, mend)
+
+
+def _version(tree: Tree, entry: Entry, prefix: str) -> tuple[int, int] | None:
+    named = re.search(r"python(\d)\.(\d+)", entry.name)
+    if named:
+        return int(named[1]), int(named[2])
+    folders = [one.name for lib in ("lib", "lib64") for one in tree.glob(f"{prefix}/{lib}/python3.*") if one.is_folder]
+    found = {int(match[1]) for name in folders if (match := re.fullmatch(r"python3\.(\d+)", name))}
+    return (3, found.pop()) if len(found) == 1 else None
+
+
+def _is_whole(tree: Tree, prefix: str, version: tuple[int, int]) -> bool:
+    name = f"python{version[0]}.{version[1]}"
+    for lib in ("lib", "lib64"):
+        base = f"{prefix}/{lib}/{name}"
+        if all(tree.look(f"{base}/{module}") or tree.look(f"{base}/{module}c") for module in _MODULES):
+            return True
+        if tree.look(f"{prefix}/{lib}/{name.replace('.', '')}.zip"):
+            return True
+    return False
+
+
+def _required(units: Units, require: tuple[str, ...]) -> Iterator[Finding]:
+    for name in require:
+        start = units.start(name)
+        if not start.on:
+            mend = {"is masked": f"systemctl unmask {name}, and enable it", "is not there": "install it"}
+            hint = mend.get(start.how, f"systemctl --root=ROOT enable {name}")
+            yield _need("unit", "", f"{name} {start.how}", "it was asked for by --require", hint)
+
+
+def _network(units: Units) -> Iterator[Finding]:
+    if not any(units.start(name).on for name in _NETWORKS):
+        what = "nothing that sets the network up is started"
+        mend = "enable systemd-networkd, NetworkManager, networking, cloud-init or the cloud's agent"
+        yield _need("network", "", what, "no clone could be reached", mend, warning=True)
+
+
+def _host_keys(tree: Tree, units: Units) -> Iterator[Finding]:
+    """An sshd whose host keys are gone, as they must be, and that nothing gives new ones."""
+    server = next((name for name in ("ssh", "sshd") if units.start(name).on), None)
+    if server is None or any(tree.glob("/etc/ssh/ssh_host_*_key")):
+        return
+    if units.start("cloud-init").on or any("ssh-keygen" in units.text(unit) for unit in units.started()):
+        return
+    what, why = f"{server} is started, and nothing makes host keys", "nobody could log in to a clone"
+    mend = "have a unit run ssh-keygen -A before it, or cloud-init"
+    yield _need("host-keys", "/etc/ssh", what, why, mend, warning=True)

@@ -1,0 +1,211 @@
+"""What an image starts at boot, read from its files: systemd units, links of SysV init, OpenRC run levels.
+
+What a generator would decide at boot is read where its rule is simple (init scripts, cloud-init, netplan), and said.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from bootstrap.image.tree import Tree
+
+# In the order in which one hides the other.
+FOLDERS = (
+    "/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
+)  # fmt: skip
+GENERATORS = ("/etc/systemd/system-generators", "/usr/lib/systemd/system-generators", "/lib/systemd/system-generators")
+SYSTEMD = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
+_SUFFIX = re.compile(r".*\.(?:service|socket|timer|path|target|mount|automount|swap|slice|scope|device)")
+_WANTS = re.compile(r"(?m)^[ \t]*(?:Wants|Requires|BindsTo|Requisite|Upholds)[ \t]*=(.*)")
+_SERVICE = re.compile(r"(?m)^[ \t]*(?:Unit|Service)[ \t]*=[ \t]*(\S+)")
+# What systemd's own units pull in though no link says so.
+_IMPLICIT = ("basic.target", "sysinit.target", "sockets.target", "timers.target", "paths.target", "slices.target")
+_LEVELS = "[2-5]"
+
+
+@dataclass(frozen=True)
+class Start:
+    """Whether something is started at boot, and in words by what, or why not."""
+
+    on: bool
+    how: str
+
+
+class Units:
+    """The units of one root."""
+
+    def __init__(self, tree: Tree) -> None:
+        self._tree = tree
+        self.has_systemd = any(tree.look(path, follow=True) for path in SYSTEMD)
+        self._started: dict[str, str] | None = None
+        self._all_links: list[_Link] | None = None
+
+    def start(self, name: str) -> Start:
+        """Whether a unit, or an init script, is started at boot. name: with or without its suffix."""
+        if not self.has_systemd:
+            return self._without_systemd(name)
+        unit = name if _SUFFIX.fullmatch(name) else f"{name}.service"
+        found = self._real(unit)
+        if found == "masked":
+            return Start(False, "is masked")
+        if found is None:
+            script = self._script(name)
+            return script if script else Start(False, "is not there")
+        started = self.started()
+        for other in (unit, found):
+            if other in started:
+                return Start(True, started[other])
+        stem = unit.rpartition(".")[0]
+        for kind in ("socket", "timer", "path"):
+            if f"{stem}.{kind}" in started:
+                return Start(True, f"by {stem}.{kind}")
+        asleep = [link.path for link in self._links() if self._names(link.name) & {unit, found}]
+        if asleep:
+            by = asleep[0].split("/")[-2].rpartition(".")[0]
+            return Start(False, f"is wanted by {by}, which nothing starts")
+        return Start(False, "is not enabled")
+
+    def text(self, unit: str) -> str:
+        """The unit's file and its drop-ins, one after the other."""
+        parts = []
+        template = re.sub(r"@[^@]*(\.[^.]+)$", r"@\1", unit)
+        for folder in FOLDERS:
+            entry = self._tree.look(f"{folder}/{unit}", follow=True) or self._tree.look(
+                f"{folder}/{template}", follow=True
+            )
+            if entry is not None and entry.is_file:
+                parts.append(self._tree.read(entry.path) or b"")
+                break
+        for folder in FOLDERS:
+            for name in {unit, template}:
+                parts += [self._tree.read(one.path) or b"" for one in self._tree.glob(f"{folder}/{name}.d/*.conf")]
+        return b"\n".join(parts).decode("utf-8", "replace")
+
+    def started(self) -> dict[str, str]:
+        """Unit -> by what, for all that boot reaches from the default target."""
+        if self._started is None:
+            self._started = {}
+            todo = [(unit, "at every boot") for unit in (self._default(), *_IMPLICIT)] + list(self._generated())
+            while todo:
+                unit, how = todo.pop()
+                real = self._real(unit)
+                if unit in self._started or real in (None, "masked"):
+                    continue
+                self._started[unit] = how
+                if real and real != unit:
+                    todo.append((real, how))
+                todo += [(below, f"by {unit}") for below in self._below(unit)]
+        return self._started
+
+    def _default(self) -> str:
+        for folder in FOLDERS:
+            entry = self._tree.look(f"{folder}/default.target", follow=True)
+            if entry is not None:
+                return entry.name
+        return "graphical.target"
+
+    def _below(self, unit: str) -> Iterator[str]:
+        """What a started unit starts: links in its folders, its own words, what a socket or a timer stands for."""
+        for link in self._links():
+            if link.path.split("/")[-2].rpartition(".")[0] == unit:
+                yield link.name
+        text = self.text(unit)
+        for words in _WANTS.findall(text.replace("\\\n", " ")):
+            yield from words.split()
+        stem, _, kind = unit.rpartition(".")
+        if kind in ("timer", "socket", "path"):
+            yield from _SERVICE.findall(text) or [f"{stem}.service"]
+        if unit == "graphical.target":
+            yield "multi-user.target"
+
+    def _links(self) -> list[_Link]:
+        if self._all_links is None:
+            first: dict[str, _Link] = {}
+            for folder in FOLDERS:
+                for kind in ("wants", "requires", "upholds"):
+                    for entry in self._tree.glob(f"{folder}/*.{kind}/*"):
+                        first.setdefault("/".join(entry.path.split("/")[-2:]), _Link(entry.path, entry.name))
+            # A link to /dev/null takes the link of its name in a later folder away.
+            self._all_links = [link for link in first.values() if self._tree.link(link.path) != "/dev/null"]
+        return self._all_links
+
+    def _names(self, unit: str) -> set[str | None]:
+        return {unit, self._real(unit)}
+
+    def _real(self, unit: str, depth: int = 0) -> str | None:
+        """The unit that a name stands for: itself, what its alias leads to; "masked"; None when it is not there."""
+        for folder in FOLDERS:
+            path = f"{folder}/{unit}"
+            entry = self._tree.look(path)
+            if entry is None:
+                continue
+            target = self._tree.link(path)
+            if target == "/dev/null" or (entry.is_file and not entry.info.st_size):
+                return "masked"
+            if target is None:
+                return unit
+            other = target.rpartition("/")[2]
+            # A link to a unit of another name is an alias; of the same name, a unit that lies elsewhere.
+            if other != unit and _SUFFIX.fullmatch(other):
+                return self._real(other, depth + 1) if depth < 8 else None
+            return unit if self._tree.look(path, follow=True) else None
+        if re.fullmatch(r".*@[^@]+\.[^.]+", unit):
+            template = self._real(re.sub(r"@[^@]*(\.[^.]+)$", r"@\1", unit))
+            return unit if template not in (None, "masked") else template
+        return None
+
+    def _generated(self) -> Iterator[tuple[str, str]]:
+        """What generators add whose rules are plain."""
+        look = self._tree.look
+        if self.generator("cloud-init-generator") and not look("/etc/cloud/cloud-init.disabled"):
+            yield "cloud-init.target", "by cloud-init's generator, at boot"
+        if self.generator("netplan") and any(self._tree.glob("/etc/netplan/*.yaml")):
+            text = b"".join(self._tree.read(entry.path) or b"" for entry in self._tree.glob("/etc/netplan/*.yaml"))
+            manager = "NetworkManager" if re.search(rb"renderer:\s*NetworkManager", text) else "systemd-networkd"
+            yield f"{manager}.service", "by netplan's generator, at boot"
+        # The gettys, fstab's mounts and the like matter to nobody here.
+
+    def generator(self, name: str) -> bool:
+        """Whether a generator of systemd is there and not masked."""
+        for folder in GENERATORS:
+            entry = self._tree.look(f"{folder}/{name}", follow=True)
+            if self._tree.link(f"{folder}/{name}") == "/dev/null":
+                return False
+            if entry is not None:
+                return entry.is_file
+        return False
+
+    def _script(self, name: str) -> Start | None:
+        """An init script under systemd: a generator makes a unit of it at boot."""
+        stem = name.removesuffix(".service")
+        if not self._tree.look(f"/etc/init.d/{stem}", follow=True):
+            return None
+        if not self.generator("systemd-sysv-generator"):
+            return Start(False, "is an init script, which this systemd does not start")
+        if self._s_link(stem):
+            return Start(True, "by its init script, of which systemd makes a unit at boot")
+        return Start(False, "is an init script with no S link in /etc/rc2.d to rc5.d")
+
+    def _s_link(self, name: str) -> bool:
+        return any(
+            re.fullmatch(r"S\d\d" + re.escape(name), entry.name)
+            for entry in [*self._tree.glob(f"/etc/rc{_LEVELS}.d/S*"), *self._tree.glob("/etc/rcS.d/S*")]
+        )
+
+    def _without_systemd(self, name: str) -> Start:
+        stem = re.sub(r"\.service$", "", name)
+        if any(self._tree.glob(f"/etc/runlevels/*/{stem}")):
+            return Start(True, "by its run level")
+        if self._s_link(stem):
+            return Start(True, "by its S link")
+        if self._tree.look(f"/etc/init.d/{stem}", follow=True):
+            return Start(False, "is an init script that no run level starts")
+        return Start(False, "is not there")
+
+
+@dataclass(frozen=True)
+class _Link:
+    path: str
+    name: str

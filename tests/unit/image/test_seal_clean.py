@@ -1,0 +1,245 @@
+"""`seal --clean` mends what is safe to mend, says what it did, and touches nothing else."""
+
+from __future__ import annotations
+
+import json
+import os
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from box import needs_root
+from image_root import BOOT_ID, PLANTED, clean_root, link, plant, put
+
+from bootstrap.errors import UsageError
+from bootstrap.image import clean as cleaning
+from bootstrap.image.finding import Finding, Mend
+from bootstrap.image.leftovers import LEFTOVERS
+from bootstrap.image.seal import Sealed, seal
+from bootstrap.image.secrets import NAMES
+from bootstrap.image.tree import Tree
+
+pytestmark = needs_root
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return clean_root(tmp_path / "root")
+
+
+def codes(sealed: Sealed) -> set[str]:
+    return {one.code for one in sealed.findings}
+
+
+def listing(root: Path) -> dict[str, tuple[int, int]]:
+    """Path -> (mode, size) of all that is there, but what cleaning is for."""
+    found = {}
+    for path in root.rglob("*"):
+        info = path.lstat()
+        found[str(path.relative_to(root))] = (info.st_mode, info.st_size if stat.S_ISREG(info.st_mode) else 0)
+    return found
+
+
+def test_what_is_safe_is_mended_and_the_rest_is_listed_still(root: Path) -> None:
+    for code, path, content in PLANTED:
+        plant(root, code, path, content)
+    before = seal(root)
+    after = seal(root, mend=True)
+    by_code = {rule.code: rule.clean for rule in (*LEFTOVERS, *NAMES)}
+    left = {code for code, _, _ in PLANTED if by_code.get(code, Mend.LISTED) in (Mend.LISTED, Mend.ACCESS)}
+    assert codes(after) == left
+    assert after.failed == ()
+    # Each is said once, and each that was to be mended is said.
+    said = [(one.code, one.path) for one in after.cleaned]
+    assert len(said) == len(set(said))
+    assert set(said) == {(one.code, one.path) for one in before.findings if one.cleaned_by(access=False)}
+    # What may be somebody's is as it was.
+    assert (root / "home/alice/.ssh/id_rsa").exists()
+    assert (root / "root/.aws/credentials").exists()
+    assert (root / "srv/app/.ssh/authorized_keys").exists()
+    # A second run finds nothing more to do.
+    again = seal(root, mend=True)
+    assert (again.cleaned, again.findings) == ((), after.findings)
+
+
+def test_cleaning_gives_back_the_clean_root(root: Path) -> None:
+    before = listing(root)
+    for code, path, content in PLANTED:
+        if code in ("log.journal", "cloud-init.data", "identity.machine-id", "ours.builder", "ours.bundle"):
+            plant(root, code, path, content)
+    assert seal(root, mend=True).is_clean
+    gone = {"var/log/journal", "var/lib/cloud/instances", "var/lib/cloud/data"}
+    assert {path: info for path, info in listing(root).items() if path not in gone} == before
+
+
+def test_the_mark_of_the_builder_keeps_its_boot_id(root: Path) -> None:
+    mark = put(root, "/var/lib/initialrunner/builder", json.dumps({"boot_id": BOOT_ID, "product_uuid": "4c4c"}), 0o600)
+    done = seal(root, mend=True)
+    assert [(one.path, one.did) for one in done.cleaned] == [(f"/{mark.relative_to(root)}", "product_uuid taken out")]
+    assert json.loads(mark.read_text()) == {"boot_id": BOOT_ID}
+    assert stat.S_IMODE(mark.stat().st_mode) == 0o600
+
+
+def test_authorized_keys_go_only_when_asked(root: Path) -> None:
+    keys = put(root, "/root/.ssh/authorized_keys", "ssh-ed25519 AAAA admin\n")
+    assert codes(seal(root, mend=True)) == {"ssh.authorized-keys"}
+    assert keys.exists()
+    assert seal(root, mend=True, access=True).is_clean
+    assert not keys.exists()
+
+
+def test_a_log_with_a_second_name_outside_keeps_its_text_there(root: Path, tmp_path: Path) -> None:
+    outside = put(tmp_path, "/cache/log", "the builder's own")
+    inside = root / "var/log/build.log"
+    inside.hardlink_to(outside)
+    assert seal(root, mend=True).is_clean
+    assert inside.read_bytes() == b""
+    assert outside.read_text() == "the builder's own"
+
+
+def test_a_link_put_in_the_way_is_not_followed(root: Path, tmp_path: Path) -> None:
+    """Between the look and the act a folder becomes a link out of the root: nothing out there is touched."""
+    outside = put(tmp_path, "/outside/syslog", "not yours")
+    findings = [
+        Finding("log.file", "/var/log/syslog", "", "", "", Mend.EMPTY),
+        Finding("tmp.file", "/var/log/syslog", "", "", "", Mend.REMOVE),
+        Finding("cloud-init.data", "/var/log/../log", "", "", "", Mend.FILES),
+        Finding("cache.home", "/var/logs", "", "", "", Mend.FILES),
+    ]
+    os.rename(root / "var/log", root / "var/old")
+    link(root, "/var/log", str(outside.parent))
+    link(root, "/var/logs", str(outside.parent))
+    tree = Tree(root)
+    done, failed = cleaning.clean(tree, findings, access=True)
+    tree.close()
+    # The last is a link itself: it goes, not what it leads to.
+    assert [one.path for one in done] == ["/var/logs"]
+    assert len(failed) == 3
+    assert outside.read_text() == "not yours"
+
+
+def test_what_vanished_meanwhile_is_no_failure(root: Path) -> None:
+    findings = [
+        Finding("x", f"/var/cache/{name}/gone", "", "", "", mend)
+        for name, mend in (("apt", Mend.REMOVE), ("none", Mend.EMPTY), ("apt", Mend.FILES), ("apt", Mend.BUILDER))
+    ]
+    tree = Tree(root)
+    assert cleaning.clean(tree, findings, access=True) == ([], [])
+    tree.close()
+
+
+@pytest.fixture
+def mounted(root: Path, tmp_path: Path) -> Iterator[Path]:
+    """A folder of the machine bound into the root, as a chroot build does it, with what would be a leftover."""
+    outside = put(tmp_path, "/outside/left.log", "not of the image").parent
+    put(root, "/var/log/mine/x.log", "of the image")
+    done = []
+    for place in ("var/log/bound", "tmp/bound", "proc"):
+        (root / place).mkdir(parents=True, exist_ok=True)
+        source = ["--types", "proc", "proc"] if place == "proc" else ["--bind", str(outside)]
+        subprocess.run(["mount", *source, str(root / place)], check=True)
+        done.append(root / place)
+    try:
+        yield outside
+    finally:
+        for place in reversed(done):
+            subprocess.run(["umount", str(place)], check=True)
+
+
+@pytest.mark.integration
+def test_mounts_are_not_cleaned_and_not_passed_over_in_silence(root: Path, mounted: Path) -> None:
+    after = seal(root, mend=True)
+    assert (mounted / "left.log").read_text() == "not of the image"
+    assert {(one.code, one.path) for one in after.findings} == {
+        ("unseen.mount", "/var/log/bound"),
+        ("unseen.mount", "/tmp/bound"),
+    }
+    assert [one.path for one in after.cleaned] == ["/var/log/mine/x.log"]
+    assert seal(root, allow=("unseen.mount",)).is_clean
+    # One that belongs to the image is looked into when it is named.
+    named = seal(root, mounts=("/var/log/bound",), allow=("unseen.mount:/tmp/bound",))
+    assert [(one.code, one.path) for one in named.findings if one.code == "log.file"] == [
+        ("log.file", "/var/log/bound/left.log")
+    ]
+    with pytest.raises(UsageError, match="nothing is mounted at /srv"):
+        seal(root, mounts=("/srv",))
+
+
+@pytest.mark.integration
+@pytest.mark.skipif(not Path("/sys/class/net/lo/speed").exists(), reason="needs /sys")
+def test_a_file_whose_content_the_disk_does_not_give_is_a_finding(root: Path) -> None:
+    """The speed of the loopback stands in for a bad block: a regular file whose read fails."""
+    place = put(root, "/srv/block")
+    subprocess.run(["mount", "--bind", "/sys/class/net/lo/speed", str(place)], check=True)
+    try:
+        sealed = seal(root, mounts=("/srv/block",))
+    finally:
+        subprocess.run(["umount", str(place)], check=True)
+    assert [(one.code, one.path) for one in sealed.findings] == [("unseen.unreadable", "/srv/block")]
+
+
+@pytest.mark.integration
+def test_a_root_that_cannot_be_written_is_told(root: Path) -> None:
+    put(root, "/tmp/left", "x")
+    subprocess.run(["mount", "--bind", str(root), str(root)], check=True)
+    try:
+        subprocess.run(["mount", "-o", "remount,bind,ro", str(root)], check=True)
+        assert codes(seal(root)) == {"tmp.file"}
+        with pytest.raises(UsageError, match="mounted read-only"):
+            seal(root, mend=True)
+    finally:
+        subprocess.run(["umount", str(root)], check=True)
+
+
+# `/` of the process is the root of the test, so that nothing else is at stake.
+AS_THE_MACHINE = """
+import os, sys, bootstrap.cli.seal, bootstrap.cli.main, bootstrap.image.seal
+os.chroot(sys.argv.pop(1))
+os.chdir("/")
+bootstrap.cli.main.main(["seal", "/", *sys.argv[1:]])
+"""
+
+
+@pytest.mark.integration
+@pytest.mark.parametrize(
+    ("marked", "options", "code"),
+    [(False, ("--clean",), 2), (True, ("--clean",), 0), (False, ("--clean", "--this-machine"), 0), (False, (), 4)],
+)
+def test_the_running_machine_is_not_cleaned_by_mistake(
+    root: Path, marked: bool, options: tuple[str, ...], code: int
+) -> None:
+    left = put(root, "/var/log/syslog", "x")
+    if not marked:
+        (root / "var/lib/initialrunner/builder").unlink()
+    (root / "proc").mkdir()
+    subprocess.run(["mount", "-t", "proc", "proc", str(root / "proc")], check=True)
+    try:
+        argv = [sys.executable, "-c", AS_THE_MACHINE, str(root), *options]
+        done = subprocess.run(argv, capture_output=True, text=True, check=False)
+    finally:
+        subprocess.run(["umount", str(root / "proc")], check=True)
+    assert done.returncode == code, done.stdout + done.stderr
+    assert (left.read_bytes() == b"") is (code == 0)
+    assert ("ROOT is this running machine" in done.stderr) is (code == 2)
+
+
+@pytest.mark.parametrize("name", ["link", "relative", "dots"])
+def test_the_root_may_be_named_in_any_way(root: Path, monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+    put(root, "/tmp/left", "x")
+    monkeypatch.chdir(root)
+    (root.parent / "link").symlink_to(root)
+    named = {"link": root.parent / "link", "relative": Path("../root"), "dots": Path()}[name]
+    assert seal(named, mend=True).is_clean
+
+
+@pytest.mark.parametrize(
+    ("place", "message"), [("none", "cannot be opened"), ("file", "cannot be opened"), ("empty", "no root")]
+)
+def test_what_is_no_root_is_refused(tmp_path: Path, place: str, message: str) -> None:
+    put(tmp_path, "/file", "x")
+    (tmp_path / "empty").mkdir()
+    with pytest.raises(UsageError, match=message):
+        seal(tmp_path / place)

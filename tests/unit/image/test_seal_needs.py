@@ -1,0 +1,312 @@
+"""`seal` refuses an image in which nothing would start the runner, or a unit that was asked for is off."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from box import needs_root
+from image_root import LIBRARY, clean_root, link, put, python
+
+from bootstrap.image.finding import Severity
+from bootstrap.image.seal import seal
+
+pytestmark = needs_root
+LIB, ETC = "/usr/lib/systemd/system", "/etc/systemd/system"
+WANTS = f"{ETC}/multi-user.target.wants"
+
+
+@pytest.fixture
+def root(tmp_path: Path) -> Path:
+    return clean_root(tmp_path / "root")
+
+
+def said(root: Path, **options: object) -> list[str]:
+    """What is found, in words."""
+    return [one.what for one in seal(root, **options).findings]  # type: ignore[arg-type]
+
+
+def agent(root: Path) -> None:
+    put(root, f"{LIB}/nova-agent.service", "[Service]\nExecStart=/usr/bin/nova-agent\n")
+
+
+def enabled(root: Path) -> None:
+    agent(root)
+    link(root, f"{WANTS}/nova-agent.service", f"{LIB}/nova-agent.service")
+
+
+def masked(root: Path) -> None:
+    enabled(root)
+    link(root, f"{ETC}/nova-agent.service", "/dev/null")
+
+
+def masked_by_nothing(root: Path) -> None:
+    enabled(root)
+    put(root, f"{ETC}/nova-agent.service")
+
+
+def of_the_vendor(root: Path) -> None:
+    agent(root)
+    link(root, f"{LIB}/multi-user.target.wants/nova-agent.service", "../nova-agent.service")
+
+
+def vendor_link_taken_away(root: Path) -> None:
+    of_the_vendor(root)
+    link(root, f"{WANTS}/nova-agent.service", "/dev/null")
+
+
+def required(root: Path) -> None:
+    agent(root)
+    link(root, f"{ETC}/basic.target.requires/nova-agent.service", f"{LIB}/nova-agent.service")
+
+
+def by_words(root: Path) -> None:
+    agent(root)
+    put(root, f"{ETC}/multi-user.target.d/agent.conf", "[Unit]\nWants=a.service \\\n nova-agent.service\n")
+
+
+def by_timer(root: Path) -> None:
+    agent(root)
+    put(root, f"{LIB}/nova-agent.timer", "[Timer]\nOnBootSec=1\n")
+    link(root, f"{ETC}/timers.target.wants/nova-agent.timer", f"{LIB}/nova-agent.timer")
+
+
+def by_socket_of_another_name(root: Path) -> None:
+    agent(root)
+    put(root, f"{LIB}/talk.socket", "[Socket]\nListenStream=1\nService=nova-agent.service\n")
+    link(root, f"{ETC}/sockets.target.wants/talk.socket", f"{LIB}/talk.socket")
+
+
+def alias(root: Path) -> None:
+    put(root, f"{LIB}/xe-agent.service", "[Service]\n")
+    link(root, f"{ETC}/nova-agent.service", f"{LIB}/xe-agent.service")
+    link(root, f"{WANTS}/xe-agent.service", f"{LIB}/xe-agent.service")
+
+
+def alias_of_nothing(root: Path) -> None:
+    link(root, f"{ETC}/nova-agent.service", f"{LIB}/xe-agent.service")
+
+
+def wanted_by_what_nobody_starts(root: Path) -> None:
+    agent(root)
+    put(root, f"{LIB}/rescue.target", "[Unit]\n")
+    link(root, f"{ETC}/rescue.target.wants/nova-agent.service", f"{LIB}/nova-agent.service")
+
+
+def script(root: Path) -> None:
+    put(root, "/etc/init.d/nova-agent", "#!/bin/sh\n", 0o755)
+    put(root, "/usr/lib/systemd/system-generators/systemd-sysv-generator", "ELF", 0o755)
+    link(root, "/etc/rc3.d/S20nova-agent", "../init.d/nova-agent")
+
+
+def script_off(root: Path) -> None:
+    put(root, "/etc/init.d/nova-agent", "#!/bin/sh\n", 0o755)
+    put(root, "/usr/lib/systemd/system-generators/systemd-sysv-generator", "ELF", 0o755)
+    link(root, "/etc/rc3.d/K20nova-agent", "../init.d/nova-agent")
+
+
+def script_of_the_past(root: Path) -> None:
+    script(root)
+    (root / "usr/lib/systemd/system-generators/systemd-sysv-generator").unlink()
+
+
+def nothing(root: Path) -> None:
+    pass
+
+
+@pytest.mark.parametrize(
+    ("make", "told"),
+    [
+        (enabled, None),
+        (of_the_vendor, None),
+        (required, None),
+        (by_words, None),
+        (by_timer, None),
+        (by_socket_of_another_name, None),
+        (alias, None),
+        (script, None),
+        (agent, "nova-agent is not enabled"),
+        (masked, "nova-agent is masked"),
+        (masked_by_nothing, "nova-agent is masked"),
+        (vendor_link_taken_away, "nova-agent is not enabled"),
+        (alias_of_nothing, "nova-agent is not there"),
+        (wanted_by_what_nobody_starts, "nova-agent is wanted by rescue.target, which nothing starts"),
+        (script_off, "nova-agent is an init script with no S link in /etc/rc2.d to rc5.d"),
+        (script_of_the_past, "nova-agent is an init script, which this systemd does not start"),
+        (nothing, "nova-agent is not there"),
+    ],
+    ids=lambda value: getattr(value, "__name__", ""),
+)
+def test_a_required_unit(root: Path, make: Callable[[Path], None], told: str | None) -> None:
+    make(root)
+    assert said(root, require=("nova-agent",)) == ([told] if told else [])
+    assert said(root) == []
+
+
+@pytest.mark.parametrize(("name", "told"), [("getty@tty1", None), ("getty@tty2", "getty@tty2 is not enabled")])
+def test_an_instance_of_a_template(root: Path, name: str, told: str | None) -> None:
+    put(root, f"{LIB}/getty@.service", "[Service]\n")
+    link(root, f"{WANTS}/getty@tty1.service", f"{LIB}/getty@.service")
+    assert said(root, require=(f"{name}.service",)) == ([told.replace(" is", ".service is", 1)] if told else [])
+
+
+def test_a_unit_in_another_default_target(root: Path) -> None:
+    put(root, f"{LIB}/kiosk.target", "[Unit]\n")
+    link(root, f"{ETC}/default.target", f"{LIB}/kiosk.target")
+    # Neither cron nor the network are started any more; the timer is.
+    assert "nothing that sets the network up is started" in said(root)
+    assert "cron is wanted by multi-user.target, which nothing starts" in said(root, require=("cron",))
+
+
+def no_cron(root: Path) -> None:
+    (root / f"{WANTS}/cron.service".lstrip("/")).unlink()
+
+
+def no_units(root: Path) -> None:
+    for one in root.glob("etc/systemd/system/*.wants/initialrunner-image*"):
+        one.unlink()
+
+
+def writable_entry(root: Path) -> None:
+    (root / "etc/cron.d/initialrunner-image").chmod(0o664)
+
+
+def executable_entry(root: Path) -> None:
+    (root / "etc/cron.d/initialrunner-image").chmod(0o755)
+
+
+def second_name(root: Path) -> None:
+    (root / "srv/copy").hardlink_to(root / "etc/cron.d/initialrunner-image")
+
+
+BOTH_OFF = "nothing starts the runner (cron: cron is not enabled; systemd: initialrunner-image.timer is not enabled)"
+ENTRY = "/etc/cron.d/initialrunner-image"
+MODE = f"{ENTRY} is not a file of root with mode 0644"
+
+
+@pytest.mark.parametrize(
+    ("makes", "trigger", "told"),
+    [
+        ([], "auto", []),
+        ([no_cron], "auto", ["the image was baked for cron: cron is not enabled"]),
+        ([no_cron], "cron", ["nothing starts the runner (cron: cron is not enabled)"]),
+        ([no_cron], "systemd", []),
+        ([no_cron, no_units], "auto", [BOTH_OFF]),
+        ([writable_entry], "cron", [f"nothing starts the runner (cron: {MODE} (it is 0664))"]),
+        ([executable_entry], "cron", [f"nothing starts the runner (cron: {MODE} (it is 0755))"]),
+        ([second_name], "cron", [f"nothing starts the runner (cron: {ENTRY} has a second name)"]),
+        ([no_units], "systemd", ["nothing starts the runner (systemd: initialrunner-image.timer is not enabled)"]),
+    ],
+)
+def test_what_starts_the_runner(root: Path, makes: list[Callable[[Path], None]], trigger: str, told: list[str]) -> None:
+    for make in makes:
+        make(root)
+    assert said(root, trigger=trigger) == told
+
+
+def test_cron_without_systemd_is_started_by_its_link(root: Path) -> None:
+    shutil.rmtree(root / "usr/lib/systemd")
+    shutil.rmtree(root / "etc/systemd")
+    put(root, "/etc/init.d/cron", "#!/bin/sh\n", 0o755)
+    assert said(root, trigger="cron")[0] == (
+        "nothing starts the runner (cron: cron is an init script that no run level starts)"
+    )
+    link(root, "/etc/rc2.d/S01cron", "../init.d/cron")
+    link(root, "/etc/rc2.d/S01networking", "../init.d/networking")
+    assert said(root, trigger="cron") == []
+
+
+def test_an_image_without_the_runner(root: Path) -> None:
+    shutil.rmtree(root / "usr/local/lib/initialrunner")
+    assert said(root) == ["not baked: the runner is not there"]
+    for path in ("etc/cron.d/initialrunner-image", "usr/local/sbin/initialrunner"):
+        (root / path).unlink()
+    assert said(root, runner=False) == []
+
+
+@pytest.mark.parametrize(
+    ("path", "content", "told"),
+    [
+        (
+            "/usr/local/lib/initialrunner/baked.py",
+            "import sys\ndef f(",
+            "a runner that is not whole ('(' was never closed",
+        ),
+        ("/etc/initialrunner/image.json", "{", "baked settings that cannot be read (Expecting"),
+        ("/etc/initialrunner/image.json", '{"version": 2}', "baked settings that cannot be read (no known version"),
+        ("/etc/initialrunner/allowed_signers", "# none\n", "no key in it"),
+        ("/etc/initialrunner/allowed_signers", "a ssh-ed25519 AAAA\n", "not there"),
+    ],
+)
+def test_a_baked_runner_that_is_damaged(root: Path, path: str, content: str, told: str) -> None:
+    put(root, path, content)
+    if told == "no key in it":
+        put(root, "/usr/bin/ssh-keygen", "ELF", 0o755)
+    found = said(root)
+    assert len(found) == 1
+    assert found[0].startswith(told)
+
+
+def test_a_program_that_others_may_write(root: Path) -> None:
+    (root / "usr/local/lib/initialrunner/baked.py").chmod(0o666)
+    assert said(root) == ["a program that others than root may write"]
+
+
+@pytest.mark.parametrize(
+    ("version", "modules", "told"),
+    [
+        ("3.6", LIBRARY, None),
+        ("3.5", LIBRARY, "Python 3.5, too old"),
+        ("3.11", ("hashlib",), "a Python without its whole library"),
+    ],
+)
+def test_the_python(root: Path, version: str, modules: tuple[str, ...], told: str | None) -> None:
+    shutil.rmtree(root / "usr/lib/python3.11")
+    python(root, version, modules)
+    assert said(root) == ([told] if told else [])
+
+
+def test_no_python(root: Path) -> None:
+    (root / "usr/bin/python3").unlink()
+    assert said(root) == ["no python3"]
+    # As on RHEL.
+    put(root, "/usr/libexec/platform-python3.6", "ELF", 0o755)
+    link(root, "/usr/libexec/platform-python", "platform-python3.6")
+    for module in LIBRARY:
+        put(root, f"/usr/lib64/python3.6/{module}.py")
+    assert said(root) == []
+
+
+def test_no_network_is_said(root: Path) -> None:
+    (root / f"{WANTS}/systemd-networkd.service".lstrip("/")).unlink()
+    sealed = seal(root)
+    assert [(one.code, one.severity) for one in sealed.findings] == [("need.network", Severity.WARNING)]
+    assert sealed.is_clean
+    # cloud-init's own links hang below a target that a generator starts.
+    put(root, f"{LIB}/cloud-init.target", "[Unit]\n")
+    put(root, f"{LIB}/cloud-init.service", "[Service]\n")
+    link(root, f"{ETC}/cloud-init.target.wants/cloud-init.service", f"{LIB}/cloud-init.service")
+    assert len(said(root)) == 1
+    put(root, "/usr/lib/systemd/system-generators/cloud-init-generator", "#!/bin/sh\n", 0o755)
+    assert said(root) == []
+    put(root, "/etc/cloud/cloud-init.disabled")
+    assert len(said(root)) == 1
+
+
+def test_an_sshd_that_would_have_no_host_keys_is_said(root: Path) -> None:
+    put(root, f"{LIB}/ssh.service", "[Service]\nExecStart=/usr/sbin/sshd -D\n")
+    link(root, f"{WANTS}/ssh.service", f"{LIB}/ssh.service")
+    assert said(root) == ["ssh is started, and nothing makes host keys"]
+    put(root, f"{ETC}/ssh.service.d/keys.conf", "[Service]\nExecStartPre=/usr/bin/ssh-keygen -A\n")
+    assert said(root) == []
+
+
+def test_the_image_says_which_trigger_it_has(root: Path) -> None:
+    no_units(root)
+    (root / "etc/systemd/system/initialrunner-image.timer").unlink()
+    assert said(root) == ["the image was baked for systemd: initialrunner-image.timer is not there"]
+    shutil.rmtree(root / "etc/systemd/system/timers.target.wants", ignore_errors=True)
+    put(root, "/etc/initialrunner/image.json", '{"version": 1, "sources": ["files"], "trigger": "cron"}')
+    assert said(root) == []
