@@ -15,15 +15,19 @@ from staging import TOP, Tree, python_version
 SUMMARY = "first-boot toolkit: render, rehearse, run once, report back"
 DESCRIPTION = """
 One YAML file says what a new server needs. bootstrap turns it into what a
-server-create call takes, rehearses it in a throwaway copy of this machine, keeps
-the reports of the servers, and waits in deploy scripts until they are healthy.
+server-create call takes, rehearses it in a throwaway copy of this machine,
+keeps the reports of the servers, and waits in deploy scripts until they are
+healthy.
 .
-This package is for the machine that you deploy from; the servers themselves need
-nothing installed. It brings the versions of its dependencies that it was tested
-with, apart from those of the distribution.
+This package is for the machine that you deploy from; the servers themselves
+need nothing installed. It brings the versions of its dependencies that it was
+tested with, apart from those of the distribution.
 """
 # ssh-keygen signs payloads; rehearsals have a real cron daemon on request; `check --lint` asks shellcheck.
 RECOMMENDS, SUGGESTS = "openssh-client", "cron, shellcheck"
+
+
+APACHE = "On Debian see /usr/share/common-licenses/Apache-2.0"
 
 
 def maintainer() -> str:
@@ -43,7 +47,7 @@ def control(tree: Tree, version: str, architecture: str, installed_kib: int) -> 
         "Architecture": architecture,
         "Maintainer": maintainer(),
         "Installed-Size": str(installed_kib),
-        "Depends": f"python3 (>= {major}.{minor}~), python3 (<< {major}.{minor + 1}), ca-certificates, mount, "
+        "Depends": f"python3 (>= {major}.{minor}~), python3 (<< {major}.{minor + 1}), ca-certificates, "
         f"libc6 (>= 2.{tree.glibc}), libgcc-s1",
         "Recommends": RECOMMENDS,
         "Suggests": SUGGESTS,
@@ -68,22 +72,26 @@ def copyright_file(tree: Tree) -> str:
         "Upstream-Name: initialrunner\n"
         "Comment: The libraries below /usr/lib/initialrunner are those of requirements-release.lock, as their authors\n"
         " publish them on the Python Package Index, without debug symbols.\n",
-        _stanza(
-            "*", "the authors of initialrunner", "Apache-2.0", " On Debian see /usr/share/common-licenses/Apache-2.0"
-        ),
+        _stanza("*", "the authors of initialrunner", "Apache-2.0", f" {APACHE}"),
     ]
     for info in sorted(tree.folder.glob("*.dist-info")):
         about = email.message_from_string((info / "METADATA").read_text(encoding="utf-8"))
         if about["Name"] == "initialrunner":
             continue
         texts = sorted(p for p in info.rglob("*") if p.is_file() and re.match(r"LICEN[CS]E|COPYING|NOTICE", p.name))
-        text = "\n\n".join(path.read_text(encoding="utf-8", errors="replace").strip() for path in texts)
+        text = "\n\n".join(_license_text(path) for path in texts)
         folded = "\n".join(f" {line.rstrip()}" if line.strip() else " ." for line in text.splitlines())
         name = about["Name"].lower()
         parts.append(
             _stanza(f"usr/lib/initialrunner/{_module(info)}", f"the authors of {name}", _license(about), folded)
         )
     return "\n".join(parts)
+
+
+def _license_text(path: Path) -> str:
+    """What a library's licence file says; Debian does not want to read its own copies again."""
+    text = path.read_text(encoding="utf-8", errors="replace").strip()
+    return APACHE if "TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION" in text else text
 
 
 def _stanza(files: str, who: str, license_name: str, text: str) -> str:

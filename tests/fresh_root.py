@@ -24,13 +24,14 @@ from systemd_box import make_root
 KEPT = Path(__file__).resolve().parents[1] / "build" / "roots"
 PACKAGES = ("ca-certificates", "mount")
 USER = "ann"
-# Its own /dev and /proc, and a network that leads nowhere; $0 is the root.
+# Its own /dev and /proc, and a network that leads nowhere; $0 is the root. Not only chroot: rehearsals read what is
+# mounted on /.
 ENTER = """
 mount --make-rprivate /
 mount --bind "$0" "$0" && cd "$0"
-mount -t tmpfs tmpfs run && mount -t proc proc proc && mount -t tmpfs tmpfs dev && mkdir dev/shm && chmod 1777 dev/shm
+mount -t proc proc proc && mount -t tmpfs tmpfs run && mount -t tmpfs tmpfs dev && mkdir dev/shm && chmod 1777 dev/shm
 for one in null zero full random urandom; do touch dev/$one && mount --bind /dev/$one dev/$one; done
-exec chroot . "$@"
+pivot_root . . && umount -l . && exec chroot . "$@"
 """
 ENVIRONMENT = ("PATH=/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin", "LANG=C.UTF-8", "DEBIAN_FRONTEND=noninteractive")
 
@@ -55,8 +56,8 @@ class FreshRoot:
     """One such root, unpacked; gone after the block."""
 
     def __enter__(self) -> FreshRoot:
-        memory = Path("/dev/shm")
-        self._work = Path(tempfile.mkdtemp(prefix="fresh-", dir=memory if memory.is_dir() else None))
+        # Not in memory: a machine whose / is a tmpfs is none that a rehearsal copies.
+        self._work = Path(tempfile.mkdtemp(prefix="fresh-", dir="/var/tmp"))
         self.path = self._work / "root"
         self.path.mkdir(mode=0o755)
         subprocess.run(["tar", "-x", "-C", self.path, "--exclude=./dev/*", "-f", fresh_tar()], check=True)
