@@ -25,10 +25,17 @@ KEPT = Path(__file__).resolve().parents[1] / "build" / "roots"
 PACKAGES = ("ca-certificates", "mount")
 USER = "ann"
 # Its own /dev and /proc, and a network that leads nowhere; $0 is the root. Not only chroot: rehearsals read what is
-# mounted on /.
+# mounted on /, which must not be a tmpfs. $1: whether what is changed stays.
 ENTER = """
 mount --make-rprivate /
-mount --bind "$0" "$0" && cd "$0"
+root=$0
+case $1 in
+lasting) mount --bind "$root" "$root" ;;
+passing) mkdir -p "$root.new" "$root.work"
+    mount -t overlay -o "lowerdir=$root,upperdir=$root.new,workdir=$root.work" overlay "$root" ;;
+esac
+shift
+cd "$root"
 mount -t proc proc proc && mount -t tmpfs tmpfs run && mount -t tmpfs tmpfs dev && mkdir dev/shm && chmod 1777 dev/shm
 for one in null zero full random urandom; do touch dev/$one && mount --bind /dev/$one dev/$one; done
 pivot_root . . && umount -l . && exec chroot . "$@"
@@ -56,8 +63,8 @@ class FreshRoot:
     """One such root, unpacked; gone after the block."""
 
     def __enter__(self) -> FreshRoot:
-        # Not in memory: a machine whose / is a tmpfs is none that a rehearsal copies.
-        self._work = Path(tempfile.mkdtemp(prefix="fresh-", dir="/var/tmp"))
+        memory = Path("/dev/shm")
+        self._work = Path(tempfile.mkdtemp(prefix="fresh-", dir=memory if memory.is_dir() else None))
         self.path = self._work / "root"
         self.path.mkdir(mode=0o755)
         subprocess.run(["tar", "-x", "-C", self.path, "--exclude=./dev/*", "-f", fresh_tar()], check=True)
@@ -74,22 +81,25 @@ class FreshRoot:
     def put(self, source: Path, path: str) -> None:
         shutil.copy(source, self.path / path.lstrip("/"))
 
-    def run(self, script: str, user: str = "root", **variables: str) -> subprocess.CompletedProcess[str]:
-        """Run a script in the home folder of its user."""
+    def run(
+        self, script: str, user: str = "root", kind: str = "lasting", **variables: str
+    ) -> subprocess.CompletedProcess[str]:
+        """Run a script in the home folder of its user. kind: "passing" forgets what it changes."""
         home = variables.pop("HOME", "/root" if user == "root" else f"/home/{user}")
         given = [*ENVIRONMENT, f"HOME={home}", *(f"{name}={value}" for name, value in variables.items())]
         rows = [row.split(":") for row in (self.path / "etc/passwd").read_text().splitlines()]
         (group,) = [row[3] for row in rows if row[0] == user]
         become = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={group}", "--init-groups"]
         inside = ["env", "-i", *given, *become, "sh", "-ec", f'cd "$HOME" 2>/dev/null || cd /\n{script}']
+        apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--net"]
         return subprocess.run(
-            ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--net", "sh", "-ec", ENTER, self.path, *inside],
+            [*apart, "sh", "-ec", ENTER, self.path, kind, *inside],
             stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
-    def sh(self, script: str, user: str = "root", **variables: str) -> str:
+    def sh(self, script: str, user: str = "root", kind: str = "lasting", **variables: str) -> str:
         """What a script prints, which must end with 0."""
-        done = self.run(script, user, **variables)
+        done = self.run(script, user, kind, **variables)
         assert done.returncode == 0, f"{script}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout
 
