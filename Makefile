@@ -18,8 +18,9 @@ LOCK_OTHERS := $(UV) pip compile --quiet --universal --generate-hashes --python-
 	--no-annotate --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-slow packages-demo packages-test packages-slow demo test test-slow test-all \
-	lint format crashtest crashtest-all mutants fuzz size golden bench docs lock clean
+.PHONY: help setup setup-demo setup-slow setup-release packages-demo packages-test packages-slow packages-release \
+	demo test test-slow test-all lint format crashtest crashtest-all mutants fuzz size golden bench docs deb zipapp \
+	lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -72,11 +73,18 @@ bench: setup packages-slow ## the benchmarks, as ratios in one run
 docs: setup ## write the generated reference pages
 	$(BIN)/python docs/generate.py
 
+deb: setup-release ## the toolkit as a Debian package, for the Python of .venv, in build/
+	@$(BIN)/python release/deb.py
+
+zipapp: setup-release ## the toolkit as one file, for the Python of .venv: build/bootstrap.pyz
+	@$(BIN)/python release/pyz.py
+
 lock: ## work out requirements*.lock again (needs uv)
 	$(LOCK) --upgrade --extra collector -o requirements.lock
 	$(LOCK) --upgrade --extra dev -c requirements.lock -o requirements-dev.lock
+	$(LOCK) --upgrade --extra collector --extra iso --extra postgres -c requirements-dev.lock -o requirements-release.lock
 	sed -i '1i # Made by `make lock`; install with: pip install --require-hashes --only-binary :all: -r THIS_FILE' \
-		requirements.lock requirements-dev.lock
+		requirements.lock requirements-dev.lock requirements-release.lock
 	for one in tests/locks/*.in; do $(LOCK_OTHERS) "$$one" -o "$${one%.in}.lock" || exit 1; done
 
 clean: ## remove .venv, build/ and the caches
@@ -87,8 +95,10 @@ clean: ## remove .venv, build/ and the caches
 # The stamps live in .venv, so that removing it is enough to start over. One environment serves both: the demo needs
 # only the runtime lock and finds the package through a .pth file, since an editable install needs a build backend.
 
-packages-demo packages-test packages-slow: packages-%:
+packages-demo packages-test packages-slow packages-release: packages-%:
 	@PYTHON=$(PYTHON) .ci/packages $*
+
+setup-release: packages-release $(VENV)/test.stamp
 
 setup-demo: packages-demo $(VENV)/demo.stamp
 

@@ -19,6 +19,7 @@ MACHINE_PATHS = tuple(
 LOCKS = (
     "requirements.lock",
     "requirements-dev.lock",
+    "requirements-release.lock",
     *(f"tests/locks/{path.name}" for path in sorted((Path(__file__).parents[1] / "locks").glob("*.lock"))),
 )
 
@@ -78,10 +79,12 @@ def test_the_locks_cover_the_project_and_agree(root: Path) -> None:
         found = (re.match(r"[A-Za-z0-9_.-]+", requirement) for requirement in requirements)
         return {match[0].lower().replace("_", "-") for match in found if match} - {project["name"]}
 
-    runtime, development = (locked(root / name) for name in LOCKS[:2])
+    runtime, development, release = (locked(root / name) for name in LOCKS[:3])
     assert names(project["dependencies"]) | names(extras["collector"]) <= set(runtime)
+    assert set(runtime) | names(extras["iso"]) | names(extras["postgres"]) <= set(release)
     assert names([r for extra in extras.values() for r in extra]) <= set(development)
-    assert {name: v for name, v in runtime.items() if development.get(name) != v} == {}
+    assert {name: v for name, v in (runtime | release).items() if development.get(name) != v} == {}
+    assert {name: v for name, v in runtime.items() if release[name] != v} == {}
 
 
 def test_the_changelog_has_room_for_the_next_change(root: Path) -> None:

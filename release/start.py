@@ -1,0 +1,114 @@
+"""The zipapp's first module: unpacks the toolkit once into the user's cache, since a zip is no place for extensions.
+
+Whatever Python somebody has reads it, so its syntax is as old as can be, and it looks before it unpacks.
+initialrunner_made is written by release/pyz.py: what this file is for, and the digest of site.zip.
+"""
+
+import os
+import sys
+
+from initialrunner_made import DIGEST, GLIBC, MACHINE, PYTHON
+
+
+def main():
+    wrong = unfit()
+    if wrong:
+        made = PYTHON + (MACHINE,) + GLIBC
+        fail(
+            "this bootstrap.pyz is made for Python %d.%d on Linux %s with glibc %d.%d or newer; %s" % (made + (wrong,)),
+            "run it as `python%d.%d bootstrap.pyz`, or make one that fits: make zipapp PYTHON=..." % PYTHON,
+        )
+    # In the place of the zip, which is looked through for nothing otherwise.
+    sys.path[0] = folder()
+    from bootstrap.cli.main import main as command
+
+    command()
+
+
+def fail(message, hint):
+    sys.stderr.write("error: %s\n  %s\n" % (message, hint))
+    sys.exit(2)
+
+
+def unfit():
+    """What is wrong with this interpreter or machine; None when nothing is."""
+    if tuple(sys.version_info[:2]) != PYTHON:
+        return "this is Python %d.%d (%s)" % (tuple(sys.version_info[:2]) + (sys.executable,))
+    here = os.uname()
+    if here[0] != "Linux" or here[4] != MACHINE:
+        return "this is %s %s" % (here[0], here[4])
+    try:
+        name, version = os.confstr("CS_GNU_LIBC_VERSION").split()
+    except (ValueError, AttributeError):
+        return "this Linux has another C library"
+    if name != "glibc" or tuple(int(part) for part in version.split(".")[:2]) < GLIBC:
+        return "this is %s %s" % (name, version)
+    return None
+
+
+def folder():
+    """Where the toolkit is, unpacked there now if it was not. No other user can have put it there."""
+    reasons = []
+    for base in bases():
+        there = os.path.join(base, "pyz-" + DIGEST[:24])
+        try:
+            if not os.path.isdir(base):
+                os.makedirs(base, 0o700)
+            if not is_ours(base):
+                reasons.append("%s is not yours alone" % base)
+                continue
+            if not os.path.lexists(there):
+                unpack(base, there)
+            if is_ours(there):
+                return there
+            reasons.append("%s is not yours alone" % there)
+        except OSError as error:
+            reasons.append("%s: %s" % (base, error.strerror or error))
+    return fail(
+        "there is no place to unpack to: " + "; ".join(reasons), "set XDG_CACHE_HOME to a folder that you can write"
+    )
+
+
+def bases():
+    cache = os.environ.get("XDG_CACHE_HOME", "")
+    if not cache.startswith("/"):
+        cache = os.path.expanduser("~/.cache")
+    # The second is for users without a home, such as nobody.
+    return os.path.join(cache, "initialrunner"), "/var/tmp/initialrunner-%d" % os.geteuid()
+
+
+def is_ours(path):
+    """Whether it is a folder, no link, that only this user can write."""
+    found = os.lstat(path)
+    return found.st_uid == os.geteuid() and found.st_mode & 0o170022 == 0o040000
+
+
+def unpack(base, there):
+    """Whole or not at all: beside it, then renamed. Of two at once the second finds it done."""
+    import hashlib
+    import io
+    import shutil
+    import tempfile
+    import zipfile
+
+    try:
+        with zipfile.ZipFile(os.path.dirname(os.path.abspath(__file__))) as outer:
+            data = outer.read("site.zip")
+    except zipfile.BadZipfile:
+        data = b""
+    if hashlib.sha256(data).hexdigest() != DIGEST:
+        fail("bootstrap.pyz is damaged", "get it again")
+    new = tempfile.mkdtemp(prefix="new-", dir=base)
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as packed:
+            packed.extractall(new)
+        os.rename(new, there)
+    except OSError:
+        if not os.path.isdir(there):
+            raise
+    finally:
+        shutil.rmtree(new, ignore_errors=True)
+
+
+if __name__ == "__main__":
+    main()
