@@ -186,6 +186,22 @@ def test_an_image_with_keys_takes_nothing_unsigned_and_nothing_of_other_keys(tmp
         assert taken(box)["signer"].startswith("release@example.com")
 
 
+def test_a_bundle_that_cannot_start_is_told_and_asked_again() -> None:
+    body = b"#!/bin/sh\n# initialrunner: sets this server up once.\nexit 7\n"
+    broken = body + b'_bundle %s "$@"\n' % hashlib.sha256(body).hexdigest().encode()
+    with Box() as box:
+        bake_into(box)
+        box.put(BUNDLE, broken, 0o400)
+        assert (tick(box), tick(box)) == (75, 75)
+        assert why(box) == (
+            "the bundle from files ended with exit 7 instead of starting. Look again: initialrunner tick\n"
+        )
+        assert box.sh("ls /var/lib/initialrunner").stdout == ""
+        box.put(BUNDLE, ONE.bundle, 0o400)
+        assert tick(box) == 0
+        box.wait_for(lambda: healthy(box))
+
+
 # --- the builder, and its clones ---
 
 
