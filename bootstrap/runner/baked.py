@@ -125,13 +125,13 @@ class Finder:
         self.seen = read_json(host, SEEN).get("sources", {})
         self.next = {}
 
-    def work(self, seconds):
-        """True when a verified bundle lies at FOUND. seconds: how long to go on looking."""
+    def work(self, seconds, patient):
+        """True when a verified bundle lies at FOUND. seconds: how long to go on looking; patient: after cloud-init."""
         end = self.host.uptime() + seconds
         while True:
-            left = waits_for_cloud_init(self.host, self.image)
+            left = waits_for_cloud_init(self.host, self.image) if patient else None
             if left is None:
-                if cloud_init_runs(self.host):
+                if patient and cloud_init_runs(self.host):
                     self.tell(CI_END, "has not come in its time; going on without it")
                 for name in self.names:
                     if self.ask(name):
@@ -229,10 +229,13 @@ def locked(host):
 def find(host, words):
     """Have a verified bundle at FOUND. Writes nothing outside /run."""
     host.remove(ABOUT)  # of a tick that was cut short: what it found may be another one by now
-    if blocked(host):
+    state = blocked(host)
+    if state and state[0] != "otherwise":
         return 0
     seconds = words[1] if words[:1] == ["--for"] and words[1:] else "0"
-    return 0 if Finder(host, read_json(host, IMAGE)).work(int(seconds) if seconds.isdigit() else 0) else AGAIN
+    # Where one was started without us, one look tells from where it had come.
+    found = Finder(host, read_json(host, IMAGE)).work(int(seconds) if seconds.isdigit() else 0, not state)
+    return 0 if found else AGAIN
 
 
 # --- take ---
@@ -243,8 +246,9 @@ def take(host):
     state = blocked(host)
     if state:
         if state[0] == "otherwise":
-            # Ours, if we were cut short; else its own trigger or user-data started it. Nothing is left for us to do.
-            done(host, read_json(host, TAKING) or {"source": "another way", "sha256": named_by_trigger(host)})
+            # Ours, if we were cut short; else its own trigger or cloud-init started it. Nothing is left for us to do.
+            other = {"source": "another way", "sha256": named_by_trigger(host)}
+            done(host, read_json(host, TAKING) or known(host) or other)
         elif state[0] == "taken":
             stop(host)
         return 0
@@ -272,7 +276,7 @@ def done(host, about):
     os.rename(os.path.basename(TAKING), name, src_dir_fd=here, dst_dir_fd=here)
     os.fsync(here)
     os.close(here)
-    log("handed over to the bundle %s from %s" % ((about["sha256"] or "")[:12], about["source"]))
+    log("handed over to the bundle %s from %s" % ((about["sha256"] or "unknown")[:12], about["source"]))
     for path in ABOUT, FOUND:
         host.remove(path)
     stop(host)
@@ -281,6 +285,20 @@ def done(host, about):
 def dated(host, about):
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(host.now()))
     return json.dumps(dict(about, at=at), sort_keys=True).encode() + b"\n"
+
+
+def known(host):
+    """What was found, when it is of the roll-out that is at work, or was; else {}. Its own `status` tells which."""
+    about, found = read_json(host, ABOUT), host.read(FOUND)
+    if not about or not found or sha256(found[0]).hexdigest() != about.get("sha256"):
+        return {}
+    said = host.ask(lambda: os.popen("sh %s status --json" % FOUND).read().encode(), HAND_OVER_S)
+    try:
+        mine = json.loads((said or b"").decode())["deploy_id"]
+        first = json.loads(host.text(STATE + "/journal").split("\n")[0])
+        return about if mine == first["deploy_id"] else {}
+    except (ValueError, LookupError, TypeError):
+        return {}
 
 
 def stop(host):

@@ -139,6 +139,26 @@ def test_what_its_own_trigger_has_started_is_left_alone() -> None:
         assert ran(box) == 1
 
 
+@pytest.mark.parametrize("same", [True, False], ids=["the same", "of another roll-out"])
+def test_what_cloud_init_has_started_is_left_alone_and_its_source_is_told(same: bool) -> None:
+    other = payload([stage("one", "echo other >>/srv/oracle")], deploy_id="20261121T120000-ab12cd")
+    with Box() as box:
+        bake_into(box, "files", "nocloud")
+        box.put("/srv/user-data", ONE.bundle)
+        assert box.sh("sh /srv/user-data").returncode == 0
+        box.wait_for(lambda: healthy(box))
+        box.put("/var/lib/cloud/seed/nocloud/user-data", (ONE if same else other).bundle)
+        # It is no hindrance that cloud-init is still at work.
+        box.sh("mkdir -p /run/systemd/system /run/cloud-init /etc/systemd/system; touch /run/cloud-init/enabled")
+        box.sh(": >/etc/systemd/system/cloud-final.service")
+        assert box.run("/usr/bin/python3", "-I", "-S", bake.PROGRAM, "tick").returncode == 0
+        assert box.text("/srv/oracle") == "ran\n"
+        found = {k: v for k, v in taken(box).items() if k != "at"}
+        nobody = {"source": "another way", "sha256": None}
+        assert found == ({"source": "nocloud", "sha256": ONE.digest} if same else nobody)
+        assert ("source: nocloud" in box.run(COMMAND, "status").stdout) == same
+
+
 def test_the_real_cron_starts_it_at_boot() -> None:
     with Box() as box:
         bake_into(box)
