@@ -21,6 +21,7 @@ IMAGE = "/etc/initialrunner/image.json"
 SIGNERS = "/etc/initialrunner/allowed_signers"
 TAKEN, TAKING = STATE + "/taken", STATE + "/taking"
 BUILDER = STATE + "/builder"
+JOURNAL_HERE = STATE + "/journal"
 RUN = "/run/initialrunner"  # gone after a boot
 LOCK_HELD = RUN + "/lock"
 FOUND, ABOUT = RUN + "/found", RUN + "/found.json"  # a bundle, and where it is from
@@ -71,9 +72,26 @@ def blocked(host):
     image = read_json(host, IMAGE)
     if image.get("version") != 1:
         return "broken", "%s is missing or cannot be read" % IMAGE
-    if os.path.exists(STATE + "/journal"):
+    if goes_on(host):
         return "otherwise", "a bundle has come another way and is at work, or done"
     return None
+
+
+def goes_on(host):
+    """Whether a bundle has its own trigger, or has come to its end: from then on nobody needs ours."""
+    past = host.text(JOURNAL_HERE).splitlines()
+    if not past:
+        return False
+    if "sha256sum" in host.text(TRIGGER):
+        return True
+    for line in reversed(past):
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue  # torn
+        if event["type"] == "state":
+            return bool(event.get("final"))
+    return False
 
 
 def cloud_init_runs(host):
@@ -258,7 +276,8 @@ def take(host):
         return AGAIN
     host.save(TAKING, dated(host, about), 0o644)
     code = host.run(["sh", FOUND], HAND_OVER_S)
-    if code:
+    if code or not goes_on(host):
+        # Without a trigger of its own it may need us again: to hand over twice does no harm.
         host.remove(TAKING)
         put(host, RUN + "/refused.json", json.dumps({"code": code, "source": about["source"]}))
         log("the bundle from %s ended with exit %d instead of starting; tried again" % (about["source"], code))
@@ -295,7 +314,7 @@ def known(host):
     said = host.ask(lambda: os.popen("sh %s status --json" % FOUND).read().encode(), HAND_OVER_S)
     try:
         mine = json.loads((said or b"").decode())["deploy_id"]
-        first = json.loads(host.text(STATE + "/journal").split("\n")[0])
+        first = json.loads(host.text(JOURNAL_HERE).split("\n")[0])
         return about if mine == first["deploy_id"] else {}
     except (ValueError, LookupError, TypeError):
         return {}

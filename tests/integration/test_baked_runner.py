@@ -222,6 +222,22 @@ def test_a_bundle_that_cannot_start_is_told_and_asked_again() -> None:
         box.wait_for(lambda: healthy(box))
 
 
+def test_a_bundle_that_could_not_make_itself_durable_is_handed_over_to_again() -> None:
+    with Box() as box:
+        bake_into(box)
+        box.put(BUNDLE, ONE.bundle, 0o400)
+        box.sh(f"mkdir -p {TRIGGER}/full")  # as a disk that takes the journal and not the entry
+        assert tick(box) == 75
+        assert box.exists("/var/lib/initialrunner/journal")
+        box.sh(f"rm -r {TRIGGER}")
+        assert (box.run("/usr/bin/python3", "-I", "-S", bake.PROGRAM, "tick").returncode, box.exists(TAKEN)) == (
+            0,
+            True,
+        )
+        box.wait_for(lambda: healthy(box))
+        assert (ran(box), taken(box)["source"]) == (1, "files")
+
+
 # --- the builder, and its clones ---
 
 
