@@ -9,6 +9,7 @@ import json
 import os
 import signal
 import sys
+import syslog
 import time
 from hashlib import sha256
 
@@ -20,6 +21,7 @@ IMAGE = "/etc/initialrunner/image.json"
 SIGNERS = "/etc/initialrunner/allowed_signers"
 TAKEN, TAKING = STATE + "/taken", STATE + "/taking"
 BUILDER = STATE + "/builder"
+JOURNAL_HERE = STATE + "/journal"
 RUN = "/run/initialrunner"  # gone after a boot
 LOCK_HELD = RUN + "/lock"
 FOUND, ABOUT = RUN + "/found", RUN + "/found.json"  # a bundle, and where it is from
@@ -70,9 +72,26 @@ def blocked(host):
     image = read_json(host, IMAGE)
     if image.get("version") != 1:
         return "broken", "%s is missing or cannot be read" % IMAGE
-    if os.path.exists(STATE + "/journal"):
+    if goes_on(host):
         return "otherwise", "a bundle has come another way and is at work, or done"
     return None
+
+
+def goes_on(host):
+    """Whether a bundle has its own trigger, or has come to its end: from then on nobody needs ours."""
+    past = host.text(JOURNAL_HERE).splitlines()
+    if not past:
+        return False
+    if "sha256sum" in host.text(TRIGGER):
+        return True
+    for line in reversed(past):
+        try:
+            event = json.loads(line)
+        except ValueError:
+            continue  # torn
+        if event["type"] == "state":
+            return bool(event.get("final"))
+    return False
 
 
 def cloud_init_runs(host):
@@ -124,13 +143,13 @@ class Finder:
         self.seen = read_json(host, SEEN).get("sources", {})
         self.next = {}
 
-    def work(self, seconds):
-        """True when a verified bundle lies at FOUND. seconds: how long to go on looking."""
+    def work(self, seconds, patient):
+        """True when a verified bundle lies at FOUND. seconds: how long to go on looking; patient: after cloud-init."""
         end = self.host.uptime() + seconds
         while True:
-            left = waits_for_cloud_init(self.host, self.image)
+            left = waits_for_cloud_init(self.host, self.image) if patient else None
             if left is None:
-                if cloud_init_runs(self.host):
+                if patient and cloud_init_runs(self.host):
                     self.tell(CI_END, "has not come in its time; going on without it")
                 for name in self.names:
                     if self.ask(name):
@@ -202,11 +221,12 @@ class Finder:
             return
         self.seen[source] = said
         put(self.host, SEEN, json.dumps({"sources": self.seen}, sort_keys=True))
-        log(self.host, "%s: %s" % (source, said))
+        log("%s: %s" % (source, said))
 
 
-def log(host, line):
-    host.run(["logger", "-t", "initialrunner", line], 5)
+def log(line):
+    """One line to the system log, by libc: a program for each would be the larger part of a tick."""
+    syslog.syslog(line)
 
 
 def locked(host):
@@ -227,10 +247,13 @@ def locked(host):
 def find(host, words):
     """Have a verified bundle at FOUND. Writes nothing outside /run."""
     host.remove(ABOUT)  # of a tick that was cut short: what it found may be another one by now
-    if blocked(host):
+    state = blocked(host)
+    if state and state[0] != "otherwise":
         return 0
     seconds = words[1] if words[:1] == ["--for"] and words[1:] else "0"
-    return 0 if Finder(host, read_json(host, IMAGE)).work(int(seconds) if seconds.isdigit() else 0) else AGAIN
+    # Where one was started without us, one look tells from where it had come.
+    found = Finder(host, read_json(host, IMAGE)).work(int(seconds) if seconds.isdigit() else 0, not state)
+    return 0 if found else AGAIN
 
 
 # --- take ---
@@ -241,8 +264,9 @@ def take(host):
     state = blocked(host)
     if state:
         if state[0] == "otherwise":
-            # Ours, if we were cut short; else its own trigger or user-data started it. Nothing is left for us to do.
-            done(host, read_json(host, TAKING) or {"source": "another way", "sha256": named_by_trigger(host)})
+            # Ours, if we were cut short; else its own trigger or cloud-init started it. Nothing is left for us to do.
+            other = {"source": "another way", "sha256": named_by_trigger(host)}
+            done(host, read_json(host, TAKING) or known(host) or other)
         elif state[0] == "taken":
             stop(host)
         return 0
@@ -252,10 +276,11 @@ def take(host):
         return AGAIN
     host.save(TAKING, dated(host, about), 0o644)
     code = host.run(["sh", FOUND], HAND_OVER_S)
-    if code:
+    if code or not goes_on(host):
+        # Without a trigger of its own it may need us again: to hand over twice does no harm.
         host.remove(TAKING)
         put(host, RUN + "/refused.json", json.dumps({"code": code, "source": about["source"]}))
-        log(host, "the bundle from %s ended with exit %d instead of starting; tried again" % (about["source"], code))
+        log("the bundle from %s ended with exit %d and will not go on by itself: again" % (about["source"], code))
         host.remove(ABOUT)
         return AGAIN
     done(host, about)
@@ -270,7 +295,7 @@ def done(host, about):
     os.rename(os.path.basename(TAKING), name, src_dir_fd=here, dst_dir_fd=here)
     os.fsync(here)
     os.close(here)
-    log(host, "handed over to the bundle %s from %s" % ((about["sha256"] or "")[:12], about["source"]))
+    log("handed over to the bundle %s from %s" % ((about["sha256"] or "unknown")[:12], about["source"]))
     for path in ABOUT, FOUND:
         host.remove(path)
     stop(host)
@@ -279,6 +304,20 @@ def done(host, about):
 def dated(host, about):
     at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(host.now()))
     return json.dumps(dict(about, at=at), sort_keys=True).encode() + b"\n"
+
+
+def known(host):
+    """What was found, when it is of the roll-out that is at work, or was; else {}. Its own `status` tells which."""
+    about, found = read_json(host, ABOUT), host.read(FOUND)
+    if not about or not found or sha256(found[0]).hexdigest() != about.get("sha256"):
+        return {}
+    said = host.ask(lambda: os.popen("sh %s status --json" % FOUND).read().encode(), HAND_OVER_S)
+    try:
+        mine = json.loads((said or b"").decode())["deploy_id"]
+        first = json.loads(host.text(JOURNAL_HERE).split("\n")[0])
+        return about if mine == first["deploy_id"] else {}
+    except (ValueError, LookupError, TypeError):
+        return {}
 
 
 def stop(host):
@@ -376,6 +415,7 @@ def main(argv):
     os.environ.clear()
     os.environ.update(ENVIRONMENT)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
+    syslog.openlog("initialrunner")
     host, verb = Host(), argv[0] if argv else "help"
     verbs = {
         "tick": tick, "status": status, "why": why,

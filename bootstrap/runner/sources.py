@@ -169,7 +169,7 @@ def look_at(host, source):
     if name == "nocloud":
         return nocloud(host)
     if name == "cloud-init":
-        found = host.read(CLOUD_INIT)
+        found = read_some(host, CLOUD_INIT)
         if found is None:
             raise Nothing("no " + CLOUD_INIT)
         return whole(found[0])
@@ -182,11 +182,21 @@ def named(source):
     return name, (url or DEFAULT_URL).rstrip("/")
 
 
+def read_some(host, path):
+    """(bytes, stat result) of a regular file, no more than can be looked at; None when it is not there."""
+    try:
+        fd = host.open(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    with os.fdopen(fd, "rb") as file:
+        return file.read(MOST + 1), os.fstat(fd)
+
+
 def injected(host):
     """The bundle that an agent, or whoever made the disk, has put where a create call injects it."""
 
     def read(path):
-        found = host.read(path)
+        found = read_some(host, path)
         if found is None:
             return None
         data, info = found
@@ -213,7 +223,7 @@ def pinned(trigger, bundle):
 def nocloud(host):
     """User-data of a seed on the disk, else of the volume with the label cidata."""
     for folder in SEEDS:
-        found = host.read(folder + "/user-data")
+        found = read_some(host, folder + "/user-data")
         if found:
             return whole(found[0])
 
@@ -283,8 +293,8 @@ def on_volume(host, labels, read):
         raise OSError("%s cannot be mounted: %s" % (device, why))
 
     def get(name):
-        found = host.read("%s/%s" % (place, name))
-        return found and found[0][: MOST + 1]
+        found = read_some(host, "%s/%s" % (place, name))
+        return found and found[0]
 
     return read(get)
 

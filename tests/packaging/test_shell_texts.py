@@ -39,6 +39,9 @@ def texts() -> Iterator[tuple[str, str, str]]:
     # Meant: the name of the one file is known now (2064), a number needs no quotes (2086).
     yield "stub", resources.text("files/stub/stub.sh"), "SC2064,SC2086"
     yield "admin command", WRAPPER % {"files": "/etc/initialrunner/bundle", "sha256": "0" * 64}, "SC2016"
+    for entry in parse(resources.text("files/image/cron").encode()).entries:
+        yield f"baked: cron {entry.schedule}", f"#!/bin/sh\n{entry.command}\n", CRON_MEANS
+    yield "baked: admin command", resources.text("files/image/command.sh"), ""
     for name in EXAMPLES:
         plan, payload = example(name)
         for entry in parse(payload.files[-1].content).entries:
