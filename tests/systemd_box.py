@@ -56,7 +56,8 @@ def make_root(tar: Path, *packages: str) -> Path:
 class Machine:
     """One machine, switched on by start() or by entering it; its disk stays between boots."""
 
-    def __init__(self, tar: Path) -> None:
+    def __init__(self, tar: Path, devices: tuple[str, ...] = ()) -> None:
+        self.devices = devices  # of this machine, that it sees too
         memory = Path("/dev/shm")
         self.work = Path(tempfile.mkdtemp(prefix="machine-", dir=memory if memory.is_dir() else None))
         self.root = self.work / "root"
@@ -98,6 +99,7 @@ class Machine:
     def boot(self) -> None:
         name = "m" + self.work.name.rsplit("-", 1)[1].replace("_", "").lower()
         argv = ["unshare", "--mount", "sh", "-c", BOOT, "sh", *OPTIONS, "--private-network", "--console=pipe"]
+        argv += [f"--bind={device}" for device in self.devices]
         with (self.work / "console").open("ab") as console:
             self.process = subprocess.Popen(
                 [*argv, f"--machine={name}", f"--directory={self.root}", "--boot"],

@@ -25,6 +25,7 @@ VERBS = {
     "publish": "Put files and bundles into OpenStack Swift, for hosts to fetch.",
     "show": "Show what a spec resolves to, or what is inside a bundle.",
     "rehearse": "Run the real payload in a throwaway copy of this machine.",
+    "bake": "Put the runner into an image, to take a bundle at first boot.",
     "serve": "Run the collector that keeps the reports.",
     "wait": "Wait until servers are healthy, or one has failed.",
     "status": "Show what the collector knows of the servers.",

@@ -159,6 +159,9 @@ def facts(host, plan):
     health = [e for e in past if e["type"] == "health"]
     found = {key: plan[key] for key in ("server", "deploy_id", "revision")}
     found.update(state=states[-1]["state"] if states else "waiting", stages=rows, runner=holder())
+    taken = host.text(STATE + "/taken")  # a baked runner's, by whom this bundle may have come
+    if plan.get("finished", {}).get("sha256", digest(TEXT)) in taken:
+        found["source"] = json.loads(taken)["source"]
     if states and states[-1].get("reason"):
         found["reason"] = states[-1]["reason"]
     if health:
@@ -198,6 +201,8 @@ def status(host, plan, words):
             "  %-20s %-11s %8s %9s  attempts %d  %s%s"
             % (row["name"], row["state"], when, took, row["attempts"], end, cause)
         )
+    if "source" in found:
+        print("  source: " + found["source"])
     if "health" in found:
         bad = "%(check)s: %(saw)s" % found["health"] if found["health"]["check"] else "not stable in time"
         print("  health: " + ("good" if found["health"]["ok"] else bad))

@@ -36,7 +36,7 @@ ALLOWED = {
     "targets": TO_PAYLOAD,
     "client": {"errors", "runner.contract"},
     "collector": {"errors", "resources", "runner.contract", "secret"},
-    "image": TO_TARGETS,
+    "image": TO_TARGETS | {"runner"},
     "rehearse": TO_TARGETS | {"client", "secret"},
     "deploy": TO_TARGETS | {"client", "api", "secret"},
     "publish": TO_TARGETS,

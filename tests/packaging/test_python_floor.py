@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.image import baked
 from bootstrap.runner.contract import PYTHON_FLOOR
 
 RUNNER = Path(__file__).resolve().parents[2] / "bootstrap" / "runner"
@@ -96,3 +97,10 @@ def test_every_interpreter_here_compiles_it(python: Path) -> None:
     version, wrong = json.loads(done.stdout)
     assert tuple(version) >= PYTHON_FLOOR
     assert wrong == []
+
+
+@pytest.mark.parametrize("python", list(dict.fromkeys(interpreters())), ids=str)
+def test_the_baked_runner_starts_on_every_interpreter_here(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "baked.py").write_text(baked.text())
+    done = subprocess.run([python, "-I", "-S", tmp_path / "baked.py", "help"], capture_output=True, text=True)
+    assert (done.returncode, done.stdout[:6], done.stderr) == (0, "usage:", "")

@@ -1,0 +1,243 @@
+"""Puts the baked runner into a root directory: program, settings, and what starts it. Or takes all of it away again.
+
+Whatever speaks against it is found before the first byte is written. What starts it is written last and removed first,
+so that a kill in between leaves nothing that starts half of it.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from bootstrap import resources
+from bootstrap.errors import Problem, UsageError
+from bootstrap.image import baked, needs
+from bootstrap.image.within import LeadsOut, Within
+from bootstrap.payload.refused import Refused
+from bootstrap.runner.baked import BUILDER, IMAGE, SIGNERS, TAKEN
+from bootstrap.runner.host import COMMAND, STATE, Host
+from bootstrap.runner.sources import NAMES, WITH_URL, named
+
+PROGRAM = "/usr/local/lib/initialrunner/baked.py"
+CRON = "/etc/cron.d/initialrunner-image"
+UNITS = "/etc/systemd/system"
+_NAME = "initialrunner-image"
+# What systemd starts, and by which target's folder.
+_ENABLED = {f"{_NAME}.service": "multi-user.target.wants", f"{_NAME}.timer": "timers.target.wants"}
+_TRIGGERS = ("auto", "cron", "systemd", "both")
+# By its second line the admin's command is known as ours, a bundle's or a baked one.
+_OURS = b"#!/bin/sh\n# initialrunner"
+# Folders of ours, removed when nothing is in them.
+_FOLDERS = ("/usr/local/lib/initialrunner", "/etc/initialrunner", STATE)
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What to bake.
+
+    trigger: auto, cron, systemd or both; signers: text of an allowed_signers file, None for none; toolkit: the version
+    that bakes, for people.
+    """
+
+    sources: tuple[str, ...] = ("files",)
+    trigger: str = "auto"
+    signers: bytes | None = field(default=None, repr=False)
+    cloud_init_deadline_s: float = 600
+    toolkit: str = ""
+
+
+@dataclass(frozen=True)
+class Change:
+    """One name in the root. did: written, same or removed; sha256: of a file that is there now."""
+
+    path: str
+    did: str
+    size: int | None = None
+    sha256: str | None = None
+
+
+@dataclass(frozen=True)
+class Baked:
+    """What came of it. notes: what whoever bakes should know, one line each."""
+
+    trigger: str
+    python: str
+    sources: tuple[str, ...]
+    changes: tuple[Change, ...]
+    notes: tuple[str, ...]
+
+
+def check_sources(sources: tuple[str, ...]) -> None:
+    """Raises UsageError for a source that no runner knows, or one that stands there twice."""
+    for source in sources:
+        name, _, url = source.partition("=")
+        if name not in NAMES:
+            raise UsageError(f"{source!r} is no source", hint=f"there are: {', '.join(NAMES)}")
+        if "=" in source and name not in WITH_URL:
+            raise UsageError(f"{name} takes no URL", hint=f"those that do: {', '.join(WITH_URL)}")
+        if "=" in source and not (url.startswith(("http://", "https://")) and url.isascii() and url.isprintable()):
+            raise UsageError(f"{url!r} is no URL of a metadata service", hint=f"{name}=http://169.254.169.254")
+    if len({named(source) for source in sources}) < len(sources):
+        raise UsageError("a source is named twice", hint="name each once, in the order in which to look")
+
+
+def bake(root: Path, settings: Settings) -> Baked:
+    """Bake into root; again with the same settings it writes nothing, with others it replaces what differs.
+
+    Raises Refused with all that speaks against it, before anything is written; UsageError for what cannot be written.
+    """
+    check_sources(settings.sources)
+    within = Within(root)
+    try:
+        found = needs.look(within, settings.trigger, settings.signers)
+        problems = [*found.problems, *_foreign(within)]
+        if problems:
+            raise Refused(problems)
+        files, links = _layout(within, found, settings)
+        changes = [_removed(within, path) for path in _others(links, files) if path != SIGNERS]
+        for path, (data, mode) in files.items():
+            did = "written" if within.write(path, data, mode) else "same"
+            changes.append(Change(path, did, len(data), hashlib.sha256(data).hexdigest()))
+        changes += [Change(p, "written" if within.symlink(p, target) else "same") for p, target in links.items()]
+        if SIGNERS not in files:
+            changes.append(_removed(within, SIGNERS))
+        notes = _notes(within, settings, changes)
+        did_all = tuple(change for change in changes if change.did)
+        return Baked(found.trigger, found.python, settings.sources, did_all, tuple(notes))
+    except LeadsOut as error:
+        raise Refused([_leads_out(error)]) from error
+    except OSError as error:
+        raise _unwritable(root, error) from error
+    finally:
+        within.close()
+
+
+def remove(root: Path) -> tuple[Change, ...]:
+    """Take away what bake has put there, and nothing else."""
+    within = Within(root)
+    try:
+        command = within.read(COMMAND)
+        ours = [*_others({}, {}), IMAGE, BUILDER, PROGRAM]
+        if command is not None and PROGRAM.encode() in command[0]:
+            ours.insert(-1, COMMAND)
+        changes = [_removed(within, path) for path in ours]
+        for folder in _FOLDERS:
+            if within.link(folder) is None:
+                within.remove(folder)
+        return tuple(change for change in changes if change.did)
+    except LeadsOut as error:
+        raise Refused([_leads_out(error)]) from error
+    except OSError as error:
+        raise _unwritable(root, error) from error
+    finally:
+        within.close()
+
+
+def _layout(
+    within: Within, found: needs.Found, settings: Settings
+) -> tuple[dict[str, tuple[bytes, int]], dict[str, str]]:
+    """(path -> content and mode, path -> target of a link), in the order in which to write them."""
+    files: dict[str, tuple[bytes, int]] = {}
+    if within.is_this_machine:
+        # Before all else: the runner that is written here may be started at once.
+        files[BUILDER] = (_builder(), 0o644)
+    if settings.signers is not None:
+        files[SIGNERS] = (settings.signers, 0o644)
+    files[IMAGE] = (_image(within, found, settings), 0o644)
+    files[PROGRAM] = (baked.text().encode(), 0o644)
+    files[COMMAND] = (_shipped("command.sh", found.python), 0o700)
+    links = {}
+    if found.trigger in ("systemd", "both"):
+        for unit, target in _ENABLED.items():
+            files[f"{UNITS}/{unit}"] = (_shipped(unit, found.python), 0o644)
+            links[f"{UNITS}/{target}/{unit}"] = f"../{unit}"
+    if found.trigger in ("cron", "both"):
+        files[CRON] = (_shipped("cron", found.python), 0o644)
+    return files, links
+
+
+def _others(links: dict[str, str], files: dict[str, tuple[bytes, int]]) -> list[str]:
+    """What bake may have put there with other settings, and what starts it before what is started."""
+    wants = [f"{UNITS}/{target}/{unit}" for unit, target in _ENABLED.items()]
+    every = [CRON, *wants, *(f"{UNITS}/{unit}" for unit in _ENABLED), SIGNERS]
+    return [path for path in every if path not in links and path not in files]
+
+
+def _removed(within: Within, path: str) -> Change:
+    return Change(path, "removed" if within.remove(path) else "")
+
+
+def _shipped(name: str, python: str) -> bytes:
+    return resources.text(f"files/image/{name}").replace("@PYTHON@", python).encode("ascii")
+
+
+def _builder() -> bytes:
+    host = Host()
+    return json.dumps({"boot_id": host.boot_id, "product_uuid": host.ids()[0]}, sort_keys=True).encode() + b"\n"
+
+
+def _image(within: Within, found: needs.Found, settings: Settings) -> bytes:
+    """image.json; with the time at which the same was baked before, so that equal settings give equal bytes."""
+    facts: dict[str, Any] = {
+        "version": 1,
+        "sources": list(settings.sources),
+        "trigger": found.trigger,
+        "toolkit": settings.toolkit,
+        "cloud_init_deadline_s": settings.cloud_init_deadline_s,
+    }
+    before: Any = None
+    try:
+        before = json.loads((within.read(IMAGE) or (b"", 0))[0])
+        at = str(before.pop("baked_at"))
+    except (ValueError, KeyError, AttributeError, TypeError):
+        before, at = None, ""
+    if before != facts:
+        at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
+    return json.dumps({**facts, "baked_at": at}, indent=1, sort_keys=True).encode() + b"\n"
+
+
+def _foreign(within: Within) -> list[Problem]:
+    """Files under our names that are somebody's own work."""
+    try:
+        command = within.read(COMMAND)
+    except (LeadsOut, OSError):
+        return []  # said by `needs` already
+    if command is None or command[0].startswith(_OURS):
+        return []
+    return [
+        Problem("image.command", f"{COMMAND} is there, and none of ours", hint="move it away: the runner writes it")
+    ]
+
+
+def _notes(within: Within, settings: Settings, changes: list[Change]) -> list[str]:
+    notes = []
+    if within.is_this_machine:
+        notes.append("this machine is marked as the builder: it takes no bundle, its clones do")
+    for path in (TAKEN, f"{STATE}/journal"):
+        if within.look(path) is not None:
+            notes.append(f"{path} is there: until it is gone no bundle is taken; bootstrap seal ROOT --clean")
+    if any(change.path == SIGNERS and change.did == "removed" for change in changes):
+        notes.append("unsigned bundles are taken from now on: no --allowed-signers was given")
+    if "files" not in settings.sources:
+        notes.append("injected files are not among the sources, yet an injected cron entry is started by cron itself")
+    if re.search(rb"(?m)^SELINUX=enforcing", (within.read("/etc/selinux/config") or (b"", 0))[0]):
+        notes.append("SELinux is enforcing here: have the image relabelled (touch ROOT/.autorelabel, or restorecon -R)")
+    info = within.look("/etc")
+    if info is not None and info.st_uid == 0 and (written := within.look(PROGRAM)) is not None and written.st_uid:
+        notes.append(f"what was written belongs to user {written.st_uid}: cron and the runner want root's")
+    return notes
+
+
+def _leads_out(error: LeadsOut) -> Problem:
+    return needs.leads_out(error)
+
+
+def _unwritable(root: Path, error: OSError) -> UsageError:
+    name = error.filename if isinstance(error.filename, str) else ""
+    message = f"{root} cannot be written: {name + ': ' if name else ''}{error.strerror}"
+    return UsageError(message, hint="bake as root, into a root that is mounted read-write")

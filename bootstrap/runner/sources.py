@@ -1,0 +1,374 @@
+"""Where a baked image looks for its bundle, and how a whole bundle is told from everything else that lies there.
+
+Everything here runs in a child that is killed when its time is up, and takes bytes that anybody may have written.
+"""
+
+import binascii
+import json
+import os
+import re
+import zlib
+from hashlib import sha256
+
+from bootstrap.runner.host import BUNDLE, TRIGGER
+
+DEFAULT_URL = "http://169.254.169.254"
+CLOUD_INIT = "/var/lib/cloud/instance/user-data.txt"
+SEEDS = "/var/lib/cloud/seed/nocloud", "/var/lib/cloud/seed/nocloud-net"
+NAMES = "files", "config-drive", "nocloud", "cloud-init", "openstack", "ec2"
+WITH_URL = "openstack", "ec2"
+# Seconds that one look at a source may take, and until the next one within a tick: what is near is looked at often.
+LOOK_S = {"files": 10, "config-drive": 20, "nocloud": 20, "cloud-init": 10, "openstack": 10, "ec2": 10}
+AGAIN_S = {"files": 0, "cloud-init": 0, "config-drive": 15, "nocloud": 15, "openstack": 15, "ec2": 15}
+FETCH_S = 240  # for what a stub names
+MOST = 16 << 20  # bytes of what a source gives, and of what is in it once it is unpacked
+CONNECT_S, SILENCE_S = 5, 8  # for an address that nobody has, and one that does not answer
+BEGINS = re.compile(rb"^([ \t]*)#!/bin/sh\r?\n\1# initialrunner: sets ", re.M)
+ENDS = re.compile(rb'_bundle ([0-9a-f]{64}) "\$@"\r?')
+# What no cloud-config of people holds: a line of base64 that long.
+ENCODED = re.compile(rb"[A-Za-z0-9+/]{60,}(?:\s*[A-Za-z0-9+/]+)*={0,2}")
+QUOTED = re.compile(rb'"#!/bin/sh\\n# initialrunner: sets (?:[^"\\]|\\.)*"')
+STUB_URL, STUB_SHA256 = re.compile(r"^\s*u='([^']+)'\r?$", re.M), re.compile(r'echo "([0-9a-f]{64})  \$f"')
+FILE_SYSTEMS = "iso9660", "vfat", "udf", "ext4"
+
+
+class Nothing(Exception):
+    """There is no whole bundle: one line that says what there is. torn: the beginning of one is there."""
+
+    torn = False
+
+
+class Torn(Nothing):
+    torn = True
+
+
+class Elsewhere(Exception):
+    """A stub: (URL, SHA-256) of the bundle that it would fetch."""
+
+
+# --- a bundle in bytes ---
+
+
+def whole(data):
+    """The bundle in what a source gave.
+
+    Plain, compressed, as base64, as a part of a message or within a cloud-config. Raises Nothing, Torn, Elsewhere.
+    """
+    best = None
+    if len(data) > MOST:
+        raise Nothing("more than %d bytes" % MOST)
+    for text in texts_in(data, 4):
+        found = STUB_URL.search(text.decode("latin-1")) if b"initialrunner fetches its bundle" in text else None
+        if found:
+            pinned = STUB_SHA256.search(text.decode("latin-1"))
+            if pinned:
+                raise Elsewhere(found.group(1), pinned.group(1))
+            best = best or Torn("a stub that is cut off: %d bytes so far" % len(data))
+        for start in BEGINS.finditer(text):
+            try:
+                return cut(text, start)
+            except Torn as torn:
+                best = torn
+    raise best or Nothing("%d bytes, and no bundle in them" % len(data) if data else "is empty")
+
+
+def cut(text, start):
+    """The bundle that begins there, its indentation and carriage returns taken off. Raises Torn."""
+    depth, lines = start.group(1), []
+    for line in text[start.start() :].split(b"\n"):
+        if line.strip() and not line.startswith(depth):
+            break
+        lines.append(line[len(depth) :].rstrip(b"\r"))
+        end = ENDS.match(lines[-1])
+        if end and end.end() == len(lines[-1]):
+            body = b"\n".join(lines[:-1]) + b"\n"
+            if sha256(body).hexdigest() != end.group(1).decode():
+                raise Torn("a bundle of %d bytes that differs from the digest on its last line" % len(body))
+            return body + lines[-1] + b"\n"
+    raise Torn("a torn bundle: %d bytes so far" % (len(text) - start.start()))
+
+
+def texts_in(data, depth):
+    """The texts that bytes may stand for, the bytes themselves first. depth: how often one may be within another."""
+    data = unzipped(data)
+    yield data
+    if not depth:
+        return
+    if re.match(rb"(?i)(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)*?content-type:\s*multipart/", data):
+        from email import message_from_bytes
+
+        for part in message_from_bytes(data).walk():
+            inner = None if part.is_multipart() else part.get_payload(decode=True)
+            if inner:
+                for text in texts_in(inner, depth - 1):
+                    yield text
+        return
+    for run in QUOTED.finditer(data):
+        try:
+            yield json.loads(run.group().decode("latin-1")).encode("latin-1")
+        except ValueError:
+            pass
+    for run in ENCODED.finditer(data):
+        letters = b"".join(run.group().split())
+        # A word may follow that is none of it, and the end may be missing: as far as it goes.
+        inner = binascii.a2b_base64(letters[: len(letters) // 4 * 4])
+        # The lines of a bundle are of such letters too, now and then: only what begins like something is looked at.
+        if inner[:2] in (b"#!", b"\x1f\x8b") or inner[:12].lower() in (b"content-type", b"mime-version"):
+            for text in texts_in(inner, depth - 1):
+                yield text
+
+
+def unzipped(data):
+    """Bytes without gzip around them, as far as they go: the end may not have come yet. Raises Nothing."""
+    if not data.startswith(b"\x1f\x8b"):
+        return data
+    work = zlib.decompressobj(31)
+    try:
+        text = work.decompress(data, MOST)
+    except zlib.error:
+        raise Torn("compressed, and damaged: %d bytes" % len(data))
+    if work.unconsumed_tail:
+        raise Nothing("more than %d bytes once it is unpacked" % MOST)
+    if not work.eof and not BEGINS.match(text):
+        raise Torn("compressed, and cut off: %d bytes so far" % len(data))
+    return text
+
+
+def joined(read, paths):
+    """The bundle in the first of these files, or in those named like it with .1 to .9 behind. None: not there.
+
+    read: gives the bytes of a path, None when there is no such file.
+    """
+    one = read(paths)
+    if one is not None:
+        return whole(one)
+    pieces = []
+    for number in range(1, 10):
+        piece = read("%s.%d" % (paths, number))
+        if piece is None:
+            break
+        pieces.append(piece)
+    if not pieces:
+        return None
+    try:
+        return whole(b"".join(pieces))
+    except Torn as torn:
+        raise Torn("%s, in %d pieces" % (torn, len(pieces)))
+
+
+# --- the sources ---
+
+
+def look_at(host, source):
+    """The bundle of one source. Raises Nothing, Torn, Elsewhere; OSError and HTTPException where it cannot be read."""
+    name, url = named(source)
+    if name == "files":
+        return injected(host)
+    if name == "config-drive":
+        return on_volume(host, ("config-2", "CONFIG-2"), config_drive)
+    if name == "nocloud":
+        return nocloud(host)
+    if name == "cloud-init":
+        found = read_some(host, CLOUD_INIT)
+        if found is None:
+            raise Nothing("no " + CLOUD_INIT)
+        return whole(found[0])
+    return {"openstack": openstack, "ec2": ec2}[name](url)
+
+
+def named(source):
+    """(name, URL) of what image.json lists, such as ec2=http://127.0.0.1:1234."""
+    name, _, url = source.partition("=")
+    return name, (url or DEFAULT_URL).rstrip("/")
+
+
+def read_some(host, path):
+    """(bytes, stat result) of a regular file, no more than can be looked at; None when it is not there."""
+    try:
+        fd = host.open(path)
+    except (FileNotFoundError, NotADirectoryError):
+        return None
+    with os.fdopen(fd, "rb") as file:
+        return file.read(MOST + 1), os.fstat(fd)
+
+
+def injected(host):
+    """The bundle that an agent, or whoever made the disk, has put where a create call injects it."""
+
+    def read(path):
+        found = read_some(host, path)
+        if found is None:
+            return None
+        data, info = found
+        others = info.st_mode & 0o002 or (info.st_mode & 0o020 and info.st_gid)
+        if info.st_uid or others:
+            # Nothing pins what comes this way: whoever could write it would be root.
+            mode = info.st_mode & 0o7777
+            raise Nothing("%s could be written by others: mode %04o, user %d" % (path, mode, info.st_uid))
+        return data
+
+    found = joined(read, BUNDLE)
+    if found is None:
+        raise Nothing("no " + BUNDLE)
+    pinned(host.text(TRIGGER), found)
+    return found
+
+
+def pinned(trigger, bundle):
+    """Nothing else than what an injected trigger names. Raises Nothing."""
+    if "sha256sum" in trigger and sha256(bundle).hexdigest() not in trigger:
+        raise Nothing("%s names another bundle" % TRIGGER)
+
+
+def nocloud(host):
+    """User-data of a seed on the disk, else of the volume with the label cidata."""
+    for folder in SEEDS:
+        found = read_some(host, folder + "/user-data")
+        if found:
+            return whole(found[0])
+
+    def read(get):
+        data = get("user-data")
+        if data is None:
+            raise Nothing("no user-data on it")
+        return whole(data)
+
+    return on_volume(host, ("cidata", "CIDATA"), read)
+
+
+def config_drive(get):
+    """The bundle in OpenStack's layout, on a drive or at a service: injected files first, then user-data.
+
+    get: gives the bytes of a path, None when there is no such file.
+    """
+    meta, said = get("openstack/latest/meta_data.json"), None
+    if meta is not None:
+        try:
+            places = {str(f["path"]): str(f["content_path"]) for f in json.loads(meta.decode()).get("files", [])}
+        except (ValueError, LookupError, TypeError, AttributeError):
+            raise Nothing("its meta_data.json cannot be read")
+
+        def read(path):
+            place = places.get(path, "")
+            return get("openstack" + place) if re.match(r"/content/[A-Za-z0-9_-]+$", place) else None
+
+        try:
+            found = joined(read, BUNDLE)
+            if found is not None:
+                pinned((read(TRIGGER) or b"").decode("latin-1"), found)
+                return found
+        except Nothing as nothing:
+            said = nothing
+    data = get("openstack/latest/user_data")
+    try:
+        if data is not None:
+            return whole(data)
+    except Nothing as nothing:
+        said = said or nothing
+    raise said or Nothing("neither user_data nor an injected bundle" if meta is not None else "no openstack/latest")
+
+
+def on_volume(host, labels, read):
+    """What read() finds on the volume with one of these labels.
+
+    It is mounted read-only in a mount namespace of this very process: a kill at any line leaves nothing mounted.
+    """
+    import ctypes
+
+    device = device_of(host, labels)
+    if device is None:
+        raise Nothing("no device with the label " + labels[0])
+    libc, place = ctypes.CDLL(None, use_errno=True), "/run/initialrunner/drive"
+    os.close(host.folder(place, True))
+    # CLONE_NEWNS; then MS_REC|MS_PRIVATE, so that nothing of it shows outside.
+    if libc.unshare(0x20000) or libc.mount(b"none", b"/", None, 0x4000 | 0x40000, None):
+        raise OSError("%s cannot be mounted: %s" % (device, os.strerror(ctypes.get_errno())))
+    known, why = host.text("/proc/filesystems"), ""
+    # MS_RDONLY|MS_NOSUID|MS_NODEV|MS_NOEXEC
+    for kind in sorted(FILE_SYSTEMS, key=lambda kind: "\t%s\n" % kind not in known):
+        if not libc.mount(device.encode(), place.encode(), kind.encode(), 1 | 2 | 4 | 8, None):
+            break
+        why = why or os.strerror(ctypes.get_errno())
+    else:
+        raise OSError("%s cannot be mounted: %s" % (device, why))
+
+    def get(name):
+        found = read_some(host, "%s/%s" % (place, name))
+        return found and found[0]
+
+    return read(get)
+
+
+def device_of(host, labels):
+    """The block device with one of these labels, None when there is none."""
+    for label in labels:
+        link = "/dev/disk/by-label/" + label
+        if os.path.exists(link):
+            return os.path.realpath(link)
+    for label in labels:
+        # Without udev; -c: not from a cache of an earlier boot.
+        with os.popen("blkid -c /dev/null -o device -t LABEL=%s 2>/dev/null" % label) as pipe:
+            lines = pipe.read().split()
+        if lines:
+            return lines[0]
+    return None
+
+
+def openstack(url):
+    def get(path):
+        return request("GET", "%s/%s" % (url, path))
+
+    return config_drive(get)
+
+
+def ec2(url):
+    """User-data of an EC2 metadata service, with a token (IMDSv2) where it gives one."""
+    headers = {}
+    token = request("PUT", url + "/latest/api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "60"}, (400, 403, 405))
+    if token:
+        headers["X-aws-ec2-metadata-token"] = token.decode("latin-1").strip()
+    data = request("GET", url + "/latest/user-data", headers)
+    if data is None:
+        raise Nothing("no user-data")
+    return whole(data)
+
+
+def fetched(url, digest):
+    """The bundle that a stub names: https as its own programs would ask, and no other bytes than those pinned."""
+    data = request("GET", url)
+    shown = url.split("?")[0]  # the query may be what gives the right to read
+    if data is None:
+        raise Nothing("%s: answer 404" % shown)
+    if sha256(data).hexdigest() != digest:
+        raise Nothing("%s: other bytes than the stub pins: SHA-256 %s" % (shown, sha256(data).hexdigest()))
+    return whole(data)
+
+
+def request(method, url, headers=None, absent=()):
+    """The body of an answer; None for 404 and the statuses of `absent`. No proxy is asked, no redirect followed.
+
+    Raises OSError and HTTPException.
+    """
+    from http import client
+
+    scheme, _, rest = url.partition("://")
+    where, slash, path = rest.partition("/")
+    if scheme not in ("http", "https") or not where:
+        raise Nothing("no URL of http or https: " + url.split("?")[0])
+    kind = client.HTTPSConnection if scheme == "https" else client.HTTPConnection
+    link = kind(where, timeout=CONNECT_S)
+    try:
+        link.connect()
+        link.sock.settimeout(SILENCE_S)
+        link.request(method, slash + path or "/", None, headers or {})
+        answer = link.getresponse()
+        if answer.status == 404 or answer.status in absent:
+            return None
+        if answer.status != 200:
+            raise OSError("%s: answer %d %s" % (url.split("?")[0], answer.status, answer.reason))
+        body = answer.read(MOST + 1)
+        if answer.length and len(body) <= MOST:
+            raise OSError("%s: cut off after %d bytes" % (url.split("?")[0], len(body)))
+        return body
+    finally:
+        link.close()
