@@ -35,7 +35,7 @@ HOST = "10.0.2.2"  # this machine's loopback, as guests see it
 SMALL = 1 << 30  # bytes that a copied disk may come to
 # Shortens the boot under emulation and leaves alone what a runner could meet.
 KERNEL = (
-    "root=/dev/nvme0n1 rw console=ttyS0 panic=-1 net.ifnames=0 mitigations=off audit=0 apparmor=0 nowatchdog "
+    "rw console=ttyS0 panic=-1 net.ifnames=0 mitigations=off audit=0 apparmor=0 nowatchdog "
     "tsc=reliable no_timer_check cryptomgr.notests 8250.nr_uarts=1 rcupdate.rcu_expedited=1 random.trust_cpu=on"
 )
 
@@ -161,11 +161,12 @@ class Guest:
         argv = [
             QEMU, "-accel", "kvm" if kvm else "tcg,thread=multi", "-M", "q35", "-smp", "1", "-m", str(self.memory_mib),
             "-cpu", "host" if kvm else "qemu64,-svm,+rdrand", "-nodefaults", "-no-user-config", "-display", "none",
-            "-kernel", str(self.image.kernel), "-append", f"{KERNEL} {self.append}".strip(),
+            "-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd),
+            "-append", f"{KERNEL} {self.append}".strip(),
             "-chardev", f"{line},id=console", "-serial", "chardev:console",
             "-qmp", f"unix:{self.work}/qmp,server=on,wait=off",
             "-drive", f"file={self.disk},format=raw,if=none,id=disk,discard=unmap",
-            "-device", "nvme,id=disks,serial=disks", "-device", "nvme-ns,drive=disk,bus=disks,nsid=1",
+            "-device", "virtio-blk-pci,drive=disk",
             "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=",
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
             "-chardev", f"socket,id=agent,path={self.work}/agent,server=on,wait=off",
@@ -173,8 +174,7 @@ class Guest:
         ]  # fmt: skip
         if (self.work / "drive.img").exists():
             argv += ["-drive", f"file={self.work}/drive.img,format=raw,if=none,id=second,readonly=on"]
-            # Of the same controller: the kernel has it from its first moment, as a virtual CD would be there.
-            argv += ["-device", "nvme-ns,drive=second,bus=disks,nsid=2"]
+            argv += ["-device", "virtio-blk-pci,drive=second"]
         if self.uuid:
             argv += ["-uuid", self.uuid]
         if self.clock_second is not None:
