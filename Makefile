@@ -9,7 +9,7 @@ LOCKED := install --require-hashes --only-binary :all:
 JOBS ?= 2
 # One file's tests stay in one process: they share what is dear to make (a collector, a rehearsal's copy).
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
-BENCHMARKS := benchmarks/generator.py benchmarks/runner.py
+BENCHMARKS := benchmarks/generator.py benchmarks/runner.py benchmarks/boot.py
 UV ?= uv
 LOCK := $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links
@@ -19,8 +19,8 @@ LOCK_OTHERS := $(UV) pip compile --quiet --universal --generate-hashes --python-
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-demo setup-slow setup-release packages-demo packages-test packages-slow packages-release \
-	demo test test-slow test-all lint format crashtest crashtest-all mutants fuzz size golden bench docs deb zipapp \
-	lock clean
+	demo test test-slow test-vm test-all vm lint format crashtest crashtest-all mutants fuzz size golden bench docs \
+	deb zipapp lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
@@ -32,11 +32,17 @@ demo: setup-demo ## rehearse examples/hello on this machine and print its timeli
 	@$(BIN)/python -m bootstrap rehearse examples/hello
 
 test: setup ## everything but the slow tests: at most 15 minutes
-	$(PYTEST) -m "not slow"
+	$(PYTEST) -m "not slow and not vm"
 
 test-slow: setup packages-slow ## only the slow tests
 	@# pytest exits 5 when it found none to run.
 	$(PYTEST) -m slow || test $$? -eq 5
+
+test-vm: setup packages-slow ## the tests in virtual machines, one at a time: a quarter of an hour
+	$(PYTEST) -n 0 tests/vm
+
+vm: setup packages-slow ## boot a virtual machine with examples/hello, and leave it to you; SPEC= and IMAGE= choose others
+	@$(BIN)/python tests/vm/play.py $(if $(IMAGE),--image $(IMAGE)) $(SPEC)
 
 test-all: setup packages-slow ## every test
 	$(PYTEST)

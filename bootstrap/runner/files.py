@@ -98,7 +98,9 @@ class Waiting:
             if self.seen.get(path, (None,))[0] != mark:
                 self.seen[path] = mark, self.host.uptime(), self.judge(entry, file, info.st_size, want)
         since, why = self.seen[path][1:]
-        if not why and self.host.uptime() - since < entry.get("settle_s", 0):
+        # What others may write has an agent that sets the mode last, by path: it must not do so to our copy.
+        rest = 2 if info.st_mode & 0o022 else 0
+        if not why and self.host.uptime() - since < max(rest, entry.get("settle_s", 0)):
             why = "unsettled"
         return {"why": why, "have": info.st_size, "want": want} if why else None
 

@@ -5,6 +5,8 @@ The oracle is a log that the stage itself writes and syncs, not the runner's jou
 
 from __future__ import annotations
 
+import time
+
 import pytest
 from box import Box, needs_root
 from handmade import payload, stage
@@ -161,6 +163,20 @@ def test_read_only_and_not_executable_is_mended(mode: int) -> None:
         assert (ran(box), box.stat(STAGE1)[:2]) == (["begin", "end"], ("0755", "root:root"))
         (fixed,) = box.events("fixed", path=STAGE1)
         assert (fixed["was"]["mode"], fixed["now"]["mode"]) == (f"{mode:04o}", "0755")
+
+
+@pytest.mark.fault(8)
+def test_an_agent_that_sets_the_mode_last_does_not_take_it_from_our_copy() -> None:
+    """QEMU's agent makes a file 0666, fills it, and changes its mode by its path when the runner may have seen it."""
+    files = [RenderedFile(STAGE1, SCRIPT, 0o755, deliver="inject")]
+    stages = [stage("first", "until test -e /srv/go; do sleep 0.02; done"), stage("one", f"{STAGE1}\n")]
+    with Box(without(payload(stages, files=files), STAGE1), cron="fast") as box:
+        box.wait_for(lambda: waits(box))
+        written = box.put(STAGE1, SCRIPT, 0o666, how="direct")
+        box.wait_for(lambda: box.stat(STAGE1)[0] == "0755" or time.monotonic() > written + 1)
+        assert box.sh(f"chmod 0400 {STAGE1} && touch /srv/go").returncode == 0
+        box.wait_for(lambda: healthy(box) or box.state() == "failed")
+        assert (box.state(), ran(box), box.stat(STAGE1)[0]) == ("healthy", ["begin", "end"], "0755")
 
 
 @pytest.mark.fault(9)

@@ -1,0 +1,61 @@
+"""What the tests in virtual machines share: images, a collector, when they can run, and the figures at the end."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import guest
+import images
+import pytest
+from deploys import Deploys
+
+FIGURES = "figures"
+
+
+def unusable() -> str | None:
+    """Why no virtual machine can be started here."""
+    return images.unusable() or (None if shutil.which(guest.QEMU) else f"needs {guest.QEMU}")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark all of this folder, and skip it where it cannot run."""
+    here, why = Path(__file__).parent, unusable()
+    for item in items:
+        if here in item.path.parents:
+            item.add_marker(pytest.mark.vm)
+            if why:
+                item.add_marker(pytest.mark.skip(reason=f"virtual machines: {why}"))
+
+
+def pytest_terminal_summary(terminalreporter: Any) -> None:
+    """The seconds that were noted, by test."""
+    lines = [
+        f"  {seconds:6.1f} s  {report.nodeid.rsplit('::', 1)[1]}: {what}"
+        for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed")
+        for key, (what, seconds) in ((key, value) for key, value in report.user_properties if key == FIGURES)
+    ]
+    if lines:
+        terminalreporter.write_sep("-", "virtual machines, seconds from power on")
+        terminalreporter.write_line("\n".join(lines))
+
+
+@pytest.fixture
+def note(record_property: Callable[[str, object], None]) -> Callable[[str, float], None]:
+    """note(what, seconds): a figure for the summary."""
+    return lambda what, seconds: record_property(FIGURES, (what, seconds))
+
+
+@pytest.fixture
+def image() -> Callable[..., images.Image]:
+    """image(suite, variant): built when first asked for."""
+    return lambda suite="bookworm", variant="plain": images.get(images.Recipe(suite, variant))
+
+
+@pytest.fixture
+def deploys(tmp_path: Path) -> Iterator[Deploys]:
+    """A collector of the test's own, and payloads that report to it."""
+    with Deploys(tmp_path) as running:
+        yield running
