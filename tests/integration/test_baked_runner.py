@@ -14,7 +14,6 @@ from handmade import payload, stage
 
 from bootstrap.image import bake
 from bootstrap.image.bake import Settings
-from bootstrap.runner import signed
 from bootstrap.runner.host import BUNDLE, COMMAND, TRIGGER
 from bootstrap.targets import mime
 
@@ -198,8 +197,6 @@ def test_an_image_with_keys_takes_nothing_unsigned_and_nothing_of_other_keys(tmp
             assert tick(box) == 75
             assert "files: refused: " in why(box)
             assert (box.exists(TRIGGER), ran(box)) == (False, 0)
-        if not hasattr(signed, "verify"):
-            pytest.skip("signatures are not judged yet, but refused one and all")
         box.put(BUNDLE, signed_by(good, ONE.bundle), 0o400)
         assert tick(box) == 0
         box.wait_for(lambda: healthy(box))
