@@ -143,8 +143,12 @@ def test_other_versions_of_its_libraries_do_not_disturb_it(root: FreshRoot, pack
     root.put(package, "/tmp/one.deb")
     root.sh("dpkg --install /tmp/one.deb")
     for place in ("/usr/lib/python3/dist-packages", "/usr/local/lib/python3.11/dist-packages"):
-        root.sh(f"mkdir -p {place} && for one in click yaml pydantic sitecustomize; do echo 1/0 >{place}/$one.py; done")
-    assert root.sh("cd /tmp && echo 1/0 >yaml.py && bootstrap new hello && bootstrap check hello", PYTHONPATH="/tmp")
+        root.sh(f"mkdir -p {place} && for one in click yaml pydantic; do echo 1/0 >{place}/$one.py; done")
+        root.sh(f"echo 'import missing' >{place}/other.pth")
+    # In PYTHONPATH even one of Python's own would come first.
+    root.sh("echo 1/0 >/tmp/json.py")
+    done = root.run("cd /tmp && bootstrap new hello && bootstrap check hello --json", PYTHONPATH="/tmp")
+    assert (done.returncode, done.stderr) == (0, "")
     assert root.run("python3 -S -c 'import pydantic_core'").returncode == 1
 
 
