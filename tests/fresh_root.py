@@ -67,10 +67,14 @@ class FreshRoot:
         self._work = Path(tempfile.mkdtemp(prefix="fresh-", dir=memory if memory.is_dir() else None))
         self.path = self._work / "root"
         self.path.mkdir(mode=0o755)
-        subprocess.run(["tar", "-x", "-C", self.path, "--exclude=./dev/*", "-f", fresh_tar()], check=True)
-        # It was made without documentation; what comes now is to be whole.
-        (self.path / "etc/dpkg/dpkg.cfg.d/99mmdebstrap").unlink()
-        self.sh(f"useradd --create-home {USER}")
+        try:
+            subprocess.run(["tar", "-x", "-C", self.path, "--exclude=./dev/*", "-f", fresh_tar()], check=True)
+            # It was made without documentation; what comes now is to be whole.
+            (self.path / "etc/dpkg/dpkg.cfg.d/99mmdebstrap").unlink()
+            self.sh(f"useradd --create-home {USER}")
+        except BaseException:
+            shutil.rmtree(self._work, ignore_errors=True)
+            raise
         return self
 
     def __exit__(
