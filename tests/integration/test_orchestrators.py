@@ -120,6 +120,21 @@ def test_packer_passes_the_user_data_on_to_nova(nova: Nova, folder: Path) -> Non
     assert got.user_data == (folder / "build/web-1/user-data").read_bytes()
 
 
+@needs_packer
+def test_packer_would_make_an_image_with_nova(nova: Nova, folder: Path) -> None:
+    """The template of docs/how-to/build-images.md: everything a cloud wants of it, short of an image."""
+    (folder / "bootstrap.pyz").touch()
+    login = {**nova.environment, "OS_AUTH_URL": nova.urls["keystone"] + "/all/v3", "OS_DOMAIN_NAME": "Default"}
+    given = {"zipapp": "bootstrap.pyz", "image": IMAGE, "flavor": FLAVOR}
+    variables = [word for name, value in given.items() for word in ("-var", f"{name}={value}")]
+    template = sdk_pages.TOP / "examples/images/packer/image.pkr.hcl"
+    done = subprocess.run(
+        ["packer", "validate", "-only=openstack.image", *variables, template], cwd=folder, capture_output=True,
+        text=True, timeout=60, check=False, env={**packer(folder), **login},
+    )  # fmt: skip
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def properties(folder: Path, name: str, parameters: dict[str, Any]) -> dict[str, Any]:
     """The server's properties in a Heat template, with files and parameters put in as Heat does."""
 
