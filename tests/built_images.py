@@ -7,9 +7,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import stat
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from bootstrap.image import baked
@@ -57,10 +59,19 @@ def run(
     path = f"{tools}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST_"))}
     environment |= {"PATH": path, "LC_ALL": "C.UTF-8", **{name: str(value) for name, value in variables.items()}}
-    return subprocess.run(
-        argv, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
-        text=True, errors="replace", timeout=timeout_s, check=False,
-    )  # fmt: skip
+    with tempfile.TemporaryFile("w+", errors="replace") as said:
+        builder = subprocess.Popen(
+            argv, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
+        )
+        try:
+            builder.wait(timeout_s)
+        finally:
+            # All that it has started, should it hang.
+            if builder.poll() is None:
+                os.killpg(builder.pid, signal.SIGKILL)
+                builder.wait()
+        said.seek(0)
+        return subprocess.CompletedProcess(argv, builder.returncode, said.read())
 
 
 def judge(tools: Path, root: Path, *require: str, sources: tuple[str, ...] = ("files", "config-drive")) -> None:

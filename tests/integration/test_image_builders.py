@@ -36,7 +36,7 @@ def needs(*programs: str) -> pytest.MarkDecorator:
 
 pytestmark = [
     pytest.mark.slow,
-    pytest.mark.timeout(600),
+    pytest.mark.timeout(900),
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
     needs("mmdebstrap", "systemctl"),
 ]
@@ -59,10 +59,11 @@ class Made:
     base: Path
     image: Path
 
-    def run(self, *argv: str | Path, **more: str | Path) -> subprocess.CompletedProcess[str]:
+    def run(
+        self, *argv: str | Path, cwd: Path | None = None, timeout_s: float = 280, **variables: str | Path
+    ) -> subprocess.CompletedProcess[str]:
         """What a builder says, with this checkout's `bootstrap`."""
-        cwd = more.pop("cwd", None)
-        return built_images.run(self.tools, list(argv), cwd=Path(cwd) if cwd else None, **more)
+        return built_images.run(self.tools, list(argv), cwd=cwd, timeout_s=timeout_s, **variables)
 
     def root(self, name: str, *, leftover: bool = False) -> Path:
         """A copy of the base, without a mirror: what the recipes install is there, and no test waits for a network."""
@@ -142,6 +143,7 @@ def test_a_mounted_disk_with_a_leftover_is_refused_and_left_unmounted(made: Made
 
 # --- mkosi ---
 
+
 def mkosi_version() -> int:
     """Of the program that is there; 0 when none is."""
     if not shutil.which("mkosi"):
@@ -216,7 +218,8 @@ def emulation() -> dict[str, str]:
 def test_virt_customize_bakes_and_seals_a_disk(made: Made, zipapp: Path) -> None:
     disk = made.disk("customized.img")
     script = EXAMPLES / "virt-customize/virt-customize.sh"
-    done = made.run(script, disk, zipapp, LIBGUESTFS_BACKEND="direct", TMPDIR=made.folder, **emulation())
+    # Emulated, it takes a minute when the machine has nothing else to do.
+    done = made.run(script, disk, zipapp, timeout_s=600, LIBGUESTFS_BACKEND="direct", TMPDIR=made.folder, **emulation())
     assert done.returncode == 0, done.stdout[-4000:]
     root = made.folder / "customized"
     root.mkdir()
