@@ -214,7 +214,7 @@ def _settle(root: Path, recipe: Recipe) -> None:
     triggers = " ".join(f"--subsystem-match={name}" for name in COLD_PLUG)
     put(
         "/etc/systemd/system/systemd-udev-trigger.service.d/guest.conf",
-        f"[Service]\nExecStart=\nExecStart=-udevadm trigger --type=all --action=add {triggers}\n",
+        f"[Service]\nExecStart=\nExecStart=-udevadm trigger --action=add {triggers}\n",
     )
     masked = set(MASKED)
     if recipe.variant == "cloud-init":
