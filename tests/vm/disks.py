@@ -6,8 +6,11 @@ import os
 import re
 import subprocess
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from pathlib import Path, PurePosixPath
+
+from images import roomy
 
 INJECTED = 0o400  # what Nova leaves: readable by root, executable by nobody
 
@@ -57,10 +60,21 @@ def read(disk: Path, path: str) -> bytes | None:
         return target.read_bytes() if target.exists() and target.stat().st_size else None
 
 
-def _debugfs(disk: Path, orders: list[str], *, write: bool = False) -> str:
+@contextmanager
+def unpacked(disk: Path) -> Iterator[Path]:
+    """All of a disk as a folder, owners and modes kept, for as long as the block lasts."""
+    with tempfile.TemporaryDirectory(prefix="disk-", dir=roomy()) as folder:
+        root = Path(folder, "root")
+        root.mkdir(mode=0o755)
+        _debugfs(disk, [f"rdump / {root}"], timeout_s=300)
+        (root / "lost+found").rmdir()
+        yield root
+
+
+def _debugfs(disk: Path, orders: list[str], *, write: bool = False, timeout_s: float = 60) -> str:
     argv = ["debugfs", *(["-w"] if write else []), "-f", "-", str(disk)]
     done = subprocess.run(
-        argv, input="\n".join(orders) + "\n", capture_output=True, text=True, check=True, timeout=60,
+        argv, input="\n".join(orders) + "\n", capture_output=True, text=True, check=True, timeout=timeout_s,
         env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"},
     )  # fmt: skip
     return done.stdout + done.stderr

@@ -36,6 +36,7 @@ MEMORY = Path("/dev/shm")
 ROOM_BYTES = 3 << 30  # an unpacked root, its disk, and the copies that guests write to
 DISK_BYTES = 2 << 30
 BUILD_S = 540
+DAY_S = 86_400
 
 PACKAGES = (
     "systemd-sysv",
@@ -142,9 +143,10 @@ def get(recipe: Recipe) -> Image:
     with (kept / f"{recipe.name}.lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         if not image.folder.exists():
-            # Older ones of the same name only take up room.
+            # Older ones of the same name only take up room; one of today may be in use by another checkout.
             for old in kept.glob(f"{recipe.name}-*"):
-                shutil.rmtree(old)
+                if time.time() - old.stat().st_mtime > DAY_S:
+                    shutil.rmtree(old)
             begun = time.monotonic()
             _build(recipe, image.folder)
             print(f"image {image.folder.name}: built in {time.monotonic() - begun:.0f} s", file=sys.stderr)
@@ -212,7 +214,7 @@ def _settle(root: Path, recipe: Recipe) -> None:
     triggers = " ".join(f"--subsystem-match={name}" for name in COLD_PLUG)
     put(
         "/etc/systemd/system/systemd-udev-trigger.service.d/guest.conf",
-        f"[Service]\nExecStart=\nExecStart=-udevadm trigger --type=all --action=add {triggers}\n",
+        f"[Service]\nExecStart=\nExecStart=-udevadm trigger --action=add {triggers}\n",
     )
     masked = set(MASKED)
     if recipe.variant == "cloud-init":

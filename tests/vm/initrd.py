@@ -42,10 +42,11 @@ def _drivers(root: Path) -> dict[str, bytes]:
     needs = dict(line.split(":") for line in (modules / "modules.dep").read_text().splitlines())
     found: dict[str, bytes] = {}
     for driver in DRIVERS:
-        (path,) = (path for path in needs if Path(path).name.split(".")[0] == driver)
-        for one in [*reversed(needs[path].split()), path]:
-            data = (modules / one).read_bytes()
-            found[Path(one).name.removesuffix(".xz")] = lzma.decompress(data) if one.endswith(".xz") else data
+        # None where the kernel has it built in.
+        for path in (path for path in needs if Path(path).name.split(".")[0] == driver):
+            for one in [*reversed(needs[path].split()), path]:
+                data = (modules / one).read_bytes()
+                found[Path(one).name.removesuffix(".xz")] = lzma.decompress(data) if one.endswith(".xz") else data
     return found
 
 
