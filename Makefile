@@ -18,7 +18,7 @@ LOCK_OTHERS := $(UV) pip compile --quiet --universal --generate-hashes --python-
 	--no-annotate --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-slow setup-release packages-demo packages-test packages-slow packages-release \
+.PHONY: help setup setup-demo setup-slow setup-release packages-demo packages-test packages-slow packages-vm packages-release \
 	demo test test-slow test-vm test-all vm lint format crashtest crashtest-all mutants fuzz size golden bench docs \
 	deb zipapp lock clean
 
@@ -38,13 +38,13 @@ test-slow: setup packages-slow ## only the slow tests
 	@# pytest exits 5 when it found none to run.
 	$(PYTEST) -m slow || test $$? -eq 5
 
-test-vm: setup packages-slow ## the tests in virtual machines, one at a time: a quarter of an hour
-	$(PYTEST) -n 0 tests/vm
+test-vm: setup packages-vm ## the tests in virtual machines and by builders of images, one at a time: half an hour
+	$(PYTEST) -n 0 -m vm
 
-vm: setup packages-slow ## boot a virtual machine with examples/hello, and leave it to you; SPEC= and IMAGE= choose others
+vm: setup packages-vm ## boot a virtual machine with examples/hello, and leave it to you; SPEC= and IMAGE= choose others
 	@$(BIN)/python tests/vm/play.py $(if $(IMAGE),--image $(IMAGE)) $(SPEC)
 
-test-all: setup packages-slow ## every test
+test-all: setup packages-vm ## every test
 	$(PYTEST)
 
 lint: setup ## ruff, mypy --strict and shellcheck, as the tests run them
@@ -101,7 +101,7 @@ clean: ## remove .venv, build/ and the caches
 # The stamps live in .venv, so that removing it is enough to start over. One environment serves both: the demo needs
 # only the runtime lock and finds the package through a .pth file, since an editable install needs a build backend.
 
-packages-demo packages-test packages-slow packages-release: packages-%:
+packages-demo packages-test packages-slow packages-vm packages-release: packages-%:
 	@PYTHON=$(PYTHON) .ci/packages $*
 
 setup-release: packages-release $(VENV)/test.stamp

@@ -219,6 +219,10 @@ def clean(host, plan, files, sha256, own):
     units = [path for path, text in plan.get("units", {}).items() if host.text(path) == text]
     if units and not newer and not os.path.lexists(TRIGGER):
         for path in sorted(units, key=lambda path: "timer" not in path):  # a boot still begins with the others
+            name = os.path.basename(path)
+            if name.endswith("service") and host.run(["systemctl", "is-active", "-q", name]) == 0:
+                # Started by it: without its text systemd would kill the daemons of stages as soon as we end.
+                host.save("/run/systemd/system/" + name, plan["units"][path].encode(), 0o644)
             host.remove(path)
         host.run(["systemctl", "stop", TIMER])
         host.run(["systemctl", "daemon-reload"])

@@ -35,7 +35,7 @@ def needs(*programs: str) -> pytest.MarkDecorator:
 
 
 pytestmark = [
-    pytest.mark.slow,
+    pytest.mark.vm,
     pytest.mark.timeout(900),
     pytest.mark.skipif(os.geteuid() != 0, reason="needs root"),
     needs("mmdebstrap", "systemctl"),

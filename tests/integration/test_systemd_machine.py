@@ -71,6 +71,9 @@ def test_a_boot_is_up_while_a_stage_is_at_work_and_a_daemon_of_a_stage_lives_on(
     machine.wait_for(lambda: ran(machine) == 1)
     machine.put("/srv/go", "")
     machine.wait_for(lambda: is_clean(machine))
+    # Not before the runner has ended: what systemd does to the rest of a service's processes, it does then.
+    machine.wait_for(lambda: machine.sh("systemctl is-active initialrunner.service").strip() == "inactive")
+    assert machine.sh("systemctl show -p KillMode --value initialrunner.service").strip() == "process"
     assert "sleep 1234" in machine.sh("cat /proc/[0-9]*/cmdline | tr '\\0' ' '")
 
 

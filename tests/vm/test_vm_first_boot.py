@@ -19,7 +19,7 @@ Images = Callable[..., Image]
 
 
 SHAPES = [
-    pytest.param("bookworm", Rendering.injected_files, id="bookworm-personality", marks=pytest.mark.slow),
+    pytest.param("bookworm", Rendering.injected_files, id="bookworm-personality"),
     pytest.param("bookworm", tree, id="bookworm-tree"),
     pytest.param("trixie", tree, id="trixie-tree"),
     pytest.param("bullseye", Rendering.injected_files, id="bullseye-personality"),

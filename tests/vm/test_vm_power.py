@@ -43,7 +43,7 @@ def power_cut(guest: Guest) -> None:
 
 
 BREAKS = [
-    pytest.param(power_cut, id="power cut", marks=pytest.mark.slow),
+    pytest.param(power_cut, id="power cut"),
     pytest.param(Guest.reset, id="hard reset"),
     pytest.param(Guest.reboot, id="reboot"),
 ]
