@@ -73,7 +73,7 @@ golden: setup ## write the expected outputs of the golden tests again and show w
 	GOLDEN=write $(BIN)/python -m pytest -q tests/unit -k golden
 	@git --no-pager diff --stat -- tests
 
-bench: setup packages-slow ## the benchmarks, as ratios in one run
+bench: setup packages-vm ## the benchmarks, as ratios in one run
 	@for one in $(BENCHMARKS); do echo; echo "== $$one"; $(BIN)/python "$$one" || exit 1; done
 
 docs: setup ## write the generated reference pages
