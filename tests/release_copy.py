@@ -52,7 +52,9 @@ def copied(folder: Path) -> Path:
 
 def make(copy: Path, target: str, umask: int = 0o022, **variables: str) -> Path:
     """Run `make deb` or `make zipapp` there, with the Python that the tests run in; the one file that it writes."""
-    environment = {name: value for name, value in os.environ.items() if name != "SOURCE_DATE_EPOCH"} | variables
+    # What started these tests may be a make, too: ours is not part of it.
+    other = {"SOURCE_DATE_EPOCH", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
+    environment = {name: value for name, value in os.environ.items() if name not in other} | variables
     done = subprocess.run(
         ["make", target, "--old-file=setup-release", f"BIN={Path(sys.executable).parent}"],
         cwd=copy, env=environment, umask=umask, capture_output=True, text=True, timeout=280, check=False,
