@@ -87,7 +87,7 @@ def _remove(tree: Tree, parent: int, path: str, name: str) -> None:
         below = [entry.path for entry in tree.walk(path) if entry.is_folder]
         _remove_files(tree, path, keepers=())
         for folder in [*sorted(below, key=len, reverse=True), path]:
-            with tree.folder(folder.rpartition("/")[0]) as above, suppress(FileNotFoundError):
+            with suppress(FileNotFoundError), tree.folder(folder.rpartition("/")[0]) as above:
                 os.rmdir(folder.rpartition("/")[2], dir_fd=above)
     else:
         os.unlink(name, dir_fd=parent)
