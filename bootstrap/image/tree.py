@@ -93,6 +93,11 @@ class Tree:
         return os.path.samestat(os.fstat(self.fd), Path("/").stat())
 
     @property
+    def real_path(self) -> str:
+        """Where ROOT lies, as this process sees it, without links. Needs /proc."""
+        return str(Path(f"/proc/self/fd/{self.fd}").readlink())
+
+    @property
     def is_read_only(self) -> bool:
         return bool(os.fstatvfs(self.fd).f_flag & os.ST_RDONLY)
 

@@ -131,6 +131,14 @@ def test_what_vanished_meanwhile_is_no_failure(root: Path) -> None:
     tree.close()
 
 
+def test_what_a_builder_still_writes_to_stays_as_it_is_where_it_is_allowed(root: Path) -> None:
+    with put(root, "/tmp/builder.log", "so far\n").open("a") as log:
+        done = seal(root, mend=True, allow=("/tmp/builder.log",))
+        log.write("and on\n")
+    assert done.is_clean
+    assert (root / "tmp/builder.log").read_text() == "so far\nand on\n"
+
+
 def test_a_folder_with_folders_in_folders_goes_whole(root: Path) -> None:
     for path in ("/tmp/build/a/b/c/file", "/tmp/build/a/file", "/tmp/build/d/e/f"):
         put(root, path, "x")
