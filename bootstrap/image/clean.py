@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from bootstrap.image.finding import Finding, Mend
 from bootstrap.image.look import KEEPERS
-from bootstrap.image.tree import Tree, shown
+from bootstrap.image.root import shown
+from bootstrap.image.tree import Tree
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 

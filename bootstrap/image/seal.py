@@ -15,9 +15,9 @@ from bootstrap.image.finding import Allowed, Finding, Severity
 from bootstrap.image.leftovers import LEFTOVERS
 from bootstrap.image.running import Running
 from bootstrap.image.tree import Tree
+from bootstrap.runner.baked import BUILDER
 
 VERSION = 1
-BUILDER = "/var/lib/initialrunner/builder"
 
 
 @dataclass(frozen=True)
