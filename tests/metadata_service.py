@@ -1,7 +1,8 @@
 """A metadata service as clouds have one, as a program for a box: python3 -c SOURCE PORT_FILE BEHAVIOUR FOLDER.
 
 FOLDER holds what is served by its path. BEHAVIOUR: plain; token (user-data only with a token of a PUT, as IMDSv2);
-redirect (everything is elsewhere); drip (a byte a second, for ever); endless (bytes without end); broken (cut off).
+redirect (everything is elsewhere); drip (a byte a second, for ever); endless (bytes without end); broken (cut off);
+hiccup (each injected file fails the first time).
 """
 
 from __future__ import annotations
@@ -37,6 +38,8 @@ class Service(http.server.BaseHTTPRequestHandler):
             self.end_headers()
         elif self.behaviour == "token" and self.headers.get("X-aws-ec2-metadata-token") != TOKEN:
             self.send_error(401)
+        elif self.behaviour == "hiccup" and "/content/" in self.path and self.first():
+            self.send_error(500)
         elif not path.is_file():
             self.send_error(404)
         elif self.behaviour in ("drip", "endless"):
@@ -48,6 +51,9 @@ class Service(http.server.BaseHTTPRequestHandler):
                 time.sleep(1 if self.behaviour == "drip" else 0)
         else:
             self.answer(path.read_bytes())
+
+    def first(self) -> bool:
+        return (self.folder / "log").read_text().split("\n").count(self.path) == 1
 
     def answer(self, body: bytes) -> None:
         self.send_response(200)

@@ -71,7 +71,7 @@ def command(
 def _lines(sealed: Sealed, *, mend: bool) -> list[str]:
     """For people: what was done, then what is found, the same kind together."""
     from bootstrap.image.finding import Severity
-    from bootstrap.image.tree import shown
+    from bootstrap.image.root import shown
 
     lines = [f"cleaned   {shown(one.path)}: {one.did} ({one.code})" for one in sealed.cleaned]
     lines += [f"not cleaned: {reason}" for reason in sealed.failed]
@@ -90,7 +90,7 @@ def _lines(sealed: Sealed, *, mend: bool) -> list[str]:
 def _grouped(findings: list[Finding]) -> list[str]:
     """One head for each kind, then its paths."""
     from bootstrap.image.finding import Mend
-    from bootstrap.image.tree import shown
+    from bootstrap.image.root import shown
 
     groups: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in findings:

@@ -10,6 +10,8 @@ import hashlib
 import json
 import re
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,7 +19,8 @@ from typing import Any
 from bootstrap import resources
 from bootstrap.errors import Problem, UsageError
 from bootstrap.image import baked, needs
-from bootstrap.image.within import LeadsOut, Within
+from bootstrap.image.root import LeadsOut
+from bootstrap.image.within import Within
 from bootstrap.payload.refused import Refused
 from bootstrap.runner.baked import BUILDER, IMAGE, SIGNERS, TAKEN
 from bootstrap.runner.host import COMMAND, STATE, Host
@@ -92,8 +95,7 @@ def bake(root: Path, settings: Settings) -> Baked:
     Raises Refused with all that speaks against it, before anything is written; UsageError for what cannot be written.
     """
     check_sources(settings.sources)
-    within = Within(root)
-    try:
+    with _opened(root) as within:
         found = needs.look(within, settings.trigger, settings.signers)
         problems = [*found.problems, *_foreign(within)]
         if problems:
@@ -109,19 +111,12 @@ def bake(root: Path, settings: Settings) -> Baked:
         notes = _notes(within, settings, changes)
         did_all = tuple(change for change in changes if change.did)
         return Baked(found.trigger, found.python, settings.sources, did_all, tuple(notes))
-    except LeadsOut as error:
-        raise Refused([_leads_out(error)]) from error
-    except OSError as error:
-        raise _unwritable(root, error) from error
-    finally:
-        within.close()
 
 
 def remove(root: Path) -> tuple[Change, ...]:
     """Take away what bake has put there, and nothing else."""
-    within = Within(root)
-    try:
-        command = within.read(COMMAND)
+    with _opened(root) as within:
+        command = within.content(COMMAND)
         ours = [*_others({}, {}), IMAGE, BUILDER, PROGRAM]
         if command is not None and PROGRAM.encode() in command[0]:
             ours.insert(-1, COMMAND)
@@ -130,8 +125,16 @@ def remove(root: Path) -> tuple[Change, ...]:
             if within.link(folder) is None:
                 within.remove(folder)
         return tuple(change for change in changes if change.did)
+
+
+@contextmanager
+def _opened(root: Path) -> Iterator[Within]:
+    """The root; Refused for a link that leads out of it, UsageError for what cannot be written."""
+    within = Within(root)
+    try:
+        yield within
     except LeadsOut as error:
-        raise Refused([_leads_out(error)]) from error
+        raise Refused([needs.leads_out(error)]) from error
     except OSError as error:
         raise _unwritable(root, error) from error
     finally:
@@ -192,7 +195,7 @@ def _image(within: Within, found: needs.Found, settings: Settings) -> bytes:
     }
     before: Any = None
     try:
-        before = json.loads((within.read(IMAGE) or (b"", 0))[0])
+        before = json.loads((within.content(IMAGE) or (b"", 0))[0])
         at = str(before.pop("baked_at"))
     except (ValueError, KeyError, AttributeError, TypeError):
         before, at = None, ""
@@ -204,7 +207,7 @@ def _image(within: Within, found: needs.Found, settings: Settings) -> bytes:
 def _foreign(within: Within) -> list[Problem]:
     """Files under our names that are somebody's own work."""
     try:
-        command = within.read(COMMAND)
+        command = within.content(COMMAND)
     except (LeadsOut, OSError):
         return []  # said by `needs` already
     if command is None or command[0].startswith(_OURS):
@@ -219,22 +222,19 @@ def _notes(within: Within, settings: Settings, changes: list[Change]) -> list[st
     if within.is_this_machine:
         notes.append("this machine is marked as the builder: it takes no bundle, its clones do")
     for path in (TAKEN, f"{STATE}/journal"):
-        if within.look(path) is not None:
+        if within.look(path, follow=True) is not None:
             notes.append(f"{path} is there: until it is gone no bundle is taken; bootstrap seal ROOT --clean")
     if any(change.path == SIGNERS and change.did == "removed" for change in changes):
         notes.append("unsigned bundles are taken from now on: no --allowed-signers was given")
     if "files" not in settings.sources:
         notes.append("injected files are not among the sources, yet an injected cron entry is started by cron itself")
-    if re.search(rb"(?m)^SELINUX=enforcing", (within.read("/etc/selinux/config") or (b"", 0))[0]):
+    if re.search(rb"(?m)^SELINUX=enforcing", (within.content("/etc/selinux/config") or (b"", 0))[0]):
         notes.append("SELinux is enforcing here: have the image relabelled (touch ROOT/.autorelabel, or restorecon -R)")
-    info = within.look("/etc")
-    if info is not None and info.st_uid == 0 and (written := within.look(PROGRAM)) is not None and written.st_uid:
-        notes.append(f"what was written belongs to user {written.st_uid}: cron and the runner want root's")
+    etc = within.look("/etc", follow=True)
+    program = within.look(PROGRAM, follow=True)
+    if etc is not None and etc.info.st_uid == 0 and program is not None and program.info.st_uid:
+        notes.append(f"what was written belongs to user {program.info.st_uid}: cron and the runner want root's")
     return notes
-
-
-def _leads_out(error: LeadsOut) -> Problem:
-    return needs.leads_out(error)
 
 
 def _unwritable(root: Path, error: OSError) -> UsageError:

@@ -13,7 +13,7 @@ from bootstrap.errors import PayloadError
 from bootstrap.payload.pack import top_level_names
 
 # In the order of their imports.
-MODULES = ("host", "signed", "sources", "baked")
+MODULES = ("host", "signed", "planned", "sources", "baked")
 _RUNNER = Path(__file__).resolve().parent.parent / "runner"
 _HEAD = '"""initialrunner as baked into this image, made by `bootstrap bake`. Run as: python3 -I -S THIS_FILE VERB"""\n'
 

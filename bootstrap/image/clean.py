@@ -12,7 +12,8 @@ from dataclasses import dataclass
 
 from bootstrap.image.finding import Finding, Mend
 from bootstrap.image.look import KEEPERS
-from bootstrap.image.tree import Tree, shown
+from bootstrap.image.root import shown
+from bootstrap.image.tree import Tree
 
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
@@ -87,7 +88,7 @@ def _remove(tree: Tree, parent: int, path: str, name: str) -> None:
         below = [entry.path for entry in tree.walk(path) if entry.is_folder]
         _remove_files(tree, path, keepers=())
         for folder in [*sorted(below, key=len, reverse=True), path]:
-            with tree.folder(folder.rpartition("/")[0]) as above, suppress(FileNotFoundError):
+            with suppress(FileNotFoundError), tree.folder(folder.rpartition("/")[0]) as above:
                 os.rmdir(folder.rpartition("/")[2], dir_fd=above)
     else:
         os.unlink(name, dir_fd=parent)

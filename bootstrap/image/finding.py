@@ -6,7 +6,7 @@ import enum
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
-from bootstrap.image.tree import shown
+from bootstrap.image.root import shown
 
 
 class Mend(enum.Enum):

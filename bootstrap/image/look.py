@@ -9,7 +9,8 @@ from bootstrap.image import secrets
 from bootstrap.image.finding import Finding, Mend, Severity
 from bootstrap.image.leftovers import BELOW, FILE, FILLED, LEFTOVERS, Leftover
 from bootstrap.image.packages import Packaged
-from bootstrap.image.tree import Entry, Tree, shown
+from bootstrap.image.root import Entry, shown
+from bootstrap.image.tree import Tree
 
 # Empty files with these names keep a folder in place.
 KEEPERS = ("lock", ".keep", ".gitkeep", ".placeholder")

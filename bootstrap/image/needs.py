@@ -1,7 +1,4 @@
-"""What an image must have for the baked runner to run there: a Python, something that starts it, a way to check keys.
-
-Nothing of the image is executed: it may be of another architecture, and of anybody.
-"""
+"""What an image must have for `bake`: a Python, what starts the runner, a way to check keys, and room for its files."""
 
 from __future__ import annotations
 
@@ -12,22 +9,13 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bootstrap.errors import Problem
-from bootstrap.image.within import LeadsOut, Within
+from bootstrap.image import able
+from bootstrap.image.root import LeadsOut
+from bootstrap.image.within import Within
 from bootstrap.runner.baked import IMAGE
 from bootstrap.runner.contract import PYTHON_FLOOR
 from bootstrap.runner.host import COMMAND, STATE
 
-# In the order in which a bundle's head tries them, with the folders that hold their library.
-_PYTHONS = {
-    "/usr/bin/python3": ("/usr/lib", "/usr/lib64"),
-    "/usr/libexec/platform-python": ("/usr/lib", "/usr/lib64"),
-    "/usr/local/bin/python3": ("/usr/local/lib", "/usr/local/lib64"),
-}
-# What runner and bundle import that Debian's python3-minimal lacks some of; a module is a file or a folder.
-_MODULES = ("json", "hashlib", "bz2", "ctypes", "email", "http")
-_SYSTEMD = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
-_CRONS = ("/usr/sbin/cron", "/usr/sbin/crond")
-SSH_KEYGEN = "/usr/bin/ssh-keygen"
 # Where bake writes.
 _PLACES = (IMAGE, COMMAND, f"{STATE}/x", "/usr/local/lib/initialrunner/x", "/etc/cron.d/x", "/etc/systemd/system/x/x")
 _KEY_TYPE = re.compile(r"(?:sk-)?(?:ssh|ecdsa)-[a-z0-9@.-]+")
@@ -85,7 +73,7 @@ def _root(within: Within) -> str | Problem:
 def _reachable(within: Within, path: str) -> str | Problem:
     """Whether the way to a file that bake writes stays in the root, and is made of folders."""
     folder = path.rpartition("/")[0]
-    while folder and within.look(folder) is None:
+    while folder and within.look(folder, follow=True) is None:
         if (target := within.link(folder)) is not None:
             message = f"{folder} is a link to {target}, where nothing is"
             return Problem("image.link", message, hint="make that folder, or the link a folder")
@@ -98,44 +86,20 @@ def _reachable(within: Within, path: str) -> str | Problem:
 def _python(within: Within) -> str | Problem:
     """The first interpreter that is new enough and has its library, by its files."""
     said = []
-    for path, folders in _PYTHONS.items():
-        if not within.is_file(path):
-            continue
-        for version in _versions(within, path, folders):
-            name = f"python3.{version}"
-            libraries = [f"{folder}/{name}" for folder in folders if within.is_folder(f"{folder}/{name}")]
-            missing = [module for module in _MODULES if not _has(within, libraries, module)]
-            if (3, version) < PYTHON_FLOOR:
-                said.append(f"{path} is Python 3.{version}, older than {'.'.join(map(str, PYTHON_FLOOR))}")
-            elif missing:
-                said.append(f"{path} is Python 3.{version} without {', '.join(missing)}")
-            else:
-                return path
+    for python in able.pythons(within):
+        for library in python.libraries:
+            if library.does:
+                return python.path
+            older = f", older than {'.'.join(map(str, PYTHON_FLOOR))}"
+            why = older if library.is_old else f" without {', '.join(library.missing)}"
+            said.append(f"{python.path} is Python {'.'.join(map(str, library.version))}{why}")
     message = "no usable python3 on this image: " + ("; ".join(dict.fromkeys(said)) or "there is none")
     return Problem("image.python", message, hint="install the package python3 (python3-minimal is not enough)")
 
 
-def _versions(within: Within, path: str, folders: tuple[str, ...]) -> Iterator[int]:
-    """The minor version by the name that the interpreter's link leads to; else those with a library."""
-    named = re.search(r"python3\.([0-9]+)$", within.real(path) or "")
-    if named:
-        yield int(named[1])
-        return
-    found = {int(m[1]) for folder in folders for n in within.names(folder) if (m := re.fullmatch(r"python3\.(\d+)", n))}
-    yield from sorted(found, reverse=True)
-
-
-def _has(within: Within, libraries: list[str], module: str) -> bool:
-    kinds = (f"{module}.py", f"{module}/__init__.py", f"{module}.pyc", f"{module}/__init__.pyc")
-    return any(within.is_file(f"{library}/{kind}") for library in libraries for kind in kinds)
-
-
 def _trigger(within: Within, wanted: str) -> str | Problem:
     """cron, systemd or both: what was asked for, or what there is."""
-    # Busybox has a cron too, which does not read /etc/cron.d.
-    cron = any((real := within.real(path)) and not real.endswith("busybox") for path in _CRONS)
-    systemd = any(within.is_file(path) for path in _SYSTEMD)
-    lacks = [name for name, has in (("cron", cron), ("systemd", systemd)) if not has]
+    lacks = [name for name, has in (("cron", able.has_cron), ("systemd", able.has_systemd)) if not has(within)]
     if wanted == "auto":
         if len(lacks) == 2:
             message = "nothing on this image would start the runner: neither cron nor systemd is there"
@@ -149,9 +113,9 @@ def _trigger(within: Within, wanted: str) -> str | Problem:
 
 
 def _ssh_keygen(within: Within) -> str | Problem:
-    if within.is_file(SSH_KEYGEN):
-        return SSH_KEYGEN
-    message = f"--allowed-signers, and this image has no {SSH_KEYGEN} to check them with"
+    if able.has_ssh_keygen(within):
+        return able.KEYGENS[0]
+    message = f"--allowed-signers, and this image has no {able.KEYGENS[0]} to check them with"
     return Problem("image.signers", message, hint="install the package openssh-client")
 
 

@@ -4,22 +4,20 @@ from __future__ import annotations
 
 import ast
 import json
-import re
 from collections.abc import Iterator
 from typing import Any
 
+from bootstrap.image import able
+from bootstrap.image.bake import CRON, PROGRAM
 from bootstrap.image.finding import Finding, Severity
-from bootstrap.image.tree import Entry, Tree
+from bootstrap.image.root import Entry
+from bootstrap.image.tree import Tree
 from bootstrap.image.units import Start, Units
+from bootstrap.runner.baked import IMAGE, SIGNERS
 from bootstrap.runner.contract import PYTHON_FLOOR
+from bootstrap.runner.host import COMMAND
 
-BAKED = "/usr/local/lib/initialrunner/baked.py"
-COMMAND = "/usr/local/sbin/initialrunner"
-IMAGE = "/etc/initialrunner/image.json"
-SIGNERS = "/etc/initialrunner/allowed_signers"
-ENTRY = "/etc/cron.d/initialrunner-image"
 UNITS = ("initialrunner-image.timer", "initialrunner-image.service")
-TRIGGERS = ("auto", "cron", "systemd")
 
 # Every code that is found here, with what it means.
 CODES = {
@@ -40,13 +38,6 @@ _NETWORKS = (
     "cloud-init", "cloud-init-network", "systemd-networkd", "NetworkManager", "networking", "network", "dhcpcd",
     "nova-agent", "wicked", "wickedd", "connman", "ifupdown2", "google-guest-agent",
 )  # fmt: skip
-# As the head of a bundle looks for it; /usr/bin is where every PATH leads.
-_PYTHONS = (
-    "/usr/bin/python3", "/bin/python3", "/usr/sbin/python3", "/usr/local/bin/python3", "/usr/libexec/platform-python",
-)  # fmt: skip
-# What runner and bundle import and python3-minimal lacks some of.
-_MODULES = ("json/__init__.py", "hashlib.py", "bz2.py", "ctypes/__init__.py", "email/__init__.py", "http/__init__.py")
-_KEYGENS = ("/usr/bin/ssh-keygen", "/bin/ssh-keygen", "/usr/local/bin/ssh-keygen")
 
 
 def needs(tree: Tree, *, require: tuple[str, ...] = (), trigger: str = "auto", runner: bool = True) -> list[Finding]:
@@ -74,17 +65,17 @@ def _need(code: str, path: str, what: str, why: str, mend: str, *, warning: bool
 def _runner(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:
     """The baked runner. What image.json says is put into `image`."""
     again = "run bootstrap bake again"
-    baked = tree.look(BAKED)
+    baked = tree.look(PROGRAM)
     source = tree.read(baked.path, 4 << 20) if baked else None
     if not source:
         why, mend = "a clone takes no payload", "bootstrap bake ROOT, or --without-runner when payloads bring it"
-        yield _need("runner", BAKED, "not baked: the runner is not there", why, mend)
+        yield _need("runner", PROGRAM, "not baked: the runner is not there", why, mend)
         return
     assert baked is not None
     try:
         ast.parse(source)
     except (SyntaxError, ValueError) as error:
-        yield _need("runner", BAKED, f"a runner that is not whole ({error})", "it fails at every boot", again)
+        yield _need("runner", PROGRAM, f"a runner that is not whole ({error})", "it fails at every boot", again)
     for entry in (baked, tree.look(COMMAND)):
         if entry is not None and _is_open(entry):
             what = "a program that others than root may write"
@@ -121,14 +112,9 @@ def _signers(tree: Tree) -> Iterator[Finding]:
     lines = (tree.read(SIGNERS) or b"").splitlines()
     if not any(line.strip() and not line.lstrip().startswith(b"#") for line in lines):
         yield _need("signers", SIGNERS, "no key in it", "every payload is refused", "bake with a key in the file")
-    if not any(_runs(tree, path) for path in _KEYGENS):
+    if not able.has_ssh_keygen(tree):
         why = "no signature can be checked, so every payload is refused"
-        yield _need("ssh-keygen", _KEYGENS[0], "not there", why, "install openssh-client")
-
-
-def _runs(tree: Tree, path: str) -> bool:
-    entry = tree.look(path, follow=True)
-    return entry is not None and entry.is_file and bool(entry.info.st_mode & 0o111)
+        yield _need("ssh-keygen", able.KEYGENS[0], "not there", why, "install openssh-client")
 
 
 def _trigger(tree: Tree, units: Units, wanted: str, image: dict[str, Any], *, runner: bool) -> Iterator[Finding]:
@@ -153,15 +139,15 @@ def _trigger(tree: Tree, units: Units, wanted: str, image: dict[str, Any], *, ru
 
 def _cron(tree: Tree, units: Units, *, runner: bool) -> Start:
     if runner:
-        entry = tree.look(ENTRY)
+        entry = tree.look(CRON)
         if entry is None:
-            return Start(False, f"{ENTRY} is not there")
+            return Start(False, f"{CRON} is not there")
         mode = entry.info.st_mode & 0o7777
         # cron skips in silence what others may write, what is a link, and some what may be executed or has two names.
         if not entry.is_file or entry.info.st_uid != 0 or mode & 0o133:
-            return Start(False, f"{ENTRY} is not a file of root with mode 0644 (it is {mode:04o})")
+            return Start(False, f"{CRON} is not a file of root with mode 0644 (it is {mode:04o})")
         if entry.info.st_nlink != 1:
-            return Start(False, f"{ENTRY} has a second name")
+            return Start(False, f"{CRON} has a second name")
     seen = [(name, units.start(name)) for name in _CRONS]
     for name, start in seen:
         if start.on:
@@ -180,49 +166,23 @@ def _systemd(units: Units, *, runner: bool) -> Start:
 
 
 def _python(tree: Tree) -> Iterator[Finding]:
-    """Read from names and folders: a program of the image is never run, it may be for another machine."""
+    """Some Python with which the runner can start, else the first that is there and why it cannot."""
     floor = ".".join(map(str, PYTHON_FLOOR))
     bad = "the runner cannot start"
     mend = f"install python3, {floor} or newer (python3-minimal is not enough)"
     told = None
-    for path in _PYTHONS:
-        if not _runs(tree, path):
-            continue
-        entry = tree.look(path, follow=True)
-        assert entry is not None
-        prefix = entry.path.rpartition("/")[0].rpartition("/")[0].removesuffix("/libexec") or "/usr"
-        version = _version(tree, entry, prefix)
-        if version is None:
+    for python in able.pythons(tree):
+        if len(python.libraries) != 1:
             what = "a Python whose version cannot be told from its files"
-            told = told or _need("python", path, what, bad, f"look with {path} -V", warning=True)
-        elif version < PYTHON_FLOOR:
-            told = told or _need("python", path, f"Python {version[0]}.{version[1]}, too old", bad, mend)
-        elif not _is_whole(tree, prefix, version):
-            what = "a Python without its whole library"
-            told = told or _need("python", path, what, bad, mend)
-        else:
+            told = told or _need("python", python.path, what, bad, f"look with {python.path} -V", warning=True)
+            continue
+        (library,) = python.libraries
+        if library.does:
             return
-    yield told or _need("python", _PYTHONS[0], "no python3", bad, mend)
-
-
-def _version(tree: Tree, entry: Entry, prefix: str) -> tuple[int, int] | None:
-    named = re.search(r"python(\d)\.(\d+)", entry.name)
-    if named:
-        return int(named[1]), int(named[2])
-    folders = [one.name for lib in ("lib", "lib64") for one in tree.glob(f"{prefix}/{lib}/python3.*") if one.is_folder]
-    found = {int(match[1]) for name in folders if (match := re.fullmatch(r"python3\.(\d+)", name))}
-    return (3, found.pop()) if len(found) == 1 else None
-
-
-def _is_whole(tree: Tree, prefix: str, version: tuple[int, int]) -> bool:
-    name = f"python{version[0]}.{version[1]}"
-    for lib in ("lib", "lib64"):
-        base = f"{prefix}/{lib}/{name}"
-        if all(tree.look(f"{base}/{module}") or tree.look(f"{base}/{module}c") for module in _MODULES):
-            return True
-        if tree.look(f"{prefix}/{lib}/{name.replace('.', '')}.zip"):
-            return True
-    return False
+        version = ".".join(map(str, library.version))
+        what = f"Python {version}, too old" if library.is_old else "a Python without its whole library"
+        told = told or _need("python", python.path, what, bad, mend)
+    yield told or _need("python", able.PYTHONS[0], "no python3", bad, mend)
 
 
 def _required(units: Units, require: tuple[str, ...]) -> Iterator[Finding]:

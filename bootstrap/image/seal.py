@@ -13,10 +13,11 @@ from bootstrap.image import ready, secrets
 from bootstrap.image.clean import Cleaned, clean
 from bootstrap.image.finding import Allowed, Finding, Severity
 from bootstrap.image.leftovers import LEFTOVERS
+from bootstrap.image.running import Running
 from bootstrap.image.tree import Tree
+from bootstrap.runner.baked import BUILDER
 
 VERSION = 1
-BUILDER = "/var/lib/initialrunner/builder"
 
 
 @dataclass(frozen=True)
@@ -79,10 +80,12 @@ def seal(
         if mend:
             _may_mend(tree, root, this_machine=this_machine)
 
+        own = Running(tree.real_path, looked.homes(tree))
+
         def look() -> list[Finding]:
             tree.unreadable.clear()
             missing = ready.needs(tree, require=require, trigger=trigger, runner=runner)
-            return [_allowed(finding, accepted) for finding in [*looked.leftovers(tree), *missing]]
+            return [_allowed(own.spared(finding), accepted) for finding in [*looked.leftovers(tree), *missing]]
 
         found = look()
         cleaned, failed = list[Cleaned](), list[str]()

@@ -9,6 +9,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
+from bootstrap.image import able
 from bootstrap.image.tree import Tree
 
 # In the order in which one hides the other.
@@ -16,7 +17,6 @@ FOLDERS = (
     "/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
 )  # fmt: skip
 GENERATORS = ("/etc/systemd/system-generators", "/usr/lib/systemd/system-generators", "/lib/systemd/system-generators")
-SYSTEMD = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
 _SUFFIX = re.compile(r".*\.(?:service|socket|timer|path|target|mount|automount|swap|slice|scope|device)")
 _WANTS = re.compile(r"(?m)^[ \t]*(?:Wants|Requires|BindsTo|Requisite|Upholds)[ \t]*=(.*)")
 _SERVICE = re.compile(r"(?m)^[ \t]*(?:Unit|Service)[ \t]*=[ \t]*(\S+)")
@@ -38,7 +38,7 @@ class Units:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self.has_systemd = any(tree.look(path, follow=True) for path in SYSTEMD)
+        self.has_systemd = able.has_systemd(tree)
         self._started: dict[str, str] | None = None
         self._all_links: list[_Link] | None = None
 

@@ -1,7 +1,8 @@
 """The runner that is in an image before there is a bundle: it looks for one, checks it, hands over to it, and is done.
 
-tick = find + take. `find` only looks and verifies, and may be locked in as far as a unit likes; `take` runs the bundle,
-which makes itself durable before it returns; only then the mark is written after which nothing of this starts again.
+tick = find + take. `find` only looks and verifies, and may be locked in as far as a unit likes; `take` puts what came
+beside the bundle in place, and runs the bundle, which makes itself durable before it returns; only then the mark is
+written after which nothing of this starts again.
 """
 
 import fcntl
@@ -14,8 +15,22 @@ import time
 from hashlib import sha256
 
 from bootstrap.runner.host import COMMAND, STATE, TRIGGER, Host
+from bootstrap.runner.planned import Unplanned, bring, travels_beside
 from bootstrap.runner.signed import Unsigned, check
-from bootstrap.runner.sources import AGAIN_S, FETCH_S, LOOK_S, NAMES, Elsewhere, Nothing, fetched, look_at, named
+from bootstrap.runner.sources import (
+    AGAIN_S,
+    FETCH_S,
+    LOOK_S,
+    NAMES,
+    WITH_FILES,
+    Elsewhere,
+    Nothing,
+    fetched,
+    files_beside,
+    in_openstack,
+    look_at,
+    named,
+)
 
 IMAGE = "/etc/initialrunner/image.json"
 SIGNERS = "/etc/initialrunner/allowed_signers"
@@ -25,6 +40,7 @@ JOURNAL_HERE = STATE + "/journal"
 RUN = "/run/initialrunner"  # gone after a boot
 LOCK_HELD = RUN + "/lock"
 FOUND, ABOUT = RUN + "/found", RUN + "/found.json"  # a bundle, and where it is from
+BROUGHT = RUN + "/brought."  # files that came beside it, by their SHA-256
 SEEN = RUN + "/seen.json"
 TIMER = "initialrunner-image.timer"
 CI_OFF = "/etc/cloud/cloud-init.disabled", "/run/cloud-init/disabled"
@@ -166,10 +182,10 @@ class Finder:
         if name not in NAMES:
             self.tell(source, "this runner knows no such source")
             return False
-        found = self.child(lambda: look_at(self.host, source), LOOK_S[name])
+        found = self.child(lambda: self.keep(look_at(self.host, source)), LOOK_S[name])
         if "url" in found:
             self.tell(source, "a stub, which names %s" % found["url"].split("?")[0])
-            found = self.child(lambda: fetched(found["url"], found["sha256"]), FETCH_S)
+            found = self.child(lambda: self.keep(fetched(found["url"], found["sha256"])), FETCH_S)
         self.next[source] = self.host.uptime() + AGAIN_S[name]
         if "said" in found:
             self.tell(source, found["said"])
@@ -177,14 +193,11 @@ class Finder:
         return self.verify(source, found["sha256"])
 
     def child(self, question, limit_s):
-        """What came of question() in a child: its bundle is at FOUND.new then, and {"sha256"} is told; or {"said"}."""
-        host = self.host
+        """What question() returned in a child, an object for JSON; {"url", "sha256"} of a stub; or {"said"}."""
 
         def work():
             try:
-                bundle = question()
-                put(host, FOUND + ".new", bundle)
-                found = {"sha256": sha256(bundle).hexdigest()}
+                found = question()
             except Elsewhere as stub:
                 found = {"url": stub.args[0], "sha256": stub.args[1]}
             except (Nothing, OSError) as error:
@@ -194,11 +207,19 @@ class Finder:
                 found = {"said": "cannot be read: %s: %s" % (type(error).__name__, error)}
             return json.dumps(found).encode()
 
-        answer = host.ask(work, limit_s)
+        answer = self.host.ask(work, limit_s)
         return json.loads(answer.decode()) if answer else {"said": "no answer in %d s" % limit_s}
 
+    def keep(self, bundle):
+        """Within a child: a bundle is at FOUND.new."""
+        put(self.host, FOUND + ".new", bundle)
+        return {"sha256": sha256(bundle).hexdigest()}
+
     def verify(self, source, digest):
-        """Judge the bundle at FOUND.new by its signature, where this image asks for one; put it at FOUND."""
+        """Judge the bundle at FOUND.new by its signature, where this image asks for one; put it at FOUND.
+
+        So are the files beside it, once it is judged.
+        """
         host, about = self.host, {"source": source, "sha256": digest}
         bundle = host.read(FOUND + ".new")[0]
         if sha256(bundle).hexdigest() != digest:
@@ -209,11 +230,37 @@ class Finder:
             except Unsigned as error:
                 self.tell(source, "refused: %s" % error)
                 return False
-        self.tell(source, "a whole bundle of %d bytes" % len(bundle))
+        said = "a whole bundle of %d bytes" % len(bundle)
+        if named(source)[0] in WITH_FILES:
+            found = self.child(lambda: self.beside(source, bundle), LOOK_S[named(source)[0]])
+            if "said" in found:
+                # The bundle would wait for ever for what this source may give in a moment.
+                self.tell(source, "%s; what is beside it: %s" % (said, found["said"]))
+                return False
+            said += found["so"]
+            if found["files"]:
+                about["files"] = found["files"]
+        self.tell(source, said)
         put(host, ABOUT, json.dumps(about, sort_keys=True))
         put(host, FOUND, bundle)
         host.remove(FOUND + ".new")
         return True
+
+    def beside(self, source, bundle):
+        """Within a child: the files of the source that the bundle's plan lists as injected are at BROUGHT."""
+        try:
+            wanted = travels_beside(bundle)
+        except Unplanned as error:
+            return {"files": {}, "so": ", whose plan cannot be read: %s" % error}
+        if not wanted:
+            return {"files": {}, "so": ""}
+
+        def keep(data, digest):
+            put(self.host, BROUGHT + digest, data)
+
+        kept, left = in_openstack(self.host, source, lambda get: files_beside(get, wanted, keep))
+        so = "".join(", with %s" % path for path in sorted(kept))
+        return {"files": kept, "so": so + "".join(", without %s: %s" % one for one in sorted(left.items()))}
 
     def tell(self, source, said):
         """Keep what a source said for `status`; in the system log once, until it says something else."""
@@ -275,6 +322,9 @@ def take(host):
         nothing_yet(host)
         return AGAIN
     host.save(TAKING, dated(host, about), 0o644)
+    if not bring(host, about.get("files", {}), BROUGHT, log):
+        host.remove(ABOUT)
+        return AGAIN
     code = host.run(["sh", FOUND], HAND_OVER_S)
     if code or not goes_on(host):
         # Without a trigger of its own it may need us again: to hand over twice does no harm.
@@ -296,7 +346,8 @@ def done(host, about):
     os.fsync(here)
     os.close(here)
     log("handed over to the bundle %s from %s" % ((about["sha256"] or "unknown")[:12], about["source"]))
-    for path in ABOUT, FOUND:
+    brought = [RUN + "/" + name for name in host.list(RUN) if (RUN + "/" + name).startswith(BROUGHT)]
+    for path in [ABOUT, FOUND] + brought:
         host.remove(path)
     stop(host)
 
@@ -315,6 +366,7 @@ def known(host):
     try:
         mine = json.loads((said or b"").decode())["deploy_id"]
         first = json.loads(host.text(JOURNAL_HERE).split("\n")[0])
+        about.pop("files", None)  # whoever started it has brought them too, or has not
         return about if mine == first["deploy_id"] else {}
     except (ValueError, LookupError, TypeError):
         return {}

@@ -14,9 +14,11 @@ from bootstrap.runner.host import BUNDLE, TRIGGER
 
 DEFAULT_URL = "http://169.254.169.254"
 CLOUD_INIT = "/var/lib/cloud/instance/user-data.txt"
+META_DATA = "openstack/latest/meta_data.json"
 SEEDS = "/var/lib/cloud/seed/nocloud", "/var/lib/cloud/seed/nocloud-net"
 NAMES = "files", "config-drive", "nocloud", "cloud-init", "openstack", "ec2"
 WITH_URL = "openstack", "ec2"
+WITH_FILES = "config-drive", "openstack"  # where a bundle may have other injected files beside it
 # Seconds that one look at a source may take, and until the next one within a tick: what is near is looked at often.
 LOOK_S = {"files": 10, "config-drive": 20, "nocloud": 20, "cloud-init": 10, "openstack": 10, "ec2": 10}
 AGAIN_S = {"files": 0, "cloud-init": 0, "config-drive": 15, "nocloud": 15, "openstack": 15, "ec2": 15}
@@ -164,8 +166,8 @@ def look_at(host, source):
     name, url = named(source)
     if name == "files":
         return injected(host)
-    if name == "config-drive":
-        return on_volume(host, ("config-2", "CONFIG-2"), config_drive)
+    if name in WITH_FILES:
+        return in_openstack(host, source, config_drive)
     if name == "nocloud":
         return nocloud(host)
     if name == "cloud-init":
@@ -173,7 +175,7 @@ def look_at(host, source):
         if found is None:
             raise Nothing("no " + CLOUD_INIT)
         return whole(found[0])
-    return {"openstack": openstack, "ec2": ec2}[name](url)
+    return ec2(url)
 
 
 def named(source):
@@ -236,21 +238,35 @@ def nocloud(host):
     return on_volume(host, ("cidata", "CIDATA"), read)
 
 
-def config_drive(get):
-    """The bundle in OpenStack's layout, on a drive or at a service: injected files first, then user-data.
+def in_openstack(host, source, read):
+    """What read(get) finds in OpenStack's layout, on a drive or at a service.
 
     get: gives the bytes of a path, None when there is no such file.
     """
-    meta, said = get("openstack/latest/meta_data.json"), None
+    name, url = named(source)
+    if name == "openstack":
+        return read(lambda path: request("GET", "%s/%s" % (url, path)))
+    return on_volume(host, ("config-2", "CONFIG-2"), read)
+
+
+def places_in(meta):
+    """{path on the host: path to get} of the injected files that a meta_data.json lists. Raises Nothing."""
+    try:
+        places = {str(f["path"]): str(f["content_path"]) for f in json.loads(meta.decode()).get("files", [])}
+    except (ValueError, LookupError, TypeError, AttributeError):
+        raise Nothing("its meta_data.json cannot be read")
+    plain = re.compile(r"/content/[A-Za-z0-9_-]+\Z")
+    return {path: "openstack" + place for path, place in places.items() if plain.match(place)}
+
+
+def config_drive(get):
+    """The bundle in OpenStack's layout: injected files first, then user-data."""
+    meta, said = get(META_DATA), None
     if meta is not None:
-        try:
-            places = {str(f["path"]): str(f["content_path"]) for f in json.loads(meta.decode()).get("files", [])}
-        except (ValueError, LookupError, TypeError, AttributeError):
-            raise Nothing("its meta_data.json cannot be read")
+        places = places_in(meta)
 
         def read(path):
-            place = places.get(path, "")
-            return get("openstack" + place) if re.match(r"/content/[A-Za-z0-9_-]+$", place) else None
+            return get(places[path]) if path in places else None
 
         try:
             found = joined(read, BUNDLE)
@@ -266,6 +282,30 @@ def config_drive(get):
     except Nothing as nothing:
         said = said or nothing
     raise said or Nothing("neither user_data nor an injected bundle" if meta is not None else "no openstack/latest")
+
+
+def files_beside(get, wanted, keep):
+    """Keep those of the injected files that are wanted, and none other.
+
+    wanted: {path on the host: (size, SHA-256)}; keep: is given the bytes of each that is right, and its SHA-256.
+    Returns ({path: SHA-256} of what was kept, {path: why} of what was listed and was not). Raises Nothing.
+    """
+    meta, kept, left, room = get(META_DATA), {}, {}, MOST
+    places = places_in(meta) if meta is not None else {}
+    for path in sorted(set(places) & set(wanted)):
+        size, digest = wanted[path]
+        room -= size
+        data = get(places[path]) if room >= 0 else None
+        if room < 0:
+            left[path] = "more than %d bytes with all before it" % MOST
+        elif data is None:
+            left[path] = "listed, and not there"
+        elif len(data) != size or sha256(data).hexdigest() != digest:
+            left[path] = "other bytes than its plan names"
+        else:
+            keep(data, digest)
+            kept[path] = digest
+    return kept, left
 
 
 def on_volume(host, labels, read):
@@ -312,13 +352,6 @@ def device_of(host, labels):
         if lines:
             return lines[0]
     return None
-
-
-def openstack(url):
-    def get(path):
-        return request("GET", "%s/%s" % (url, path))
-
-    return config_drive(get)
 
 
 def ec2(url):

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from baked_box import KILLED
 from box import Box, needs_root
 from handmade import payload, stage
 
@@ -321,27 +322,6 @@ def test_a_cloud_init_that_is_off_is_not_waited_for(off: str) -> None:
 
 
 # --- kills, power cuts and company ---
-
-# Runs a tick that is killed, itself or a child of it, in place of its effect number N.
-KILLED = """
-import os, signal, sys
-text = open(%r).read().split('if __name__ == "__main__":')[0]
-exec(compile(text, "baked", "exec"))
-left = [%d]
-def deadly(name):
-    real = getattr(Host, name)
-    def effect(self, *given, **named):
-        if left[0] == 0:
-            open("/srv/cut", "w").close()
-            os.kill(os.getpid(), signal.SIGKILL)
-        left[0] -= 1
-        return real(self, *given, **named)
-    setattr(Host, name, effect)
-for name in "save", "remove", "run", "ask":
-    deadly(name)
-main(["tick"])
-"""
-
 
 def test_a_kill_between_any_two_steps_loses_nothing_and_runs_nothing_twice() -> None:
     steps = 0

@@ -4,17 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import subprocess
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from baked_box import attach, bake_into, find, image, looped, needs_loop, seen, serve
 from box import Box, needs_root
 from handmade import payload, stage
 
-from bootstrap.image import bake
-from bootstrap.image.bake import Settings
 from bootstrap.runner.host import BUNDLE, COMMAND, TRIGGER
 from bootstrap.targets import mime, seed, starter, stub
 
@@ -22,17 +18,6 @@ pytestmark = [pytest.mark.integration, needs_root]
 ONE = payload([stage("one", "echo ran >>/srv/oracle")])
 CONFIG_DRIVE = seed.config_drive(ONE, starter.text(ONE).encode())
 NOCLOUD = seed.nocloud(ONE, mime.compose(ONE.bundle, mime.read(["#cloud-config\n{}\n"])))
-SERVICE = Path(__file__).parents[1] / "metadata_service.py"
-RUN = f"/usr/bin/python3 -I -S {bake.PROGRAM}"
-needs_loop = pytest.mark.skipif(not Path("/dev/loop-control").exists(), reason="needs loop devices")
-
-
-def bake_into(box: Box, *sources: str) -> None:
-    bake.bake(Path(f"/proc/{box.copy.pid}/root"), Settings(sources, "cron"))
-
-
-def seen(box: Box) -> dict[str, str]:
-    return dict(json.loads(box.text("/run/initialrunner/seen.json"))["sources"])
 
 
 def ends_healthy(box: Box, source: str) -> None:
@@ -48,41 +33,6 @@ def ends_healthy(box: Box, source: str) -> None:
 def file_systems() -> list[str]:
     known = Path("/proc/filesystems").read_text()
     return [kind for kind in ("ext4", "iso9660") if f"\t{kind}\n" in known]
-
-
-def image(one: seed.Seed, folder: Path, kind: str) -> Path:
-    path = folder / f"{one.label}.{kind}"
-    if kind == "iso9660":
-        path.write_bytes(one.image())
-        return path
-    made = one.write(folder / one.label)
-    subprocess.run(["mkfs.ext4", "-q", "-L", one.label, "-d", made, path, "4M"], check=True, capture_output=True)
-    return path
-
-
-@contextmanager
-def looped(path: Path) -> Iterator[str]:
-    """The device on which a file lies, read-only."""
-    done = subprocess.run(["losetup", "--find", "--show", "--read-only", path], capture_output=True, text=True)
-    if done.returncode:
-        pytest.skip(f"no loop device: {done.stderr}")
-    device = done.stdout.strip()
-    try:
-        yield device
-    finally:
-        subprocess.run(["losetup", "--detach", device], check=True)
-
-
-def attach(box: Box, device: str, label: str | None) -> None:
-    """The device in the box's /dev; with a label udev has been there, else it has not."""
-    box.from_outside(f"mknod {device} b 7 {device.removeprefix('/dev/loop')}")
-    if label:
-        box.from_outside(f"mkdir -p /dev/disk/by-label; ln -s {device} /dev/disk/by-label/{label}")
-
-
-def find(box: Box) -> None:
-    """What the service does; its root may mount, a box's own may not."""
-    box.from_outside(f"{RUN} find || [ $? = 75 ]")
 
 
 @needs_loop
@@ -131,16 +81,6 @@ def test_without_a_volume_the_label_that_was_looked_for_is_named() -> None:
 
 
 # --- metadata services ---
-
-
-def serve(box: Box, files: dict[str, bytes], behaviour: str = "plain") -> str:
-    """The URL of a service in the box with these files."""
-    for path, data in files.items():
-        box.put(f"/srv/service/{path}", data)
-    box.put("/srv/service/log", "")
-    started = box.run("/usr/bin/python3", "-c", SERVICE.read_text(), "/srv/port", behaviour, "/srv/service")
-    assert started.returncode == 0, started.stderr
-    return f"http://127.0.0.1:{box.wait_for(lambda: box.text('/srv/port'))}"
 
 
 @pytest.mark.parametrize("what", ["injected files", "user-data"])

@@ -13,6 +13,7 @@ from systemd_box import Machine, make_root, needs_systemd
 
 from bootstrap.image import bake
 from bootstrap.image.bake import Settings
+from bootstrap.render.model import RenderedFile
 from bootstrap.runner.host import BUNDLE, COMMAND
 from bootstrap.targets import seed, starter
 
@@ -79,7 +80,9 @@ def test_what_looks_can_write_nothing_but_its_own_folder(machine: Machine) -> No
 
 
 def test_a_config_drive_is_mounted_by_what_is_locked_in(tar: Path, tmp_path: Path) -> None:
-    drive, image = seed.config_drive(ONE, starter.text(ONE).encode()), tmp_path / "drive"
+    beside = RenderedFile("/srv/new/beside", b"from the drive\n", 0o640, deliver="inject")
+    made = payload([stage("one", "cp /srv/new/beside /srv/oracle")], files=[beside])
+    drive, image = seed.config_drive(made, starter.text(made).encode()), tmp_path / "drive"
     folder = drive.write(tmp_path / drive.label)
     subprocess.run(["mkfs.ext4", "-q", "-L", drive.label, "-d", folder, image, "4M"], check=True, capture_output=True)
     attached = subprocess.run(["losetup", "-f", "--show", "-r", image], capture_output=True, text=True)
@@ -92,6 +95,9 @@ def test_a_config_drive_is_mounted_by_what_is_locked_in(tar: Path, tmp_path: Pat
             machine.boot()
             machine.wait_for(lambda: is_done(machine))
             assert json.loads(machine.text(TAKEN))["source"] == "config-drive"
+            # The file beside the bundle too, though what looks may write nowhere but in /run.
+            assert machine.text("/srv/oracle") == "from the drive\n"
+            assert machine.sh("stat -c %a /srv/new/beside") == "640\n"
     finally:
         subprocess.run(["losetup", "--detach", device], check=True)
 

@@ -36,6 +36,7 @@ def put(root: Path, *names: str, content: str = "") -> None:
         path = root / name.lstrip("/")
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(content)
+        path.chmod(0o755 if path.parent.name in ("bin", "sbin", "libexec") else 0o644)
 
 
 @pytest.fixture

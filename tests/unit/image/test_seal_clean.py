@@ -131,6 +131,24 @@ def test_what_vanished_meanwhile_is_no_failure(root: Path) -> None:
     tree.close()
 
 
+def test_what_a_builder_still_writes_to_stays_as_it_is_where_it_is_allowed(root: Path) -> None:
+    with put(root, "/tmp/builder.log", "so far\n").open("a") as log:
+        done = seal(root, mend=True, allow=("/tmp/builder.log",))
+        log.write("and on\n")
+    assert done.is_clean
+    assert (root / "tmp/builder.log").read_text() == "so far\nand on\n"
+
+
+def test_a_folder_with_folders_in_folders_goes_whole(root: Path) -> None:
+    for path in ("/tmp/build/a/b/c/file", "/tmp/build/a/file", "/tmp/build/d/e/f"):
+        put(root, path, "x")
+    (root / "tmp/build/empty/below").mkdir(parents=True)
+    done = seal(root, mend=True)
+    assert done.is_clean
+    assert [(one.path, one.did) for one in done.cleaned] == [("/tmp/build", "removed")]
+    assert not (root / "tmp/build").exists()
+
+
 @pytest.fixture
 def mounted(root: Path, tmp_path: Path) -> Iterator[Path]:
     """A folder of the machine bound into the root, as a chroot build does it, with what would be a leftover."""
