@@ -18,7 +18,7 @@ from bootstrap.api import Rendering
 from bootstrap.runner.host import BUNDLE, COMMAND, TRIGGER
 
 HELLO = ROOT / "examples" / "hello" / "hello.yaml"
-STARTERS = ("initialrunner.timer", "initialrunner.service")
+STARTERS = ("initialrunner.timer", "initialrunner.service", "multi-user.target.d/initialrunner.conf")
 LOG = "/var/log/ran"  # what the stages of a test write into
 HEALTHY_S = 240.0  # a boot takes 12 s on a quiet machine, and this one may be busy
 
@@ -97,6 +97,12 @@ class Deploys:
 def tree(payload: Rendering) -> dict[str, bytes]:
     """All files that the payload may come as: the bundle, files with `deliver: inject`, rc.local, units, trigger."""
     return {file.path: file.content for file in payload.pack("tree").payload.files}
+
+
+def started_by_the_image(payload: Rendering) -> dict[str, bytes]:
+    """The same without what starts it: for an image that has the runner in it."""
+    starters = {TRIGGER, *(f"/etc/systemd/system/{name}" for name in STARTERS)}
+    return {path: content for path, content in tree(payload).items() if path not in starters}
 
 
 def assert_clean(guest: Guest) -> None:

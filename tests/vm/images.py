@@ -31,7 +31,7 @@ import initrd
 TOP = Path(__file__).resolve().parents[2]
 SOURCE = Path(__file__).read_bytes() + Path(initrd.__file__).read_bytes()  # as it was when it was loaded
 SUITES = ("bookworm", "trixie", "bullseye")
-VARIANTS = ("plain", "cloud-init", "no-cron", "no-python")
+VARIANTS = ("plain", "cloud-init", "no-cron", "no-python", "ssh")
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 3 << 30  # an unpacked root, its disk, and the copies that guests write to
 DISK_BYTES = 2 << 30
@@ -94,6 +94,7 @@ class Recipe:
         found += [] if self.variant == "no-cron" else ["cron"]
         found += [] if self.variant == "no-python" else ["python3"]
         found += ["cloud-init"] if self.variant == "cloud-init" else []
+        found += ["openssh-server"] if self.variant == "ssh" else []
         return found
 
 
@@ -161,6 +162,16 @@ def make_disk(root: Path, disk: Path, size_bytes: int = DISK_BYTES) -> None:
     options = "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
     argv = ["mkfs.ext4", "-q", "-F", "-L", "root", "-E", options, "-d", str(root), str(disk)]
     _run(argv, env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"})
+
+
+def from_root(root: Path, target: Path, like: Image) -> Image:
+    """An image in the folder target: what is below root, with the kernel of another one."""
+    made = Image(target)
+    target.mkdir()
+    made.kernel.symlink_to(like.kernel)
+    made.initrd.symlink_to(like.initrd)
+    make_disk(root, made.disk)
+    return made
 
 
 @contextmanager

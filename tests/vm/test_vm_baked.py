@@ -8,7 +8,7 @@ from collections.abc import Callable, Iterator
 import disks
 import images
 import pytest
-from deploys import LOG, Deploys, assert_clean, tree
+from deploys import LOG, Deploys, assert_clean, started_by_the_image
 from guest import Guest
 from images import Image, Recipe
 
@@ -36,13 +36,11 @@ health:
 @pytest.fixture(scope="module")
 def baked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
     """A bookworm into which the runner was baked, and nothing else of ours."""
-    plain, made = images.get(Recipe()), Image(tmp_path_factory.mktemp("baked"))
-    made.kernel.symlink_to(plain.kernel)
-    made.initrd.symlink_to(plain.initrd)
+    plain = images.get(Recipe())
     with disks.unpacked(plain.disk) as root:
         done = bake(root, Settings(sources=SOURCES))
         assert done.trigger == "both"
-        images.make_disk(root, made.disk)
+        made = images.from_root(root, tmp_path_factory.mktemp("baked") / "image", plain)
     yield made
     made.disk.unlink()
 
@@ -60,14 +58,14 @@ def on_a_nocloud_image(payload: Rendering) -> dict[str, object]:
     return {"drive": payload.nocloud().image()}
 
 
-def as_an_injected_file(payload: Rendering) -> dict[str, object]:
-    return {"files": {BUNDLE: tree(payload)[BUNDLE]}}
+def as_injected_files(payload: Rendering) -> dict[str, object]:
+    return {"files": started_by_the_image(payload)}
 
 
 CLONES = [
     pytest.param("clone-1", on_a_config_drive, "config-drive", id="config drive"),
     pytest.param("clone-2", on_a_nocloud_image, "nocloud", id="NoCloud"),
-    pytest.param("clone-3", as_an_injected_file, "files", id="injected file"),
+    pytest.param("clone-3", as_injected_files, "files", id="injected files"),
 ]
 
 
