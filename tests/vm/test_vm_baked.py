@@ -20,11 +20,17 @@ from bootstrap.targets import iso
 
 pytestmark = pytest.mark.timeout(900)
 SOURCES = ("files", "config-drive", "nocloud")
+STAGE = "/etc/rc.local.stage1"
 SPEC = f"""
 version: 1
 name: clone
+files:
+  - path: {STAGE}
+    deliver: inject
+    mode: "0755"
+    content: "#!/bin/sh\\necho {{{{ server }}}} >>{LOG}; sync\\n"
 stages:
-  - {{name: one, run: "echo {{{{ server }}}} >>{LOG}; sync"}}
+  - {{name: one, run: {STAGE}}}
 every_boot:
   - {{name: worker, run: "cd /srv && setsid python3 -m http.server --bind 127.0.0.1 8080 >/dev/null 2>&1 &"}}
 health:
@@ -46,6 +52,11 @@ def baked(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Image]:
 
 
 def on_a_config_drive(payload: Rendering) -> dict[str, object]:
+    """Our own target: injected files beside the bundle, which nobody but the baked runner puts in place."""
+    return {"drive": payload.config_drive().image()}
+
+
+def as_user_data_on_a_config_drive(payload: Rendering) -> dict[str, object]:
     """As OpenStack writes one for a create call with user-data and no injected files."""
     meta = json.dumps({"uuid": payload.deploy_id, "name": payload.server}).encode()
     user_data = payload.user_data("nova", encoded=False)
@@ -64,6 +75,7 @@ def as_injected_files(payload: Rendering) -> dict[str, object]:
 
 CLONES = [
     pytest.param("clone-1", on_a_config_drive, "config-drive", id="config drive"),
+    pytest.param("clone-4", as_user_data_on_a_config_drive, "config-drive", id="user-data on a config drive"),
     pytest.param("clone-2", on_a_nocloud_image, "nocloud", id="NoCloud"),
     pytest.param("clone-3", as_injected_files, "files", id="injected files"),
 ]
