@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -17,6 +18,7 @@ from bootstrap.runner.baked import IMAGE, SIGNERS
 from bootstrap.runner.contract import PYTHON_FLOOR
 from bootstrap.runner.host import COMMAND
 
+MACHINE_ID = "/etc/machine-id"
 UNITS = ("initialrunner-image.timer", "initialrunner-image.service")
 
 # Every code that is found here, with what it means.
@@ -30,7 +32,7 @@ CODES = {
     "need.python": "no python3 of 3.6 or newer, or one without its whole library",
     "need.unit": "a unit of `--require` is not there, not enabled or masked",
     "need.network": "nothing that sets the network up is started (a warning)",
-    "need.host-keys": "sshd is started, and nothing makes host keys (a warning)",
+    "need.host-keys": "sshd is started, and nothing makes host keys, or only a first boot would (a warning)",
 }
 
 _CRONS = ("cron", "crond", "cronie", "cron.target", "bcron-start")
@@ -38,6 +40,8 @@ _NETWORKS = (
     "cloud-init", "cloud-init-network", "systemd-networkd", "NetworkManager", "networking", "network", "dhcpcd",
     "nova-agent", "wicked", "wickedd", "connman", "ifupdown2", "google-guest-agent",
 )  # fmt: skip
+_MAKES_KEYS = re.compile(r"(?m)^[ \t]*Exec\w+[ \t]*=.*\bsshd?-keygen\b")
+_FIRST_BOOT = re.compile(r"(?mi)^[ \t]*ConditionFirstBoot[ \t]*=[ \t]*(?:yes|true|on|1)[ \t]*$")
 
 
 def needs(tree: Tree, *, require: tuple[str, ...] = (), trigger: str = "auto", runner: bool = True) -> list[Finding]:
@@ -206,8 +210,16 @@ def _host_keys(tree: Tree, units: Units) -> Iterator[Finding]:
     server = next((name for name in ("ssh", "sshd") if units.start(name).on), None)
     if server is None or any(tree.glob("/etc/ssh/ssh_host_*_key")):
         return
-    if units.start("cloud-init").on or any("ssh-keygen" in units.text(unit) for unit in units.started()):
+    makers = {unit: text for unit in units.started() if _MAKES_KEYS.search(text := units.text(unit))}
+    if units.start("cloud-init").on or any(not _FIRST_BOOT.search(text) for text in makers.values()):
         return
-    what, why = f"{server} is started, and nothing makes host keys", "nobody could log in to a clone"
-    mend = "have a unit run ssh-keygen -A before it, or cloud-init"
-    yield _need("host-keys", "/etc/ssh", what, why, mend, warning=True)
+    why = "nobody could log in to a clone"
+    if not makers:
+        mend = "have a unit run ssh-keygen -A before it, or cloud-init"
+        what = f"{server} is started, and nothing makes host keys"
+        yield _need("host-keys", "/etc/ssh", what, why, mend, warning=True)
+    elif tree.look(MACHINE_ID) is not None and (tree.read(MACHINE_ID) or b"").strip() != b"uninitialized":
+        # That is systemd's word for it; an empty file makes every boot a later one.
+        mend = "write uninitialized into it, and mask systemd-firstboot, which may ask at the console"
+        what = f"{server} is started, and {min(makers)} makes host keys at a first boot, which this file denies"
+        yield _need("host-keys", MACHINE_ID, what, why, mend, warning=True)
