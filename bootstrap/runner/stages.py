@@ -221,13 +221,14 @@ def bound_log(log, limit=2 * LOG_BYTES):
     if size > limit:
         # O_APPEND descriptors write at the end whatever the offset: another one is needed to write in place.
         fd = os.open("/proc/self/fd/%d" % log, os.O_WRONLY)
-        more, put, at = b"\n[cut: the log was too long]\n", limit // 2, size - limit // 4
-        # Until the writer pauses: what it adds between the last look and the cut is lost, its last words perhaps.
-        while more and put < limit:
-            put += os.pwrite(fd, more, put)
-            more = os.pread(log, limit // 2, at)
-            at += len(more)
-        os.ftruncate(log, put)
+        # Again while the writer adds: what comes between the last look and the cut is lost, its last words perhaps.
+        for _ in range(20):
+            size = os.fstat(log).st_size
+            end = b"\n[cut: the log was too long]\n" + os.pread(log, limit // 4 - 64, size - limit // 4 + 64)
+            os.pwrite(fd, end, limit // 2)
+            if os.fstat(log).st_size == size:
+                break
+        os.ftruncate(log, limit // 2 + len(end))
         os.close(fd)
     return size > limit
 
