@@ -353,6 +353,9 @@ class Rendering:
 
 
 def _opened(key: Key | None) -> Signer | None:
+    if key is None:
+        # Who signs nothing does not wait for what signs.
+        return None
     from bootstrap.payload.sign import Signer, signer
 
-    return key if key is None or isinstance(key, Signer) else signer(key)
+    return key if isinstance(key, Signer) else signer(key)

@@ -126,9 +126,11 @@ def command(
 
 def open_key(file: Path | None) -> Signer | None:
     """The key of `--sign`; who has to touch something is told on stderr."""
+    if file is None:
+        return None
     from bootstrap.payload.sign import signer
 
-    return signer(file, lambda line: click.echo(line, err=True)) if file else None
+    return signer(file, lambda line: click.echo(line, err=True))
 
 
 def tell_key(key: Signer | None) -> None:

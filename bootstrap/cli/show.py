@@ -53,7 +53,6 @@ def command(
     that is not signed by a key of it is refused, as a host with such an image would.
     """
     from bootstrap.errors import UsageError
-    from bootstrap.payload.sign import verify
     from bootstrap.targets import found
 
     bundles = found.look(path)
@@ -63,7 +62,7 @@ def command(
             raise UsageError(f"{path} is not a bundle", hint=hint)
         _show_spec(path, server, overrides, values_files, as_json)
         return
-    by = [verify(one.bundle, signers) if signers else None for one in bundles]
+    by = [_verified(one, signers) for one in bundles]
     if source:
         click.echo(bundles[0].unpacked.hot + bundles[0].unpacked.cold, nl=False)
     elif wanted:
@@ -104,6 +103,15 @@ def _show_file(bundle: Found, wanted: str, reveal: bool) -> None:
             content = content.replace(secret, redact.MASK.encode())
             click.echo("a secret in it is shown as ***; --reveal shows it", err=True)
     sys.stdout.buffer.write(content)
+
+
+def _verified(bundle: Found, signers: Path | None) -> str | None:
+    """Who has signed a bundle, by this list; None where none was given."""
+    if signers is None:
+        return None
+    from bootstrap.payload.sign import verify
+
+    return verify(bundle.bundle, signers)
 
 
 def _signature(bundle: Found, signer: str | None) -> dict[str, Any] | None:

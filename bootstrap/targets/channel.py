@@ -5,16 +5,19 @@ from __future__ import annotations
 import functools
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
 
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.payload import crontab
 from bootstrap.payload.build import build, cron_entry
 from bootstrap.payload.model import Payload
-from bootstrap.payload.sign import Signer
 from bootstrap.render.model import Rendered
 from bootstrap.targets import cloud_config, fit, mime, starter, stub, user_data
 from bootstrap.targets.fit import Measure
 from bootstrap.targets.providers import Provider
+
+if TYPE_CHECKING:
+    from bootstrap.payload.sign import Signer
 
 TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "config-drive", "stub")
 # Those with user-data, in which our part can stand beside the user's own.

@@ -74,7 +74,7 @@ MUTANTS = [
     ),
     Mutant(
         "show shows what does not verify", "bootstrap/cli/show.py",
-        "verify(one.bundle, signers) if signers else None", "None",
+        "return verify(bundle.bundle, signers)", "return None",
         (VERBS + "test_show_refuses_what_does_not_verify",),
     ),
     Mutant(

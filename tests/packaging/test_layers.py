@@ -191,6 +191,12 @@ def loaded_by(*arguments: str) -> set[str]:
     return {line.split("|")[-1].strip() for line in timed}
 
 
+def test_who_signs_nothing_loads_nothing_that_signs() -> None:
+    loaded = loaded_by("check", "examples/hello/hello.yaml", "--provider", "nova")
+    assert "bootstrap.targets.channel" in loaded
+    assert loaded & {"bootstrap.payload.sign", "bootstrap.runner.signed"} == set()
+
+
 def test_version_imports_nothing_heavy() -> None:
     loaded = loaded_by("--version")
     assert "click" in loaded
