@@ -23,8 +23,6 @@ from bootstrap.payload import pack
 
 SEPARATOR = "\n-\n"
 PARTS = ("code", "plan", "files", "signature")
-# Letter to digit: "!" to "~" without quote, backslash and opening brace (see the runner's `encode`).
-_DIGITS = bytes((c - 33 - (c > 39) - (c > 92) - (c > 123)) % 256 for c in range(256))
 
 
 @dataclass(frozen=True)
@@ -109,10 +107,9 @@ def _contents(entries: list[dict[str, Any]], files: bytes) -> dict[str, bytes]:
 
 def decode(text: str) -> bytes:
     """The bytes behind one packed section, with up to twelve zeros more: what the head of a bundle does on the host."""
-    digits = text.replace("\n", "").encode("ascii").translate(_DIGITS)
-    quarters = [((a * 91 + b) * 91 + c) * 91 + d for a, b, c, d in zip(*[iter(digits)] * 4, strict=True)]
-    groups = zip(*[iter(quarters)] * 4, strict=True)
-    return b"".join((((a * 91**4 + b) * 91**4 + c) * 91**4 + d).to_bytes(13, "big") for a, b, c, d in groups)
+    from bootstrap.runner.planned import unpacked_text
+
+    return bytes(unpacked_text(text.encode("ascii")))
 
 
 def _plain(bundle: bytes) -> str:

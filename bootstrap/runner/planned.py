@@ -61,8 +61,10 @@ def plan_in(bundle):
 
 
 def unpacked_text(text):
-    """The bytes behind one packed part, with up to twelve zeros more. Raises OverflowError for what is none."""
+    """The bytes behind one packed part, with up to twelve zeros more. Raises ValueError, OverflowError for none."""
     digits = text.replace(b"\n", b"").translate(DIGITS)
+    if len(digits) % 16:
+        raise ValueError("it is cut off")
     data = []
     for at in range(0, len(digits), 16):
         number = 0
