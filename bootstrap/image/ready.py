@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bootstrap.image import able
-from bootstrap.image.bake import CRON, PROGRAM
+from bootstrap.image.bake import CRON, ENABLED, PROGRAM
 from bootstrap.image.finding import Finding, Severity
 from bootstrap.image.root import Entry
 from bootstrap.image.tree import Tree
@@ -19,7 +19,6 @@ from bootstrap.runner.contract import PYTHON_FLOOR
 from bootstrap.runner.host import COMMAND
 
 MACHINE_ID = "/etc/machine-id"
-UNITS = ("initialrunner-image.timer", "initialrunner-image.service")
 
 # Every code that is found here, with what it means.
 CODES = {
@@ -165,7 +164,7 @@ def _systemd(units: Units, *, runner: bool) -> Start:
         return Start(False, "is not installed")
     if not runner:
         return Start(True, "starts what is injected")
-    seen = [(name, units.start(name)) for name in UNITS]
+    seen = [(name, units.start(name)) for name in sorted(ENABLED, reverse=True)]
     return next((start for _, start in seen if start.on), Start(False, f"{seen[0][0]} {seen[0][1].how}"))
 
 

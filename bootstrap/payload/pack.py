@@ -53,14 +53,19 @@ def _joined(names: tuple[str, ...], seen: dict[str, str]) -> str:
     imports: dict[str, None] = {}
     bodies = []
     for name in names:
-        text = (_RUNNER / f"{name}.py").read_text(encoding="utf-8")
-        for defined in top_level_names(text):
-            if seen.setdefault(defined, name) != name:
-                raise PayloadError(f"runner/{name}.py and runner/{seen[defined]}.py both define {defined}")
-        found, body = flatten(text)
+        found, body = flatten(source(name, seen))
         imports.update(dict.fromkeys(found))
         bodies.append(body)
     return "\n".join(sorted(imports)) + "\n" + SEAM + SEAM.join(bodies)
+
+
+def source(name: str, seen: dict[str, str]) -> str:
+    """A module's text. seen: which module has defined a name. Raises PayloadError when another one has."""
+    text = (_RUNNER / f"{name}.py").read_text(encoding="utf-8")
+    for defined in top_level_names(text):
+        if seen.setdefault(defined, name) != name:
+            raise PayloadError(f"runner/{name}.py and runner/{seen[defined]}.py both define {defined}")
+    return text
 
 
 def shake(text: str, everything: str) -> str:
@@ -74,7 +79,7 @@ def shake(text: str, everything: str) -> str:
         if (isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name not in used | {entry})
         or (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id not in used)
     ]
-    drop = {line for node in unused for line in _lines(node)}
+    drop = {line for node in unused for line in lines_of(node)}
     return "\n".join(line for number, line in enumerate(text.split("\n"), 1) if number not in drop)
 
 
@@ -98,13 +103,13 @@ def flatten(text: str) -> tuple[list[str], str]:
         if isinstance(node, ast.Import | ast.ImportFrom):
             own = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bootstrap.runner")
             if own or node in tree.body:
-                drop.update(_lines(node))
+                drop.update(lines_of(node))
             if node in tree.body and not own:
                 imports.append(ast.unparse(node))
         elif isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef):
             first = node.body[0]
             if len(node.body) > 1 and _is_docstring(first):
-                drop.update(_lines(first))
+                drop.update(lines_of(first))
     return imports, _strip(text, drop)
 
 
@@ -112,7 +117,8 @@ def _is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def _lines(node: ast.stmt) -> range:
+def lines_of(node: ast.stmt) -> range:
+    """The numbers of a statement's lines, from 1."""
     return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
