@@ -18,8 +18,9 @@ Note = Callable[[str, float], None]
 Images = Callable[..., Image]
 
 
+# Slow tests run in CI, too.
 SHAPES = [
-    pytest.param("bookworm", Rendering.injected_files, id="bookworm-personality"),
+    pytest.param("bookworm", Rendering.injected_files, id="bookworm-personality", marks=pytest.mark.slow),
     pytest.param("bookworm", tree, id="bookworm-tree"),
     pytest.param("trixie", tree, id="trixie-tree"),
     pytest.param("bullseye", Rendering.injected_files, id="bullseye-personality"),

@@ -42,8 +42,9 @@ def power_cut(guest: Guest) -> None:
     guest.boot()
 
 
+# Slow tests run in CI, too.
 BREAKS = [
-    pytest.param(power_cut, id="power cut"),
+    pytest.param(power_cut, id="power cut", marks=pytest.mark.slow),
     pytest.param(Guest.reset, id="hard reset"),
     pytest.param(Guest.reboot, id="reboot"),
 ]
