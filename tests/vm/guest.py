@@ -33,6 +33,7 @@ T = TypeVar("T")
 QEMU = "qemu-system-x86_64"
 HOST = "10.0.2.2"  # this machine's loopback, as guests see it
 SMALL = 1 << 30  # bytes that a copied disk may come to
+NS_EACH = 2  # nanoseconds of a counted instruction, a power of two
 # Shortens the boot under emulation and leaves alone what a runner could meet.
 KERNEL = (
     "rw console=ttyS0 panic=-1 net.ifnames=0 mitigations=off audit=0 apparmor=0 nowatchdog "
@@ -57,7 +58,8 @@ class Guest:
     disk, read-only. clock_second: at power on the guest's clock stands at this second of the present minute, so that
     cron's next minute comes when a test wants it; None: the time of this machine. append: more words for the kernel.
     uuid: of the machine, as its firmware says it: drawn when not given, as clouds do; "" for firmware that has none.
-    interactive: its console is on this terminal, too.
+    interactive: its console is on this terminal, too. counted: its clock counts the instructions
+    that it runs, NS_EACH each, and goes with ours while it has nothing to do: a boot takes as long on a busy machine.
     """
 
     def __init__(
@@ -72,10 +74,11 @@ class Guest:
         append: str = "",
         memory_mib: int = 512,
         interactive: bool = False,
+        counted: bool = False,
     ) -> None:
         self.image, self.clock_second, self.append = image, clock_second, append
         self.uuid = str(uuid4()) if uuid is None else uuid
-        self.memory_mib, self.interactive = memory_mib, interactive
+        self.memory_mib, self.interactive, self.counted = memory_mib, interactive, counted
         self._files, self._modes, self._drive = dict(files or {}), dict(modes or {}), drive
         self.process: subprocess.Popen[bytes] | None = None
         self.powered_on = 0.0  # monotonic seconds of the last boot() or reset()
@@ -162,14 +165,15 @@ class Guest:
         self._heard = (self.work / "console").stat().st_size
 
     def _command(self) -> list[str]:
-        kvm, said = kvm_works(), self.work / "console"
+        kvm, said = kvm_works() and not self.counted, self.work / "console"
         line = (
             f"stdio,mux=on,signal=off,logfile={said},logappend=on"
             if self.interactive
             else f"file,path={said},append=on"
         )
+        emulated = "tcg,thread=single" if self.counted else "tcg,thread=multi"
         argv = [
-            QEMU, "-accel", "kvm" if kvm else "tcg,thread=multi", "-M", "q35", "-smp", "1", "-m", str(self.memory_mib),
+            QEMU, "-accel", "kvm" if kvm else emulated, "-M", "q35", "-smp", "1", "-m", str(self.memory_mib),
             "-cpu", "host" if kvm else "qemu64,-svm,+rdrand", "-nodefaults", "-no-user-config", "-display", "none",
             "-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd),
             "-append", f"{KERNEL} {self.append}".strip(),
@@ -185,6 +189,8 @@ class Guest:
         if (self.work / "drive.img").exists():
             argv += ["-drive", f"file={self.work}/drive.img,format=raw,if=none,id=second,readonly=on"]
             argv += ["-device", "virtio-blk-pci,drive=second"]
+        if self.counted:
+            argv += ["-icount", f"shift={NS_EACH.bit_length() - 1},sleep=on", "-rtc", "clock=vm"]
         if self.uuid:
             argv += ["-uuid", self.uuid]
         if self.clock_second is not None:
