@@ -98,3 +98,5 @@ def _print(outcome: Outcome, timeout_s: float) -> None:
         click.echo(f"error[gate]: not healthy within {span(timeout_s)}", err=True)
         if outcome.why:
             click.echo(f"  {plain(outcome.why)}", err=True)
+        elif not all(server["state"] for server in outcome.servers):
+            click.echo("  next: the console of a server never heard of says what its bundle waits for", err=True)

@@ -125,6 +125,8 @@ def take(run: Run, report: Report, now: float) -> Taken:
             429, "full", f"{report.server} has sent more events than are kept of one deploy", retry_after_s=3600
         )
     journal, ready = _in_order(journal, fresh)
+    # What a host without a Python says was signed before there was an hour to sign: it has the one at which it came.
+    ready = [event if event["at"] else {**event, "at": now} for event in ready]
     after = replace(run, journals={**run.journals, report.journal: journal})
     if run.closed:
         kept = tuple(Kept(report.journal, e["seq"], True, e) for e in ready)

@@ -38,12 +38,15 @@ class Unpacked:
     signature: str | None = None
 
 
-def compose(parts: list[str]) -> bytes:
+def compose(parts: list[str], tell: str = "") -> bytes:
     """The bundle around its packed parts: code, plan, files, and its signature if there is one.
 
-    Raises PayloadError for a byte it must not hold.
+    tell: sh text for a host that has no Python. Raises PayloadError for a byte it must not hold.
     """
     stub, head = resources.text("files/bundle/stub.py").strip(), resources.text("files/bundle/head.sh").strip()
+    if tell:
+        head, last = head.rsplit("\n", 1)
+        head = f"{head}\n{tell}\n{last}"
     data = SEPARATOR.join(parts)
     body = "\n".join(
         [

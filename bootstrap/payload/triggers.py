@@ -9,7 +9,7 @@ from __future__ import annotations
 from bootstrap import resources
 
 FOLDER = "/etc/systemd/system"
-# By path; the runner makes them from its plan. While a boot lasts, the service steps back for the others (StartupCPUWeight).
+# By path; the runner makes them from its plan. In a boot the service gives way to others (StartupCPUWeight).
 _UNITS = {
     f"{FOLDER}/initialrunner.timer": "initialrunner.timer",
     f"{FOLDER}/initialrunner.service": "initialrunner.service",

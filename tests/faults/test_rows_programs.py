@@ -5,12 +5,14 @@ from __future__ import annotations
 import json
 import re
 import subprocess
+import time
 
 import pytest
 from box import Box, needs_root
 from handmade import DEPLOY_ID, payload, stage
 from oracle import NOTE, deliver, ended, ran, said, start_tick
 
+from bootstrap.payload.tell import MISSING
 from bootstrap.rehearse.collector import Collector
 from bootstrap.runner.host import BUNDLE, STATE, TRIGGER
 from bootstrap.runner.lifecycle import UNIT
@@ -197,6 +199,57 @@ def test_without_a_usable_python_it_is_said_and_later_the_run_begins(needed: str
         box.sh(f"for p in {find}.away; do mv $p ${{p%.away}}; done")
         assert box.tick().returncode == 0
         assert ran(box) == ["one"]
+
+
+@pytest.mark.fault(83)
+@pytest.mark.parametrize("tool", ["curl", "wget", "busybox"])
+def test_without_a_python_the_collector_hears_of_it_and_later_of_the_run(tool: str) -> None:
+    with Box() as box:
+        if box.sh(f"command -v {tool}").returncode != 0:
+            pytest.skip(f"this host has no {tool}")
+        collector = box.collector
+        deliver(box, payload([stage("one", NOTE + "note one")], report=(collector.url, collector.secret)))
+        away = "for p in /usr/bin/python3.* $(command -v curl wget); do mv $p $p.away; done; "
+        back = {
+            "curl": "mv /usr/bin/curl.away /usr/bin/curl",
+            "wget": "mv /usr/bin/wget.away /usr/bin/wget",
+            "busybox": "ln -sf $(command -v busybox) /usr/local/bin/wget",
+        }
+        box.sh(away + back[tool])
+        before = time.time()
+        for _ in range(2):
+            assert box.tick().returncode == 75
+        known = collector.get("/v1/servers/box-1")
+        assert (known["state"], known["missing"]) == ("waiting", [MISSING])
+        assert known["deadline_at"] - known["last_seen"] == 3600
+        [event] = collector.get(f"/v1/servers/box-1/events?deploy_id={DEPLOY_ID}")["events"]
+        # The hour is the collector's.
+        assert before - 1 < event["at"] <= time.time()
+        # Its answer was heard, so it is not told every minute.
+        assert box.exists("/run/initialrunner.told")
+        assert ran(box) == [] and not box.exists(STATE)
+        box.sh("for p in /usr/bin/python3.*.away; do mv $p ${p%.away}; done")
+        assert box.tick().returncode == 0
+        assert ran(box) == ["one"]
+        known = collector.get("/v1/servers/box-1")
+        assert (known["state"], known["conflict"]) == ("healthy", [])
+
+
+@pytest.mark.fault(83)
+def test_a_host_that_had_a_python_and_whoever_only_looks_tell_nothing() -> None:
+    with Box() as box:
+        collector = box.collector
+        deliver(box, payload([stage("one", "exit 1")], report=(collector.url, collector.secret)))
+        gone = "for p in /usr/bin/python3.*; do mv $p $p.away; done"
+        box.sh(gone)
+        assert "no usable Python" in box.sh(f"sh {BUNDLE} source").stderr
+        assert collector.get("/v1/servers/box-1", missing={}) == {}
+        box.sh("for p in /usr/bin/python3.*.away; do mv $p ${p%.away}; done")
+        assert box.tick().returncode == 5
+        state = collector.get("/v1/servers/box-1")
+        box.sh(gone)
+        assert "no usable Python" in box.sh(f"sh {BUNDLE} tick").stderr
+        assert collector.get("/v1/servers/box-1") == state
 
 
 # --- by hand ---

@@ -70,7 +70,10 @@ def test_wait_is_6_when_time_is_out(collector: CollectorProcess) -> None:
     done = bootstrap(collector, "wait", "slow", "never", "--timeout", "300ms")
     assert done.returncode == 6
     assert done.stdout == "slow running\nnever never heard of\n"
-    assert done.stderr.splitlines()[-1] == "error[gate]: not healthy within 0.3s"
+    assert done.stderr.splitlines()[-2:] == [
+        "error[gate]: not healthy within 0.3s",
+        "  next: the console of a server never heard of says what its bundle waits for",
+    ]
 
 
 def test_wait_is_6_when_the_collector_was_never_reached() -> None:

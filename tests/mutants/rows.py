@@ -145,6 +145,11 @@ MUTANTS = [
          "tests/unit/payload/test_bundle.py::test_the_head_says_what_is_missing_on_a_host_without_python"), (83,),
     ),
     Mutant(
+        "a host without Python tells nobody", "bootstrap/payload/build.py",
+        "    told = tell(plan)\n", '    told = ""\n',
+        (FAULTS + "test_rows_programs.py::test_without_a_python_the_collector_hears_of_it_and_later_of_the_run",), (83,),
+    ),
+    Mutant(
         "two tick beside each other", "cron/initialrunner.j2",
         " [ -e /run/initialrunner.lock ] && { flock -n", " [ -e /nowhere ] && { flock -n", (TRIGGER + "test_a_tick_beside_a_working_runner_leaves_without_starting_python",), (27,),
     ),

@@ -92,7 +92,7 @@ class Recipe:
         """The packages of it."""
         found = [*PACKAGES]
         found += [] if self.variant == "no-cron" else ["cron"]
-        found += [] if self.variant == "no-python" else ["python3"]
+        found += ["wget"] if self.variant == "no-python" else ["python3"]
         found += ["cloud-init"] if self.variant == "cloud-init" else []
         found += ["openssh-server"] if self.variant == "ssh" else []
         return found
