@@ -84,7 +84,10 @@ def command(
             signers = allowed_signers.read_bytes()
         except OSError as error:
             raise UsageError(f"{allowed_signers} cannot be read: {error.strerror}") from error
-    done = bake.bake(root, bake.Settings(sources or ("files",), trigger, signers, deadline_s, bootstrap.__version__))
+    settings = bake.Settings(
+        sources or ("files",), trigger, signers, deadline_s, bootstrap.__version__, str(allowed_signers)
+    )
+    done = bake.bake(root, settings)
     if as_json:
         facts = {"root": str(root), "trigger": done.trigger, "python": done.python, "sources": done.sources}
         changes_made = [vars(one) for one in done.changes]

@@ -42,8 +42,8 @@ _FOLDERS = ("/usr/local/lib/initialrunner", "/etc/initialrunner", STATE)
 class Settings:
     """What to bake.
 
-    trigger: auto, cron, systemd or both; signers: text of an allowed_signers file, None for none; toolkit: the version
-    that bakes, for people.
+    trigger: auto, cron, systemd or both; signers: text of an allowed_signers file, None for none, and signers_file what
+    to call it; toolkit: the version that bakes, for people.
     """
 
     sources: tuple[str, ...] = ("files",)
@@ -51,6 +51,7 @@ class Settings:
     signers: bytes | None = field(default=None, repr=False)
     cloud_init_deadline_s: float = 600
     toolkit: str = ""
+    signers_file: str = "allowed_signers"
 
 
 @dataclass(frozen=True)
@@ -95,7 +96,7 @@ def bake(root: Path, settings: Settings) -> Baked:
     """
     check_sources(settings.sources)
     with _opened(root) as within:
-        found = needs.look(within, settings.trigger, settings.signers)
+        found = needs.look(within, settings.trigger, settings.signers, settings.signers_file)
         problems = [*found.problems, *_foreign(within)]
         if problems:
             raise Refused(problems)

@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-import base64
-import binascii
-import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
-from bootstrap.errors import Problem
-from bootstrap.image import able
+from bootstrap.errors import Problem, Where
+from bootstrap.image import able, signers
 from bootstrap.image.root import LeadsOut
 from bootstrap.image.within import Within
 from bootstrap.runner.baked import IMAGE
@@ -18,7 +15,6 @@ from bootstrap.runner.host import COMMAND, STATE
 
 # Where bake writes.
 _PLACES = (IMAGE, COMMAND, f"{STATE}/x", "/usr/local/lib/initialrunner/x", "/etc/cron.d/x", "/etc/systemd/system/x/x")
-_KEY_TYPE = re.compile(r"(?:sk-)?(?:ssh|ecdsa)-[a-z0-9@.-]+")
 
 
 @dataclass(frozen=True)
@@ -30,8 +26,8 @@ class Found:
     problems: tuple[Problem, ...]
 
 
-def look(within: Within, trigger: str, signers: bytes | None) -> Found:
-    """What is there, and all that speaks against it."""
+def look(within: Within, trigger: str, allowed: bytes | None, name: str) -> Found:
+    """What is there, and all that speaks against it. allowed, name: text and name of the file of who may sign."""
     problems: list[Problem] = []
 
     def asked(question: Callable[[], str | Problem]) -> str:
@@ -47,9 +43,9 @@ def look(within: Within, trigger: str, signers: bytes | None) -> Found:
     if asked(lambda: _root(within)):
         python = asked(lambda: _python(within))
         chosen = asked(lambda: _trigger(within, trigger))
-        if signers is not None:
+        if allowed is not None:
             asked(lambda: _ssh_keygen(within))
-            problems += _signers(signers)
+            problems += _signers(allowed, name)
         for place in _PLACES:
             asked(lambda place=place: _reachable(within, place))  # type: ignore[misc]
     else:
@@ -119,43 +115,11 @@ def _ssh_keygen(within: Within) -> str | Problem:
     return Problem("image.signers", message, hint="install the package openssh-client")
 
 
-def _signers(text: bytes) -> Iterator[Problem]:
-    """What ssh-keygen would not understand, line by line: `principals [options] type base64 [comment]`."""
-    keys = 0
-    for number, raw in enumerate(text.split(b"\n"), 1):
-        line = raw.decode("utf-8", "replace").strip()
-        if not line or line.startswith("#"):
-            continue
-        keys += 1
-        why = _wrong(_words(line))
-        if why:
-            yield Problem("image.signers", f"--allowed-signers, line {number}: {why}", hint="NAME ssh-ed25519 AAAA…")
+def _signers(text: bytes, name: str) -> Iterator[Problem]:
+    """The lines by which no host would take a bundle; of a file without any line, that it has none."""
+    keys, found = signers.wrong(text)
+    for one in found:
+        yield Problem("image.signers", one.why, Where(name, one.line, one.column), one.mend)
     if not keys:
         message = "--allowed-signers holds no key: nothing would ever be taken"
-        yield Problem("image.signers", message, hint='one line for each key: NAME namespaces="initialrunner" TYPE KEY')
-
-
-def _words(line: str) -> list[str]:
-    """Words, a quoted blank being part of one."""
-    return re.findall(r'(?:"(?:\\.|[^"\\])*"|[^\s"])+', line)
-
-
-def _wrong(words: list[str]) -> str:
-    at = next((n for n, word in enumerate(words) if _KEY_TYPE.fullmatch(word)), None)
-    if at is None:
-        return "there is no type of key in it, such as ssh-ed25519"
-    if at == 0:
-        return "it does not begin with the name of who signs"
-    if at > 2 or len(words) < at + 2:
-        return "it is not NAME [OPTIONS] TYPE KEY"
-    try:
-        blob = base64.b64decode(words[at + 1], validate=True)
-    except (binascii.Error, ValueError):
-        blob = b""
-    kind = words[at].encode()
-    if not blob.startswith(len(kind).to_bytes(4, "big") + kind):
-        return f"its key is no {words[at]} key: it is cut off or damaged"
-    namespaces = re.search(r'(?:^|,)namespaces="([^"]*)"', words[1]) if at == 2 else None
-    if namespaces and not any(one in ("initialrunner", "*") for one in namespaces[1].split(",")):
-        return f"it is for {namespaces[1]}, and bundles are signed for initialrunner"
-    return ""
+        yield Problem("image.signers", message, hint=f"one line for each key: {signers.SHAPE}")

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-from bootstrap.image import able
+from bootstrap.image import able, signers
 from bootstrap.image.bake import CRON, ENABLED, PROGRAM
 from bootstrap.image.finding import Finding, Severity
 from bootstrap.image.root import Entry
@@ -25,7 +25,8 @@ CODES = {
     "need.runner": "the baked runner is missing, not whole, or others may write it",
     "need.command": "`/usr/local/sbin/initialrunner` is missing",
     "need.image": "the baked settings are missing or cannot be read",
-    "need.signers": "only signed payloads are taken, and no key is there",
+    "need.signers": "only signed payloads are taken, and the list of keys is empty, has a line of no use to a host, or "
+    "others may write it",
     "need.ssh-keygen": "only signed payloads are taken, and nothing can check a signature",
     "need.trigger": "neither cron with its entry nor a systemd unit starts the runner; a warning when one of both does",
     "need.python": "no python3 of 3.6 or newer, or one without its whole library",
@@ -87,8 +88,9 @@ def _runner(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:
     if command is None or not command.info.st_mode & 0o100:
         yield _need("command", COMMAND, "no command that can be run", "nobody can ask a clone how it is", again)
     yield from _image(tree, image)
-    if tree.look(SIGNERS) is not None:
-        yield from _signers(tree)
+    allowed = tree.look(SIGNERS)
+    if allowed is not None:
+        yield from _signers(tree, allowed)
 
 
 def _is_open(entry: Entry) -> bool:
@@ -111,12 +113,20 @@ def _image(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:
         yield _need("image", IMAGE, what, "the runner looks nowhere for a payload", again)
 
 
-def _signers(tree: Tree) -> Iterator[Finding]:
-    lines = (tree.read(SIGNERS) or b"").splitlines()
-    if not any(line.strip() and not line.lstrip().startswith(b"#") for line in lines):
-        yield _need("signers", SIGNERS, "no key in it", "every payload is refused", "bake with a key in the file")
+def _signers(tree: Tree, entry: Entry) -> Iterator[Finding]:
+    refused = "every payload is refused"
+    if _is_open(entry):
+        what = "no file, or one that others than root may write"
+        yield _need("signers", SIGNERS, what, refused, "look at what it holds; chown root:root, chmod 644")
+    keys, found = signers.wrong(tree.read(SIGNERS) or b"")
+    if not keys:
+        yield _need("signers", SIGNERS, "no key in it", refused, "bake with a key in the file")
+    for one in found:
+        what = f"line {one.line}: {one.why}"
+        why = refused if len(found) == keys else "what its key has signed is refused"
+        yield _need("signers", SIGNERS, what, why, f"bake with a file that is right: {one.mend}")
     if not able.has_ssh_keygen(tree):
-        why = "no signature can be checked, so every payload is refused"
+        why = f"no signature can be checked, so {refused}"
         yield _need("ssh-keygen", able.KEYGENS[0], "not there", why, "install openssh-client")
 
 

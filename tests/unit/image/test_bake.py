@@ -6,6 +6,8 @@ import json
 import os
 import re
 import stat
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ from bootstrap.image.within import Within
 from bootstrap.payload import crontab
 from bootstrap.payload.refused import Refused
 
+TOP = Path(__file__).resolve().parents[3]
 KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0pC1xnIgrOgNfHhrvLnV4bXHjXvTSwFTBX1JxvV2yY"
 COMMON = ["/etc/initialrunner/image.json", bake.PROGRAM, "/usr/local/sbin/initialrunner"]
 SYSTEMD = [
@@ -196,21 +199,20 @@ def test_a_root_that_nothing_would_start_is_refused(root: Path) -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("line", "why"),
-    [
-        (KEY, "it does not begin with the name of who signs"),
-        (b"me", "there is no type of key in it, such as ssh-ed25519"),
-        (b"me ssh-ed25519", "it is not NAME [OPTIONS] TYPE KEY"),
-        (b"me " + KEY.replace(b"AAAAC3", b"AAAAB3"), "its key is no ssh-ed25519 key: it is cut off or damaged"),
-        (b"me ssh-ed25519 AAAA!", "its key is no ssh-ed25519 key: it is cut off or damaged"),
-        (b'me namespaces="git,file" ' + KEY, "it is for git,file, and bundles are signed for initialrunner"),
-    ],
-)
-def test_a_line_that_ssh_keygen_would_not_take_is_refused(root: Path, line: bytes, why: str) -> None:
-    good = b'"A. N. Other" namespaces="initialrunner",valid-after="20260101" ' + KEY + b" a comment\n"
-    assert refusals(root, signers=good + line + b"\n") == [("image.signers", f"--allowed-signers, line 2: {why}")]
-    assert bake.bake(root, Settings(signers=good)).trigger == "both"
+def test_a_line_that_no_host_would_read_is_told_with_its_place(root: Path) -> None:
+    """All of the table is in test_image_signers.py."""
+    (root.parent / "signers").write_bytes(b"# who may\nme " + KEY + b'\nme valid-before="soon" ' + KEY + b"\n")
+    before = tree(root)
+    argv = [sys.executable, "-m", "bootstrap", "bake", "root", "--allowed-signers", "signers"]
+    done = subprocess.run(
+        argv, cwd=root.parent, env={**os.environ, "PYTHONPATH": str(TOP)}, capture_output=True, text=True, check=False
+    )
+    assert (done.returncode, done.stdout) == (4, "")
+    assert done.stderr == (
+        'signers:3:4: error[image.signers]: valid-before="soon" is no time\n'
+        '  valid-before="20301231Z": YYYYMMDD[HHMM[SS]], with Z in UTC\n'
+    )
+    assert tree(root) == before
 
 
 # --- links ---

@@ -237,7 +237,7 @@ def test_an_image_without_the_runner(root: Path) -> None:
         ("/etc/initialrunner/image.json", "{", "baked settings that cannot be read (Expecting"),
         ("/etc/initialrunner/image.json", '{"version": 2}', "baked settings that cannot be read (no known version"),
         ("/etc/initialrunner/allowed_signers", "# none\n", "no key in it"),
-        ("/etc/initialrunner/allowed_signers", "a ssh-ed25519 AAAA\n", "not there"),
+        ("/etc/initialrunner/allowed_signers", "a ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAWE=\n", "not there"),
     ],
 )
 def test_a_baked_runner_that_is_damaged(root: Path, path: str, content: str, told: str) -> None:
