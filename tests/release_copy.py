@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import os
-import shutil
 import subprocess
 import sys
 import tempfile
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[1]
+import tracked
+from tracked import TOP
+
 COMMITTED = "2026-01-02T03:04:05+0000"
 EPOCH = 1767323045
 # What an ordinary user does first; {} is how the toolkit is called there.
@@ -37,12 +38,7 @@ print(len(found), "extensions")
 
 def copied(folder: Path) -> Path:
     """The tree as it stands, committed or not, as the one commit of a repository in folder."""
-    listed = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    names = subprocess.run(listed, cwd=TOP, check=True, capture_output=True, text=True).stdout.split("\0")
-    for name in filter(None, set(names)):
-        if (TOP / name).is_file():
-            (folder / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(TOP / name, folder / name)
+    tracked.copied(folder)
     who = {f"GIT_{role}_{key}": "x@y.z" for role in ("AUTHOR", "COMMITTER") for key in ("NAME", "EMAIL")}
     when = {"GIT_AUTHOR_DATE": COMMITTED, "GIT_COMMITTER_DATE": COMMITTED}
     for argv in (["init", "-q"], ["add", "-A"], ["commit", "-q", "-m", "one"]):

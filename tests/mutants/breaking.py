@@ -11,7 +11,6 @@ from __future__ import annotations
 import argparse
 import os
 import re
-import shutil
 import subprocess
 import sys
 import tempfile
@@ -20,22 +19,13 @@ from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
+import tracked
 from mutants.mutant import Mutant
 from mutants.table import MUTANTS
+from tracked import TOP
 
-TOP = Path(__file__).resolve().parents[2]
 # pytest's exit code when tests failed; with any other the tests were not even run.
 NOTICED, LIMIT_S = 1, 240
-
-
-def copy_tree(to: Path) -> None:
-    """What git knows of the checkout, as it stands."""
-    argv = ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"]
-    listed = subprocess.run(argv, cwd=TOP, check=True, capture_output=True)
-    for name in filter(None, listed.stdout.decode().split("\0")):
-        if (TOP / name).is_file():
-            (to / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy2(TOP / name, to / name)
 
 
 def tests_in(folder: Path, tests: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
@@ -56,8 +46,7 @@ def broken(text: str, mutant: Mutant) -> str:
 def try_one(mutant: Mutant) -> str | None:
     """None when a test noticed, else what happened instead."""
     with tempfile.TemporaryDirectory(prefix="mutant-") as name:
-        folder = Path(name)
-        copy_tree(folder)
+        folder = tracked.copied(Path(name))
         place = folder / mutant.file
         try:
             place.write_text(broken(place.read_text(encoding="utf-8"), mutant), encoding="utf-8")

@@ -2,34 +2,19 @@
 
 from __future__ import annotations
 
-import subprocess
 from pathlib import Path
 
 import pytest
-
-ROOT = Path(__file__).resolve().parents[2]
-
-
-def files_of_the_tree() -> list[Path]:
-    """Every file that is, or is about to be, in the repository: tracked or untracked, but not ignored."""
-    listed = subprocess.run(
-        ["git", "ls-files", "-z", "--cached", "--others", "--exclude-standard"],
-        cwd=ROOT,
-        check=True,
-        capture_output=True,
-        text=True,
-    ).stdout
-    # A file deleted but not yet committed is still listed.
-    return sorted(ROOT / name for name in set(listed.split("\0")) if name and (ROOT / name).is_file())
+import tracked
 
 
 @pytest.fixture(scope="session")
 def root() -> Path:
     """The top of the checkout."""
-    return ROOT
+    return tracked.TOP
 
 
 @pytest.fixture(scope="session")
 def tree() -> list[Path]:
     """The files of the repository, absolute and sorted."""
-    return files_of_the_tree()
+    return tracked.files()
