@@ -31,7 +31,7 @@ mount --make-rprivate /
 root=$0
 case $1 in
 lasting) mount --bind "$root" "$root" ;;
-passing) mkdir -p "$root.new" "$root.work"
+passing) rm -rf "$root.new" "$root.work"; mkdir "$root.new" "$root.work"
     mount -t overlay -o "lowerdir=$root,upperdir=$root.new,workdir=$root.work" overlay "$root" ;;
 esac
 shift
