@@ -23,19 +23,22 @@ def build(out: Path) -> Path:
     with tempfile.TemporaryDirectory() as work:
         tree = staging.stage(Path(work) / "site")
         site = packed({str(p.relative_to(tree.folder)): p.read_bytes() for p in files(tree.folder)}, tree.epoch)
-    made = (
-        f"DIGEST = {hashlib.sha256(site).hexdigest()!r}\nPYTHON = {staging.python_version()!r}\n"
-        f"MACHINE = {staging.machine()!r}\nGLIBC = {(2, tree.glibc)!r}\n"
-    )
-    start = (Path(__file__).parent / "start.py").read_bytes()
-    whole = packed(
-        {"__main__.py": start, "initialrunner_made.py": made.encode(), "site.zip": site}, tree.epoch, stored=True
-    )
     out.mkdir(parents=True, exist_ok=True)
     target = out / "bootstrap.pyz"
-    target.write_bytes(SHEBANG + whole)
+    target.write_bytes(whole(site, tree.glibc, tree.epoch))
     target.chmod(0o755)
     return target
+
+
+def whole(site: bytes, glibc: int, epoch: int) -> bytes:
+    """The zipapp around a site.zip. glibc: the minor version of glibc 2 that it needs."""
+    made = (
+        f"DIGEST = {hashlib.sha256(site).hexdigest()!r}\nPYTHON = {staging.python_version()!r}\n"
+        f"MACHINE = {staging.machine()!r}\nGLIBC = {(2, glibc)!r}\n"
+    )
+    start = (Path(__file__).parent / "start.py").read_bytes()
+    contents = {"__main__.py": start, "initialrunner_made.py": made.encode(), "site.zip": site}
+    return SHEBANG + packed(contents, epoch, stored=True)
 
 
 def files(folder: Path) -> list[Path]:

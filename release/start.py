@@ -57,6 +57,9 @@ def folder():
             if not is_ours(base):
                 reasons.append("%s is not yours alone" % base)
                 continue
+            if os.statvfs(base).f_flag & os.ST_NOEXEC:
+                reasons.append("%s is mounted noexec, which extensions of Python do not bear" % base)
+                continue
             if not os.path.lexists(there):
                 unpack(base, there)
             if is_ours(there):
@@ -73,7 +76,7 @@ def bases():
     cache = os.environ.get("XDG_CACHE_HOME", "")
     if not cache.startswith("/"):
         cache = os.path.expanduser("~/.cache")
-    # The second is for users without a home, such as nobody.
+    # The second is for users without a home, such as nobody, or with one that is mounted noexec.
     return os.path.join(cache, "initialrunner"), "/var/tmp/initialrunner-%d" % os.geteuid()
 
 

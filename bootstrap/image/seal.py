@@ -90,9 +90,14 @@ def seal(
         found = look()
         cleaned, failed = list[Cleaned](), list[str]()
         if mend:
-            # A warning is nothing to act on.
-            cleaned, failed = clean(tree, (f for f in found if f.severity is Severity.ERROR), access=access)
+            mended = (one for one in _errors(found) if not own.goes_last(one.path))
+            cleaned, failed = clean(tree, mended, access=access)
             found = look()
+            left = _errors(found)
+            # While there is more to mend, who mends it wants the zipapp again. After this no module can be imported.
+            if left and all(own.goes_last(one.path) for one in left):
+                done, kept = clean(tree, left, access=access)
+                cleaned, failed, found = cleaned + done, failed + kept, look()
         unused = [one.text for one in accepted if not any(one.covers(finding) for finding in found)]
         return Sealed(str(root), tuple(found), tuple(cleaned), tuple(failed), tuple(unused))
     finally:
@@ -117,6 +122,11 @@ def _accepted(text: str) -> Allowed:
         mend = f"did you mean {near[0]}?" if near else "a path begins with /; the codes are in docs/reference/seal.md"
         raise UsageError(f"--allow {text}: no finding has this code", hint=mend)
     return accepted
+
+
+def _errors(findings: list[Finding]) -> list[Finding]:
+    """Those that are refused; a warning is nothing to act on."""
+    return [finding for finding in findings if finding.severity is Severity.ERROR]
 
 
 def _allowed(finding: Finding, accepted: tuple[Allowed, ...]) -> Finding:

@@ -99,6 +99,35 @@ def test_a_user_without_a_home_can_run_it(root: FreshRoot) -> None:
     assert root.sh("bootstrap.pyz --version", "nobody", HOME="/nonexistent") == VERSION
 
 
+@fits_bookworm
+@pytest.mark.parametrize("cache", [{}, {"XDG_CACHE_HOME": "/run/image"}], ids=["home", "memory"])
+def test_an_image_that_it_seals_from_within_has_nothing_of_it(
+    root: FreshRoot, zipapp: Path, cache: dict[str, str]
+) -> None:
+    """As in a run of Packer. /run is noexec, as Debian's initramfs mounts it: no extension of Python can be loaded."""
+    root.put(zipapp, "/tmp/bootstrap.pyz")
+    lines = root.sh(
+        r"""
+        mount -o remount,noexec /run
+        rm -rf /var/tmp/initialrunner-0 /root/.cache /usr/local/bin/bootstrap.pyz
+        python3 /tmp/bootstrap.pyz bake / 2>&1 >/dev/null
+        ls -d /root/.cache/initialrunner/pyz-* /var/tmp/initialrunner-0/pyz-* 2>/dev/null || :
+        python3 /tmp/bootstrap.pyz seal / --clean
+        find / -xdev -path /proc -prune -o \( -name '*pyz*' -o -path '*/pydantic_core' \) -print
+        ls -A /tmp /var/tmp
+        """,
+        kind="passing",
+        **cache,
+    ).splitlines()
+    assert lines[0] == "note: this machine is marked as the builder: it takes no bundle, its clones do"
+    place = "/var/tmp/initialrunner-0" if cache else "/root/.cache"
+    assert lines[1].startswith(f"{place}/")
+    cleaned = [line for line in lines if line.startswith("cleaned ")]
+    assert [line.split()[1] for line in cleaned[-2:]] == ["/tmp/bootstrap.pyz:", f"{place}:"]
+    end = next(number for number, line in enumerate(lines) if line.startswith("/: sealed"))
+    assert lines[end + 1 :] == ["/tmp:", "", "/var/tmp:"]
+
+
 def test_a_damaged_file_is_refused(zipapp: Path, tmp_path: Path) -> None:
     data = bytearray(zipapp.read_bytes())
     data[len(data) // 2] ^= 1

@@ -60,27 +60,23 @@ build {
   }
 
   provisioner "shell" {
-    execute_command = "chmod +x {{ .Path }}; sudo env {{ .Vars }} {{ .Path }}"
-    inline_shebang  = "/bin/sh -eu"
-    environment_vars = [
-      "DEBIAN_FRONTEND=noninteractive",
-      # In memory: what the toolkit unpacks there is not in the image.
-      "XDG_CACHE_HOME=/run/image",
-    ]
+    execute_command  = "chmod +x {{ .Path }}; sudo env {{ .Vars }} {{ .Path }}"
+    inline_shebang   = "/bin/sh -eu"
+    environment_vars = ["DEBIAN_FRONTEND=noninteractive"]
     inline = [
       "apt-get -q update",
       "apt-get -q -y install --no-install-recommends cron python3",
       "systemctl enable cron",
-      "mkdir /run/image && mv /tmp/bootstrap.pyz /run/image",
       # Of the running machine: it is the builder from now on and takes no bundle, its clones do.
-      "python3 /run/image/bootstrap.pyz bake / --source files --source config-drive",
+      "python3 /tmp/bootstrap.pyz bake / --source files --source config-drive",
       # What would write into the sealed image until the machine is off: logs, a seed for the next boot, who was there.
       "journalctl --relinquish-var",
       "systemctl stop systemd-random-seed.service",
       "systemctl stop syslog.socket rsyslog.service || true",
       "rm -f /var/log/wtmp",
-      # Last, since exit code 4 ends the build before an image is taken. Packer's own key goes too: its session stays.
-      "python3 /run/image/bootstrap.pyz seal / --clean --clean-access --require cron",
+      # Last, since exit code 4 ends the build before an image is taken. Packer's own key goes too: its session stays. So
+      # does the toolkit, with what it has unpacked, when nothing else is left.
+      "python3 /tmp/bootstrap.pyz seal / --clean --clean-access --require cron",
     ]
   }
 }
