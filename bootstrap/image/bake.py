@@ -6,6 +6,7 @@ so that a kill in between leaves nothing that starts half of it.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import re
@@ -205,16 +206,20 @@ def _image(within: Within, found: needs.Found, settings: Settings) -> bytes:
 
 
 def _foreign(within: Within) -> list[Problem]:
-    """Files under our names that are somebody's own work."""
-    try:
-        command = within.content(COMMAND)
-    except (LeadsOut, OSError):
-        return []  # said by `needs` already
-    if command is None or command[0].startswith(_OURS):
-        return []
-    return [
-        Problem("image.command", f"{COMMAND} is there, and none of ours", hint="move it away: the runner writes it")
-    ]
+    """What is under our names and somebody's own work."""
+    found = []
+    for path in (IMAGE, PROGRAM, COMMAND, *_others({}, {})):
+        try:
+            entry, said = within.look(path), within.content(path) if path == COMMAND else None
+        except (LeadsOut, OSError):
+            continue  # said by `needs` already
+        if entry is not None and entry.is_folder:
+            hint = "move it away: a file of the runner's belongs there"
+            found.append(Problem("image.root", f"{path} is a folder", hint=hint))
+        if said is not None and not said[0].startswith(_OURS):
+            hint = "move it away: the runner writes it"
+            found.append(Problem("image.command", f"{path} is there, and none of ours", hint=hint))
+    return found
 
 
 def _notes(within: Within, settings: Settings, changes: list[Change]) -> list[str]:
@@ -238,6 +243,7 @@ def _notes(within: Within, settings: Settings, changes: list[Change]) -> list[st
 
 
 def _unwritable(root: Path, error: OSError) -> UsageError:
-    name = error.filename if isinstance(error.filename, str) else ""
-    message = f"{root} cannot be written: {name + ': ' if name else ''}{error.strerror}"
-    return UsageError(message, hint="bake as root, into a root that is mounted read-write")
+    where = str(root).rstrip("/") + error.filename if isinstance(error.filename, str) else str(root)
+    hints = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room there, and bake again")
+    hint = hints.get(error.errno or 0, "bake as root, into a root that is mounted read-write")
+    return UsageError(f"{where} cannot be written: {error.strerror}", hint=hint)

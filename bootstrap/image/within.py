@@ -38,41 +38,33 @@ class Within(Root):
 
     def write(self, path: str, data: bytes, mode: int) -> bool:
         """Put a whole file in place, durably, root's where we are root. False when it was there just so."""
-        with self.parent(path, make=True) as (folder, name):
+        with _named(path), self.parent(path, make=True) as (folder, name):
             if self.content(path) == (data, mode):
                 return False
-            temporary = f".{name}.bake"
-            with suppress(FileNotFoundError):
-                os.unlink(temporary, dir_fd=folder)
-            flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-            with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=folder), "wb") as file:
-                if os.geteuid() == 0:
-                    os.fchown(file.fileno(), 0, 0)
-                os.fchmod(file.fileno(), mode)
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-            os.fsync(folder)
+            with _replacing(folder, name) as temporary:
+                flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+                with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=folder), "wb") as file:
+                    if os.geteuid() == 0:
+                        os.fchown(file.fileno(), 0, 0)
+                    os.fchmod(file.fileno(), mode)
+                    file.write(data)
+                    file.flush()
+                    os.fsync(file.fileno())
         return True
 
     def symlink(self, path: str, target: str) -> bool:
         """The same for a link."""
-        with self.parent(path, make=True) as (folder, name):
+        with _named(path), self.parent(path, make=True) as (folder, name):
             if self.link(path) == target:
                 return False
-            temporary = f".{name}.bake"
-            with suppress(FileNotFoundError):
-                os.unlink(temporary, dir_fd=folder)
-            os.symlink(target, temporary, dir_fd=folder)
-            os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
-            os.fsync(folder)
+            with _replacing(folder, name) as temporary:
+                os.symlink(target, temporary, dir_fd=folder)
         return True
 
     def remove(self, path: str) -> bool:
         """Take a name away, durably; a folder only when nothing is in it. False when nothing was there, or is in it."""
         try:
-            with self.parent(path) as (folder, name):
+            with _named(path), self.parent(path) as (folder, name):
                 info = os.stat(name, dir_fd=folder, follow_symlinks=False)
                 (os.rmdir if stat.S_ISDIR(info.st_mode) else os.unlink)(name, dir_fd=folder)
                 os.fsync(folder)
@@ -83,3 +75,28 @@ class Within(Root):
                 return False
             raise
         return True
+
+
+@contextmanager
+def _replacing(folder: int, name: str) -> Iterator[str]:
+    """A free name for what then takes the place of `name`, durably; nothing is left of it when that fails."""
+    temporary = f".{name}.bake"
+    with suppress(FileNotFoundError):
+        os.unlink(temporary, dir_fd=folder)
+    try:
+        yield temporary
+        os.rename(temporary, name, src_dir_fd=folder, dst_dir_fd=folder)
+    except OSError:
+        with suppress(OSError):
+            os.unlink(temporary, dir_fd=folder)
+        raise
+    os.fsync(folder)
+
+
+@contextmanager
+def _named(path: str) -> Iterator[None]:
+    """What goes wrong is told of a path of the root, not of the last name in some descriptor."""
+    try:
+        yield
+    except OSError as error:
+        raise OSError(error.errno, error.strerror, path) from error

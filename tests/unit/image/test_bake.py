@@ -380,6 +380,31 @@ def test_a_kill_between_any_two_writes_leaves_nothing_that_starts_what_is_not_th
 
 
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_a_full_disk_is_said_with_the_file_and_leaves_no_half_of_it(root: Path, tmp_path: Path) -> None:
+    place = root / "usr/local/lib"
+    place.mkdir(parents=True)
+    before = tree(root)
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=24k", "tmpfs", place], check=True)
+    try:
+        with pytest.raises(UsageError) as caught:
+            bake.bake(root, Settings())
+        assert caught.value.message == f"{root}{bake.PROGRAM} cannot be written: No space left on device"
+        assert caught.value.hint == "make room there, and bake again"
+        # Nothing that starts it, and no half of it.
+        assert new(root, before) == [COMMON[0]]
+    finally:
+        subprocess.run(["umount", place], check=True)
+    bake.bake(root, Settings())
+    assert new(root, before) == sorted([*COMMON, bake.CRON, *SYSTEMD])
+
+
+@pytest.mark.parametrize("path", [COMMON[0], bake.CRON, SYSTEMD[2]])
+def test_a_folder_in_place_of_a_file_is_said_before_anything_is_written(root: Path, path: str) -> None:
+    (root / path.lstrip("/")).mkdir(parents=True)
+    assert refusals(root) == [("image.root", f"{path} is a folder")]
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_a_machine_that_bakes_itself_is_marked_as_the_builder_before_all_else(root: Path) -> None:
     put(root, "/proc/sys/kernel/random/boot_id", content="b-1\n")
     put(root, "/sys/class/dmi/id/product_uuid", content="4C4C4544-0042-3510-8052-B4C04F4D3032\n")
