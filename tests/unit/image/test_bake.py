@@ -122,6 +122,20 @@ def test_other_options_replace_the_earlier_ones(root: Path) -> None:
     assert new(root, before) == sorted([*COMMON, *SYSTEMD])
 
 
+@pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
+def test_what_is_not_roots_or_has_a_second_name_is_made_anew(root: Path) -> None:
+    bake.bake(root, Settings())
+    program, entry, command = (root / path.lstrip("/") for path in (bake.PROGRAM, bake.CRON, COMMON[2]))
+    os.chown(program, 1000, 1000)  # as a build does that copies a tree as one user
+    (root / "copy").hardlink_to(entry)  # cron skips it then
+    command.chmod(0o770)
+    done = bake.bake(root, Settings())
+    written = [change.path for change in done.changes if change.did == "written"]
+    assert written == [bake.PROGRAM, COMMON[2], bake.CRON]
+    assert [(one.stat().st_uid, one.stat().st_gid, one.stat().st_nlink) for one in (program, entry)] == [(0, 0, 1)] * 2
+    assert {change.did for change in bake.bake(root, Settings()).changes} == {"same"}
+
+
 def test_remove_takes_all_of_it_away_and_nothing_else(root: Path) -> None:
     put(root, "/etc/initialrunner/mine", "/etc/cron.d/other")
     before = tree(root)
