@@ -7,6 +7,9 @@ import json
 import os
 from pathlib import Path
 
+from bootstrap import resources
+from bootstrap.image import baked
+
 BODY = "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQC7\n" * 3
 KEY = f"-----BEGIN PRIVATE KEY-----\n{BODY}-----END PRIVATE KEY-----\n"
 CORE = b"\x7fELF" + b"\x02\x01\x01" + b"\0" * 9 + b"\x04\x00" + b"\0" * 100
@@ -34,15 +37,17 @@ def link(root: Path, path: str, target: str) -> Path:
 
 def bake(root: Path, trigger: str = "both", **settings: object) -> None:
     """What a bake leaves, as far as the gate asks for it."""
-    put(root, "/usr/local/lib/initialrunner/baked.py", "import sys\nsys.exit(0)\n")
-    wrapper = '#!/bin/sh\nexec python3 -I -S /usr/local/lib/initialrunner/baked.py "$@"\n'
-    put(root, "/usr/local/sbin/initialrunner", wrapper, 0o700)
+    def shipped(name: str) -> str:
+        return resources.text(f"files/image/{name}").replace("@PYTHON@", "/usr/bin/python3")
+
+    put(root, "/usr/local/lib/initialrunner/baked.py", baked.text())
+    put(root, "/usr/local/sbin/initialrunner", shipped("command.sh"), 0o700)
     image = {"version": 1, "sources": ["files"], "trigger": trigger, **settings}
     put(root, "/etc/initialrunner/image.json", json.dumps(image))
-    put(root, "/etc/cron.d/initialrunner-image", "* * * * * root initialrunner tick\n")
+    put(root, "/etc/cron.d/initialrunner-image", shipped("cron"))
     units = "/etc/systemd/system"
-    put(root, f"{units}/initialrunner-image.service", "[Service]\nExecStart=/usr/local/sbin/initialrunner tick\n")
-    put(root, f"{units}/initialrunner-image.timer", "[Timer]\nOnBootSec=1\n")
+    for unit in ("initialrunner-image.service", "initialrunner-image.timer"):
+        put(root, f"{units}/{unit}", shipped(unit))
     link(root, f"{units}/timers.target.wants/initialrunner-image.timer", "../initialrunner-image.timer")
     link(root, f"{units}/multi-user.target.wants/initialrunner-image.service", "../initialrunner-image.service")
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import json
+import os
 import re
 from collections.abc import Iterator
 from typing import Any
@@ -23,12 +24,13 @@ MACHINE_ID = "/etc/machine-id"
 # Every code that is found here, with what it means.
 CODES = {
     "need.runner": "the baked runner is missing, not whole, or others may write it",
-    "need.command": "`/usr/local/sbin/initialrunner` is missing",
+    "need.command": "`/usr/local/sbin/initialrunner` is missing, or its Python is",
     "need.image": "the baked settings are missing or cannot be read",
     "need.signers": "only signed payloads are taken, and the list of keys is empty, has a line of no use to a host, or "
     "others may write it",
     "need.ssh-keygen": "only signed payloads are taken, and nothing can check a signature",
-    "need.trigger": "neither cron with its entry nor a systemd unit starts the runner; a warning when one of both does",
+    "need.trigger": "neither cron with its entry nor a systemd unit starts the runner, with a Python that is there; a"
+    " warning when one of both does",
     "need.python": "no python3 of 3.6 or newer, or one without its whole library",
     "need.unit": "a unit of `--require` is not there, not enabled or masked",
     "need.network": "nothing that sets the network up is started (a warning)",
@@ -41,6 +43,9 @@ _NETWORKS = (
     "nova-agent", "wicked", "wickedd", "connman", "ifupdown2", "google-guest-agent",
 )  # fmt: skip
 _MAKES_KEYS = re.compile(r"(?m)^[ \t]*Exec\w+[ \t]*=.*\bsshd?-keygen\b")
+_LAST = b"sys.exit(main(sys.argv[1:]))"
+_STARTS = re.compile(rb"(/\S+) -I -S " + re.escape(PROGRAM.encode()) + rb"\s")
+_SERVICE = min(ENABLED)
 _FIRST_BOOT = re.compile(r"(?mi)^[ \t]*ConditionFirstBoot[ \t]*=[ \t]*(?:yes|true|on|1)[ \t]*$")
 
 
@@ -78,6 +83,9 @@ def _runner(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:
     assert baked is not None
     try:
         ast.parse(source)
+        # A file that is cut off between two functions is one that Python takes, too.
+        if not source.rstrip().endswith(_LAST):
+            raise ValueError("it ends too early")
     except (SyntaxError, ValueError) as error:
         yield _need("runner", PROGRAM, f"a runner that is not whole ({error})", "it fails at every boot", again)
     for entry in (baked, tree.look(COMMAND)):
@@ -87,10 +95,28 @@ def _runner(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:
     command = tree.look(COMMAND)
     if command is None or not command.info.st_mode & 0o100:
         yield _need("command", COMMAND, "no command that can be run", "nobody can ask a clone how it is", again)
+    elif gone := _without_python(tree, tree.read(COMMAND) or b""):
+        what = f"a command that needs {gone}, which is not there"
+        yield _need("command", COMMAND, what, "nobody can ask a clone how it is", again)
     yield from _image(tree, image)
     allowed = tree.look(SIGNERS)
     if allowed is not None:
         yield from _signers(tree, allowed)
+
+
+def _without_python(tree: Tree, text: bytes) -> str | None:
+    """The interpreter with which a text starts the runner, where that is not there, and another one is."""
+    found = _STARTS.search(text)
+    python = os.fsdecode(found[1]) if found else ""
+    return python if found and able.program(tree, python) is None and any(able.pythons(tree)) else None
+
+
+def _does_not_start(tree: Tree, text: bytes) -> str:
+    """Why a text does not start the runner; "" when it does."""
+    if not _STARTS.search(text):
+        return "does not start it"
+    gone = _without_python(tree, text)
+    return f"starts it with {gone}, which is not there" if gone else ""
 
 
 def _is_open(entry: Entry) -> bool:
@@ -132,7 +158,7 @@ def _signers(tree: Tree, entry: Entry) -> Iterator[Finding]:
 
 def _trigger(tree: Tree, units: Units, wanted: str, image: dict[str, Any], *, runner: bool) -> Iterator[Finding]:
     """What starts the runner, or a payload that is injected."""
-    ways = {"cron": _cron(tree, units, runner=runner), "systemd": _systemd(units, runner=runner)}
+    ways = {"cron": _cron(tree, units, runner=runner), "systemd": _systemd(tree, units, runner=runner)}
     asked = {"both": ("cron", "systemd")}.get(image.get("trigger", ""), (image.get("trigger"),)) if image else ()
     if wanted != "auto":
         ways = {wanted: ways[wanted]}
@@ -141,7 +167,8 @@ def _trigger(tree: Tree, units: Units, wanted: str, image: dict[str, Any], *, ru
     if not working:
         what = "; ".join(f"{name}: {way.how}" for name, way in ways.items())
         what = f"nothing starts the runner ({what})"
-        yield _need("trigger", "", what, "a clone takes no payload", "enable one of them")
+        mend = "enable one of them, or run bootstrap bake again" if runner else "enable one of them"
+        yield _need("trigger", "", what, "a clone takes no payload", mend)
         return
     for name in asked:
         if name and not ways[name].on:
@@ -161,6 +188,8 @@ def _cron(tree: Tree, units: Units, *, runner: bool) -> Start:
             return Start(False, f"{CRON} is not a file of root with mode 0644 (it is {mode:04o})")
         if entry.info.st_nlink != 1:
             return Start(False, f"{CRON} has a second name")
+        if why := _does_not_start(tree, tree.read(entry.path) or b""):
+            return Start(False, f"{CRON} {why}")
     seen = [(name, units.start(name)) for name in _CRONS]
     for name, start in seen:
         if start.on:
@@ -169,11 +198,13 @@ def _cron(tree: Tree, units: Units, *, runner: bool) -> Start:
     return Start(False, there[0] if there else "is not installed")
 
 
-def _systemd(units: Units, *, runner: bool) -> Start:
+def _systemd(tree: Tree, units: Units, *, runner: bool) -> Start:
     if not units.has_systemd:
         return Start(False, "is not installed")
     if not runner:
         return Start(True, "starts what is injected")
+    if units.start(_SERVICE).on and (why := _does_not_start(tree, units.text(_SERVICE).encode())):
+        return Start(False, f"{_SERVICE} {why}")
     seen = [(name, units.start(name)) for name in sorted(ENABLED, reverse=True)]
     return next((start for _, start in seen if start.on), Start(False, f"{seen[0][0]} {seen[0][1].how}"))
 

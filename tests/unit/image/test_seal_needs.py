@@ -10,6 +10,7 @@ import pytest
 from box import needs_root
 from image_root import LIBRARY, clean_root, link, put, python
 
+from bootstrap.image.baked import text
 from bootstrap.image.finding import Severity
 from bootstrap.image.seal import seal
 
@@ -181,6 +182,21 @@ def second_name(root: Path) -> None:
     (root / "srv/copy").hardlink_to(root / "etc/cron.d/initialrunner-image")
 
 
+def empty_entry(root: Path) -> None:
+    put(root, ENTRY)
+
+
+def empty_unit(root: Path) -> None:
+    put(root, f"{ETC}/{SERVICE}", "[Service]\n")
+
+
+def other_python(root: Path) -> None:
+    for path in (ENTRY, f"{ETC}/{SERVICE}"):
+        file = root / path.lstrip("/")
+        file.write_text(file.read_text().replace("/usr/bin/python3", GONE))
+
+
+GONE, SERVICE = "/usr/local/bin/python3", "initialrunner-image.service"
 BOTH_OFF = "nothing starts the runner (cron: cron is not enabled; systemd: initialrunner-image.timer is not enabled)"
 ENTRY = "/etc/cron.d/initialrunner-image"
 MODE = f"{ENTRY} is not a file of root with mode 0644"
@@ -197,6 +213,12 @@ MODE = f"{ENTRY} is not a file of root with mode 0644"
         ([writable_entry], "cron", [f"nothing starts the runner (cron: {MODE} (it is 0664))"]),
         ([executable_entry], "cron", [f"nothing starts the runner (cron: {MODE} (it is 0755))"]),
         ([second_name], "cron", [f"nothing starts the runner (cron: {ENTRY} has a second name)"]),
+        ([empty_entry], "cron", [f"nothing starts the runner (cron: {ENTRY} does not start it)"]),
+        ([empty_unit], "systemd", [f"nothing starts the runner (systemd: {SERVICE} does not start it)"]),
+        ([other_python], "auto", [
+            f"nothing starts the runner (cron: {ENTRY} starts it with {GONE}, which is not there;"
+            f" systemd: {SERVICE} starts it with {GONE}, which is not there)",
+        ]),
         ([no_units], "systemd", ["nothing starts the runner (systemd: initialrunner-image.timer is not enabled)"]),
     ],
 )
@@ -234,6 +256,16 @@ def test_an_image_without_the_runner(root: Path) -> None:
             "import sys\ndef f(",
             "a runner that is not whole ('(' was never closed",
         ),
+        (
+            "/usr/local/lib/initialrunner/baked.py",
+            text()[: text().index("def waits_for")],
+            "a runner that is not whole (it ends too early)",
+        ),
+        (
+            "/usr/local/sbin/initialrunner",
+            '#!/bin/sh\nexec /opt/python3 -I -S /usr/local/lib/initialrunner/baked.py "$@"\n',
+            "a command that needs /opt/python3, which is not there",
+        ),
         ("/etc/initialrunner/image.json", "{", "baked settings that cannot be read (Expecting"),
         ("/etc/initialrunner/image.json", '{"version": 2}', "baked settings that cannot be read (no known version"),
         ("/etc/initialrunner/allowed_signers", "# none\n", "no key in it"),
@@ -241,7 +273,7 @@ def test_an_image_without_the_runner(root: Path) -> None:
     ],
 )
 def test_a_baked_runner_that_is_damaged(root: Path, path: str, content: str, told: str) -> None:
-    put(root, path, content)
+    put(root, path, content, 0o700 if "sbin" in path else 0o644)
     if told == "no key in it":
         put(root, "/usr/bin/ssh-keygen", "ELF", 0o755)
     found = said(root)
@@ -276,6 +308,10 @@ def test_no_python(root: Path) -> None:
     link(root, "/usr/libexec/platform-python", "platform-python3.6")
     for module in LIBRARY:
         put(root, f"/usr/lib64/python3.6/{module}.py")
+    assert said(root)[0] == "a command that needs /usr/bin/python3, which is not there"
+    for path in (ENTRY, f"{ETC}/{SERVICE}", "/usr/local/sbin/initialrunner"):
+        file = root / path.lstrip("/")
+        file.write_text(file.read_text().replace("/usr/bin/python3", "/usr/libexec/platform-python"))
     assert said(root) == []
 
 
