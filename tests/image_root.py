@@ -146,6 +146,8 @@ PLANTED: tuple[tuple[str, str, str | bytes], ...] = (
     ("ours.trigger", "/etc/systemd/system/multi-user.target.d/initialrunner.conf", "[Unit]\n"),
     ("ours.command", "/var/lib/initialrunner/bin/initialrunner", "#!/bin/sh\nP=...\n"),
     ("ours.rc-local", "/etc/rc.local", "#!/bin/sh\n# Rendered for a by initialrunner: what runs at every boot, once\n"),
+    ("ours.rc-local", "/etc/systemd/system/initialrunner-boot.service", "[Service]\nExecStart=/etc/rc.local\n"),
+    ("ours.rc-local", "/etc/systemd/system/multi-user.target.wants/initialrunner-boot.service", "x"),
     ("ours.message", "/etc/motd", "hello\ninitialrunner: failed\n"),
     ("ours.deployer", "/root/.local/state/initialrunner/secret", FORTY),
     ("injected.aside", "/etc/cron.d/site.bak.1700000000.12", "* * * * * root x\n"),

@@ -75,6 +75,12 @@ OURS = (
         holds=rb"by initialrunner: what runs at every boot",
     ),
     Leftover(
+        "ours.rc-local", (
+            "/etc/systemd/system/initialrunner-boot.service",
+            "/etc/systemd/system/*.wants/initialrunner-boot.service",
+        ), "what starts that rc.local", "every clone would run it at every boot, or fail to", "remove it", means=ANY,
+    ),
+    Leftover(
         "ours.message", ("/etc/motd",), "a runner's message of failure", "whoever logs in to a clone reads it",
         "take the line out", Mend.LISTED, holds=rb"(?m)^initialrunner: ",
     ),
