@@ -174,7 +174,8 @@ def seal_page() -> str:
         NOTE + "# What `bootstrap seal` looks for\n",
         "[How to use it](../how-to/seal-an-image.md). Each finding has a code, which `--allow` takes.",
         "`~` is the home of every account in `/etc/passwd` and every folder in `/home`. A place means regular files",
-        "that are not empty; some count only with a certain content, a password in it, say.\n",
+        "that are not empty; some count only with a certain content, a password in it, say. An `authorized_keys` that\n"
+        "is a link counts as the file that it leads to.\n",
         "## By place\n",
         "| code | what | where | `--clean` |",
         "|---|---|---|---|",

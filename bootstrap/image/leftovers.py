@@ -20,7 +20,7 @@ class Leftover:
 
     means: FILE, a regular file that is not empty; ANY, whatever is there; FILLED, a folder with files in it, told as
     one; BELOW, each file below a folder. holds, unless: a pattern that its content must, or must not match. but: names
-    that are left alone.
+    that are left alone. through: a link counts as the file that it leads to.
     """
 
     code: str
@@ -34,6 +34,7 @@ class Leftover:
     unless: bytes | None = None
     but: tuple[str, ...] = ()
     warning: bool = False
+    through: bool = False
 
 
 def _in_home(*names: str) -> tuple[str, ...]:
@@ -108,7 +109,7 @@ ACCESS = (
             *_in_home(".ssh/authorized_keys", ".ssh/authorized_keys2"), "/etc/ssh/authorized_keys/*",
             "/etc/ssh/authorized_keys.d/*", "/etc/dropbear/authorized_keys",
         ), "keys that may log in", "the builder could log in to every clone", "remove it, or --allow it by its path",
-        Mend.ACCESS,
+        Mend.ACCESS, through=True,
     ),
     Leftover(
         "ssh.known-hosts", (*_in_home(".ssh/known_hosts", ".ssh/known_hosts.old"), "/etc/ssh/ssh_known_hosts"),

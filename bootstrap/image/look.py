@@ -93,7 +93,8 @@ def _judge(tree: Tree, rule: Leftover, entry: Entry) -> Finding | None:
     if entry.name in rule.but:
         return None
     if rule.means in (FILE, BELOW):
-        if not entry.is_file or not entry.info.st_size:
+        file = (tree.look(entry.path, follow=True) or entry) if rule.through else entry
+        if not file.is_file or not file.info.st_size:
             return None
     elif rule.means == FILLED and entry.is_folder:
         files = [one for one in tree.walk(entry.path) if is_content(one)]

@@ -91,6 +91,17 @@ def test_authorized_keys_go_only_when_asked(root: Path) -> None:
     assert not keys.exists()
 
 
+def test_authorized_keys_behind_a_link_let_in_as_well(root: Path) -> None:
+    put(root, "/etc/keys/root", "ssh-ed25519 AAAA me\n")
+    keys = link(root, "/root/.ssh/authorized_keys", "/etc/keys/root")
+    link(root, "/home/alice/.ssh/authorized_keys", "../nowhere")
+    found = [(one.code, one.path) for one in seal(root).findings]
+    assert found == [("ssh.authorized-keys", "/root/.ssh/authorized_keys")]
+    assert seal(root, mend=True, access=True).is_clean
+    assert not keys.is_symlink()
+    assert (root / "etc/keys/root").read_text() == "ssh-ed25519 AAAA me\n"
+
+
 def test_a_log_with_a_second_name_outside_keeps_its_text_there(root: Path, tmp_path: Path) -> None:
     outside = put(tmp_path, "/cache/log", "the builder's own")
     inside = root / "var/log/build.log"
