@@ -7,12 +7,14 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bootstrap.cli.roots import RootFolder
+
 if TYPE_CHECKING:
     from bootstrap.image.bake import Baked, Change
 
 
 @click.command(short_help="Put the runner into an image, to take a bundle at first boot.")
-@click.argument("root", type=click.Path(path_type=Path))
+@click.argument("root", type=RootFolder(path_type=Path))
 @click.option(
     "--source",
     "sources",

@@ -8,13 +8,15 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bootstrap.cli.roots import RootFolder
+
 if TYPE_CHECKING:
     from bootstrap.image.finding import Finding
     from bootstrap.image.seal import Sealed
 
 
 @click.command(short_help="Refuse an image that would fail or leak.")
-@click.argument("root", type=click.Path(path_type=Path))
+@click.argument("root", type=RootFolder(path_type=Path))
 @click.option("--require", multiple=True, metavar="UNIT", help="A unit that must be started at boot, as nova-agent.")
 @click.option("--clean", "mend", is_flag=True, help="Mend what is safe to mend, then judge.")
 @click.option("--clean-access", "access", is_flag=True, help="With --clean: remove authorized_keys too.")

@@ -11,11 +11,13 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.testing import CliRunner
 
 from bootstrap import resources
 from bootstrap.cli.bake import command
+from bootstrap.cli.seal import command as sealing
 from bootstrap.errors import UsageError
 from bootstrap.image import bake, baked
 from bootstrap.image.bake import Settings
@@ -461,6 +463,20 @@ def test_wrong_use_says_what_is_wrong(root: Path, words: list[str], message: str
     assert isinstance(result.exception, UsageError)
     assert result.exception.message == message
     assert tree(root) == before
+
+
+@pytest.mark.parametrize("verb", [command, sealing])
+def test_no_root_at_all_is_not_the_folder_at_hand(
+    root: Path, monkeypatch: pytest.MonkeyPatch, verb: click.Command
+) -> None:
+    """As `bootstrap bake "$ROOT"` where nothing has set it: in a build script that is `/` now and then."""
+    monkeypatch.chdir(root)
+    before = tree(root)
+    result = CliRunner().invoke(verb, [""])
+    assert isinstance(result.exception, UsageError)
+    assert result.exception.message == "ROOT is empty"
+    assert tree(root) == before
+    assert CliRunner().invoke(command, ["."]).exit_code == 0
 
 
 def test_json_says_what_was_done(root: Path) -> None:
