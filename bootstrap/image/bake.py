@@ -16,6 +16,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 from bootstrap import resources
 from bootstrap.errors import Problem, UsageError
@@ -84,10 +85,21 @@ def check_sources(sources: tuple[str, ...]) -> None:
             raise UsageError(f"{source!r} is no source", hint=f"there are: {', '.join(NAMES)}")
         if "=" in source and name not in WITH_URL:
             raise UsageError(f"{name} takes no URL", hint=f"those that do: {', '.join(WITH_URL)}")
-        if "=" in source and not (url.startswith(("http://", "https://")) and url.isascii() and url.isprintable()):
+        if "=" in source and not _is_url(url):
             raise UsageError(f"{url!r} is no URL of a metadata service", hint=f"{name}=http://169.254.169.254")
     if len({named(source) for source in sources}) < len(sources):
         raise UsageError("a source is named twice", hint="name each once, in the order in which to look")
+
+
+def _is_url(text: str) -> bool:
+    """Whether the runner can ask there: what it finds wrong at boot it can tell nobody."""
+    if not text.startswith(("http://", "https://")) or not re.fullmatch("[!-~]+", text):
+        return False
+    try:
+        parts = urlsplit(text)
+        return bool(parts.hostname) and (parts.port is None or parts.port > 0)
+    except ValueError:
+        return False
 
 
 def bake(root: Path, settings: Settings) -> Baked:

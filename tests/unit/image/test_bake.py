@@ -450,6 +450,11 @@ def test_a_machine_that_bakes_itself_is_marked_as_the_builder_before_all_else(ro
     [
         (["--source", "floppy"], "'floppy' is no source"),
         (["--source", "files=http://x"], "files takes no URL"),
+        (["--source", "ec2=http://"], "'http://' is no URL of a metadata service"),
+        (["--source", "ec2=https:///latest"], "'https:///latest' is no URL of a metadata service"),
+        (["--source", "openstack=http://a b"], "'http://a b' is no URL of a metadata service"),
+        (["--source", "openstack=http://a:b"], "'http://a:b' is no URL of a metadata service"),
+        (["--source", "openstack=http://a:70000"], "'http://a:70000' is no URL of a metadata service"),
         (["--source", "ec2=ftp://x"], "'ftp://x' is no URL of a metadata service"),
         (["--source", "ec2", "--source", "ec2=http://169.254.169.254"], "a source is named twice"),
         (["--cloud-init-deadline", "soon"], "--cloud-init-deadline 'soon' is no duration"),
