@@ -95,7 +95,7 @@ def _runner(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:
     command = tree.look(COMMAND)
     if command is None or not command.info.st_mode & 0o100:
         yield _need("command", COMMAND, "no command that can be run", "nobody can ask a clone how it is", again)
-    elif gone := _without_python(tree, tree.read(COMMAND) or b""):
+    elif gone := _without_python(tree, tree.read(command.path) or b""):
         what = f"a command that needs {gone}, which is not there"
         yield _need("command", COMMAND, what, "nobody can ask a clone how it is", again)
     yield from _image(tree, image)
@@ -125,7 +125,8 @@ def _is_open(entry: Entry) -> bool:
 
 def _image(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:
     again = "run bootstrap bake again"
-    text = tree.read(IMAGE)
+    entry = tree.look(IMAGE)
+    text = tree.read(entry.path) if entry else None
     if text is None:
         yield _need("image", IMAGE, "the baked settings are not there", "the runner looks nowhere for a payload", again)
         return

@@ -281,6 +281,12 @@ def test_a_baked_runner_that_is_damaged(root: Path, path: str, content: str, tol
     assert found[0].startswith(told)
 
 
+def test_settings_behind_a_link_are_read(root: Path) -> None:
+    (root / "etc/initialrunner").rename(root / "srv/settings")
+    link(root, "/etc/initialrunner", "/srv/settings")
+    assert said(root) == []
+
+
 def test_a_program_that_others_may_write(root: Path) -> None:
     (root / "usr/local/lib/initialrunner/baked.py").chmod(0o666)
     assert said(root) == ["a program that others than root may write"]
