@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
@@ -75,6 +76,8 @@ class Allowed:
         return cls(text, code, path if colon else "*")
 
     def covers(self, finding: Finding) -> bool:
+        """Whether it accepts a finding. `*` alone is a pattern: a `[` or a `?` stands for itself, as it is shown."""
+        pattern = re.sub(r"[?[]", r"[\g<0>]", self.path)
         return fnmatchcase(finding.code, self.code) and (
-            self.path == "*" or fnmatchcase(finding.path, self.path) or fnmatchcase(shown(finding.path), self.path)
+            self.path == "*" or fnmatchcase(finding.path, pattern) or fnmatchcase(shown(finding.path), pattern)
         )
