@@ -108,9 +108,11 @@ def verify(host, unsigned, signature, allowed, name, scratch):
         raise Unsigned("unknown", "the bundle is signed by %s, which %s does not allow%s" % (key, name, bad),
                        "sign it with an allowed key, or add this one to the image", key)  # fmt: skip
     good = in_time(mine, host.now(), key, name)
+    # ssh-keygen names the first line of a key, whatever that is for.
+    fit = [line for line in good if any(fnmatch.fnmatchcase(NAMESPACE, word) for word in namespaces(line))]
     # What ssh-keygen gets to read are the lines that count now, without their times: that of Debian 11 knows no times,
     # before 9.1 it knows no Z, and none tells apart too early and too late by more than words.
-    text = "".join("%s %s%s %s\n" % (line.principals, passed_on(line), line.kind, base64_of(line.key)) for line in good)
+    text = "".join("%s %s%s %s\n" % (s.principals, passed_on(s), s.kind, base64_of(s.key)) for s in fit or good)
     armored = "-----BEGIN SSH SIGNATURE-----\n%s\n-----END SSH SIGNATURE-----\n" % signature
     try:
         host.save(scratch + ".list", text.encode("latin-1"), 0o600, durable=False)
@@ -126,7 +128,7 @@ def verify(host, unsigned, signature, allowed, name, scratch):
         for end in ".list", ".sig":
             host.remove(scratch + end)
     if code:
-        if not any(fnmatch.fnmatchcase(NAMESPACE, word) for line in good for word in namespaces(line)):
+        if not fit:
             raise Unsigned("namespace", "%s allows %s to sign for %s only" % (name, key, namespaces(good[0])[0]),
                            'write namespaces="%s" there' % NAMESPACE, key)  # fmt: skip
         raise Unsigned("altered", "the bundle is not the one that %s has signed: it was altered since, or the "

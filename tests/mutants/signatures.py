@@ -21,7 +21,7 @@ MUTANTS = [
     ),
     of_runner(
         "signed", "what ssh-keygen says of a signature does not count",
-        "    if code:\n        if not any(", "    if False:\n        if not any(",
+        "    if code:\n        if not fit:", "    if False:\n        if not fit:",
         SIGNED + "test_a_part_that_was_altered", SIGNED + "test_a_signature_of_another_bundle",
     ),
     of_runner(

@@ -303,6 +303,14 @@ def test_a_key_that_may_sign_other_things_only(site: Site) -> None:
     assert site.check(site.signed(unsigned()))
 
 
+@pytest.mark.parametrize("first", [True, False])
+def test_a_line_for_other_things_does_not_stand_in_the_way_of_one_for_bundles(site: Site, first: bool) -> None:
+    key = keys.public(site.key)
+    lines = [f'git@example.org namespaces="git" {key}', f'deploy@example.org namespaces="initialrunner" {key}']
+    site.signers.write_text("".join(lines if first else lines[::-1]))
+    assert site.check(site.signed(unsigned())) == f"deploy@example.org {site.fingerprint}"
+
+
 def certified(folder: Path, key: Path, *more: str) -> Path:
     """A certificate of the key by a new authority, as a .pub file; the agent that signs with it is the caller's."""
     authority = keys.key(folder, "ca")
