@@ -52,7 +52,7 @@ def leftovers(tree: Tree) -> list[Finding]:
     for finding in [*_searched(tree), *accounts(tree), *_mounts(tree), *_unreadable(tree)]:
         if finding.code.startswith(("key.", "token.")) and finding.code != "key.vagrant" and finding.path in known:
             continue
-        if finding.code == "injected.beside" and finding.path in places:
+        if finding.code in ("injected.beside", "ours.torn") and finding.path in places:
             continue
         if not finding.code.startswith(("key.", "token.")) or not packaged.brought(finding.path):
             found.setdefault((finding.code, finding.path), finding)

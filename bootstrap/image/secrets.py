@@ -89,6 +89,13 @@ SECRETS = (
 
 NAMES = (
     Named(
+        # As the runner, bake and --clean name a file until it is whole.
+        "ours.torn", re.compile(r"\..+\.initialrunner|\.initialrunner-sealed"
+                                r"|\.(?:baked\.py|image\.json|allowed_signers|builder|initialrunner.*)\.bake"),
+        "a file that a power cut or a kill left half-written", "it may hold a payload's secrets", "remove it",
+        Mend.REMOVE,
+    ),
+    Named(
         "key.store", re.compile(r".*\.(?:p12|pfx|jks|kdbx|keystore)", re.IGNORECASE), "a store of private keys",
         "whoever has a clone can try passwords on it", "remove it",
     ),
