@@ -145,7 +145,7 @@ def _signers(tree: Tree, entry: Entry) -> Iterator[Finding]:
     if _is_open(entry):
         what = "no file, or one that others than root may write"
         yield _need("signers", SIGNERS, what, refused, "look at what it holds; chown root:root, chmod 644")
-    keys, found = signers.wrong(tree.read(SIGNERS) or b"")
+    keys, found = signers.wrong(tree.read(entry.path) or b"")
     if not keys:
         yield _need("signers", SIGNERS, "no key in it", refused, "bake with a key in the file")
     for one in found:

@@ -17,6 +17,7 @@ from bootstrap.image.seal import seal
 pytestmark = needs_root
 LIB, ETC = "/usr/lib/systemd/system", "/etc/systemd/system"
 WANTS = f"{ETC}/multi-user.target.wants"
+KEY = "ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0pC1xnIgrOgNfHhrvLnV4bXHjXvTSwFTBX1JxvV2yY"
 
 
 @pytest.fixture
@@ -282,6 +283,8 @@ def test_a_baked_runner_that_is_damaged(root: Path, path: str, content: str, tol
 
 
 def test_settings_behind_a_link_are_read(root: Path) -> None:
+    put(root, "/usr/bin/ssh-keygen", "ELF", 0o755)
+    put(root, "/etc/initialrunner/allowed_signers", f"me {KEY}\n")
     (root / "etc/initialrunner").rename(root / "srv/settings")
     link(root, "/etc/initialrunner", "/srv/settings")
     assert said(root) == []
