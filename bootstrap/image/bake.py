@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from bootstrap import resources
 from bootstrap.errors import Problem, UsageError
-from bootstrap.image import baked, needs
+from bootstrap.image import baked, needs, signers
 from bootstrap.image.root import LeadsOut
 from bootstrap.image.within import Within
 from bootstrap.payload.refused import Refused
@@ -243,6 +243,8 @@ def _notes(within: Within, settings: Settings, changes: list[Change]) -> list[st
             notes.append(f"{path} is there: until it is gone no bundle is taken; bootstrap seal ROOT --clean")
     if any(change.path == SIGNERS and change.did == "removed" for change in changes):
         notes.append("unsigned bundles are taken from now on: no --allowed-signers was given")
+    if settings.signers is not None and (over := signers.over(settings.signers, time.time())):
+        notes.append(f"{settings.signers_file}: {over}")
     if "files" not in settings.sources:
         notes.append("injected files are not among the sources, yet an injected cron entry is started by cron itself")
     if re.search(rb"(?m)^SELINUX=enforcing", (within.content("/etc/selinux/config") or (b"", 0))[0]):

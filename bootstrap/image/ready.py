@@ -6,6 +6,7 @@ import ast
 import json
 import os
 import re
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -27,7 +28,7 @@ CODES = {
     "need.command": "`/usr/local/sbin/initialrunner` is missing, or its Python is",
     "need.image": "the baked settings are missing or cannot be read",
     "need.signers": "only signed payloads are taken, and the list of keys is empty, has a line of no use to a host, or "
-    "others may write it",
+    "others may write it; a warning where the time of every key is over",
     "need.ssh-keygen": "only signed payloads are taken, and nothing can check a signature",
     "need.trigger": "neither cron with its entry nor a systemd unit starts the runner, with a Python that is there; a"
     " warning when one of both does",
@@ -145,7 +146,10 @@ def _signers(tree: Tree, entry: Entry) -> Iterator[Finding]:
     if _is_open(entry):
         what = "no file, or one that others than root may write"
         yield _need("signers", SIGNERS, what, refused, "look at what it holds; chown root:root, chmod 644")
-    keys, found = signers.wrong(tree.read(entry.path) or b"")
+    text = tree.read(entry.path) or b""
+    keys, found = signers.wrong(text)
+    if over := signers.over(text, time.time()):
+        yield _need("signers", SIGNERS, over, refused, "bake with a key that is valid", warning=True)
     if not keys:
         yield _need("signers", SIGNERS, "no key in it", refused, "bake with a key in the file")
     for one in found:

@@ -45,6 +45,17 @@ def wrong(text: bytes) -> tuple[int, list[Wrong]]:
     return keys, found
 
 
+def over(text: bytes, now: float) -> str:
+    """That no key is left whose time is not over, or comes; "" where there is one. now: seconds since 1970.
+
+    No refusal: the clock that counts is that of a host.
+    """
+    read, _ = signed.signers_in(text.decode("latin-1"))
+    ends = [one.options.get("valid-before", "29991231z") for one in read]
+    last = max(ends, key=signed.seconds, default="29991231z")
+    return f"the time of every key is over, of the last one since {last}" if signed.seconds(last) < now else ""
+
+
 def _useless(allowed: signed.Allowed) -> tuple[int, str, str]:
     """(column from 0, why, mend) of a line that the host reads; why is empty where a bundle could be taken by it."""
     if not _is_key(allowed.kind, allowed.key):

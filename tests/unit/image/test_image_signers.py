@@ -18,6 +18,7 @@ from image_root import clean_root, put
 
 from bootstrap.image import bake, signers
 from bootstrap.image.bake import Settings
+from bootstrap.image.finding import Severity
 from bootstrap.image.seal import seal
 from bootstrap.payload import bundle as bundles
 from bootstrap.payload import sign
@@ -150,9 +151,22 @@ def test_bake_and_seal_refuse_what_the_host_would_not_take(
             refused.append((problem.where.file, problem.where.line, problem.message))
     assert refused == ([] if why is None else [("signers", 3, why)])
     (root / SIGNERS.lstrip("/")).write_bytes(text)
-    found = [(one.code, one.path, one.what) for one in seal(root).findings]
+    found = [(one.code, one.path, one.what) for one in seal(root).of(Severity.ERROR)]
     assert found == ([] if why is None else [("need.signers", SIGNERS, f"line 3: {why}")])
     assert host_takes(root, bundle, root.parent / "scratch") is (why is None)
+
+
+def test_keys_whose_time_is_over_are_warned_of_where_none_is_left(root: Path, key: Path) -> None:
+    times = ("20200101Z", "20240101", "20210101")
+    over = b"".join(written(f'me valid-before="{time}" KIND BLOB', key) for time in times)
+    said = "the time of every key is over, of the last one since 20240101"
+    done = bake.bake(root, Settings(signers=over, signers_file="signers"))
+    assert f"signers: {said}" in done.notes
+    sealed = seal(root)
+    assert [(one.code, one.what, one.severity) for one in sealed.findings] == [("need.signers", said, Severity.WARNING)]
+    for more in ("me KIND BLOB", 'me valid-before="20990101" KIND BLOB'):
+        assert bake.bake(root, Settings(signers=over + written(more, key))).notes == ()
+        assert seal(root).findings == ()
 
 
 def test_of_several_lines_each_is_told(root: Path, key: Path) -> None:
