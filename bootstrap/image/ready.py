@@ -93,6 +93,10 @@ def _runner(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:
         if entry is not None and _is_open(entry):
             what = "a program that others than root may write"
             yield _need("runner", entry.path, what, "it runs as root", f"chown root:root, chmod go-w; or {again}")
+    for folder in (tree.look(path.rpartition("/")[0]) for path in (PROGRAM, IMAGE)):
+        if folder is not None and folder.is_folder and _is_others(folder):
+            what, why = "a folder that others than root may write", "they could put another runner or settings there"
+            yield _need("runner", folder.path, what, why, "chown root:root, chmod go-w")
     command = tree.look(COMMAND)
     if command is None or not command.info.st_mode & 0o100:
         yield _need("command", COMMAND, "no command that can be run", "nobody can ask a clone how it is", again)
@@ -121,7 +125,11 @@ def _does_not_start(tree: Tree, text: bytes) -> str:
 
 
 def _is_open(entry: Entry) -> bool:
-    return entry.info.st_uid != 0 or bool(entry.info.st_mode & 0o022) or not entry.is_file
+    return _is_others(entry) or not entry.is_file
+
+
+def _is_others(entry: Entry) -> bool:
+    return entry.info.st_uid != 0 or bool(entry.info.st_mode & 0o022)
 
 
 def _image(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:

@@ -15,6 +15,7 @@ from bootstrap.runner import signed
 
 SHAPE = 'NAME namespaces="initialrunner" ssh-ed25519 AAAA…'
 _KIND = re.compile(r"(?:ssh|ecdsa|sk)-\S+", re.IGNORECASE)
+_ELSEWHERE = "it is for"
 # A blank or a comma in it divides nothing.
 _QUOTED = r'"(?:\\.|[^"\\])*"'
 # Blanks to the host, which reads bytes; the last two are parts of letters in UTF-8.
@@ -32,8 +33,11 @@ class Wrong:
 
 
 def wrong(text: bytes) -> tuple[int, list[Wrong]]:
-    """(how many lines are to name a key, those of them that are of no use)."""
-    keys, found = 0, []
+    """(how many lines are to name a key, those of them that are of no use).
+
+    A line for other things only is one of those where no line is for bundles: the list may be the one that git takes.
+    """
+    keys, found, others, good = 0, list[Wrong](), set[Wrong](), False
     # In Latin-1, as the host reads it.
     for number, line in enumerate(text.decode("latin-1").split("\n"), 1):
         read, unread = signed.signers_in(line)
@@ -42,7 +46,9 @@ def wrong(text: bytes) -> tuple[int, list[Wrong]]:
             if why:
                 before = line[: max(at, len(line) - len(line.lstrip()))]
                 found.append(Wrong(number, 1 + len(_text(before)), why, mend))
-    return keys, found
+                others.update(found[-1:] if why.startswith(_ELSEWHERE) else ())
+            good = good or not why
+    return keys, [one for one in found if not (good and one in others)]
 
 
 def over(text: bytes, now: float) -> str:
@@ -65,7 +71,7 @@ def _useless(allowed: signed.Allowed) -> tuple[int, str, str]:
     # As ssh-keygen has it, what a pattern with ! excludes is not allowed by another one.
     excluded = any(one[:1] == "!" and fnmatchcase(signed.NAMESPACE, one[1:]) for one in spaces)
     if excluded or not any(fnmatchcase(signed.NAMESPACE, one) for one in spaces):
-        why = f"it is for {_word(','.join(spaces)) or 'nothing'}, and bundles are signed for {signed.NAMESPACE}"
+        why = f"{_ELSEWHERE} {_word(','.join(spaces)) or 'nothing'}, and bundles are signed for {signed.NAMESPACE}"
         return 0, why, f'write namespaces="{signed.NAMESPACE}", or leave the line out'
     return 0, "", ""
 

@@ -182,6 +182,17 @@ def test_of_several_lines_each_is_told(root: Path, key: Path) -> None:
     assert [str(problem.where) for problem in caught.value.problems] == ["allowed_signers:3:20"]
 
 
+def test_a_list_that_git_takes_too_is_right_where_a_line_is_for_bundles(root: Path, key: Path) -> None:
+    git = written('me namespaces="git" KIND BLOB', key)
+    ours = written('me namespaces="initialrunner" KIND BLOB', key)
+    for text in (git + ours, ours + git):
+        assert bake.bake(root, Settings(signers=text)).notes == ()
+        assert seal(root).findings == ()
+    with pytest.raises(Refused) as caught:
+        bake.bake(root, Settings(signers=git + git))
+    assert [problem.where.line for problem in caught.value.problems if problem.where] == [3, 6]
+
+
 @pytest.mark.parametrize("mode", [0o664, 0o646])
 def test_a_list_that_others_may_write_is_refused_as_the_host_does(root: Path, bundle: bytes, mode: int) -> None:
     place = root / SIGNERS.lstrip("/")

@@ -295,6 +295,12 @@ def test_a_program_that_others_may_write(root: Path) -> None:
     assert said(root) == ["a program that others than root may write"]
 
 
+@pytest.mark.parametrize("folder", ["usr/local/lib/initialrunner", "etc/initialrunner"])
+def test_a_folder_in_which_others_may_put_another_runner(root: Path, folder: str) -> None:
+    (root / folder).chmod(0o777)
+    assert said(root) == ["a folder that others than root may write"]
+
+
 @pytest.mark.parametrize(
     ("version", "modules", "told"),
     [
