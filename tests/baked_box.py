@@ -44,6 +44,17 @@ def bake_into(box: Box, *sources: str, signers: bytes | None = None) -> None:
     bake.bake(Path(f"/proc/{box.copy.pid}/root"), Settings(sources, "cron", signers=signers))
 
 
+def assert_done_once(box: Box, ran: int, *, was_cut: bool) -> None:
+    """Its one stage has one end, and ran no more often than that and the interruptions declare.
+
+    was_cut: the power was. That may come between the end of the stage and its record, and then the stage is done again.
+    """
+    interrupted = box.events("interrupted")
+    assert len(box.events("stage.ended", result="done")) == 1
+    assert 1 <= ran <= 1 + len(interrupted), box.journal()
+    assert was_cut or not interrupted, box.journal()
+
+
 def seen(box: Box) -> dict[str, str]:
     return dict(json.loads(box.text("/run/initialrunner/seen.json"))["sources"])
 

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import keys
 import pytest
-from baked_box import KILLED, RUN, attach, bake_into, find, image, looped, needs_loop, seen, serve
+from baked_box import KILLED, RUN, assert_done_once, attach, bake_into, find, image, looped, needs_loop, seen, serve
 from box import Box, needs_root
 from handmade import DEPLOY_ID, payload, stage
 
@@ -287,7 +287,7 @@ def test_a_kill_between_any_two_steps_loses_no_file_and_runs_nothing_twice() -> 
             before_handover += not box.exists("/var/lib/initialrunner/journal")
             assert box.sh(f"{RUN} tick").returncode == 0
             box.wait_for(lambda box=box: box.state() == "healthy")  # type: ignore[misc]
-            assert box.text("/srv/oracle") == "ran\n", steps
+            assert_done_once(box, box.text("/srv/oracle").count("ran"), was_cut=bool(steps % 2))
             assert box.sh(f"stat -c %a {EXTRA} '{ODD}'").stdout == "755\n640\n"
             assert box.sh(f"{RUN} tick").returncode == 0
             assert json.loads(box.text(TAKEN))["source"].startswith("openstack="), steps
