@@ -15,7 +15,6 @@ from bootstrap.runner import signed
 
 SHAPE = 'NAME namespaces="initialrunner" ssh-ed25519 AAAA…'
 _KIND = re.compile(r"(?:ssh|ecdsa|sk)-\S+", re.IGNORECASE)
-_ELSEWHERE = "it is for"
 # A blank or a comma in it divides nothing.
 _QUOTED = r'"(?:\\.|[^"\\])*"'
 # Blanks to the host, which reads bytes; the last two are parts of letters in UTF-8.
@@ -24,12 +23,16 @@ _BLANKS = re.compile("[\x0b\x0c\x1c-\x1f\x85\xa0]")
 
 @dataclass(frozen=True)
 class Wrong:
-    """One line that is of no use. line, column: from 1, in characters; mend: what to write instead."""
+    """One line that is of no use. line, column: from 1, in characters; mend: what to write instead.
+
+    elsewhere: it is right, for other things than bundles.
+    """
 
     line: int
     column: int
     why: str
     mend: str
+    elsewhere: bool = False
 
 
 def wrong(text: bytes) -> tuple[int, list[Wrong]]:
@@ -37,18 +40,24 @@ def wrong(text: bytes) -> tuple[int, list[Wrong]]:
 
     A line for other things only is one of those where no line is for bundles: the list may be the one that git takes.
     """
-    keys, found, others, good = 0, list[Wrong](), set[Wrong](), False
+    keys, found, good = 0, list[Wrong](), False
     # In Latin-1, as the host reads it.
     for number, line in enumerate(text.decode("latin-1").split("\n"), 1):
         read, unread = signed.signers_in(line)
         keys += len(read) + len(unread)
-        for at, why, mend in [*map(_useless, read), *(_unread(line) for _ in unread)]:
-            if why:
-                before = line[: max(at, len(line) - len(line.lstrip()))]
-                found.append(Wrong(number, 1 + len(_text(before)), why, mend))
-                others.update(found[-1:] if why.startswith(_ELSEWHERE) else ())
-            good = good or not why
-    return keys, [one for one in found if not (good and one in others)]
+        indent = len(line) - len(line.lstrip())
+        first = 1 + len(_text(line[:indent]))
+        for allowed in read:
+            if not _is_key(allowed.kind, allowed.key):
+                found.append(Wrong(number, first, *_damaged(allowed.kind)))
+            elif not _is_for_bundles(allowed):
+                found.append(Wrong(number, first, *_for_others(allowed), elsewhere=True))
+            else:
+                good = True
+        for _ in unread:
+            at, why, mend = _unread(line)
+            found.append(Wrong(number, 1 + len(_text(line[: max(at, indent)])), why, mend))
+    return keys, [one for one in found if not (good and one.elsewhere)]
 
 
 def over(text: bytes, now: float) -> str:
@@ -62,18 +71,24 @@ def over(text: bytes, now: float) -> str:
     return f"the time of every key is over, of the last one since {last}" if signed.seconds(last) < now else ""
 
 
-def _useless(allowed: signed.Allowed) -> tuple[int, str, str]:
-    """(column from 0, why, mend) of a line that the host reads; why is empty where a bundle could be taken by it."""
-    if not _is_key(allowed.kind, allowed.key):
-        why = f"its key is no {_word(allowed.kind)} key: it is cut off or damaged"
-        return 0, why, "copy type and key whole from the .pub file"
+def _is_for_bundles(allowed: signed.Allowed) -> bool:
     spaces = signed.namespaces(allowed)
     # As ssh-keygen has it, what a pattern with ! excludes is not allowed by another one.
     excluded = any(one[:1] == "!" and fnmatchcase(signed.NAMESPACE, one[1:]) for one in spaces)
-    if excluded or not any(fnmatchcase(signed.NAMESPACE, one) for one in spaces):
-        why = f"{_ELSEWHERE} {_word(','.join(spaces)) or 'nothing'}, and bundles are signed for {signed.NAMESPACE}"
-        return 0, why, f'write namespaces="{signed.NAMESPACE}", or leave the line out'
-    return 0, "", ""
+    return not excluded and any(fnmatchcase(signed.NAMESPACE, one) for one in spaces)
+
+
+def _for_others(allowed: signed.Allowed) -> tuple[str, str]:
+    """(why, mend) of a key that is for other things."""
+    spaces = _word(",".join(signed.namespaces(allowed))) or "nothing"
+    why = f"it is for {spaces}, and bundles are signed for {signed.NAMESPACE}"
+    return why, f'write namespaces="{signed.NAMESPACE}", or leave the line out'
+
+
+def _damaged(kind: str) -> tuple[str, str]:
+    """(why, mend) of a key that is not whole."""
+    why = f"its key is no {_word(kind)} key: it is cut off or damaged"
+    return why, "copy type and key whole from the .pub file"
 
 
 def _is_key(kind: str, blob: bytes) -> bool:
@@ -89,7 +104,7 @@ def _is_key(kind: str, blob: bytes) -> bool:
 
 
 def _unread(line: str) -> tuple[int, str, str]:
-    """The same, of a line that the host cannot read."""
+    """(column from 0, why, mend) of a line that the host cannot read."""
     blank = _BLANKS.search(line)
     if blank:
         return blank.start(), "there is a character that the host takes for a blank", "write the name in ASCII"
@@ -107,8 +122,7 @@ def _unread(line: str) -> tuple[int, str, str]:
         return words[1].start() + start, why, mend
     key = words[at + 1]
     if not re.fullmatch("[A-Za-z0-9+/]+={0,2}", key[0]) or len(key[0]) % 4:
-        why = f"its key is no {_word(words[at][0])} key: it is cut off or damaged"
-        return key.start(), why, "copy type and key whole from the .pub file"
+        return (key.start(), *_damaged(words[at][0]))
     return 0, "the host cannot read it", SHAPE
 
 
