@@ -5,9 +5,7 @@ The host is asked as it is: the runner's check of a bundle that a real ssh-keyge
 
 from __future__ import annotations
 
-import signal
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 
 import handmade
@@ -20,14 +18,13 @@ from bootstrap.image import bake, signers
 from bootstrap.image.bake import Settings
 from bootstrap.image.finding import Severity
 from bootstrap.image.seal import seal
-from bootstrap.payload import bundle as bundles
 from bootstrap.payload import sign
 from bootstrap.payload.refused import Refused
 from bootstrap.runner import signed
 from bootstrap.runner.baked import SIGNERS
 from bootstrap.runner.host import Host
 
-pytestmark = [needs_root, keys.needs_ssh_keygen]
+pytestmark = [needs_root, keys.needs_ssh_keygen, pytest.mark.usefixtures("runners_signals")]
 NOON = 1795262400  # 2026-11-21T12:00:00Z
 
 
@@ -46,17 +43,7 @@ def key(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.fixture(scope="module")
 def bundle(key: Path) -> bytes:
     """What the key has signed."""
-    unsigned = handmade.payload([handmade.stage("one", "true")]).bundle
-    parts = unsigned.split(b"\nD='", 1)[1].split(b"'\n", 1)[0].decode().split("\n-\n")
-    return bundles.compose([*parts, sign.signer(key).sign(unsigned)])
-
-
-@pytest.fixture(autouse=True)
-def a_runners_signals() -> Iterator[None]:
-    """As in a runner, the end of a child waits until it is asked for: a host sees it at once."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-    yield
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
+    return handmade.payload([handmade.stage("one", "true")], sign=sign.signer(key).sign).bundle
 
 
 @pytest.fixture

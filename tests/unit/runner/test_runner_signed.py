@@ -5,10 +5,9 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
-import signal
 import subprocess
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 
 import handmade
@@ -22,7 +21,7 @@ from bootstrap.runner import signed
 from bootstrap.runner.contract import PYTHON_FLOOR
 from bootstrap.runner.host import Host
 
-pytestmark = [needs_root, keys.needs_ssh_keygen]
+pytestmark = [needs_root, keys.needs_ssh_keygen, pytest.mark.usefixtures("runners_signals")]
 
 PYENV = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv"))
 FLOOR = sorted(PYENV.glob(f"versions/{PYTHON_FLOOR[0]}.{PYTHON_FLOOR[1]}.*/bin/python"))
@@ -83,14 +82,6 @@ class Site:
         assert caught.value.hint and str(caught.value) == caught.value.reason
         reason = caught.value.reason.replace(self.fingerprint, "KEY").replace(str(self.folder), "")
         return caught.value.kind, reason
-
-
-@pytest.fixture(autouse=True)
-def a_runners_signals() -> Iterator[None]:
-    """As in a runner, the end of a child waits until it is asked for: a host sees it at once."""
-    before = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
-    yield
-    signal.pthread_sigmask(signal.SIG_SETMASK, before)
 
 
 @pytest.fixture
