@@ -5,7 +5,6 @@ The oracle is a log that the stage itself writes and syncs, not the runner's jou
 
 from __future__ import annotations
 
-
 import pytest
 from box import Box, needs_root
 from handmade import payload, stage
