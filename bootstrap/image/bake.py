@@ -24,16 +24,16 @@ from bootstrap.image import baked, needs, signers
 from bootstrap.image.root import LeadsOut
 from bootstrap.image.within import Within
 from bootstrap.payload.refused import Refused
-from bootstrap.runner.baked import BUILDER, IMAGE, SIGNERS, TAKEN
+from bootstrap.runner.baked import BUILDER, IMAGE, SIGNERS, TAKEN, TIMER
 from bootstrap.runner.host import COMMAND, STATE, Host
 from bootstrap.runner.sources import NAMES, WITH_URL, named
 
 PROGRAM = "/usr/local/lib/initialrunner/baked.py"
 CRON = "/etc/cron.d/initialrunner-image"
 UNITS = "/etc/systemd/system"
-_NAME = "initialrunner-image"
+SERVICE = "initialrunner-image.service"
 # What systemd starts, and by which target's folder.
-ENABLED = {f"{_NAME}.service": "multi-user.target.wants", f"{_NAME}.timer": "timers.target.wants"}
+_ENABLED = {SERVICE: "multi-user.target.wants", TIMER: "timers.target.wants"}
 # By its second line the admin's command is known as ours, a bundle's or a baked one.
 _OURS = b"#!/bin/sh\n# initialrunner"
 # Folders of ours, removed when nothing is in them.
@@ -169,7 +169,7 @@ def _layout(
     files[COMMAND] = (_shipped("command.sh", found.python), 0o700)
     links = {}
     if found.trigger in ("systemd", "both"):
-        for unit, target in ENABLED.items():
+        for unit, target in _ENABLED.items():
             files[f"{UNITS}/{unit}"] = (_shipped(unit, found.python), 0o644)
             links[f"{UNITS}/{target}/{unit}"] = f"../{unit}"
     if found.trigger in ("cron", "both"):
@@ -179,8 +179,8 @@ def _layout(
 
 def _others(links: dict[str, str], files: dict[str, tuple[bytes, int]]) -> list[str]:
     """What bake may have put there with other settings, and what starts it before what is started."""
-    wants = [f"{UNITS}/{target}/{unit}" for unit, target in ENABLED.items()]
-    every = [CRON, *wants, *(f"{UNITS}/{unit}" for unit in ENABLED), SIGNERS]
+    wants = [f"{UNITS}/{target}/{unit}" for unit, target in _ENABLED.items()]
+    every = [CRON, *wants, *(f"{UNITS}/{unit}" for unit in _ENABLED), SIGNERS]
     return [path for path in every if path not in links and path not in files]
 
 

@@ -11,12 +11,12 @@ from collections.abc import Iterator
 from typing import Any
 
 from bootstrap.image import able, signers
-from bootstrap.image.bake import CRON, ENABLED, PROGRAM
+from bootstrap.image.bake import CRON, PROGRAM, SERVICE
 from bootstrap.image.finding import Finding, Severity
 from bootstrap.image.root import Entry
 from bootstrap.image.tree import Tree
 from bootstrap.image.units import Start, Units
-from bootstrap.runner.baked import IMAGE, SIGNERS
+from bootstrap.runner.baked import IMAGE, SIGNERS, TIMER
 from bootstrap.runner.contract import PYTHON_FLOOR
 from bootstrap.runner.host import COMMAND
 
@@ -46,7 +46,6 @@ _NETWORKS = (
 _MAKES_KEYS = re.compile(r"(?m)^[ \t]*Exec\w+[ \t]*=.*\bsshd?-keygen\b")
 _LAST = b"sys.exit(main(sys.argv[1:]))"
 _STARTS = re.compile(rb"(/\S+) -I -S " + re.escape(PROGRAM.encode()) + rb"\s")
-_SERVICE = min(ENABLED)
 _FIRST_BOOT = re.compile(r"(?mi)^[ \t]*ConditionFirstBoot[ \t]*=[ \t]*(?:yes|true|on|1)[ \t]*$")
 
 
@@ -216,9 +215,9 @@ def _systemd(tree: Tree, units: Units, *, runner: bool) -> Start:
         return Start(False, "is not installed")
     if not runner:
         return Start(True, "starts what is injected")
-    if units.start(_SERVICE).on and (why := _does_not_start(tree, units.text(_SERVICE).encode())):
-        return Start(False, f"{_SERVICE} {why}")
-    seen = [(name, units.start(name)) for name in sorted(ENABLED, reverse=True)]
+    if units.start(SERVICE).on and (why := _does_not_start(tree, units.text(SERVICE).encode())):
+        return Start(False, f"{SERVICE} {why}")
+    seen = [(name, units.start(name)) for name in (TIMER, SERVICE)]
     return next((start for _, start in seen if start.on), Start(False, f"{seen[0][0]} {seen[0][1].how}"))
 
 
