@@ -18,9 +18,9 @@ from bootstrap.errors import PayloadError
 
 # In the order of their imports. Hot: what a tick needs; cold: the rare moments and the admin's verbs.
 HOT = ("contract", "host", "journal", "machine", "files", "checks", "report", "stages", "tick")
-COLD = ("lifecycle", "fetch", "doctor", "admin")
+COLD = ("lifecycle", "moved", "fetch", "doctor", "admin")
 # Where every byte counts, the largest verb that no tick needs gives way to a line that says so.
-LEAN_COLD = ("lifecycle", "fetch", "lean", "admin")
+LEAN_COLD = ("lifecycle", "moved", "fetch", "lean", "admin")
 FETCHES = "fetch"
 # Between modules: the head compiles them one by one, since one tree of the whole would take 5 MiB more.
 SEAM = "\f\n"
@@ -98,6 +98,7 @@ def flatten(text: str) -> tuple[list[str], str]:
     """(top-level stdlib imports, the rest) of one module: no docstrings, no comments, one space a level."""
     tree = ast.parse(text)
     drop: set[int] = set()
+    bare: set[int] = set()  # where a docstring was the whole body
     imports: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
@@ -108,9 +109,11 @@ def flatten(text: str) -> tuple[list[str], str]:
                 imports.append(ast.unparse(node))
         elif isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef):
             first = node.body[0]
-            if len(node.body) > 1 and _is_docstring(first):
+            if _is_docstring(first):
                 drop.update(lines_of(first))
-    return imports, _strip(text, drop)
+                if len(node.body) == 1:
+                    bare.add(first.lineno)
+    return imports, _strip(text, drop, bare)
 
 
 def _is_docstring(node: ast.stmt) -> bool:
@@ -122,13 +125,18 @@ def lines_of(node: ast.stmt) -> range:
     return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
-def _strip(text: str, drop: set[int]) -> str:
-    """The lines not in `drop`, each statement on one line, with no space that Python can do without."""
+def _strip(text: str, drop: set[int], bare: set[int]) -> str:
+    """The lines not in `drop`, each statement on one line, with no space that Python can do without.
+
+    bare: lines of `drop` in whose place a body needs a statement.
+    """
     out: list[str] = []
     line, depth, before = "", 0, ""
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type in (tokenize.INDENT, tokenize.DEDENT):
             depth += 1 if token.type == tokenize.INDENT else -1
+        elif token.start[0] in bare and token.type == tokenize.STRING:
+            out.append(" " * depth + "pass")
         elif token.start[0] in drop or token.type in (tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER):
             continue
         elif token.type == tokenize.NEWLINE:

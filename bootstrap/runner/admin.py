@@ -71,8 +71,20 @@ def patient_lock(host, plan):
 
 
 def finished(host, plan, words):
-    """A tick of the scrubbed runner: the last steps of finish, should a kill have come between them."""
-    clean(host, plan, plan["finished"]["files"], plan["finished"]["sha256"], digest(TEXT))
+    """A tick of the scrubbed runner: the last steps of finish, should a kill have come between them.
+
+    An entry that names the bundle itself has come back after success: it goes, unless its bundle has come too, or this
+    is a clone, which waits for it.
+    """
+    sha256, past = plan["finished"]["sha256"], events_in(JOURNAL)
+    if sha256 in host.text(TRIGGER):
+        uuid, machine = host.ids()
+        first = past[0] if past else {}
+        if (first.get("product_uuid"), first.get("machine_id")) != (uuid, machine):
+            return EXIT_AGAIN
+        if any(name.startswith("bundle") for name in host.list(os.path.dirname(BUNDLE))):
+            return EXIT_AGAIN
+    clean(host, plan, plan["finished"]["files"], sha256, digest(TEXT))
     return EXIT_DONE
 
 
@@ -80,13 +92,14 @@ def install(host, plan, words):
     """Make bundle and trigger durable, then start the runner in a session of its own and return."""
     if plan.get("finished"):
         return status(host, plan, words)
+    run = Run(host, plan)
+    lock = host.lock()
+    # Read under the lock: another start may have finished while this one waited for it.
     past = events_in(JOURNAL)
     if past and past[0].get("deploy_id") == plan["deploy_id"] and (final(past) or {}).get("state") == "healthy":
         return EXIT_DONE  # user-data that runs at every boot
-    run = Run(host, plan)
     if "INSTANCE_ID" in os.environ and overtaken(run, past):
         return EXIT_DONE
-    lock = host.lock()
     if lock is not None:
         if run.files == [BUNDLE]:
             host.save(BUNDLE, TEXT)

@@ -121,6 +121,8 @@ def fix_trigger(run):
     if lock is None:
         raise OSError("a runner is at work; try again when it has ended")
     run.by_hand()
+    if run.over():
+        raise OSError("another runner has finished meanwhile: nothing has to start any more")
     identity(run)
     own_trigger(run.host, run.plan, run.journal, run.sha256, run.files)
     tidy_leftovers(run.host)

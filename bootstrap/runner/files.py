@@ -91,7 +91,9 @@ class Waiting:
             self.seen.pop(path, None)
             return {"why": "absent", "want": want}
         except OSError as error:
-            return {"why": "differs", "saw": str(error)}
+            if os.path.islink(path):
+                return {"why": "a link", "saw": "is a link to %s, which is not followed" % os.readlink(path)}
+            return {"why": "differs", "saw": "cannot be read: %s" % error}
         with os.fdopen(fd, "rb") as file:
             info = os.fstat(fd)
             mark = info.st_size, info.st_mtime_ns, info.st_ino
@@ -133,11 +135,26 @@ class Waiting:
             return None
 
 
+def lacks(late):
+    """One line for people: what a file lacks that is waited for."""
+    return "%s %s" % (late["path"], late.get("saw") or ("is " + late["why"]).replace("is differs", "differs"))
+
+
+def whole(host, files, sha256):
+    """Whether these pieces are on disk and are, together, the bundle of this digest."""
+    pieces = [host.read(path) for path in files]
+    return all(pieces) and digest(b"".join(data for data, _ in pieces)) == sha256
+
+
+def ended_mark(sha256):
+    """The file beside which the trigger of this bundle starts nothing; with .healthy: what it asks first."""
+    return "%s/ended.%s" % (STATE, sha256[:12])
+
+
 def trigger_text(plan, sha256, files):
     """The cron entry that names a bundle: the text of the plan with its placeholders filled in."""
-    mark = "%s/ended.%s" % (STATE, sha256[:12])
-    text = plan["cron"].replace("@FILES@", " ".join(files)).replace("@SHA256@", sha256).replace("@MARK@", mark)
-    return text.encode()
+    text = plan["cron"].replace("@FILES@", " ".join(files)).replace("@SHA256@", sha256)
+    return text.replace("@MARK@", ended_mark(sha256)).encode()
 
 
 def own_trigger(host, plan, journal, sha256, files):
@@ -208,10 +225,15 @@ def contents(plan):
     return found
 
 
-def place(host, plan, journal):
-    """Put every file in place that is not fetched, and look at each again. Raises OSError with the path."""
+def place(host, plan, journal, stage=None):
+    """Put the files in place that come after this stage (None: before all), and look at each again.
+
+    What is fetched is there already. Raises OSError with the path.
+    """
     inside = contents(plan)
-    for entry in plan["files"]:
+    entries = [entry for entry in plan["files"] if entry.get("after") == stage]
+    late = [] if stage else plan.get("wait_for", [])
+    for entry in entries:
         path = entry["path"]
         if "fetch" in entry:
             continue
@@ -223,18 +245,19 @@ def place(host, plan, journal):
         # ("Text file busy"), and whoever holds it could change what was checked.
         host.save(path, data, entry.get("mode", 0o644), *ids(entry) or (0, 0))
         after = host.read(path)
-        if after[0] != data:
+        # None: whoever owns the folder has taken the file away again.
+        if not after or after[0] != data:
             raise OSError(EXIT_AGAIN, "changed under our hands", path)
         tell_fixed(journal, path, before and before[1], after[1])
-    for entry in plan.get("wait_for", []):
+    for entry in late:
         if "mode" in entry or "user" in entry:
             owner = ids(entry) or (0, 0) if "user" in entry else (-1, -1)
             tell_fixed(journal, entry["path"], *give(host, entry, owner, None))
     # The journal will say that they are there: they must be, after a power cut too.
-    for entry in plan["files"] + plan.get("wait_for", []):
+    for entry in entries + late:
         host.settle(entry["path"])
     if os.path.exists("/sys/fs/selinux/enforce"):
-        host.run(["restorecon"] + [entry["path"] for entry in plan["files"]])
+        host.run(["restorecon"] + [entry["path"] for entry in entries])
 
 
 def tell_fixed(journal, path, before, after):

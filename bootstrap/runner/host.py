@@ -16,6 +16,11 @@ COMMAND = "/usr/local/sbin/initialrunner"
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
+def plain(text):
+    """The text without what a terminal would obey: unprintable characters are shown as their numbers."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\\x%02x" % ord(c) for c in text)
+
+
 class Host:
     """Effects on one machine. Paths are absolute; data is bytes; times are seconds."""
 
@@ -147,6 +152,13 @@ class Host:
             os.rename(temporary, name, src_dir_fd=here, dst_dir_fd=here)
             if durable:
                 os.fsync(here)
+        except OSError:
+            # In /etc/cron.d a half-written file would be a second entry for a cron that reads every name.
+            try:
+                os.unlink(temporary, dir_fd=here)
+            except OSError:
+                pass
+            raise
         finally:
             os.close(here)
 
@@ -201,8 +213,11 @@ class Host:
                 time.sleep(0.02)
 
     def say(self, line):
-        """One plain line where people look: console, motd, system log; each once."""
-        line = "initialrunner: %s\n" % line
+        """One plain line where people look: console, motd, system log; each once.
+
+        Words of a peer or of a program may be in it: nothing that a terminal would obey gets through.
+        """
+        line = "initialrunner: %s\n" % plain(line.replace("\n", " "))
         if line in self.text("/etc/motd"):
             return
         for path in "/dev/console", "/etc/motd":

@@ -46,9 +46,9 @@ class Journal:
     def open(self):
         self.fd = self.host.open(JOURNAL, os.O_RDWR | os.O_APPEND | os.O_CREAT, make=True)
         os.chmod(STATE, 0o711)
-        here = self.host.folder(STATE)
-        os.fsync(here)
-        os.close(here)
+        # Kept open: a stage may mount a file system over it, and then no path leads there any more.
+        self.folder = self.host.folder(STATE)
+        os.fsync(self.folder)
         data = b""
         while True:
             block = os.read(self.fd, 1 << 20)
@@ -65,6 +65,10 @@ class Journal:
             self.mend(data, [event for event in events if event])
             return
         self.events = events[:whole]
+        if whole and self.events[0].get("version", 1) > VERSION:
+            raise OSError("its journal is of format %s, and this runner knows %d" % (self.events[0]["version"], VERSION))
+        if whole and self.events[-1]["type"] == "moved":
+            raise OSError(2, "its state went on in the file system that was mounted over %s; mount it again" % STATE)
         # What follows the last good line was never acknowledged by an fsync; left there, the next would be glued to it.
         os.ftruncate(self.fd, sum(len(line) + 1 for line in lines[:whole]))
 
@@ -79,17 +83,32 @@ class Journal:
                 )
             if len(self.events) < event["seq"]:
                 self.events.append(event)
-        os.close(self.fd)
+        self.close()
         self.host.save(JOURNAL, "".join(map(seal, self.events)).encode())
         self.host.say("the journal was damaged; kept as " + aside)
         self.open()
 
     def fresh(self, kind="old"):
         """Put the present journal aside, numbered in the order of their lives, and start an empty one."""
-        os.close(self.fd)
+        self.close()
         os.rename(JOURNAL, "%s.%s.%04d" % (JOURNAL, kind, len(self.host.list(STATE))))
         self.events = []
         self.open()
+
+    def close(self):
+        os.close(self.fd)
+        os.close(self.folder)
+
+    def moved(self):
+        """Whether the open journal is not the one under its name: its folder was mounted over, or removed."""
+        try:
+            return not os.path.samestat(os.stat(JOURNAL), os.fstat(self.fd))
+        except OSError:
+            return True
+
+    def follow(self):
+        """Go on where the state folder is now. A run brings what can do that."""
+        raise OSError(2, "is no longer where it was", JOURNAL)
 
     @property
     def id(self):
@@ -97,6 +116,15 @@ class Journal:
 
     def add(self, kind, **fields):
         """Append one event and make it durable before returning it. Raises OSError when the disk takes no more."""
+        try:
+            if self.moved():
+                self.follow()
+        finally:
+            # Where it cannot follow, the old journal has the event at least, should its folder come back.
+            event = self.write(kind, fields)
+        return event
+
+    def write(self, kind, fields):
         event = dict(fields, type=kind, seq=len(self.events) + 1)
         event.update(at=round(self.host.now(), 3), uptime_s=round(self.host.uptime(), 3))
         before = os.fstat(self.fd).st_size

@@ -6,11 +6,41 @@ import os
 import zlib
 
 from bootstrap.runner.bundle import HOT, PARTS, TEXT
-from bootstrap.runner.files import digest, tell_fixed, trigger_text
+from bootstrap.runner.contract import EXIT_AGAIN
+from bootstrap.runner.files import digest, ended_mark, tell_fixed, trigger_text, whole
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, STUB, TRIGGER
 from bootstrap.runner.journal import VERSION, events_in
-from bootstrap.runner.machine import REBOOTS, StageFacts
-from bootstrap.runner.stages import Again, tail
+from bootstrap.runner.machine import REBOOTS, StageFacts, final
+from bootstrap.runner.stages import PATH, Again, tail
+from bootstrap.runner.tick import EARLY, STUCK
+
+WRAPPER = """#!/bin/sh
+# initialrunner: runs the bundle named here, when it is whole, and nothing else.
+PATH=%(path)s
+b=$(cat %(files)s 2>/dev/null)
+[ $# = 0 ] && set -- status
+if [ "$(echo "$b" | sha256sum)" = "%(sha256)s  -" ]; then eval "$b"; exit; fi
+echo "initialrunner: %(files)s is missing, incomplete or another one: bring it again. What has run: %(state)s/logs" >&2
+exit 4
+"""
+
+
+def own_command(run, places=(COMMAND, STATE + "/bin/initialrunner"), end=""):
+    """Write the admin's command for as long as the bundle is there; where /usr is read-only, in the second place."""
+    values = {"files": " ".join(run.files), "sha256": run.sha256, "path": PATH, "state": STATE}
+    save_first(run.host, places, (WRAPPER % values + end).encode(), 0o700)
+
+
+def save_first(host, places, data, mode=0o600):
+    """Put a file into the first of these places that takes it, and say which. Raises OSError when none does."""
+    for path in places:
+        try:
+            host.save(path, data, mode)
+            return path
+        except OSError:
+            if path == places[-1]:
+                raise
+    return None
 
 
 def open_journal(run, uuid, machine):
@@ -90,6 +120,11 @@ def reboot_after(run, stage):
             run.stages.end(
                 stage, "failed", StageFacts(run.journal.events, stage["name"]).attempt, cause="reboot", final=True
             )
+        point = run.cold("covered_at_boot")(run.host)
+        if point:
+            # After that boot nobody could read what has run: all would begin anew.
+            why = "at its next boot the host mounts %s over the state of this run; mount it in a stage, before" % point
+            run.stages.end(stage, "failed", count, cause="reboot", tail=why, final=True)
         run.journal.add("rebooting", stage=stage["name"], count=count, boot_id=run.host.boot_id)
     run.report.drain(10)
     os.sync()
@@ -175,13 +210,11 @@ def leave(run):
     for name in host.list(STATE + "/stages"):
         host.remove("%s/stages/%s" % (STATE, name))
     text = scrubbed(plan, run.files, run.sha256)
-    for path in COMMAND, STATE + "/bin/initialrunner":
-        try:
-            host.save(path, text, 0o700)
-            break
-        except OSError:
-            continue  # /usr is read-only: the state folder serves
+    # Where /usr is read-only the state folder serves.
+    path = save_first(host, [COMMAND, STATE + "/bin/initialrunner"], text, 0o700)
     later_boots(host, plan)
+    # An entry that comes back (a backup, an agent) would wait for this bundle for ever: it asks this command first.
+    host.save(ended_mark(run.sha256) + ".healthy", ("exec %s tick\n" % path).encode())
     if host.read(TRIGGER) and run.sha256 in host.text(TRIGGER):
         host.save(TRIGGER, trigger_text(plan, digest(text), [path]), 0o644)
     clean(host, plan, run.files, run.sha256, digest(text))
@@ -207,8 +240,7 @@ def clean(host, plan, files, sha256, own):
 
     The units, which name no payload, go after it, and stay for a newer one.
     """
-    found = [host.read(path) for path in files]
-    if all(found) and digest(b"".join(f[0] for f in found)) == sha256:
+    if whole(host, files, sha256):
         for path in files:
             host.remove(path)
     text = host.text(TRIGGER)
@@ -252,3 +284,28 @@ def later_boots(host, plan):
     if plan.get("every_boot") and os.path.isdir("/run/systemd/system") and not native:
         host.save("/etc/systemd/system/initialrunner-boot.service", UNIT.encode(), 0o644)
         host.run(["systemctl", "enable", "initialrunner-boot.service"], 60)
+
+
+def stuck(run, error):
+    """Leave the cause where people look: console, motd, the admin's verbs and, where it takes more, the journal."""
+    hint = "; no space or no inodes are left: see df -h and df -i" if error.args[0] == 28 else ""
+    reason = "cannot go on yet: %s%s" % (error, hint)
+    run.host.say("%s %s" % (run.plan["server"], reason))
+    try:
+        # Without its folder the state may be on a file system that is not mounted: nothing of ours belongs there.
+        save_first(run.host, STUCK[not os.path.isdir(STATE) :], reason.encode() + b"\n")
+    except OSError:
+        pass
+    try:
+        if not os.path.lexists(COMMAND):
+            own_command(run, [COMMAND], EARLY)  # not even the lock can be made, or the journal
+        if final(run.journal.events):
+            pass
+        elif run.deadline() <= 0:
+            run.fail(reason, "disk", False)
+        elif [e["for"] for e in run.journal.find("waiting") if "for" in e][-1:] != [reason]:
+            run.journal.add("waiting", missing=[{"path": run.plan["server"], "why": "cannot go on"}], **{"for": reason})
+        run.report.drain(5)
+    except (OSError, AttributeError, IndexError):
+        pass  # not even the journal can be opened or written
+    return EXIT_AGAIN

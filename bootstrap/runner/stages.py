@@ -7,11 +7,12 @@ import time
 
 from bootstrap.runner.checks import SHELL, need_missing
 from bootstrap.runner.contract import EXIT_AGAIN
-from bootstrap.runner.host import STATE
+from bootstrap.runner.host import STATE, plain
 from bootstrap.runner.machine import StageFacts, backoff
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 GRACE_S = 10  # between TERM and KILL
+READERS_S = 3  # for what reads the last words of a failed text from a pipe
 LOG_BYTES, TAIL_BYTES, OUTPUT_BYTES = 1 << 20, 2048, 4096
 APT = """DPkg::Lock::Timeout "600";
 DPkg::Options { "--force-confdef"; "--force-confold"; };
@@ -31,25 +32,32 @@ class Superseded(Exception):
     """A newer trigger names another bundle: stop, and leave the machine to it."""
 
 
+def account(name):
+    """The passwd entry of a user, by name or number; None when this host has no such user. Any number will do."""
+    try:
+        return pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
+    except KeyError:
+        return pwd.struct_passwd((name, "x", int(name), int(name), "", "/", "/bin/sh")) if name.isdigit() else None
+
+
 class Shell:
     """Starts programs on behalf of one journal: the mark in their environment tells ours from all others."""
 
     def __init__(self, host, plan, journal, meanwhile):
         self.host, self.plan, self.journal, self.meanwhile = host, plan, journal, meanwhile
 
-    def environment(self, stage, label):
-        account = pwd.getpwnam(stage.get("user", "root"))
+    def environment(self, stage, label, user):
         plan, proxy = self.plan, self.plan.get("proxy", {})
         env = {
-            "PATH": PATH, "LANG": "C.UTF-8", "SHELL": "/bin/sh",
-            "HOME": account.pw_dir, "USER": account.pw_name, "LOGNAME": account.pw_name,
+            "PATH": PATH, "LANG": "C.UTF-8", "SHELL": "/bin/sh", "TERM": "dumb",
+            "HOME": user.pw_dir, "USER": user.pw_name, "LOGNAME": user.pw_name,
             "DEBIAN_FRONTEND": "noninteractive", "NEEDRESTART_MODE": "a", "UCF_FORCE_CONFFOLD": "1",
             "APT_LISTCHANGES_FRONTEND": "none", "APT_CONFIG": STATE + "/apt.conf",
             # For a plain dpkg, which reads no APT_CONFIG; its own defaults first, since this takes their place.
             "DPKG_FORCE": "security-mac,downgrade,confdef,confold",
             "INITIALRUNNER_SERVER": plan["server"], "INITIALRUNNER_DEPLOY_ID": plan["deploy_id"],
             "INITIALRUNNER_REVISION": plan["revision"], "INITIALRUNNER_STAGE": stage["name"],
-            "INITIALRUNNER_OUTPUT": "%s/stages/%s.output" % (STATE, stage["name"]),
+            "INITIALRUNNER_OUTPUT": output_of(label),
             "INITIALRUNNER_MARK": self.mark(label),
         }  # fmt: skip
         for scheme in "http", "https":
@@ -60,7 +68,7 @@ class Shell:
                 filter(None, [proxy.get("no_proxy"), "localhost,127.0.0.1,169.254.169.254"])
             )
         env.update(stage.get("environment", {}))
-        return env, account
+        return env
 
     def mark(self, label):
         return "%s:%s" % (self.journal.id, label)
@@ -80,15 +88,16 @@ class Shell:
 
         group: of an attempt, "" where there are none; None for a text beside one, which has no outputs either.
         """
-        env, account = self.environment(stage, label)
+        user = account(stage.get("user", "root"))
+        env = self.environment(stage, label, user)
         folder = STATE + "/stages"
         os.close(self.host.folder(folder, True))
         os.chmod(folder, 0o711)
         script = "%s/%s" % (folder, label.replace("/", "."))
         # A file, not an argument: nothing shows in a process list, and an interpreter reads it where exec is forbidden.
-        self.host.save(script, text.encode(), 0o700, account.pw_uid, account.pw_gid, False)
+        self.host.save(script, text.encode(), 0o700, user.pw_uid, user.pw_gid, False)
         if group is not None:
-            self.host.save(env["INITIALRUNNER_OUTPUT"], b"", 0o600, account.pw_uid, account.pw_gid, False)
+            self.host.save(env["INITIALRUNNER_OUTPUT"], b"", 0o600, user.pw_uid, user.pw_gid, False)
         argv = text[2:].split("\n")[0].split(None, 1) if text.startswith("#!") else SHELL
         argv = [word.strip() for word in argv] + [script]
         ready, ours = os.pipe()
@@ -109,10 +118,10 @@ class Shell:
                         if number not in (signal.SIGKILL, signal.SIGSTOP):
                             signal.signal(number, signal.SIG_DFL)
                     # Where root is the only user there is, even root may not set its groups.
-                    if account.pw_uid != os.getuid():
-                        os.initgroups(account.pw_name, account.pw_gid)
-                        os.setgid(account.pw_gid)
-                        os.setuid(account.pw_uid)
+                    if user.pw_uid != os.getuid():
+                        os.initgroups(user.pw_name, user.pw_gid)
+                        os.setgid(user.pw_gid)
+                        os.setuid(user.pw_uid)
                     os.execve(argv[0], argv, env)
             except OSError as error:
                 os.write(2, ("initialrunner: %s: %s\n" % (argv[0], error)).encode())
@@ -167,7 +176,14 @@ class Shell:
         return found
 
     def kill_session(self, leader, mark):
-        """TERM, then KILL, until none is left. The pids that were there."""
+        """TERM, then KILL, until none is left. The pids that were there.
+
+        What reads from a pipe (`exec > >(tee log)`) gets a moment first, once its leader has ended: the last words of a
+        failure are on their way, and it ends by itself when it has read them.
+        """
+        end = self.host.uptime() + READERS_S * bool(mark and leader and not self.started_at(leader))
+        while self.host.uptime() < end and any(map(has_pipe, self.members(leader, mark))):
+            time.sleep(0.02)
         hit, end = set(), self.host.uptime() + GRACE_S
         while True:
             left = self.members(leader, mark)
@@ -185,6 +201,8 @@ class Shell:
 
     def run(self, stage, label, text, timeout_s=60):
         """(exit code, last lines) of a short text that belongs to a stage: verify, skip_if, a check."""
+        if not account(stage.get("user", "root")):
+            return 127, no_user(stage)
         if "/" not in label:
             # An undo or every_boot entry whose runner was killed has no settle(): it must not work beside this one.
             self.kill_session(None, self.mark(label))
@@ -198,6 +216,24 @@ class Shell:
         saw = tail(log, self.plan, start)
         os.close(log)
         return (124 if late else exit_code(status)), saw
+
+
+def no_user(stage):
+    return "no user %s on this host" % stage["user"]
+
+
+def output_of(label):
+    """Where a stage may write key=value lines; by attempt, so that none is in the way of the next."""
+    return "%s/stages/%s.output" % (STATE, label.replace("/", "."))
+
+
+def has_pipe(pid):
+    """Whether a process holds a pipe. Not only as its input: one that was just forked has it under another number."""
+    try:
+        fds = "/proc/%d/fd/" % pid
+        return any(os.readlink(fds + fd).startswith("pipe:") for fd in os.listdir(fds))
+    except OSError:
+        return False
 
 
 def exit_code(status):
@@ -246,19 +282,21 @@ def tail(log, plan, start=0):
             os.close(fd)
             data = data[:at] + b"*" * len(secret) + data[at + len(secret) :]
             at = data.find(secret)
-    text = data[start:][-TAIL_BYTES:].decode("utf-8", "backslashreplace")
-    return "".join(c if c.isprintable() or c in "\n\t" else "\\x%02x" % ord(c) for c in text)[-TAIL_BYTES:]
+    return plain(data[start:][-TAIL_BYTES:].decode("utf-8", "backslashreplace"))[-TAIL_BYTES:]
 
 
-def outputs(host, plan, stage):
-    """{"outputs": key=value lines that a stage wrote to $INITIALRUNNER_OUTPUT}, secrets blotted out; {} without any.
+def outputs(host, plan, label):
+    """{"outputs": key=value lines that an attempt wrote to $INITIALRUNNER_OUTPUT}, secrets blotted out; {} without any.
 
-    The file goes: it may hold a secret as it is.
+    The file goes: it may hold a secret as it is. It is the stage's, who may have made anything of it: no more is read
+    than counts. Raises OSError where it is no regular file.
     """
-    path = "%s/stages/%s.output" % (STATE, stage["name"])
-    found = host.read(path)
-    host.remove(path)
-    text = found[0][:OUTPUT_BYTES].decode("utf-8", "replace") if found else ""
+    path = output_of(label)
+    try:
+        with os.fdopen(host.open(path), "rb") as file:
+            text = file.read(OUTPUT_BYTES).decode("utf-8", "replace")
+    finally:
+        host.remove(path)
     for secret in plan.get("secrets", []):
         text = text.replace(secret, "*" * len(secret))
     pairs = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
@@ -270,9 +308,17 @@ def killed_for_memory(host):
     return host.text("/proc/vmstat").partition("\noom_kill ")[2].split("\n")[0]
 
 
+def looked(look, *words):
+    """What a look after a stage gives, {} where it fails: its exit code is to be recorded whatever else there is."""
+    try:
+        return look(*words)
+    except (OSError, ValueError, MemoryError):
+        return {}
+
+
 def disk_full():
     """Whether a file system that stages write to has no space or no inodes left."""
-    for path in "/", "/var/lib", "/tmp":
+    for path in filter(os.path.exists, ("/", "/var/lib", "/tmp")):
         info = os.statvfs(path)
         if info.f_bfree * info.f_frsize < 1 << 16 or (info.f_files and not info.f_ffree):
             return True
@@ -296,6 +342,7 @@ class Stages:
         )
         if event.get("final"):
             how = "exit %d" % event["exit_code"] if "exit_code" in event else "cause: %s" % event.get("cause")
+            how = event["tail"] if event.get("cause") == "needs" else how
             raise Failed(stage["name"], event.get("cause"), "stage %s failed (%s)" % (stage["name"], how))
 
     def kill_left(self, began):
@@ -316,7 +363,7 @@ class Stages:
             more = {"killed": self.kill_left(began), "policy": policy, "rebooted": rebooted}
             self.journal.add("interrupted", stage=name, attempt=began["attempt"], **more)
         if stage.get("verify") and self.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:
-            more = outputs(self.host, self.plan, stage)
+            more = looked(outputs, self.host, self.plan, "%s/%d" % (name, began["attempt"]))
             return self.end(stage, "done", began["attempt"], cause="interrupted", **more)
         if policy == "fail" or self.facts(stage).too_often:
             return self.end(
@@ -332,14 +379,17 @@ class Stages:
 
     def needs(self, stage):
         """Wait until all the stage needs is there; a wait that outlives the whole deadline fails the stage."""
-        told, attempt = None, self.facts(stage).attempt
-        for need in stage.get("needs", []):
+        reported, attempt = None, self.facts(stage).attempt
+        for need in [{"user": stage.get("user", "root")}] + stage.get("needs", []):
             while True:
-                missing = need_missing(self.host, self.plan, need)
+                if "user" in need:
+                    missing = None if account(need["user"]) else no_user(stage)
+                else:
+                    missing = need_missing(self.host, self.plan, need)
                 if not missing:
                     break
-                if missing != told:
-                    told = missing
+                if missing != reported:
+                    reported = missing
                     self.journal.add("waiting", missing=[{"path": stage["name"], "why": "needs"}], **{"for": missing})
                 if self.deadline() <= 0:
                     self.end(stage, "failed", attempt, cause="needs", tail=missing, final=True)
@@ -402,17 +452,17 @@ class Stages:
         code = exit_code(status)
         if late or code not in (0, EXIT_AGAIN):
             self.shell.kill_session(pid, self.shell.mark(label))
-        more = {
-            "cpu_s": round(usage.ru_utime + usage.ru_stime, 3),
-            "peak_kib": usage.ru_maxrss,
-            "tail": tail(log, self.plan, began_at),
-        }
+        more = {"cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "peak_kib": usage.ru_maxrss}
         more.update({"signal": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"exit_code": code})
+        if self.journal.moved():
+            looked(self.journal.follow)  # it mounted something over our folder: its outputs are there then
+        more["tail"] = looked(tail, log, self.plan, began_at) or ""
         os.close(log)
         self.host.part(group)
-        more.update(outputs(self.host, self.plan, stage))
+        more.update(looked(outputs, self.host, self.plan, label))
         result, cause = "failed", "timeout" if late else "signal" if "signal" in more else "exit"
-        if killed_for_memory(self.host) != oom:
+        kills = killed_for_memory(self.host)
+        if oom and kills and kills != oom:  # "" when the stage has unmounted /proc
             cause = "oom"
         elif disk_full():
             cause = "disk"

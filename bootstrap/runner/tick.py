@@ -11,6 +11,8 @@ from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.files import (
     Waiting,
     digest,
+    ended_mark,
+    lacks,
     own_bundle,
     own_late,
     own_trigger,
@@ -18,20 +20,16 @@ from bootstrap.runner.files import (
     place,
     tidy_leftovers,
     units_wanted,
+    whole,
 )
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER, Host
-from bootstrap.runner.journal import VERSION, Journal
+from bootstrap.runner.journal import Journal
 from bootstrap.runner.machine import final
 from bootstrap.runner.report import Report
 from bootstrap.runner.stages import APT, Again, Failed, Shell, Stages, Superseded
 
-WRAPPER = """#!/bin/sh
-# initialrunner: runs the bundle named here, when it is whole, and nothing else.
-b=$(cat %(files)s 2>/dev/null)
-if [ "$(echo "$b" | sha256sum)" = "%(sha256)s  -" ]; then eval "$b"; exit; fi
-echo "initialrunner: %(files)s is missing, incomplete or another one" >&2
-exit 4
-"""
+STUCK = STATE + "/stuck", "/run/initialrunner.stuck"  # why the last tick could not go on
+EARLY = "# early\n"  # ends the command that was written before there was a journal
 WAITING = COLD.split(b"\f")  # modules of the cold part that are not compiled yet
 GIVE_UP_TICKS = 7 * 24 * 60  # a tick a minute: events not taken for a week are given up
 
@@ -65,33 +63,41 @@ class Run:
 
     def by_hand(self):
         """Under the lock: the journal and what works on it."""
-        self.wrapper = (WRAPPER % {"files": " ".join(self.files), "sha256": self.sha256}).encode()
-        found = self.host.read(COMMAND)
-        self.known = found and found[0] == self.wrapper
-        if self.known and not self.host.list(STATE):
+        command = self.host.text(COMMAND)
+        self.known = self.sha256 in command and not command.endswith(EARLY)
+        if self.known and not any(name.startswith("journal") for name in self.host.list(STATE)):
             # The command was written when the journal was there already: to begin anew would run all stages again.
             # Not so where others lie beside it: then a kill came between putting one aside and opening the next.
             raise OSError(2, "its journal is not there; is its file system mounted? To begin anew: rm " + COMMAND)
         self.journal = Journal(self.host)
+        self.journal.follow = lambda: cold("follow")(self)
         self.report = Report(self.host, self.plan, self.journal, self.deadline)
         self.shell = Shell(self.host, self.plan, self.journal, lambda: self.meanwhile())
         self.stages = Stages(self)
 
+    def over(self):
+        """Whether another tick has finished meanwhile: what it removed must not be written again.
+
+        This runner may have read the bundle before it got the lock, so what is on disk decides.
+        """
+        return final(self.journal.events) and not whole(self.host, self.files, self.sha256)
+
     def begin(self):
         """Under the lock, before all else: journal, identity, trigger, admin command."""
         self.by_hand()
+        if self.over():
+            raise Superseded
         identity(self)
         if not own_trigger(self.host, self.plan, self.journal, self.sha256, self.files):
             raise Superseded
         if units_wanted(self.plan):
             cold("own_units")(self)
         if not self.known:
-            try:
-                self.host.save(COMMAND, self.wrapper, 0o700)
-            except OSError:
-                self.host.save(STATE + "/bin/initialrunner", self.wrapper, 0o700)
+            cold("own_command")(self)
         own_bundle(self.host, self.files)
         tidy_leftovers(self.host)
+        for path in filter(os.path.exists, STUCK):
+            self.host.remove(path)
 
     def deadline(self):
         """Seconds left for the whole bootstrap; a file that came after its deadline gives it a new start."""
@@ -120,20 +126,19 @@ class Run:
 
     def wait(self):
         """Wait for late files; False when their time is out (they are still watched, tick by tick)."""
-        waiting, told, since = Waiting(self.host, self.plan), None, self.host.uptime()
+        waiting, reported, since = Waiting(self.host, self.plan), None, self.host.uptime()
         limits = {f["path"]: f.get("deadline_s", 1e9) for f in self.plan.get("wait_for", [])}
         while True:
             missing = waiting.missing()
             if not missing:
                 return True
-            if told != [m["path"] for m in missing] and self.host.uptime() - since >= 5:
-                told = [m["path"] for m in missing]
+            if reported != [m["path"] for m in missing] and self.host.uptime() - since >= 5:
+                reported = [m["path"] for m in missing]
                 self.journal.add("waiting", missing=missing)
                 self.state("waiting")
             over = [m for m in missing if self.journal.elapsed() >= limits.get(m["path"], 1e9)]
             if over or self.deadline() <= 0:
-                late = (over or missing)[0]
-                self.fail("%s is %s" % (late["path"], late["why"]), "missing", is_final=False)
+                self.fail(lacks((over or missing)[0]), "missing", is_final=False)
                 return False
             self.meanwhile()
             waiting.watch(missing, 1.0)
@@ -146,6 +151,13 @@ class Run:
         self.host.save(STATE + "/apt.conf", APT.encode(), 0o644)
         healed = {"healed_s": self.journal.elapsed()} if self.journal.find("state", state="failed") else {}
         self.state("running", reason="placed", **healed)
+
+    def place_after(self, stage):
+        """Place the files that had to wait for a stage: it makes their home, or mounts what they lie on. Once."""
+        reason = "placed after " + stage
+        if any(f.get("after") == stage for f in self.plan["files"]) and not self.journal.find("state", reason=reason):
+            place(self.host, self.plan, self.journal, stage)
+            self.state("running", reason=reason)
 
     def owners(self):
         """Every file has the owner the plan names, now that the stages have had their time to make the users."""
@@ -222,6 +234,7 @@ class Run:
                     self.place()
                 for stage in self.plan.get("stages", []):
                     self.stages.work(stage)
+                    self.place_after(stage["name"])
                     own_late(self.host, self.plan)
                 self.owners()
                 self.every_boot()
@@ -243,7 +256,7 @@ class Run:
             cold("leave")(self)
             return EXIT_DONE
         # A final failure is an end too: from now on the trigger costs one `test` a minute.
-        self.host.save("%s/ended.%s" % (STATE, self.sha256[:12]), b"failed\n")
+        self.host.save(ended_mark(self.sha256), b"failed\n")
         return EXIT_FAILED
 
     def give_up(self):
@@ -255,7 +268,7 @@ class Run:
         if ticks < GIVE_UP_TICKS:
             return False
         self.host.say("events not delivered for 7 days are given up: %s" % self.report.reason)
-        self.host.save("%s/ended.%s" % (STATE, self.sha256[:12]), b"given up\n")
+        self.host.save(ended_mark(self.sha256), b"given up\n")
         return True
 
 
@@ -265,8 +278,6 @@ def identity(run):
     uuid, machine = host.ids()
     first = journal.events[0] if journal.events else None
     if first:
-        if first.get("version", 1) > VERSION:
-            raise OSError("its journal is of format %s, and this runner knows %d" % (first["version"], VERSION))
         same_boot = any(e.get("boot_id") == host.boot_id for e in journal.events)
         known = first.get("product_uuid"), first.get("machine_id")
         other = known[0] != uuid if uuid and known[0] else bool(known[1] and machine and known[1] != machine)
@@ -296,19 +307,7 @@ def tick(host, plan):
         return EXIT_AGAIN
     except (OSError, KeyError) as error:
         # Nothing may run that cannot be recorded or placed; the next tick finds the same state and tries again.
-        return stuck(run, error)
-
-
-def stuck(run, error):
-    hint = "; no space or no inodes are left: see df -h and df -i" if error.args[0] == 28 else ""
-    run.host.say("%s cannot go on yet: %s%s" % (run.plan["server"], error, hint))
-    try:
-        if run.deadline() <= 0 and not final(run.journal.events):
-            run.fail("cannot go on: %s" % error, "disk", False)
-            run.report.drain(20)
-    except (OSError, AttributeError, IndexError):
-        pass  # not even the journal can be opened or written
-    return EXIT_AGAIN
+        return cold("stuck")(run, error)
 
 
 def main(argv):

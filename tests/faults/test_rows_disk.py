@@ -21,7 +21,8 @@ TWO = [stage("one", NOTE + "note one"), stage("two", NOTE + "note two; test -e /
 def in_view(box: Box, *argv: str) -> None:
     """Run a program on the copy's files with the powers that the copy itself gave up."""
     enter = ["nsenter", "--mount", "--target", str(box.copy.pid), "--"]
-    subprocess.run([*enter, *argv], check=True, capture_output=True, timeout=30)
+    done = subprocess.run([*enter, *argv], capture_output=True, text=True, timeout=30)
+    assert done.returncode == 0, done.stderr
 
 
 def tmpfs(box: Box, path: str, options: str) -> None:

@@ -153,7 +153,8 @@ def test_the_command_runs_no_other_bundle_than_its_own() -> None:
     with Box(payload([stage("one", "exit 3")]).files) as box:
         box.tick()
         box.sh(f"echo : >>{BUNDLE}")
-        assert said(box, "status") == (4, "", f"initialrunner: {BUNDLE} is missing, incomplete or another one\n")
+        what = f"initialrunner: {BUNDLE} is missing, incomplete or another one: bring it again."
+        assert said(box, "status") == (4, "", f"{what} What has run: {STATE}/logs\n")
 
 
 def test_status_line_by_line_on_a_host_that_failed() -> None:

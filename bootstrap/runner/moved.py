@@ -1,0 +1,63 @@
+"""Takes the state along when a stage mounts a file system over its folder, unmounts one, or removes the folder."""
+
+import os
+import stat
+
+from bootstrap.runner.host import FOLDER, STATE
+from bootstrap.runner.journal import JOURNAL, seal
+
+BLOCK = 1 << 20
+
+
+def follow(run):
+    """Bring the state to the folder that has its name now, and leave a last word in the journal that was left.
+
+    What is there already stays, except a journal: a part of ours is what a copy of /var has, any other is of an
+    earlier life of that disk. Ours comes last, so that a killed runner's successor finds all or none of it.
+    Raises OSError where the new place takes no files; the old journal is open then as before.
+    """
+    host, journal = run.host, run.journal
+    data, size = b"", os.fstat(journal.fd).st_size
+    while len(data) < size:
+        block = os.pread(journal.fd, BLOCK, len(data))
+        if not block:
+            break
+        data += block
+    os.close(host.folder(STATE, True))
+    there = host.read(JOURNAL)
+    if there and not data.startswith(there[0]):
+        os.rename(JOURNAL, "%s.old.%04d" % (JOURNAL, len(host.list(STATE))))
+    bring(host, journal.folder, STATE)
+    host.save(JOURNAL, data)
+    # Should the old place come back, at a boot perhaps that does not mount the new one, nothing must begin anew there.
+    os.write(journal.fd, seal({"type": "moved", "seq": len(journal.events) + 1}).encode())
+    os.fsync(journal.fd)
+    journal.close()
+    journal.open()
+    journal.write("fixed", {"path": STATE, "was": {"place": "hidden or removed"}, "now": {"place": "brought along"}})
+
+
+def bring(host, folder, path):
+    """Copy what lies in an open folder, the journal left out, into the folder `path`."""
+    for name in os.listdir(folder):
+        info, target = os.stat(name, dir_fd=folder, follow_symlinks=False), path + "/" + name
+        if stat.S_ISDIR(info.st_mode):
+            beneath = os.open(name, FOLDER, dir_fd=folder)
+            os.close(host.folder(target, True))
+            os.chmod(target, info.st_mode & 0o7777)
+            bring(host, beneath, target)
+            os.close(beneath)
+        elif stat.S_ISREG(info.st_mode) and target != JOURNAL and not os.path.lexists(target):
+            with os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder), "rb") as file:
+                host.save(target, file.read(), info.st_mode & 0o7777, info.st_uid, info.st_gid)
+
+
+def covered_at_boot(host):
+    """The mount point of /etc/fstab that the next boot would lay over the state, None when there is none."""
+    for line in host.text("/etc/fstab").splitlines():
+        words = line.split()
+        if len(words) > 3 and not line.startswith("#") and "noauto" not in words[3].split(","):
+            point = words[1].rstrip("/")
+            if point and (STATE + "/").startswith(point + "/") and not os.path.ismount(point):
+                return point
+    return None
