@@ -181,6 +181,8 @@ def _file_line(file: dict[str, Any], width: int) -> str:
         marks.append(file["deliver"])
     if not file.get("keep", True):
         marks.append("removed after success")
+    if file.get("after"):
+        marks.append(f"after {file['after']}")
     cells = (
         file["path"].ljust(width),
         f"{size:>14}",
@@ -253,4 +255,5 @@ def _spec_file(file: RenderedFile) -> dict[str, Any]:
         entry |= {"fetch": file.fetch, "sha256": file.fetch["sha256"]}
     elif not file.secret and redact.MASK.encode() not in file.content:
         entry |= {"size": len(file.content), "sha256": hashlib.sha256(file.content).hexdigest()}
-    return entry | {"secret": file.secret, "keep": file.keep, "deliver": file.deliver}
+    later = {"after": file.after} if file.after else {}
+    return entry | {"secret": file.secret, "keep": file.keep, "deliver": file.deliver} | later

@@ -93,7 +93,8 @@ def _entry(file: RenderedFile, single: bool) -> dict[str, Any]:
             entry["deliver"] = "inject"
     defaults = {"mode": 0o644, "user": "root", "group": "root", "secret": False, "keep": True}
     given = {"mode": file.mode, "user": file.owner[0], "group": file.owner[1], "secret": file.secret, "keep": file.keep}
-    return entry | {key: value for key, value in given.items() if value != defaults[key]}
+    later = {"after": file.after} if file.after else {}
+    return entry | {key: value for key, value in given.items() if value != defaults[key]} | later
 
 
 def _pieces(text: bytes, chunk_bytes: int | None) -> list[InjectedFile]:

@@ -25,7 +25,10 @@ class Text:
 
 @dataclass(frozen=True)
 class PlannedFile:
-    """One file. data: bytes that are final; text: a template; fetch: {"url": Text, "sha256": str}; one of the three."""
+    """One file. data: bytes that are final; text: a template; fetch: {"url": Text, "sha256": str}; one of the three.
+
+    after: the stage whose good end it is placed after; None: it is placed before all stages.
+    """
 
     path: str
     where: Where
@@ -41,6 +44,7 @@ class PlannedFile:
     keep: bool = True
     deliver: str = "bundle"
     publish: bool = False
+    after: str | None = None
 
 
 @dataclass(frozen=True)

@@ -97,6 +97,10 @@ def revision(spec: Spec) -> str:
     """
     model = spec.model.model_dump(mode="json", by_alias=True)
     model.pop("include")
+    for file in model["files"]:
+        # A key that is younger than the format counts where it is given: a spec without it keeps its revision.
+        if file["after"] is None:
+            del file["after"]
     digest = hashlib.sha256(json.dumps(model, sort_keys=True).encode())
     for place, source in sorted(spec.sources.items()):
         digest.update(f"\0{place}\0{hashlib.sha256(source.data).hexdigest()}".encode())
@@ -150,6 +154,7 @@ def _file(spec: Spec, number: int, file: File) -> PlannedFile:
         keep=file.keep,
         deliver=file.deliver,
         publish=file.publish,
+        after=file.after,
     )
 
 

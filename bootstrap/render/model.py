@@ -14,6 +14,7 @@ class RenderedFile:
 
     deliver: "bundle" (inside the bundle), "inject" (a file of its own in the create call) or "fetch" (content is
     empty; the host gets it from fetch["url"], pinned by fetch["sha256"], at most fetch["max_size"] bytes).
+    after: the stage whose good end it is placed after; None: it is placed before all stages.
     """
 
     path: str
@@ -24,6 +25,7 @@ class RenderedFile:
     keep: bool = True
     deliver: str = "bundle"
     fetch: dict[str, Any] | None = None
+    after: str | None = None
 
 
 @dataclass(frozen=True)

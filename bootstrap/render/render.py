@@ -140,7 +140,9 @@ class _Renderer:
         elif file.deliver == "inject" and not content:
             message = f"{what}: {file.path} is empty, and could not be told from one that has not arrived"
             self.problems.append(Problem("render.empty", message, file.where, "take deliver: inject out"))
-        return RenderedFile(file.path, content, file.mode, file.owner, file.secret, file.keep, file.deliver)
+        return RenderedFile(
+            file.path, content, file.mode, file.owner, file.secret, file.keep, file.deliver, after=file.after
+        )
 
     def entry(self, kind: str, number: int, script: PlannedScript, files: str) -> dict[str, Any]:
         """One stage as the host plan lists it."""
@@ -261,14 +263,13 @@ def _host_plan(
     at_work: _Renderer, files: tuple[RenderedFile, ...], every_boot: list[dict[str, Any]], secret: bytes | None
 ) -> dict[str, Any]:
     plan = at_work.plan
-    told = hashlib.sha256(b"".join(hashlib.sha256(f.content).digest() for f in files if not f.secret)).hexdigest()
     found: dict[str, Any] = {
         "version": PLAN_VERSION,
         "name": plan.name,
         "server": plan.server,
         "deploy_id": plan.deploy_id,
         "revision": plan.revision,
-        "stages": [at_work.entry("stages", n, stage, told) for n, stage in enumerate(plan.stages)],
+        "stages": [at_work.entry("stages", n, stage, _seen(plan, files, n)) for n, stage in enumerate(plan.stages)],
     }
     health = at_work.health()
     optional: dict[str, Any] = {
@@ -290,6 +291,16 @@ def _host_plan(
         if plan.report_ca is not None:
             found["report"]["ca"] = plan.report_ca
     return found
+
+
+def _seen(plan: Plan, files: tuple[RenderedFile, ...], number: int) -> str:
+    """The digest of the files that are there when a stage begins. number: the stage's.
+
+    Secret files are left out, since a digest of a short one would give it away.
+    """
+    there = {None, *(stage.name for stage in plan.stages[:number])}
+    digests = (hashlib.sha256(file.content).digest() for file in files if not file.secret and file.after in there)
+    return hashlib.sha256(b"".join(digests)).hexdigest()
 
 
 def _shipped(at_work: _Renderer, own: Text | None, name: str, more: dict[str, Any]) -> str:

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bootstrap.errors import Problem, Where
-from bootstrap.spec.types import is_url
+from bootstrap.spec import placed
 
 if TYPE_CHECKING:
     from bootstrap.spec.load import Spec
@@ -25,7 +25,6 @@ OWN = (
     "/usr/local/sbin/initialrunner",
     "/run/initialrunner.lock",
 )
-LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def judge(spec: Spec) -> Iterator[Problem]:
@@ -33,7 +32,7 @@ def judge(spec: Spec) -> Iterator[Problem]:
     yield from _names(spec)
     yield from _paths(spec)
     yield from _values(spec)
-    yield from _files(spec)
+    yield from placed.judge(spec)
     yield from _stages(spec)
     yield from _health(spec)
     yield from _report(spec)
@@ -109,44 +108,6 @@ def _values(spec: Spec) -> Iterator[Problem]:
             yield error("spec.secret", message, spec.where("secrets", name), "write env:NAME or file:PATH")
 
 
-def _files(spec: Spec) -> Iterator[Problem]:
-    for number, file in enumerate(spec.model.files):
-        if file.secret and file.mode is not None and file.mode & 0o077:
-            message = f"files[{number}].mode: a secret file is open to others"
-            yield error("spec.secret", message, spec.where("files", number, "mode"), 'leave it out, or write "0600"')
-        if not file.keep and not file.secret:
-            message = f"files[{number}].keep: only a secret file is removed after success"
-            yield error("spec.secret", message, spec.where("files", number, "keep"), "add secret: true")
-        if file.deliver == "inject" and file.fetch:
-            message = f"files[{number}].deliver: a fetched file is not injected"
-            yield error("spec.choice", message, spec.where("files", number, "deliver"), "take deliver out")
-        if file.deliver == "inject" and file.secret:
-            message = f"files[{number}].deliver: an injected file arrives readable by others"
-            yield error("spec.secret", message, spec.where("files", number, "deliver"), "take deliver out")
-        if file.publish and file.source is None:
-            message = f"files[{number}].publish: only a source can be published"
-            yield error("spec.choice", message, spec.where("files", number, "publish"), "give it as source:")
-        if file.publish and file.secret:
-            message = f"files[{number}].publish: a secret file is not put where a URL gives it away"
-            yield error("spec.secret", message, spec.where("files", number, "publish"), "take publish out")
-        if file.fetch and not _is_pinned_url(file.fetch.url):
-            message = f"files[{number}].fetch.url: {file.fetch.url!r} is neither https:// nor swift://"
-            yield error("spec.url", message, spec.where("files", number, "fetch", "url"), "fetch over https")
-    for number, entry in enumerate(spec.model.wait_for):
-        if entry.sha256 is None and entry.min_size is None and entry.settle is None:
-            message = f"wait_for[{number}]: nothing says when {entry.path} is whole"
-            yield error(
-                "spec.choice", message, spec.where("wait_for", number, "path"), "add sha256, or min_size and settle"
-            )
-
-
-def _is_pinned_url(url: str) -> bool:
-    """https, swift, a template (judged when rendered), or plain http from this very host."""
-    if "{{" in url or url.startswith("swift://"):
-        return True
-    return is_url(url) and (url.startswith("https://") or urlsplit(url).hostname in LOOPBACK)
-
-
 def _stages(spec: Spec) -> Iterator[Problem]:
     for number, stage in enumerate(spec.model.stages):
         here = f"stages[{number}]"
@@ -192,6 +153,6 @@ def _report(spec: Spec) -> Iterator[Problem]:
     if report is None or "{{" in report.url:
         return
     parts = urlsplit(report.url)
-    if parts.scheme == "http" and parts.hostname not in LOOPBACK:
+    if parts.scheme == "http" and parts.hostname not in placed.LOOPBACK:
         message = f"report.url: reports go to {parts.hostname} in the clear: signed, but for all to read"
         yield warning("spec.url", message, spec.where("report", "url"), "use https, with ca: for your own")
