@@ -65,8 +65,9 @@ class Journal:
             self.mend(data, [event for event in events if event])
             return
         self.events = events[:whole]
-        if whole and self.events[0].get("version", 1) > VERSION:
-            raise OSError("its journal is of format %s, and this runner knows %d" % (self.events[0]["version"], VERSION))
+        version = self.events[0].get("version", 1) if whole else 1
+        if version > VERSION:
+            raise OSError("its journal is of format %s, and this runner knows %d" % (version, VERSION))
         if whole and self.events[-1]["type"] == "moved":
             raise OSError(2, "its state went on in the file system that was mounted over %s; mount it again" % STATE)
         # What follows the last good line was never acknowledged by an fsync; left there, the next would be glued to it.

@@ -55,7 +55,8 @@ def test_a_pipe_that_never_ends_holds_a_failed_stage_up_for_a_moment_only() -> N
     ids=["huge", "link", "fifo", "folder", "gone", "binary", "no folder"],
 )
 def test_the_exit_code_is_recorded_whatever_lies_where_the_outputs_should(odd: str) -> None:
-    stages = [stage("one", f"{NOTE}note one; {odd}"), stage("two", f"{NOTE}note two; {odd}; exit 3", attempts=2, delay_s=0)]
+    two = stage("two", f"{NOTE}note two; {odd}; exit 3", attempts=2, delay_s=0)
+    stages = [stage("one", f"{NOTE}note one; {odd}"), two]
     with Box(payload(stages).files) as box:
         assert box.tick().returncode == 5
         assert ended(box, "one") == [("done", None)]

@@ -1,4 +1,4 @@
-"""The folder of the state is mounted over, swapped or removed while a run is at work: it goes on there, or says why not."""
+"""The folder of the state is mounted over or removed while a run is at work: it goes on there, or says why not."""
 
 from __future__ import annotations
 
@@ -154,14 +154,16 @@ def test_a_reboot_that_would_hide_the_state_is_refused_by_name(line: str) -> Non
         assert box.tick().returncode == 5
         failed = box.events("stage.ended", stage="disk")[-1]
         assert (failed["cause"], failed["final"]) == ("reboot", True)
-        assert failed["tail"].startswith(f"at its next boot the host mounts {line.split()[1]} over the state of this run")
+        why = f"at its next boot the host mounts {line.split()[1]} over the state of this run"
+        assert failed["tail"].startswith(why)
         assert ran(box) == ["disk"]
 
 
 @pytest.mark.fault(109)
 @pytest.mark.parametrize("line", ["/dev/vdb /var ext4 noauto 0 2", "# /dev/vdb /var ext4 defaults 0 2", "a /srv b c"])
 def test_other_lines_of_fstab_hold_no_reboot_up(line: str) -> None:
-    stages = [stage("disk", f"{NOTE}note disk; echo '{line}' >>/etc/fstab", reboot="after"), stage("b", NOTE + "note b")]
+    disk = stage("disk", f"{NOTE}note disk; echo '{line}' >>/etc/fstab", reboot="after")
+    stages = [disk, stage("b", NOTE + "note b")]
     with Box(payload(stages).files) as box:
         start_tick(box)
         box.wait_for(lambda: box.events("rebooting"))

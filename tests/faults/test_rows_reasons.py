@@ -125,7 +125,7 @@ def test_a_file_is_placed_once_after_the_stage_that_makes_its_home() -> None:
         stage("as-app", "cd; touch .made; cat .config/settings.ini; echo changed >.config/settings.ini", user="app"),
         stage("later", "test -e /srv/go || exit 75"),
     ]
-    files = [RenderedFile("/home/app/.config/settings.ini", b"x=1\n", 0o640, after="user", user="app", group="app")]
+    files = [RenderedFile("/home/app/.config/settings.ini", b"x=1\n", 0o640, after="user", owner=("app", "app"))]
     with Box(payload(stages, files=files).files) as box:
         assert box.tick().returncode == 75, box.console()
         box.put("/srv/go", "")
@@ -157,11 +157,9 @@ def test_a_link_that_is_waited_for_is_named_with_what_it_leads_to() -> None:
     with Box(payload([stage("one", "true")], wait_for=wait_for).files) as box:
         box.sh("mkdir -p /etc/le/archive; echo x >/etc/le/archive/1.pem; ln -s archive/1.pem /etc/le/fullchain.pem")
         assert box.tick().returncode == 5
-        link = "/etc/le/fullchain.pem is a link to archive/1.pem, which is not followed"
-        assert box.events("state")[-1]["reason"] == link
-        assert box.events("waiting")[0]["missing"] == [
-            {"path": "/etc/le/fullchain.pem", "why": "a link", "saw": "is a link to archive/1.pem, which is not followed"}
-        ]
+        path, link = "/etc/le/fullchain.pem", "is a link to archive/1.pem, which is not followed"
+        assert box.events("state")[-1]["reason"] == f"{path} {link}"
+        assert box.events("waiting")[0]["missing"] == [{"path": path, "why": "a link", "saw": link}]
 
 
 @pytest.mark.fault(118)

@@ -12,7 +12,7 @@ from oracle import NOTE, deliver, kill_runner_after, ran, said, start_tick
 
 from bootstrap.payload.bundle import unpack
 from bootstrap.render.model import RenderedFile
-from bootstrap.runner.host import BUNDLE, COMMAND, TRIGGER
+from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
 
 pytestmark = [pytest.mark.integration, needs_root]
 TWO = stage("two", NOTE + "note two")
