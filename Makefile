@@ -53,9 +53,10 @@ lint: setup ## ruff, mypy --strict and shellcheck, as the tests run them
 format: setup ## let ruff mend what it can
 	$(BIN)/ruff check --fix .
 
-crashtest: setup ## kill the packed runner before every state-changing call, then cut the power after every one
+crashtest: setup ## kill the packed runner before every state-changing call, cut the power after every one, kill two at once
 	@$(BIN)/python tests/crash/crashtest.py
 	@$(BIN)/python tests/crash/crashtest.py --power
+	@$(BIN)/python tests/crash/twoticks.py --trials 200
 
 crashtest-all: setup ## kill it before every system call at all
 	@$(BIN)/python tests/crash/crashtest.py --all

@@ -13,6 +13,7 @@ sys.path.insert(0, str(Path(__file__).parent))
 
 import crashtest
 import powerlives
+import twoticks
 
 pytestmark = [
     pytest.mark.slow,
@@ -36,3 +37,10 @@ def test_a_power_cut_after_every_call_that_drops_what_was_not_synced_loses_and_r
     assert {one.after: one.wrong for one in verdicts if one.wrong} == {}
     assert points >= 350
     assert len(verdicts) >= 700
+
+
+@pytest.mark.fault(110)
+def test_two_ticks_at_once_killed_or_not_leave_no_trigger_behind_and_repeat_nothing() -> None:
+    verdicts = twoticks.run(80, long=12)
+    assert {f"{v.trial}": v.wrong for v in verdicts if v.wrong} == {}
+    assert len(verdicts) == 92

@@ -35,6 +35,11 @@ def release(box: Box) -> int:
     return int(box.text("/srv/code"))
 
 
+def written(box: Box) -> str:
+    """What tells whether the command was written again, or anything in the folders of trigger and bundle."""
+    return box.sh(f"stat -c '%n %i %y' {COMMAND} /etc/cron.d /etc/initialrunner").stdout
+
+
 def looks_finished(box: Box) -> None:
     assert [box.exists(path) for path in (TRIGGER, BUNDLE)] == [False, False]
     assert said(box, "status")[0] == 0 and said(box, "why")[1].startswith("box-1 is healthy")
@@ -53,10 +58,24 @@ def test_a_start_that_read_the_bundle_before_another_finished_writes_nothing_aga
         held_start(box, command)
         assert box.tick().returncode == 0
         looks_finished(box)
-        command_before = box.read(COMMAND)
+        untouched = written(box)
         assert release(box) == code or code is None
         looks_finished(box)
-        assert box.read(COMMAND) == command_before
+        assert written(box) == untouched
+
+
+@pytest.mark.fault(110)
+def test_an_install_that_waited_for_the_lock_writes_nothing_again() -> None:
+    """It is on its way into the lock, two seconds long, while a tick does all there is to do."""
+    with Box(payload(SHORT).files) as box:
+        slow = "strace -f -qq -o /srv/trace -e trace=flock -e inject=flock:delay_enter=2000000:when=1"
+        box.sh(f"cp {BUNDLE} /srv/bundle; (setsid {slow} sh /srv/bundle </dev/null >/dev/null 2>&1; touch /srv/code) &")
+        box.wait_for(lambda: box.exists("/run/initialrunner.lock"))
+        assert box.tick().returncode == 0
+        untouched = written(box)
+        box.wait_for(lambda: box.exists("/srv/code"))
+        looks_finished(box)
+        assert written(box) == untouched
 
 
 @pytest.mark.fault(110)
