@@ -9,6 +9,8 @@ LOCKED := install --require-hashes --only-binary :all:
 JOBS ?= 2
 # One file's tests stay in one process: they share what is dear to make (a collector, a rehearsal's copy).
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
+# Nothing that .ci/packages does not declare is found by name, as on a new machine.
+DECLARED := $(BIN)/python tests/declared.py
 BENCHMARKS := benchmarks/generator.py benchmarks/runner.py benchmarks/boot.py
 UV ?= uv
 LOCK := $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --python-version 3.11 \
@@ -19,7 +21,7 @@ LOCK_OTHERS := $(UV) pip compile --quiet --universal --generate-hashes --python-
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-demo setup-slow setup-release packages-demo packages-test packages-slow packages-vm packages-release \
-	demo test test-slow test-vm test-all vm lint format crashtest crashtest-all mutants fuzz size golden bench docs \
+	demo test test-slow test-vm test-fresh test-all vm lint format crashtest crashtest-all mutants fuzz size golden bench docs \
 	deb zipapp lock clean
 
 help: ## list the targets
@@ -31,18 +33,21 @@ setup: packages-test $(VENV)/test.stamp ## make .venv with the locked developmen
 demo: setup-demo ## rehearse examples/hello on this machine and print its timeline
 	@$(BIN)/python -m bootstrap rehearse examples/hello
 
-test: setup ## everything but the slow tests: at most 15 minutes
-	$(PYTEST) -m "not slow and not vm"
+test: setup ## everything but the slow tests: at most 15 minutes; TESTS= chooses some
+	$(DECLARED) test $(PYTEST) -m "not slow and not vm" $(TESTS)
 
 test-slow: setup packages-slow ## only the slow tests
 	@# pytest exits 5 when it found none to run.
-	$(PYTEST) -m slow || test $$? -eq 5
+	$(DECLARED) slow $(PYTEST) -m slow || test $$? -eq 5
 
 test-vm: setup packages-vm ## the tests in virtual machines and by builders of images, one at a time: half an hour
 	$(PYTEST) -n 0 -m vm
 
 vm: setup packages-vm ## boot a virtual machine with examples/hello, and leave it to you; SPEC= and IMAGE= choose others
 	@$(BIN)/python tests/vm/play.py $(if $(IMAGE),--image $(IMAGE)) $(SPEC)
+
+test-fresh: setup packages-slow ## make test in a fresh clone on a new Debian, which it makes: half an hour
+	@$(BIN)/python tests/fresh_machine.py test
 
 test-all: setup packages-vm ## every test
 	$(PYTEST)

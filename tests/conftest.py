@@ -1,19 +1,23 @@
-"""What every test gets: quiet for those that compare the machine before and after, an end when CI's hour is over."""
+"""What every test gets: the tools of .venv, quiet for those that compare the machine before and after, an end in CI."""
 
 from __future__ import annotations
 
 import fcntl
 import os
 import signal
+import sysconfig
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO
 
 import fault_register
 import pytest
+import skips
 
+# The locked tools are found whether or not somebody activated the environment.
+os.environ["PATH"] = os.pathsep.join((sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)))
 # A run that a test starts has a folder of its own: its tests must not queue behind whoever waits for that test to end.
 LOCKS = Path(os.environ.get("INITIALRUNNER_TEST_LOCKS", Path(__file__).resolve().parents[1] / "build" / "tests"))
 
@@ -58,6 +62,18 @@ def pytest_runtest_setup(item: pytest.Item) -> None:
     until = os.environ.get("INITIALRUNNER_SLOW_UNTIL")
     if until and item.get_closest_marker("slow") and time.time() > float(until):
         pytest.skip("no time left in this run for another slow test; make test-all runs it")
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport() -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    """Fail a test that is skipped in CI without one of the reasons accepted there."""
+    return skips.judged((yield))
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_make_collect_report() -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+    """Likewise a file that is skipped as a whole."""
+    return skips.judged((yield))
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

@@ -78,14 +78,14 @@ def lint(plan: Plan, rendered: Rendered) -> list[Problem]:
 
 
 def find() -> str:
-    """The path of shellcheck: on PATH, or beside the Python that runs this. Raises UsageError."""
+    """The path of shellcheck: beside the Python that runs this, where pip puts it, or on PATH. Raises UsageError."""
     beside = Path(sys.executable).parent / "shellcheck"
-    found = shutil.which("shellcheck") or (str(beside) if beside.is_file() else None)
-    if found is None:
+    shellcheck = str(beside) if beside.is_file() else shutil.which("shellcheck")
+    if shellcheck is None:
         raise UsageError(
             "shellcheck is not there", hint="pip install 'initialrunner[lint]', or apt-get install shellcheck"
         )
-    return found
+    return shellcheck
 
 
 def scripts(plan: Plan, rendered: Rendered) -> Iterator[Script]:

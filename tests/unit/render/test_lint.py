@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sysconfig
 from pathlib import Path
 
 import pytest
@@ -117,6 +119,22 @@ def test_what_no_shell_could_read_is_an_error(tmp_path: Path) -> None:
 
     assert {problem.severity for problem in problems} == {"error"}
     assert "lint.SC1047" in {problem.code for problem in problems}
+
+
+def test_the_shellcheck_beside_the_command_is_taken_whether_or_not_the_environment_is_activated(tmp_path: Path) -> None:
+    """A user runs .venv/bin/bootstrap by its path; another shellcheck on PATH may be older than the locked one."""
+    (tmp_path / "web.yaml").write_text(HEAD + "stages: [{name: one, run: echo $HOME}]\n")
+    (tmp_path / "bin").mkdir()
+    command = [Path(sysconfig.get_path("scripts")) / "bootstrap", "check", "web.yaml", "--lint"]
+    for has_another in (False, True):
+        if has_another:
+            (tmp_path / "bin/shellcheck").write_text("#!/bin/sh\nexit 9\n")
+            (tmp_path / "bin/shellcheck").chmod(0o755)
+        environment = {"PATH": str(tmp_path / "bin")}
+        done = subprocess.run(command, cwd=tmp_path, env=environment, capture_output=True, text=True, check=False)
+
+        assert done.returncode == 0, done.stderr
+        assert "warning[lint.SC2086]" in done.stderr
 
 
 def test_without_shellcheck_it_says_where_to_get_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
