@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import Problem, SpecError
+from bootstrap.payload.bundle import unpack
 from bootstrap.plan.resolve import resolve
 from bootstrap.render.model import Rendered
 from bootstrap.render.render import render
@@ -20,6 +21,7 @@ from bootstrap.spec.load import load
 from bootstrap.spec.schema import schema
 from bootstrap.spec.tree import Reader, where_of
 from bootstrap.spec.types import NO_TEMPLATE, TEMPLATE
+from bootstrap.targets import channel, providers
 
 pytestmark = pytest.mark.fault(130)
 
@@ -256,6 +258,18 @@ def test_a_fleets_servers_each_have_their_own_paths_and_users(tmp_path: Path) ->
     assert done.rc_local is not None and "runuser -u caddy" in done.rc_local
     assert done.host_plan["health"]["checks"] == [{"kind": "disk", "path": "/mnt", "free": 1 << 20}]
     assert done.host_plan["proxy"] == {"http": "http://caddy:3128", "no_proxy": "web-2"}
+
+
+def test_every_target_has_the_rendered_path(tmp_path: Path) -> None:
+    (tmp_path / "web.yaml").write_text(
+        "version: 1\nname: web\nfiles: [{path: '/srv/{{ server }}', content: x, deliver: inject}]\n"
+    )
+    done = render(resolve(load(tmp_path / "web.yaml"), server="web-1", deploy_id="d1"))
+    for target in ("tree", "personality"):
+        payload = channel.pack(done, target, providers.provider("nova") if target == "personality" else None).payload
+        # Nova takes five files: there it rides in the bundle.
+        assert target != "tree" or "/srv/web-1" in [file.path for file in payload.files]
+        assert unpack(payload.bundle).plan["files"][0]["path"] == "/srv/web-1"
 
 
 def test_a_secret_in_a_path_or_a_user_is_refused(tmp_path: Path) -> None:
