@@ -20,6 +20,7 @@ from bootstrap.errors import ExitCode
 from bootstrap.image import leftovers, look, ready, secrets
 from bootstrap.image.finding import Mend
 from bootstrap.runner import contract
+from bootstrap.spec.types import NO_TEMPLATE, TEMPLATE
 from bootstrap.targets.providers import PROVIDERS, Limit, Provider
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
@@ -100,6 +101,15 @@ def kind_of(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     return " or ".join(kind) if isinstance(kind, list) else str(kind)
 
 
+def template_of(schema: dict[str, Any]) -> str:
+    """Whether a key's text is a template: yes or no; nothing for a map or list of other keys."""
+    words = {TEMPLATE: "yes", NO_TEMPLATE: "no"}
+    for inner in (schema, schema.get("additionalProperties"), *schema.get("patternProperties", {}).values()):
+        if isinstance(inner, dict) and inner.get("$comment") in words:
+            return words[inner["$comment"]]
+    return ""
+
+
 def rows_of(schema: dict[str, Any], definitions: dict[str, Any]) -> Iterator[str]:
     """One table row for each key."""
     required = schema.get("required", [])
@@ -107,12 +117,13 @@ def rows_of(schema: dict[str, Any], definitions: dict[str, Any]) -> Iterator[str
         default = value.get("default")
         shown = "required" if key in required else "" if default in (None, [], {}) else f"`{json.dumps(default)}`"
         text = " ".join(str(value.get("description", "")).split())
-        yield " | ".join([f"| `{key}`", kind_of(value, definitions), shown, text.replace("|", "\\|")]) + " |"
+        cells = [f"| `{key}`", kind_of(value, definitions), template_of(value), shown, text.replace("|", "\\|")]
+        yield " | ".join(cells) + " |"
 
 
 def table_of(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
     text = str(schema.get("description", "")).strip()
-    head = "| key | value | default | meaning |\n|---|---|---|---|\n"
+    head = "| key | value | template | default | meaning |\n|---|---|---|---|---|\n"
     return (f"{text}\n\n" if text else "") + head + "\n".join(rows_of(schema, definitions)) + "\n"
 
 
@@ -124,6 +135,10 @@ def spec_page() -> str:
         NOTE + "# Keys of a spec\n",
         "The same as JSON Schema, for editors: `bootstrap schema`. Durations carry a unit (`90s`, `15m`, `1h`), sizes",
         'too (`64KiB`), modes are quoted octal (`"0644"`). Unknown and duplicate keys are errors.\n',
+        "*Template*: where it says yes, the text is a Jinja2 template. It is rendered for each server, and what comes",
+        "out must be right for its key: an absolute path, a user, a URL. Where it says no, `{{`, `{%` and `{#` are",
+        "refused; only `values` takes them, as text. A text of the spec has no comments; a file that is a template has",
+        "Jinja2's `{# #}`, but `${#` begins none. [How to write braces as text](../how-to/write-braces-as-text.md).\n",
         table_of(schema, definitions),
     ]
     for name, one in sorted(definitions.items()):

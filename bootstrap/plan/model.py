@@ -14,6 +14,7 @@ class Text:
 
     is_template: Jinja2 renders it. where: the value in the spec. file: name of the file it came from, None when it
     stands in the spec itself. indent: of a `|` block, whose first line is the one below `where`: its columns before it.
+    rule: of the spec's types.RULES, what it must render to; None for any text.
     """
 
     value: str = field(repr=False)
@@ -21,19 +22,20 @@ class Text:
     is_template: bool = True
     file: str | None = None
     indent: int | None = None
+    rule: str | None = None
 
 
 @dataclass(frozen=True)
 class PlannedFile:
     """One file. data: bytes that are final; text: a template; fetch: {"url": Text, "sha256": str}; one of the three.
 
-    after: the stage whose good end it is placed after; None: it is placed before all stages.
+    owner: renders to user:group. after: the stage whose good end it is placed after; None: before all stages.
     """
 
-    path: str
+    path: Text
     where: Where
     mode: int
-    owner: tuple[str, str]
+    owner: Text
     text: Text | None = None
     data: bytes | None = field(default=None, repr=False)
     fetch_url: Text | None = None
@@ -48,14 +50,26 @@ class PlannedFile:
 
 
 @dataclass(frozen=True)
+class PlannedWait:
+    """A file that another hand brings. fields: the rest, as the host plan has it. owner: renders to user:group."""
+
+    path: Text
+    owner: Text | None
+    fields: tuple[tuple[str, Any], ...]
+
+
+@dataclass(frozen=True)
 class PlannedScript:
-    """A stage, or a thing that runs at every boot (then only name, text, timeout_s, user and environment count)."""
+    """A stage, or a thing that runs at every boot (then only name, text, user, timeout_s and environment count).
+
+    needs: of each the host plan's key, with a template as Text.
+    """
 
     name: str
     where: Where
     text: Text
+    user: Text
     timeout_s: float = 900.0
-    user: str = "root"
     environment: tuple[tuple[str, Text], ...] = ()
     needs: tuple[dict[str, Any], ...] = ()
     attempts: int = 1
@@ -110,13 +124,13 @@ class Plan:
     values: dict[str, Any]
     secrets: tuple[SecretRef, ...]
     files: tuple[PlannedFile, ...]
-    wait_for: tuple[dict[str, Any], ...]
+    wait_for: tuple[PlannedWait, ...]
     stages: tuple[PlannedScript, ...]
     every_boot: tuple[PlannedScript, ...]
     health: PlannedHealth | None
     report_url: Text | None
     report_ca: str | None
-    proxy: dict[str, str]
+    proxy: dict[str, Text]
     trigger: str
     rollback: bool
     deadline_s: float

@@ -16,12 +16,13 @@ from bootstrap.plan.model import (
     PlannedFile,
     PlannedHealth,
     PlannedScript,
+    PlannedWait,
     SecretRef,
     Text,
 )
 from bootstrap.runner.contract import NAME_PATTERN
 from bootstrap.spec.load import Spec
-from bootstrap.spec.models import Check, File, Script, Stage
+from bootstrap.spec.models import Check, File, Need, Script, Stage
 from bootstrap.spec.rules import BUILT_IN
 from bootstrap.spec.servers import NAME_HINT, name_fault
 from bootstrap.spec.types import is_url
@@ -43,7 +44,7 @@ def resolve(
     if not re.fullmatch(NAME_PATTERN, deploy_id):
         raise UsageError(f"deploy id {deploy_id!r} is not a name", hint=NAME_HINT)
     model = spec.model
-    url = _text(spec, model.report.url, "report", "url") if model.report else None
+    url = _text(spec, model.report.url, "report", "url", rule="url") if model.report else None
     if report_url is not None:
         if not is_url(report_url):
             raise UsageError(f"report URL {report_url!r} is not a URL", hint="write https://HOST:PORT")
@@ -64,7 +65,7 @@ def resolve(
         health=_health(spec),
         report_url=url,
         report_ca=ca.data.decode("utf-8", "replace") if ca else None,
-        proxy={k: v for k, v in (model.proxy.model_dump() if model.proxy else {}).items() if v is not None},
+        proxy=_proxy(spec),
         trigger=model.trigger,
         rollback=model.rollback,
         deadline_s=model.deadline,
@@ -107,8 +108,8 @@ def revision(spec: Spec) -> str:
     return digest.hexdigest()[:12]
 
 
-def _text(spec: Spec, value: str, *path: str | int) -> Text:
-    return Text(value, spec.where(*path), indent=spec.indent(*path))
+def _text(spec: Spec, value: str, *path: str | int, rule: str | None = None) -> Text:
+    return Text(value, spec.where(*path), indent=spec.indent(*path), rule=rule)
 
 
 def _maybe(spec: Spec, value: str | None, *path: str | int) -> Text | None:
@@ -127,8 +128,6 @@ def _secrets(spec: Spec) -> Iterable[SecretRef]:
 
 
 def _file(spec: Spec, number: int, file: File) -> PlannedFile:
-    where = spec.where("files", number, "path")
-    user, _, group = file.owner.partition(":")
     text, data, name = None, None, None
     if file.content is not None:
         text = _text(spec, file.content, "files", number, "content")
@@ -140,10 +139,10 @@ def _file(spec: Spec, number: int, file: File) -> PlannedFile:
         data, name = source.data, source.name
     fetch = file.fetch
     return PlannedFile(
-        path=file.path,
-        where=where,
+        path=_text(spec, file.path, "files", number, "path", rule="path"),
+        where=spec.where("files", number, "path"),
         mode=file.mode if file.mode is not None else 0o600 if file.secret else 0o644,
-        owner=(user, group),
+        owner=_text(spec, file.owner, "files", number, "owner", rule="owner"),
         text=text,
         data=data,
         fetch_url=_text(spec, fetch.url, "files", number, "fetch", "url") if fetch else None,
@@ -158,11 +157,8 @@ def _file(spec: Spec, number: int, file: File) -> PlannedFile:
     )
 
 
-def _wait_for(spec: Spec) -> Iterable[dict[str, Any]]:
-    for entry in spec.model.wait_for:
-        found: dict[str, Any] = {"path": entry.path}
-        if entry.owner:
-            found["user"], _, found["group"] = entry.owner.partition(":")
+def _wait_for(spec: Spec) -> Iterable[PlannedWait]:
+    for number, entry in enumerate(spec.model.wait_for):
         given = {
             "sha256": entry.sha256,
             "min_size": entry.min_size,
@@ -170,7 +166,21 @@ def _wait_for(spec: Spec) -> Iterable[dict[str, Any]]:
             "mode": entry.mode,
             "deadline_s": entry.deadline,
         }
-        yield found | {key: value for key, value in given.items() if value is not None}
+        yield PlannedWait(
+            _text(spec, entry.path, "wait_for", number, "path", rule="path"),
+            _text(spec, entry.owner, "wait_for", number, "owner", rule="owner") if entry.owner else None,
+            tuple((key, value) for key, value in given.items() if value is not None),
+        )
+
+
+def _proxy(spec: Spec) -> dict[str, Text]:
+    proxy = spec.model.proxy
+    given = (("http", "url"), ("https", "url"), ("no_proxy", None))
+    return {
+        key: _text(spec, getattr(proxy, key), "proxy", key, rule=rule)
+        for key, rule in given
+        if proxy is not None and getattr(proxy, key) is not None
+    }
 
 
 def _script_text(spec: Spec, kind: str, number: int, script: Script) -> Text:
@@ -191,15 +201,15 @@ def _script(spec: Spec, kind: str, number: int, script: Script, **more: Any) -> 
         where=spec.where(kind, number, "name"),
         text=_script_text(spec, kind, number, script),
         timeout_s=script.timeout,
-        user=script.user,
+        user=_text(spec, script.user, kind, number, "user", rule="user"),
         environment=environment,
         **more,
     )
 
 
 def _stage(spec: Spec, number: int, stage: Stage) -> PlannedScript:
-    needs = tuple({k: v for k, v in need.model_dump(by_alias=True).items() if v is not None} for need in stage.needs)
     here = ("stages", number)
+    needs = tuple(_need(spec, need, *here, "needs", index) for index, need in enumerate(stage.needs))
     return _script(
         spec,
         "stages",
@@ -218,6 +228,12 @@ def _stage(spec: Spec, number: int, stage: Stage) -> PlannedScript:
     )
 
 
+def _need(spec: Spec, need: Need, *here: str | int) -> dict[str, Any]:
+    rules = {"tcp": "address", "file": "path", "server": "name"}
+    given = ((key, value) for key, value in need.model_dump(by_alias=True).items() if value is not None)
+    return {key: _text(spec, value, *here, key, rule=rules[key]) if key in rules else value for key, value in given}
+
+
 def _health(spec: Spec) -> PlannedHealth | None:
     health = spec.model.health
     if health is None or not health.checks:
@@ -230,14 +246,17 @@ def _check(spec: Spec, number: int, check: Check) -> PlannedCheck:
     here = ("health", "checks", number)
     where = spec.where(*here)
     if check.http is not None:
-        fields: list[tuple[str, Any]] = [("url", _text(spec, check.http, *here, "http")), ("status", check.status)]
+        url = _text(spec, check.http, *here, "http", rule="url")
+        fields: list[tuple[str, Any]] = [("url", url), ("status", check.status)]
         if check.contains is not None:
             fields.append(("contains", _text(spec, check.contains, *here, "contains")))
         return PlannedCheck("http", where, tuple(fields))
     if check.disk is not None:
-        return PlannedCheck("disk", where, (("path", check.disk.path), ("free", check.disk.free)))
+        path = _text(spec, check.disk.path, *here, "disk", "path", rule="folder")
+        return PlannedCheck("disk", where, (("path", path), ("free", check.disk.free)))
     if check.memory is not None:
         return PlannedCheck("memory", where, (("free", check.memory.free),))
     key = {"tcp": "address", "unit": "name", "process": "name", "command": "text", "file": "path"}
     kind = next(k for k in key if getattr(check, k) is not None)
-    return PlannedCheck(kind, where, ((key[kind], _text(spec, getattr(check, kind), *here, kind)),))
+    rule = {"tcp": "address", "file": "path"}.get(kind)
+    return PlannedCheck(kind, where, ((key[kind], _text(spec, getattr(check, kind), *here, kind, rule=rule)),))

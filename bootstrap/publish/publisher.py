@@ -8,6 +8,7 @@ from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
 from bootstrap.publish.store import Account, Endpoint, PublishError, temp_url
+from bootstrap.spec.types import is_template
 
 if TYPE_CHECKING:
     from bootstrap.plan.model import Plan
@@ -46,11 +47,12 @@ class Publisher:
         for file in plan.files:
             if file.publish and file.data is not None:
                 digest = hashlib.sha256(file.data).hexdigest()
-                name = f"{digest[:DIGITS]}/{PurePosixPath(file.path).name}"
-                found[digest] = self.put(file.path, name, file.data)
+                # One object serves all servers: a path that differs between them cannot name it, its source can.
+                path = file.source_name if is_template(file.path.value) and file.source_name else file.path.value
+                found[digest] = self.put(path, f"{digest[:DIGITS]}/{PurePosixPath(path).name}", file.data)
             elif file.fetch_url is not None and file.fetch_url.value.startswith("swift://"):
                 # As it stands: what an object is called cannot depend on the server.
-                found[file.fetch_url.value] = self.find(file.path, file.fetch_url.value, str(file.fetch_sha256))
+                found[file.fetch_url.value] = self.find(file.path.value, file.fetch_url.value, str(file.fetch_sha256))
         return found
 
     def put(self, what: str, name: str, data: bytes) -> str:

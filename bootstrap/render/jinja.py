@@ -1,4 +1,8 @@
-"""Jinja2 with two filters and errors that know their line, in the template file or in the spec."""
+"""Jinja2 with two filters and errors that know their line, in the template file or in the spec.
+
+A text of the spec has no comments: shell has `${#name}` in it, and whatever followed up to a `#}` would be lost. A file
+that is a template has Jinja's own, but none that begins right behind a `$`.
+"""
 
 from __future__ import annotations
 
@@ -10,9 +14,21 @@ from collections.abc import Mapping
 from typing import Any
 
 import jinja2
+from jinja2 import nodes
 
 from bootstrap.errors import Problem, Where
 from bootstrap.plan.model import Text
+from bootstrap.render.braces import ways_out, written_for_others
+
+# Half a character: no text of a spec or a file that can be sent to a host holds it.
+_NEVER = "\ud800"
+_LENGTH = "${#"  # how a shell writes the length of a value
+_COMMENT = r"(?<!\$)\{#"
+_MARKS = {False: re.compile(r"\{[{%]"), True: re.compile(rf"\{{[{{%]|{_COMMENT}")}
+_MARKUP = {
+    False: re.compile(r"(\{\{.*?\}\})|\{%.*?%\}", re.DOTALL),
+    True: re.compile(rf"(\{{\{{.*?\}}\}})|\{{%.*?%\}}|{_COMMENT}.*?#\}}", re.DOTALL),
+}
 
 
 def shell_quote(value: Any) -> str:
@@ -55,10 +71,45 @@ def environment() -> jinja2.Environment:
     return found
 
 
+@functools.cache
+def _without_comments() -> jinja2.Environment:
+    """The same for texts of the spec."""
+    return environment().overlay(comment_start_string=f"{_NEVER}{{#", comment_end_string=f"#}}{_NEVER}")
+
+
+def has_marks(text: Text) -> bool:
+    """Whether Jinja would find something to do in a text."""
+    return text.is_template and _MARKS[text.file is not None].search(text.value) is not None
+
+
+def markup(text: Text) -> re.Pattern[str]:
+    """Finds what Jinja replaces in a text; the first group is there for an expression."""
+    return _MARKUP[text.file is not None]
+
+
+def parse(text: Text) -> nodes.Template:
+    """The tree of a template. Raises TemplateSyntaxError."""
+    return _parsed(text.value, text.file is not None)
+
+
+def _parsed(source: str, is_file: bool) -> nodes.Template:
+    if not is_file:
+        return _without_comments().parse(source)
+    # Parted before it is read and joined again in the tree, where no comment can begin any more.
+    parted = f"{_LENGTH[:-1]}{_NEVER}{_LENGTH[-1]}"
+    tree = environment().parse(source.replace(_LENGTH, parted))
+    for data in tree.find_all(nodes.TemplateData):
+        data.data = data.data.replace(parted, _LENGTH)
+    for constant in tree.find_all(nodes.Const):
+        if isinstance(constant.value, str):
+            constant.value = constant.value.replace(parted, _LENGTH)
+    return tree
+
+
 @functools.lru_cache(maxsize=512)
-def compiled(source: str) -> jinja2.Template:
+def compiled(source: str, is_file: bool) -> jinja2.Template:
     """A template, compiled once: a fleet's servers share theirs, and compiling is nine tenths of rendering."""
-    return environment().from_string(source)
+    return environment().from_string(_parsed(source, is_file))
 
 
 class Failed(Exception):
@@ -71,20 +122,22 @@ class Failed(Exception):
 
 def render(text: Text, context: Mapping[str, Any], what: str) -> str:
     """The rendered text. what: the key, for messages (`stages[1].run`). Raises Failed."""
-    if not text.is_template or not any(mark in text.value for mark in ("{{", "{%", "{#")):
+    if not has_marks(text):
         return text.value
     try:
-        return compiled(text.value).render(context)
+        return compiled(text.value, text.file is not None).render(context)
     except jinja2.TemplateSyntaxError as error:
         message = f"{what}: {_sentence(error.message or 'bad template')}"
         place = _place(text, error.lineno, None)
-        hint = "there are those of Jinja2, sh and b64" if "No filter" in message else "see the Jinja2 template language"
+        hint = "there are those of Jinja2, sh and b64" if "No filter" in message else ways_out(text, what)
         raise Failed(Problem("render.syntax", message, place, hint)) from error
     except jinja2.UndefinedError as error:
         name = _undefined(str(error))
         place = _place(text, _line(error), name)
         is_name = str(error).endswith("is undefined")
         hint = _mend(name, sorted(context)) if is_name else "see what it is given in values:"
+        if name is not None and written_for_others(place.source, name):
+            hint = ways_out(text, what)
         raise Failed(Problem("render.undefined", f"{what}: {_sentence(str(error))}", place, hint)) from error
     except NoValue as error:
         hint = "give it one, or write what stands for it: {{ name or 'none' }}"

@@ -19,12 +19,12 @@ from typing import Any
 
 from bootstrap.errors import Problem, UsageError, Where
 from bootstrap.plan.model import Plan, PlannedScript, Text
+from bootstrap.render.jinja import has_marks, markup
 from bootstrap.render.model import Rendered
 
 # What a stage without a `#!` line runs under.
 DEFAULT = "#!/bin/sh -eu\n"
 _SHELLS = re.compile(r"#! ?(/usr/bin/env )?\S*\b(sh|dash|bash|ksh|busybox sh)\b")
-_MARKUP = re.compile(r"(\{\{.*?\}\})|\{%.*?%\}|\{#.*?#\}", re.DOTALL)
 # Files that a script sources are on the host, not here.
 _NOT_HERE = "SC1090,SC1091"
 _LIMIT_S = 120
@@ -50,13 +50,13 @@ class Script:
         """The text with its markup replaced by as many characters: a word for a value, blanks for the rest."""
         if not self.text.is_template:
             return self.text.value
-        return _MARKUP.sub(lambda m: re.sub(r"[^\n]", "x" if m[1] else " ", m[0]), self.text.value)
+        return markup(self.text).sub(lambda m: re.sub(r"[^\n]", "x" if m[1] else " ", m[0]), self.text.value)
 
     def concerns(self, one: dict[str, Any]) -> bool:
         """Whether a finding is one for people: not of what the spec itself decides."""
         if one["code"] == _UNASSIGNED:
             return one["message"].split(" ")[0] not in self.given
-        return not (one["code"] in _CONSTANT and self.text.is_template and _MARKUP.search(self.text.value))
+        return not (one["code"] in _CONSTANT and has_marks(self.text))
 
 
 def lint(plan: Plan, rendered: Rendered) -> list[Problem]:

@@ -6,12 +6,11 @@ import dataclasses
 from collections.abc import Iterator
 from typing import Any
 
-import jinja2
-from jinja2 import meta
+from jinja2 import TemplateSyntaxError, meta
 
-from bootstrap.errors import Problem, Where
+from bootstrap.errors import Problem
 from bootstrap.plan.model import Plan, Text
-from bootstrap.render.jinja import environment
+from bootstrap.render import jinja
 
 
 def spoken(plan: Plan) -> frozenset[str]:
@@ -30,11 +29,11 @@ def of_a_group(plan: Plan) -> Iterator[Problem]:
 
 def names_in(text: Text) -> frozenset[str]:
     """The names that one text reads."""
-    if not text.is_template or "{" not in text.value:
+    if not jinja.has_marks(text):
         return frozenset()
     try:
-        return frozenset(meta.find_undeclared_variables(environment().parse(text.value)))
-    except jinja2.TemplateSyntaxError:
+        return frozenset(meta.find_undeclared_variables(jinja.parse(text)))
+    except TemplateSyntaxError:
         return frozenset()
 
 
@@ -49,5 +48,6 @@ def templates(thing: Any) -> Iterator[Text]:
         for one in thing:
             yield from templates(one)
     elif isinstance(thing, dict):
-        # The needs of a stage: their texts are templates too.
-        yield from (Text(one, Where("", 1, 1)) for one in thing.values() if isinstance(one, str))
+        # The needs of a stage, the proxy.
+        for one in thing.values():
+            yield from templates(one)

@@ -5,17 +5,21 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from bootstrap import resources
 from bootstrap.errors import Problem, RenderError, UsageError
-from bootstrap.plan.model import Plan, PlannedFile, PlannedScript, Text
+from bootstrap.plan.model import Plan, PlannedFile, PlannedScript, PlannedWait, Text
 from bootstrap.render import jinja, names, secret_values, shape
 from bootstrap.render.model import Published, Rendered, RenderedFile
 from bootstrap.runner.contract import PLAN_VERSION, server_key
 from bootstrap.spec.load import in_order
+from bootstrap.spec.paths import Taken, clashes
+from bootstrap.spec.rules import in_the_clear
+from bootstrap.spec.types import Misfit, rendered
 
 RC_LOCAL, CRON = "templates/rc.local.j2", "cron/initialrunner.j2"
 # What a host takes when the plan does not say: left out of the plan, since bytes matter.
@@ -28,6 +32,14 @@ DEFAULTS: dict[str, Any] = {
     "reboot": "never",
     "user": "root",
     "rerun": "changed",
+}
+
+
+# Where a secret goes that stands in a text that all may read: by the text's key.
+_WHERE_TO = {
+    r"files\[\d+\]": "add secret: true",
+    r"stages\[\d+\](\.(skip_if|verify|undo))?": "give it to the stage by environment:",
+    r"every_boot\[\d+\]": "read it from a file with secret: true",
 }
 
 
@@ -83,20 +95,23 @@ class _Renderer:
             # The plan is JSON: it could not carry them.
             self.problems += shape.not_utf8(what, text.where, text.file)
             return ""
+        before = len(self.problems)
         if not secret:
             self.refuse_secrets(found, what, text, context)
-        return found
+        # What is no template was judged where it is written.
+        if text.rule is None or len(self.problems) > before or not jinja.has_marks(text):
+            return found
+        try:
+            return rendered(text.rule, found)
+        except Misfit as misfit:
+            message = f"{what}: {misfit.message}; the template is {text.value!r}"
+            self.problems.append(Problem(misfit.code, message, text.where, misfit.hint))
+            return ""
 
     def refuse_secrets(self, found: str, what: str, text: Text, context: Mapping[str, Any]) -> None:
         """What ends up in a process list, a log or a world-readable file must hold no secret."""
         for name in secret_values.held(found, text, what, context, self.secrets):
-            hint = "take it out"
-            if what.startswith("files"):
-                hint = "add secret: true"
-            elif what.startswith("stages"):
-                hint = "give it to the stage by environment:"
-            elif what.startswith("every_boot"):
-                hint = "read it from a file with secret: true"
+            hint = next((hint for place, hint in _WHERE_TO.items() if re.fullmatch(place, what)), "take it out")
             self.problems.append(Problem("render.secret", f"{what}: holds the secret {name}", text.where, hint))
 
     def script(self, text: Text, what: str) -> str:
@@ -108,18 +123,25 @@ class _Renderer:
             self.problems += shape.script(raw, what, text.where, name=text.file, must_exec=False)
         return rendered if rendered.endswith("\n") else rendered + "\n"
 
+    def owner(self, text: Text, what: str) -> tuple[str, str]:
+        """(user, group)."""
+        user, _, group = self.text(text, f"{what}.owner").partition(":")
+        return user, group
+
     def file(self, number: int, file: PlannedFile) -> RenderedFile:
         what = f"files[{number}]"
+        path, owner = self.text(file.path, f"{what}.path"), self.owner(file.owner, what)
+        placed = RenderedFile(path, b"", file.mode, owner, file.secret, file.keep, file.deliver, after=file.after)
         if file.fetch_url is not None:
             url = self.text(file.fetch_url, f"{what}.fetch.url")
             url = self.published.urls.get(url, url)
             if not (self.stand_in and url.startswith("swift://")):
                 self.problems += shape.fetch_url(url, f"{what}.fetch.url", file.fetch_url.where)
-            return _fetched(file, url, str(file.fetch_sha256), file.fetch_max_size)
+            return _fetched(placed, url, str(file.fetch_sha256), file.fetch_max_size)
         if file.publish and file.data is not None and self.published:
             digest = hashlib.sha256(file.data).hexdigest()
             if digest in self.published.urls:
-                return _fetched(file, self.published.urls[digest], digest, len(file.data))
+                return _fetched(placed, self.published.urls[digest], digest, len(file.data))
             message = f"{what}: {file.source_name} was not published, or has changed since"
             self.problems.append(Problem("render.published", message, file.where, "bootstrap publish it again"))
         content, before = file.data, len(self.problems)
@@ -138,11 +160,29 @@ class _Renderer:
             name = file.source_name or (file.text.file if file.text else None)
             self.problems += shape.script(content, what, file.where, name=name, must_exec=True)
         elif file.deliver == "inject" and not content:
-            message = f"{what}: {file.path} is empty, and could not be told from one that has not arrived"
+            message = f"{what}: {path} is empty, and could not be told from one that has not arrived"
             self.problems.append(Problem("render.empty", message, file.where, "take deliver: inject out"))
-        return RenderedFile(
-            file.path, content, file.mode, file.owner, file.secret, file.keep, file.deliver, after=file.after
-        )
+        return replace(placed, content=content)
+
+    def wait_for(self, number: int, wait: PlannedWait) -> dict[str, Any]:
+        """A file that another hand brings, as the host plan lists it."""
+        what = f"wait_for[{number}]"
+        found = {"path": self.text(wait.path, f"{what}.path")}
+        if wait.owner is not None:
+            found["user"], found["group"] = self.owner(wait.owner, what)
+        return found | dict(wait.fields)
+
+    def refuse_clashes(self, files: tuple[RenderedFile, ...], wait_for: list[dict[str, Any]]) -> None:
+        """Paths out of templates may meet each other, and the runner's own."""
+        plan = self.plan
+        given = [file.path for file in plan.files] + [wait.path for wait in plan.wait_for]
+        if not any(map(jinja.has_marks, given)):
+            return
+        paths = [(f"files[{n}]", file.path, plan.files[n].path.where) for n, file in enumerate(files)]
+        paths += [(f"wait_for[{n}]", wait["path"], plan.wait_for[n].path.where) for n, wait in enumerate(wait_for)]
+        rc_local = "every_boot, which is rendered as rc.local," if plan.every_boot else None
+        rc_local = rc_local or ("templates.rc.local" if plan.rc_local else None)
+        self.problems += clashes([Taken(*one) for one in paths if one[1]], rc_local)
 
     def entry(self, kind: str, number: int, script: PlannedScript, files: str) -> dict[str, Any]:
         """One stage as the host plan lists it."""
@@ -165,14 +205,13 @@ class _Renderer:
             place = dict(script.environment)[hidden[0]].where
             self.problems.append(Problem("render.secret", message, place, "read it from a file with secret: true"))
         found: dict[str, Any] = {"name": script.name, "text": self.script(script.text, what)}
-        found |= {key: getattr(script, key) for key in DEFAULTS if getattr(script, key) != DEFAULTS[key]}
+        user = self.text(script.user, f"{what}.user")
+        decided = {key: user if key == "user" else getattr(script, key) for key in DEFAULTS}
+        found |= {key: value for key, value in decided.items() if value != DEFAULTS[key]}
         if script.needs:
             found["needs"] = [
-                {
-                    k: self.text(Text(v, script.where), f"{what}.needs") if isinstance(v, str) else v
-                    for k, v in n.items()
-                }
-                for n in script.needs
+                {k: self.text(v, f"{what}.needs[{n}].{k}") if isinstance(v, Text) else v for k, v in need.items()}
+                for n, need in enumerate(script.needs)
             ]
         for key in ("skip_if", "verify", "undo"):
             text = getattr(script, key)
@@ -185,7 +224,7 @@ class _Renderer:
         # What a later deploy compares: the same text, run the same way, on the same files, need not run again. Secret
         # values are left out, since a digest of a short one would give it away.
         shown = {n: None if n in hidden else value for n, value in values.items()}
-        told = json.dumps([found["text"], script.user, shown, files], sort_keys=True)
+        told = json.dumps([found["text"], user, shown, files], sort_keys=True)
         found["digest"] = hashlib.sha256(told.encode("utf-8", "surrogateescape")).hexdigest()[:16]
         return found
 
@@ -196,11 +235,9 @@ class _Renderer:
         checks = []
         for number, check in enumerate(health.checks):
             what = f"health.checks[{number}]"
+            if check.kind == "disk":
+                what += ".disk.path"
             fields = {k: self.text(v, what) if isinstance(v, Text) else v for k, v in check.fields}
-            if check.kind == "http":
-                self.problems += shape.url(fields["url"], what, check.where)
-            elif check.kind == "tcp":
-                self.problems += shape.address(fields["address"], what, check.where)
             if fields.get("status") == 200:
                 del fields["status"]
             checks.append({"kind": check.kind, **fields})
@@ -209,10 +246,10 @@ class _Renderer:
         return found | {k: getattr(health, k) for k, v in defaults.items() if getattr(health, k) != v}
 
 
-def _fetched(file: PlannedFile, url: str, sha256: str, max_size: int | None) -> RenderedFile:
+def _fetched(file: RenderedFile, url: str, sha256: str, max_size: int | None) -> RenderedFile:
     """The file as one that the host fetches."""
     fetch = {"url": url, "sha256": sha256} | ({"max_size": max_size} if max_size is not None else {})
-    return RenderedFile(file.path, b"", file.mode, file.owner, file.secret, file.keep, deliver="fetch", fetch=fetch)
+    return replace(file, deliver="fetch", fetch=fetch)
 
 
 def render(
@@ -272,12 +309,14 @@ def _host_plan(
         "stages": [at_work.entry("stages", n, stage, _seen(plan, files, n)) for n, stage in enumerate(plan.stages)],
     }
     health = at_work.health()
+    wait_for = [at_work.wait_for(n, wait) for n, wait in enumerate(plan.wait_for)]
+    at_work.refuse_clashes(files, wait_for)
     optional: dict[str, Any] = {
         "deadline_s": plan.deadline_s if plan.deadline_s != 3600.0 else None,
-        "wait_for": list(plan.wait_for),
+        "wait_for": wait_for,
         "every_boot": every_boot,
         "health": health,
-        "proxy": plan.proxy,
+        "proxy": {key: at_work.text(text, f"proxy.{key}") for key, text in plan.proxy.items()},
         "rollback": plan.rollback,
         "secrets": sorted({*at_work.secrets.values(), *at_work.derived}),
         "trigger": plan.trigger if plan.trigger != "auto" else None,
@@ -286,7 +325,8 @@ def _host_plan(
     if plan.report_url is not None and secret is not None:
         key = base64.b64encode(server_key(secret, plan.server, plan.deploy_id)).decode()
         url = at_work.text(plan.report_url, "report.url")
-        at_work.problems += shape.url(url, "report.url", plan.report_url.where)
+        if jinja.has_marks(plan.report_url):
+            at_work.problems += in_the_clear(url, plan.report_url.where)
         found["report"] = {"url": url.rstrip("/"), "key": key}
         if plan.report_ca is not None:
             found["report"]["ca"] = plan.report_ca

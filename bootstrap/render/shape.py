@@ -6,7 +6,7 @@ import re
 from collections.abc import Iterator
 
 from bootstrap.errors import Problem, Where
-from bootstrap.spec.types import is_address, is_url
+from bootstrap.spec.types import is_url
 
 BOM = b"\xef\xbb\xbf"
 ELF = b"\x7fELF"
@@ -47,12 +47,6 @@ def not_utf8(what: str, where: Where, name: str | None) -> Iterator[Problem]:
     yield Problem("render.utf8", f"{shown} is not UTF-8 text", where, hint)
 
 
-def url(rendered: str, what: str, where: Where) -> Iterator[Problem]:
-    """Problems of a URL that may have come out of a template; an empty one has been told of."""
-    if rendered and not is_url(rendered):
-        yield Problem("render.url", f"{what}: {rendered!r} is not a URL", where, "write http://HOST:PORT/PATH")
-
-
 def fetch_url(rendered: str, what: str, where: Where) -> Iterator[Problem]:
     """Problems of a URL that hosts fetch from: https, or plain http from the very host."""
     from urllib.parse import urlsplit
@@ -64,9 +58,3 @@ def fetch_url(rendered: str, what: str, where: Where) -> Iterator[Problem]:
         loopback = is_url(rendered) and urlsplit(rendered).hostname in ("localhost", "127.0.0.1", "::1")
         if not is_url(rendered) or not (rendered.startswith("https://") or loopback):
             yield Problem("render.url", f"{what}: {rendered!r} is not https://", where, "fetch over https")
-
-
-def address(rendered: str, what: str, where: Where) -> Iterator[Problem]:
-    """The same of HOST:PORT."""
-    if rendered and not is_address(rendered):
-        yield Problem("render.address", f"{what}: {rendered!r} is not HOST:PORT", where, "write 127.0.0.1:8080")

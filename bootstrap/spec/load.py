@@ -17,6 +17,7 @@ from bootstrap.errors import Problem, SpecError, UsageError, Where
 from bootstrap.spec import rules, tree
 from bootstrap.spec.models import SpecModel, guess
 from bootstrap.spec.sources import Source, gather
+from bootstrap.spec.types import Misfit, unmarked
 
 
 @dataclass(frozen=True)
@@ -112,6 +113,11 @@ def _read(reader: tree.Reader, path: Path, shown: str, chain: tuple[Path, ...]) 
             continue
         if "\0" in leaf.value or not leaf.value:
             reader.add("spec.path", f"include: {str(leaf.value)!r} names no file", leaf.where)
+            continue
+        try:
+            unmarked(leaf.value)
+        except Misfit as misfit:
+            reader.add(misfit.code, f"include: {misfit.message}", leaf.where, misfit.hint)
             continue
         below = path.parent / leaf.value
         below_shown = str(Path(shown).parent / leaf.value)

@@ -38,26 +38,26 @@ def choice(*words: str) -> Any:
     def check(value: Any) -> str:
         import difflib
 
-        word = t.text(value)
+        word = t.literal(value)
         if word not in words:
             near = difflib.get_close_matches(word, words, 1)
             hint = f"did you mean {near[0]}?" if near else f"write {', '.join(words[:-1])} or {words[-1]}"
             raise t.wrong("spec.choice", f"{word!r} is not one of {', '.join(words)}", hint)
         return word
 
-    return Annotated[str, BeforeValidator(check), WithJsonSchema({"enum": list(words)})]
+    return Annotated[str, BeforeValidator(check), WithJsonSchema({"enum": list(words), "$comment": t.NO_TEMPLATE})]
 
 
 def known_version(value: Any) -> str:
     """The version of the format: one so far."""
-    if t.text(value) != "1":
+    if t.literal(value) != "1":
         raise t.wrong("spec.version", f"{str(value)!r} is no version that this program reads", "write 1")
     return "1"
 
 
 def present(value: Any) -> bool:
     """`true`: a need is there or is left out."""
-    if not t.boolean(value):
+    if not t.boolean(t.literal(value) if isinstance(value, str) else value):
         raise t.wrong("spec.choice", "nobody can need that it is not there", "write true, or take it out")
     return True
 
@@ -76,7 +76,7 @@ class File(Strict):
     path: t.AbsolutePath = Field(description="where it goes")
     template: t.FileName | None = Field(None, description="a Jinja2 template, relative to this spec")
     source: t.FileName | None = Field(None, description="a file taken as it is, relative to this spec")
-    content: t.Text | None = Field(None, description="the text itself, a Jinja2 template")
+    content: t.Text | None = Field(None, description="the text itself")
     fetch: Fetch | None = Field(None, description="fetched by the host, pinned by digest")
     owner: t.Owner = Field("root:root", description="user:group; a stage may make the user")
     mode: t.Mode | None = Field(None, description="quoted octal; 0644, or 0600 for a secret; a secret may be 0640 for the group in owner")
@@ -105,7 +105,7 @@ class WaitFor(Strict):
     )
 
 
-Present = Annotated[bool, BeforeValidator(present), WithJsonSchema({"const": True})]
+Present = Annotated[bool, BeforeValidator(present), WithJsonSchema({"const": True, "$comment": t.NO_TEMPLATE})]
 
 
 class Need(Strict):
@@ -116,13 +116,13 @@ class Need(Strict):
     cloud_init: Present | None = Field(None, alias="cloud-init", description="cloud-init has ended")
     tcp: t.Address | None = Field(None, description="HOST:PORT accepts a connection")
     file: t.AbsolutePath | None = Field(None, description="a path exists")
-    server: t.Name | None = Field(None, description="another server of this roll-out is healthy")
+    server: t.Server | None = Field(None, description="another server of this roll-out is healthy")
 
     @model_validator(mode="before")
     @classmethod
     def _word(cls, value: Any) -> Any:
         if isinstance(value, str):
-            if value not in ("network", "dns", "cloud-init"):
+            if t.literal(value) not in ("network", "dns", "cloud-init"):
                 raise t.wrong(
                     "spec.choice",
                     f"{str(value)!r} is not something a stage can need",
@@ -146,14 +146,12 @@ class Script(Strict):
     """A text that the host runs: a stage, or what runs at every boot."""
 
     name: t.Name = Field(description="unique; names the log")
-    run: t.Text | None = Field(None, description="a Jinja2 template; runs under sh -eu unless it has a #! line")
+    run: t.Text | None = Field(None, description="runs under sh -eu unless it has a #! line")
     script: t.FileName | None = Field(None, description="a file taken as it is, relative to this spec")
     template: t.FileName | None = Field(None, description="a Jinja2 template file, relative to this spec")
     timeout: t.SomeTime = Field(900.0, description="then TERM, and KILL, to all it started")
-    user: t.Text = Field("root", description="runs as")
-    environment: dict[t.EnvironmentName, t.Text] = Field(
-        default_factory=dict, description="templates; secrets come here"
-    )
+    user: t.User = Field("root", description="runs as")
+    environment: dict[t.EnvironmentName, t.Text] = Field(default_factory=dict, description="secrets come here")
 
     _one = one_of("run", "script", "template")
 
@@ -233,7 +231,7 @@ class Templates(Strict):
 
 
 def _names(value: Any) -> list[str]:
-    # Those that are no text were told of when the files were read.
+    # Those that are no text, and those with marks of a template, were told of when the files were read.
     return [str(item) for item in (value if isinstance(value, list) else [value])]
 
 
@@ -263,14 +261,16 @@ def guess(value: Any) -> Any:
     return float(word) if is_decimal and str(float(word)) == word else word
 
 
-_ONE_OR_MORE: dict[str, Any] = {"anyOf": [{"type": "string"}, {"type": "array", "items": {"type": "string"}}]}
-_ANY_MAP = WithJsonSchema({"type": "object"})
+_FILE: dict[str, Any] = {"type": "string", "not": {"pattern": t.HAS_MARKS}}
+_ONE_OR_MORE: dict[str, Any] = {"anyOf": [_FILE, {"type": "array", "items": _FILE}], "$comment": t.NO_TEMPLATE}
+_ANY_MAP = WithJsonSchema({"type": "object", "$comment": t.NO_TEMPLATE})
+_VERSION: dict[str, Any] = {"enum": [1, "1"], "$comment": t.NO_TEMPLATE}
 
 
 class SpecModel(Strict):
     """What a kind of server shall be."""
 
-    version: Annotated[str, BeforeValidator(known_version), WithJsonSchema({"enum": [1, "1"]})] = Field(
+    version: Annotated[str, BeforeValidator(known_version), WithJsonSchema(_VERSION)] = Field(
         description="of this format"
     )
     name: t.Name = Field(description="of the kind of server")
@@ -278,9 +278,9 @@ class SpecModel(Strict):
         default_factory=list, description="specs merged first"
     )
     values: Annotated[Values, BeforeValidator(_free), _ANY_MAP] = Field(
-        default_factory=dict, description="for templates"
+        default_factory=dict, description="for templates; taken as they are: braces in them are text"
     )
-    secrets: dict[t.Text, t.Text] = Field(
+    secrets: dict[t.Plain, t.Plain] = Field(
         default_factory=dict, description="env:NAME or file:PATH, read at render time"
     )
     files: list[File] = Field(default_factory=list, description="what must exist")

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bootstrap.errors import Problem
-from bootstrap.spec.types import is_url
+from bootstrap.spec.types import is_template, is_url
 
 if TYPE_CHECKING:
     from bootstrap.spec.load import Spec
@@ -86,6 +86,6 @@ def _after(spec: Spec, number: int, file: File) -> Iterator[Problem]:
 
 def _is_pinned_url(url: str) -> bool:
     """https, swift, a template (judged when rendered), or plain http from this very host."""
-    if "{{" in url or url.startswith("swift://"):
+    if is_template(url) or url.startswith("swift://"):
         return True
     return is_url(url) and (url.startswith("https://") or urlsplit(url).hostname in LOOPBACK)

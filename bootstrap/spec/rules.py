@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator
-from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bootstrap.errors import Problem, Where
 from bootstrap.spec import placed
+from bootstrap.spec.paths import Taken, clashes
+from bootstrap.spec.types import is_template, is_url
 
 if TYPE_CHECKING:
     from bootstrap.spec.load import Spec
@@ -17,14 +18,6 @@ if TYPE_CHECKING:
 # What a template reads as something else than a value.
 WORDS = {"true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if", "else", "self"}
 BUILT_IN = ("server", "deploy_id", "revision")
-# The runner's own places: a file of a spec there would fight it.
-OWN = (
-    "/etc/cron.d/initialrunner",
-    "/etc/initialrunner",
-    "/var/lib/initialrunner",
-    "/usr/local/sbin/initialrunner",
-    "/run/initialrunner.lock",
-)
 
 
 def judge(spec: Spec) -> Iterator[Problem]:
@@ -62,29 +55,15 @@ def _names(spec: Spec) -> Iterator[Problem]:
 
 
 def _paths(spec: Spec) -> Iterator[Problem]:
-    seen: dict[str, str] = {}
-    if spec.model.every_boot:
-        seen["/etc/rc.local"] = "every_boot, which is rendered as rc.local,"
-    elif spec.model.templates.rc_local:
-        seen["/etc/rc.local"] = "templates.rc.local"
-    entries = {"files": [f.path for f in spec.model.files], "wait_for": [w.path for w in spec.model.wait_for]}
-    for kind, paths in entries.items():
-        for number, path in enumerate(paths):
-            place, where = f"{kind}[{number}].path", spec.where(kind, number, "path")
-            if path in seen:
-                message = f"{place}: {path} is written by {seen[path]} already"
-                yield error("spec.duplicate-path", message, where, "take one out")
-            seen.setdefault(path, f"{kind}[{number}]")
-            for own in OWN:
-                if path == own or path.startswith(own + "/"):
-                    message = f"{place}: {path} belongs to the runner"
-                    yield error("spec.reserved", message, where, "choose another path")
-    for number, path in enumerate(entries["files"]):
-        # A folder of that name would have to be there as well.
-        above = next((str(p) for p in PurePosixPath(path).parents if str(p) in entries["files"]), None)
-        if above:
-            message = f"files[{number}].path: {path} lies in {above}, which is a file by {seen[above]}"
-            yield error("spec.path", message, spec.where("files", number, "path"), "choose another path")
+    # As they are written: those of templates are judged again as they are rendered.
+    entries = (("files", [f.path for f in spec.model.files]), ("wait_for", [w.path for w in spec.model.wait_for]))
+    taken = [
+        Taken(f"{kind}[{number}]", path, spec.where(kind, number, "path"))
+        for kind, paths in entries
+        for number, path in enumerate(paths)
+    ]
+    own = "every_boot, which is rendered as rc.local," if spec.model.every_boot else None
+    yield from clashes(taken, own or ("templates.rc.local" if spec.model.templates.rc_local else None))
 
 
 def _values(spec: Spec) -> Iterator[Problem]:
@@ -150,9 +129,13 @@ def _report(spec: Spec) -> Iterator[Problem]:
     if ca and b"-----BEGIN CERTIFICATE-----" not in ca.data:
         message = f"report.ca: {ca.name} holds no certificate"
         yield error("spec.ca", message, ca.where, "PEM is wanted: lines that begin with -----BEGIN CERTIFICATE-----")
-    if report is None or "{{" in report.url:
-        return
-    parts = urlsplit(report.url)
+    if report is not None and not is_template(report.url):
+        yield from in_the_clear(report.url, spec.where("report", "url"))
+
+
+def in_the_clear(url: str, where: Where) -> Iterator[Problem]:
+    """A warning of reports that go over plain http to another host."""
+    parts = urlsplit(url)
     if parts.scheme == "http" and parts.hostname not in placed.LOOPBACK:
         message = f"report.url: reports go to {parts.hostname} in the clear: signed, but for all to read"
-        yield warning("spec.url", message, spec.where("report", "url"), "use https, with ca: for your own")
+        yield warning("spec.url", message, where, "use https, with ca: for your own")

@@ -1,8 +1,13 @@
-"""The kinds of values a spec holds, each read from the text as it was written."""
+"""The kinds of values a spec holds, each read from the text as it was written.
+
+A text key is a template or it is none. The value of a template is judged where it is written if it holds no mark of a
+template, else as it is rendered (`rendered`), by the same rule. A key that is no template refuses the marks.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
@@ -12,14 +17,60 @@ from pydantic_core import PydanticCustomError
 from bootstrap.runner.contract import NAME_PATTERN
 from bootstrap.spec.tree import Scalar
 
+MARKS = ("{{", "{%", "{#")
 _UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 YEAR_S = 365 * 86400.0
 _SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
-def wrong(code: str, message: str, hint: str = "") -> PydanticCustomError:
-    """An error that carries its code and mend through pydantic."""
-    return PydanticCustomError("spec", "{message}", {"code": code, "message": message, "hint": hint})
+def wrong(code: str, message: str, hint: str = "", rendered_hint: str | None = None) -> PydanticCustomError:
+    """An error that carries its code and mend through pydantic. rendered_hint: for a value out of a template."""
+    context = {"code": code, "message": message, "hint": hint}
+    context["rendered_hint"] = hint if rendered_hint is None else rendered_hint
+    return PydanticCustomError("spec", "{message}", context)
+
+
+class Misfit(ValueError):
+    """A value that its key does not take."""
+
+    def __init__(self, code: str, message: str, hint: str | None) -> None:
+        super().__init__(message)
+        self.code, self.message, self.hint = code, message, hint
+
+
+def rendered(rule: str, word: str) -> str:
+    """What a template has rendered to, read by the rule of its key, which is one of RULES. Raises Misfit."""
+    try:
+        return RULES[rule](word)
+    except PydanticCustomError as error:
+        context = error.context or {}
+        code = str(context["code"]).replace("spec.", "render.")
+        raise Misfit(code, str(context["message"]), context["rendered_hint"] or None) from error
+
+
+def unmarked(word: str) -> None:
+    """Raise Misfit when a text that no model reads holds the marks of a template."""
+    try:
+        literal(word)
+    except PydanticCustomError as error:
+        context = error.context or {}
+        raise Misfit(str(context["code"]), str(context["message"]), str(context["hint"])) from error
+
+
+def is_template(word: str) -> bool:
+    """Whether the value of a template has to be rendered before it can be judged."""
+    return "{{" in word or "{%" in word
+
+
+def literal(value: Any) -> str:
+    """The text of a key that is no template: the marks of one would go to the host as they are."""
+    word = text(value)
+    mark = next((mark for mark in MARKS if mark in word), None)
+    if mark is not None:
+        raise wrong(
+            "spec.template", f"this key is no template, and {str(word)!r} holds {mark}", "write the value itself"
+        )
+    return word
 
 
 def text(value: Any) -> str:
@@ -119,7 +170,8 @@ def path(value: Any) -> str:
     word = text(value)
     shown = repr(word)
     if not word.startswith("/"):
-        raise wrong("spec.path", f"{shown} is not absolute", f"write /{word}" if word else "write a path from / on")
+        hint = f"write /{word}" if word else "write a path from / on"
+        raise wrong("spec.path", f"{shown} is not absolute", hint, "let it begin with /")
     for character, called in (("\0", "a NUL"), ("\n", "a newline"), (",", "a comma"), ("\r", "a carriage return")):
         if character in word:
             why = "; an injection agent cuts the path there" if character == "," else ""
@@ -148,9 +200,9 @@ def file_name(value: Any) -> str:
 
 
 def url(value: Any) -> str:
-    """The URL of an HTTP server; a template is judged once it is rendered."""
+    """The URL of an HTTP server."""
     word = text(value)
-    if "{{" not in word and not is_url(word):
+    if not is_url(word):
         raise wrong("spec.url", f"{str(word)!r} is not a URL", "write https://HOST:PORT/PATH")
     return word
 
@@ -192,10 +244,16 @@ def owner(value: Any) -> str:
     return word
 
 
+def user(value: Any) -> str:
+    """The name or the number of a user."""
+    word = text(value)
+    if not re.fullmatch(r"[^-:/,\s\x00-\x1f\x7f][^:/,\s\x00-\x1f\x7f]*", word):
+        raise wrong("spec.user", f"{str(word)!r} names no user", "write a user's name, such as www-data")
+    return word
+
+
 def address(value: Any) -> str:
     word = text(value)
-    if "{{" in word:
-        return word  # a template: the host plan gets what it renders to
     if not is_address(word):
         raise wrong("spec.address", f"{word!r} is not HOST:PORT", "write 127.0.0.1:8080")
     return word
@@ -214,28 +272,69 @@ def environment_name(value: Any) -> str:
     return word
 
 
-def _kind(check: Any, pattern: str | None, **schema: Any) -> Any:
-    """The annotations of one kind: how it is read, and what editors are told."""
-    return BeforeValidator(check), WithJsonSchema(
-        {"type": "string", **({"pattern": pattern} if pattern else {}), **schema}
-    )
+# How a template's value is judged once it is rendered: the plan's texts name their rule.
+RULES: dict[str, Callable[[Any], str]] = {
+    "path": path,
+    "folder": folder,
+    "owner": owner,
+    "user": user,
+    "url": url,
+    "address": address,
+    "name": name,
+}
+# What a JSON Schema says of a key in words; the reference page reads it.
+TEMPLATE, NO_TEMPLATE = "a template", "no template"
+HAS_MARKS = r"\{[{%#]"
 
 
-Text = Annotated[str, BeforeValidator(text), WithJsonSchema({"type": ["string", "number", "boolean"]})]
-Bool = Annotated[bool, BeforeValidator(boolean), WithJsonSchema({"type": "boolean"})]
-Int = Annotated[int, BeforeValidator(integer), WithJsonSchema({"type": "integer", "minimum": 0})]
-Positive = Annotated[int, BeforeValidator(positive), WithJsonSchema({"type": "integer", "minimum": 1})]
-Duration = Annotated[float, *_kind(duration, r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$", examples=["90s", "15m", "1h"])]
-SomeTime = Annotated[float, *_kind(some_time, r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$", examples=["90s", "15m", "1h"])]
-_SIZE = {"anyOf": [{"type": "string", "pattern": r"^[0-9]+(B|KiB|MiB|GiB)$"}, {"enum": [0, 1]}], "examples": ["64KiB"]}
-Size = Annotated[int, BeforeValidator(size), WithJsonSchema(_SIZE)]
-Mode = Annotated[int, *_kind(mode, r"^0?[0-7]{3,4}$", examples=["0644"])]
-AbsolutePath = Annotated[str, *_kind(path, r"^/[^,\n]*[^/,\n]$")]
-Folder = Annotated[str, *_kind(folder, r"^/[^,\n]*$")]
-FileName = Annotated[str, *_kind(file_name, None)]
-Url = Annotated[str, *_kind(url, None, examples=["https://deploy.internal:8443"])]
-Name = Annotated[str, *_kind(name, f"^{NAME_PATTERN}$")]
-Sha256 = Annotated[str, *_kind(sha256, "^[0-9a-fA-F]{64}$")]
-Owner = Annotated[str, *_kind(owner, "^[^:]+:[^:]+$", examples=["root:root"])]
-Address = Annotated[str, *_kind(address, "^.+:[0-9]+$", examples=["127.0.0.1:8080"])]
-EnvironmentName = Annotated[str, *_kind(environment_name, "^[A-Za-z_][A-Za-z0-9_]*$")]
+def _template(rule: Callable[[Any], str], pattern: str | None = None, **schema: Any) -> Any:
+    """The annotations of a key that is a template: how it is read, and what editors are told."""
+
+    def check(value: Any) -> str:
+        word = text(value)
+        return word if is_template(word) else rule(word)
+
+    schema = {"type": "string", **({"pattern": rf"{pattern}|\{{[{{%]"} if pattern else {}), **schema}
+    return BeforeValidator(check), WithJsonSchema({**schema, "$comment": TEMPLATE})
+
+
+def _literal(rule: Callable[[Any], Any], pattern: str | None = None, **schema: Any) -> Any:
+    """The annotations of a key that is no template."""
+    schema = {"type": "string", **({"pattern": pattern} if pattern else {}), **schema}
+    return BeforeValidator(_unmarked(rule)), WithJsonSchema({**schema, "$comment": NO_TEMPLATE})
+
+
+def _unmarked(rule: Callable[[Any], Any]) -> Callable[[Any], Any]:
+    """The rule, for a text without the marks of a template."""
+    return lambda value: rule(literal(value) if isinstance(value, str) else value)
+
+
+_ANY: dict[str, Any] = {"type": ["string", "number", "boolean"]}
+_NO_MARKS: dict[str, Any] = {"not": {"pattern": HAS_MARKS}}
+_SIZE: dict[str, Any] = {
+    "anyOf": [{"type": "string", "pattern": r"^[0-9]+(B|KiB|MiB|GiB)$"}, {"enum": [0, 1]}],
+    "examples": ["64KiB"],
+    "$comment": NO_TEMPLATE,
+}
+_TIME = r"^[0-9]+(\.[0-9]+)?(ms|s|m|h|d)$"
+
+Text = Annotated[str, *_template(text, **_ANY)]
+Plain = Annotated[str, *_literal(text, **_ANY, **_NO_MARKS)]
+Bool = Annotated[bool, *_literal(boolean, type="boolean")]
+Int = Annotated[int, *_literal(integer, type="integer", minimum=0)]
+Positive = Annotated[int, *_literal(positive, type="integer", minimum=1)]
+Duration = Annotated[float, *_literal(duration, _TIME, examples=["90s", "15m", "1h"])]
+SomeTime = Annotated[float, *_literal(some_time, _TIME, examples=["90s", "15m", "1h"])]
+Size = Annotated[int, BeforeValidator(_unmarked(size)), WithJsonSchema(_SIZE)]
+Mode = Annotated[int, *_literal(mode, r"^0?[0-7]{3,4}$", examples=["0644"])]
+AbsolutePath = Annotated[str, *_template(path, r"^/[^,\n]*[^/,\n]$")]
+Folder = Annotated[str, *_template(folder, r"^/[^,\n]*$")]
+FileName = Annotated[str, *_literal(file_name, **_NO_MARKS)]
+Url = Annotated[str, *_template(url, examples=["https://deploy.internal:8443"])]
+Name = Annotated[str, *_literal(name, f"^{NAME_PATTERN}$")]
+Server = Annotated[str, *_template(name, f"^{NAME_PATTERN}$")]
+Sha256 = Annotated[str, *_literal(sha256, "^[0-9a-fA-F]{64}$")]
+Owner = Annotated[str, *_template(owner, "^[^:]+:[^:]+$", examples=["root:root"])]
+User = Annotated[str, *_template(user, **_ANY)]
+Address = Annotated[str, *_template(address, "^.+:[0-9]+$", examples=["127.0.0.1:8080"])]
+EnvironmentName = Annotated[str, *_literal(environment_name, "^[A-Za-z_][A-Za-z0-9_]*$")]

@@ -78,7 +78,8 @@ styles = st.sampled_from([None, '"', "'", "|", ">"])
 @st.composite
 def hostile_specs(draw: Callable[[Any], Any]) -> dict[str, Any]:
     """Values of all kinds, everywhere a template may print one for a shell."""
-    word, user = draw(shell_text), draw(st.sampled_from(["root", "nobody"]) | st.sampled_from(HOSTILE))
+    strange = ["'", '"', "\\", "`id`", "$(id)", "$$", "${HOME}", "'\\''", "*", "é", "#", "!x"]
+    word, user = draw(shell_text), draw(st.sampled_from(["root", "nobody", *strange]) | st.sampled_from(HOSTILE))
     first = draw(st.sampled_from(["", "#!/bin/sh\n", "#! /bin/sh -e$(id)\n", "#!/usr/bin/env 'python3'\n", "\n"]))
     line = "printf %s {{ hostile | sh }}\n: {{ hostile | b64 }} {{ number | sh }} {{ flag | sh }} {{ server | sh }}\n"
     one = {"name": "one", "run": first + line, "skip_if": line, "verify": line, "undo": line}
@@ -105,6 +106,7 @@ def test_what_passes_is_shell_that_parses(tmp_path: Path, shell: str, spec: dict
             "render.empty",
             "render.nul",
             "spec.type",
+            "spec.user",
         }
         return
     event("passes")

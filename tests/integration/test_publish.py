@@ -252,6 +252,18 @@ def test_what_is_published_is_the_signed_bundle(account: Account, folder: Path) 
     assert unsigned.returncode == 4 and "is another one than this render gives" in unsigned.stderr
 
 
+def test_a_file_whose_path_differs_by_server_is_one_object_named_after_its_source(
+    account: Account, folder: Path
+) -> None:
+    text = SPEC.split("  - {path: /srv/again")[0].replace("path: /srv/app.bin", 'path: "/srv/{{ server }}"')
+    (folder / "web.yaml").write_text(text)
+
+    done = account.publish(folder, "--server", "web-1", "--deploy-id", DEPLOY, "--dry-run", "--json")
+
+    file = json.loads(done.stdout)["objects"][0]
+    assert (file["what"], file["object"]) == ("app.bin", f"b/{SHA256[:16]}/app.bin")
+
+
 def test_a_dry_run_sends_nothing(account: Account, folder: Path) -> None:
     (folder / "app.bin").write_bytes(DATA[:1000])
     (folder / "web.yaml").write_text(SPEC.split("  - {path: /srv/again")[0])

@@ -26,6 +26,9 @@ from mutants.mutant import (
     of_runner,
 )
 
+TEMPLATES = "tests/unit/spec/test_spec_templates.py::"
+BRACES = "tests/unit/render/test_braces.py::"
+
 MUTANTS = [
     # --- promise 2: fetched files ---
     of_runner(
@@ -434,6 +437,41 @@ MUTANTS = [
         "an undefined value is an empty one", "bootstrap/render/jinja.py",
         "undefined=jinja2.StrictUndefined", "undefined=jinja2.Undefined",
         ("tests/unit/spec/test_spec_messages.py::test_one_mistake_is_one_message_at_its_place",), (18,),
+    ),
+    Mutant(
+        "a key that is no template takes the marks of one", "bootstrap/spec/types.py",
+        "    if mark is not None:\n", "    if False:\n",
+        (TEMPLATES + "test_a_key_that_is_no_template_refuses_the_marks_by_name",), (130,),
+    ),
+    Mutant(
+        "what a template renders to is not judged", "bootstrap/render/render.py",
+        "            return rendered(text.rule, found)\n", "            return found\n",
+        (TEMPLATES + "test_what_a_template_renders_to_is_judged_at_its_place",), (130,),
+    ),
+    Mutant(
+        "paths out of templates may meet", "bootstrap/render/render.py",
+        "    at_work.refuse_clashes(files, wait_for)\n", "",
+        (TEMPLATES + "test_what_a_template_renders_to_is_judged_at_its_place",), (130,),
+    ),
+    Mutant(
+        "a stage's user goes to the host as it is written", "bootstrap/render/render.py",
+        "        user = self.text(script.user, f\"{what}.user\")\n", "        user = script.user.value\n",
+        (TEMPLATES + "test_a_fleets_servers_each_have_their_own_paths_and_users",), (130,),
+    ),
+    Mutant(
+        "shell's length of a value begins a comment", "bootstrap/render/jinja.py",
+        "        return _without_comments().parse(source)\n", "        return environment().parse(source)\n",
+        (BRACES + "test_every_text_of_a_spec_keeps_what_would_be_a_comment",), (131,),
+    ),
+    Mutant(
+        "in a template file shell's length of a value begins a comment", "bootstrap/render/jinja.py",
+        "    tree = environment().parse(source.replace(_LENGTH, parted))\n", "    tree = environment().parse(source)\n",
+        (BRACES + "test_a_template_file_has_comments_and_none_that_begins_behind_a_dollar",), (131,),
+    ),
+    Mutant(
+        "no hint says how to write braces as text", "bootstrap/render/jinja.py",
+        "            hint = ways_out(text, what)\n", "            pass\n",
+        (BRACES + "test_braces_for_another_program_are_refused_with_every_way_to_write_them",), (132,),
     ),
     # --- other ways in: units, boothooks, starters ---
     of_runner(
