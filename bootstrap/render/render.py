@@ -196,11 +196,15 @@ class _Renderer:
         checks = []
         for number, check in enumerate(health.checks):
             what = f"health.checks[{number}]"
+            before = len(self.problems)
             fields = {k: self.text(v, what) if isinstance(v, Text) else v for k, v in check.fields}
             if check.kind == "http":
                 self.problems += shape.url(fields["url"], what, check.where)
             elif check.kind == "tcp":
                 self.problems += shape.address(fields["address"], what, check.where)
+            elif check.kind == "command" and len(self.problems) == before:
+                raw = fields["text"].encode("utf-8", "surrogateescape")
+                self.problems += shape.script(raw, f"{what}.command", check.where, name=None, must_exec=False)
             if fields.get("status") == 200:
                 del fields["status"]
             checks.append({"kind": check.kind, **fields})
