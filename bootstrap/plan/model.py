@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bootstrap.errors import Where
+from bootstrap.spec.values import Given
 
 
 @dataclass(frozen=True)
@@ -100,7 +101,7 @@ class SecretRef:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything about one server but the bytes."""
+    """Everything about one server but the bytes. given: values from outside that the spec does not declare."""
 
     spec_file: str
     name: str
@@ -122,3 +123,4 @@ class Plan:
     deadline_s: float
     cron: Text | None
     rc_local: Text | None
+    given: tuple[Given, ...] = ()

@@ -82,7 +82,8 @@ def lint(plan: Plan, rendered: Rendered) -> list[Problem]:
     """Everything shellcheck says of the stages, checks and shell files. Raises UsageError when it is not there."""
     shellcheck = find()
     texts = [script for script in scripts(plan, rendered) if _is_shell(script.rendered)]
-    found = _run(shellcheck, [_Read(one, _head(script)) for script in texts for one in (script.masked, script.rendered)])
+    both = [_Read(text, _head(script)) for script in texts for text in (script.masked, script.rendered)]
+    found = _run(shellcheck, both)
     problems: list[Problem] = []
     for number, script in enumerate(texts):
         masked, true = (list(filter(script.concerns, found[2 * number + which])) for which in (0, 1))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 from collections.abc import Iterator
 from typing import Any
 
@@ -12,11 +13,20 @@ from jinja2 import meta
 from bootstrap.errors import Problem, Where
 from bootstrap.plan.model import Plan, Text
 from bootstrap.render.jinja import environment
+from bootstrap.spec.values import Known, unasked
 
 
 def spoken(plan: Plan) -> frozenset[str]:
     """The names that any template of the plan reads. One that cannot be parsed names none: rendering tells of it."""
     return frozenset(name for text in templates(plan) for name in names_in(text))
+
+
+def unasked_values(plan: Plan) -> list[Problem]:
+    """A problem for each value from outside that neither the spec nor a template names: a misspelt one, mostly."""
+    if not plan.given:
+        return []
+    declared = plan.values.keys() - {one.name for one in plan.given}
+    return unasked(plan.given, Known(spoken(plan) | declared, {secret.name for secret in plan.secrets}))
 
 
 def of_a_group(plan: Plan) -> Iterator[Problem]:
@@ -32,8 +42,14 @@ def names_in(text: Text) -> frozenset[str]:
     """The names that one text reads."""
     if not text.is_template or "{" not in text.value:
         return frozenset()
+    return _names_of(text.value)
+
+
+@functools.lru_cache(maxsize=512)
+def _names_of(source: str) -> frozenset[str]:
+    # A fleet's servers share their templates, and each server may bring values of its own.
     try:
-        return frozenset(meta.find_undeclared_variables(environment().parse(text.value)))
+        return frozenset(meta.find_undeclared_variables(environment().parse(source)))
     except jinja2.TemplateSyntaxError:
         return frozenset()
 

@@ -245,6 +245,7 @@ def render(
     if rc_local is not None and plan.rc_local is not None:
         raw, name = rc_local.encode("utf-8", "surrogateescape"), plan.rc_local.file
         at_work.problems += shape.script(raw, "templates.rc.local", plan.rc_local.where, name=name, must_exec=True)
+    at_work.problems += names.unasked_values(plan)
     if plan.server.endswith("*"):
         at_work.problems += names.of_a_group(plan)
     errors = [p for p in at_work.problems if p.severity == "error"]

@@ -10,13 +10,11 @@ from urllib.parse import urlsplit
 
 from bootstrap.errors import Problem, Where
 from bootstrap.spec import placed
+from bootstrap.spec.values import BUILT_IN, WORDS
 
 if TYPE_CHECKING:
     from bootstrap.spec.load import Spec
 
-# What a template reads as something else than a value.
-WORDS = {"true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if", "else", "self"}
-BUILT_IN = ("server", "deploy_id", "revision")
 # The runner's own places: a file of a spec there would fight it.
 OWN = (
     "/etc/cron.d/initialrunner",
