@@ -82,8 +82,7 @@ class Project:
             server_values=values,
             report_url=report_url,
         )
-        return ServerPlan(plan)
-
+        return _asked_for(plan)
 
     def fleet(
         self,
@@ -98,13 +97,14 @@ class Project:
         """
         from bootstrap.plan.deploy_id import new_deploy_id
         from bootstrap.render.names import spoken
-        from bootstrap.spec.servers import Known, read
+        from bootstrap.spec.servers import read
+        from bootstrap.spec.values import Known
 
         chosen = deploy_id or new_deploy_id()
         if isinstance(servers, str | Path):
             model = self.spec.model
             plan = self.plan(self.spec.example_server, deploy_id=chosen, report_url=report_url).plan
-            known = Known(spoken(plan) | model.values.keys(), model.secrets.keys())
+            known = Known(spoken(plan) | model.values.keys(), model.secrets.keys(), model.values)
             servers = {server.name: server.values for server in read(servers, known)}
         given = dict(servers) if isinstance(servers, Mapping) else dict.fromkeys(servers)
         return Fleet(self, {name: given[name] or {} for name in sorted(given)}, chosen, report_url)
@@ -134,7 +134,7 @@ class Fleet:
         """The plan of one of its servers."""
         from bootstrap.plan.resolve import for_server
 
-        return ServerPlan(for_server(self._shared, name, self.servers[name]))
+        return _asked_for(for_server(self._shared, name, self.servers[name]))
 
     @property
     def reports(self) -> bool:
@@ -350,6 +350,18 @@ class Rendering:
                 hint="render with the same --deploy-id, values and --sign as it was published with, or publish again",
             )
         return packed
+
+
+def _asked_for(plan: Plan) -> ServerPlan:
+    """The plan, once nobody has given it a value that no template names. Raises UsageError with each that is."""
+    from bootstrap.errors import UsageError
+    from bootstrap.render.names import unasked_values
+
+    # Those of --set and --values have a place, and are told with all else that is wrong with the texts.
+    problems = [problem for problem in unasked_values(plan) if problem.where is None]
+    if problems:
+        raise UsageError("; ".join(problem.message for problem in problems), hint=problems[0].hint)
+    return ServerPlan(plan)
 
 
 def _opened(key: Key | None) -> Signer | None:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bootstrap.errors import Where
+from bootstrap.spec.values import Given
 
 
 @dataclass(frozen=True)
@@ -114,7 +115,7 @@ class SecretRef:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything about one server but the bytes."""
+    """Everything about one server but the bytes. given: values from outside that the spec does not declare."""
 
     spec_file: str
     name: str
@@ -136,3 +137,4 @@ class Plan:
     deadline_s: float
     cron: Text | None
     rc_local: Text | None
+    given: tuple[Given, ...] = ()

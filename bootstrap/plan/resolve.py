@@ -23,9 +23,9 @@ from bootstrap.plan.model import (
 from bootstrap.runner.contract import NAME_PATTERN
 from bootstrap.spec.load import Spec
 from bootstrap.spec.models import Check, File, Need, Script, Stage
-from bootstrap.spec.rules import BUILT_IN
 from bootstrap.spec.servers import NAME_HINT, name_fault
 from bootstrap.spec.types import is_url
+from bootstrap.spec.values import Given, Known, form_fault, kind_fault, value_fault
 
 
 def resolve(
@@ -71,6 +71,7 @@ def resolve(
         deadline_s=model.deadline,
         cron=_own_template(spec, "cron"),
         rc_local=_own_template(spec, "rc.local"),
+        given=spec.given,
     )
     return for_server(plan, server, server_values)
 
@@ -78,16 +79,23 @@ def resolve(
 def for_server(plan: Plan, server: str, server_values: Mapping[str, Any] | None = None) -> Plan:
     """The plan of another server of the same roll-out, from that of a server without values of its own.
 
-    All but the name and the values is decided once for a fleet. Raises UsageError as `resolve` does.
+    All but the name and the values is decided once for a fleet. Raises UsageError as `resolve` does, with everything
+    that is wrong with the values.
     """
     fault = name_fault(server)
     if fault:
         raise UsageError(f"server {fault[0]}", hint=fault[1])
-    secrets = {secret.name for secret in plan.secrets}
-    for word in (server_values or {}).keys() & {*BUILT_IN, *secrets}:
-        what = "a secret of the spec" if word in secrets else "built in"
-        raise UsageError(f"the value {word} of {server}: {word} is {what}", hint="choose another name")
-    return replace(plan, server=server, values={**plan.values, **(server_values or {})})
+    values = dict(server_values or {})
+    known = Known({*plan.values, *values}, {secret.name for secret in plan.secrets})
+    faults = [
+        fault
+        for key, value in values.items()
+        if (fault := value_fault(key, known) or form_fault(key, value) or kind_fault(key, value, plan.values.get(key)))
+    ]
+    if faults:
+        raise UsageError("; ".join(f"{server}: {message}" for message, _ in faults), hint=faults[0][1])
+    given = tuple(Given(key, server=server) for key in values if key not in plan.values)
+    return replace(plan, server=server, values={**plan.values, **values}, given=plan.given + given)
 
 
 def revision(spec: Spec) -> str:

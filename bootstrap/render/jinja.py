@@ -89,10 +89,11 @@ def markup(text: Text) -> re.Pattern[str]:
 
 def parse(text: Text) -> nodes.Template:
     """The tree of a template. Raises TemplateSyntaxError."""
-    return _parsed(text.value, text.file is not None)
+    return parsed(text.value, text.file is not None)
 
 
-def _parsed(source: str, is_file: bool) -> nodes.Template:
+def parsed(source: str, is_file: bool) -> nodes.Template:
+    """The tree of a template file, or of a text of the spec. Raises TemplateSyntaxError."""
     if not is_file:
         return _without_comments().parse(source)
     # Parted before it is read and joined again in the tree, where no comment can begin any more.
@@ -109,7 +110,7 @@ def _parsed(source: str, is_file: bool) -> nodes.Template:
 @functools.lru_cache(maxsize=512)
 def compiled(source: str, is_file: bool) -> jinja2.Template:
     """A template, compiled once: a fleet's servers share theirs, and compiling is nine tenths of rendering."""
-    return environment().from_string(_parsed(source, is_file))
+    return environment().from_string(parsed(source, is_file))
 
 
 class Failed(Exception):

@@ -23,8 +23,10 @@ from bootstrap.render.jinja import has_marks, markup
 from bootstrap.render.model import Rendered
 
 # What a stage without a `#!` line runs under.
-DEFAULT = "#!/bin/sh -eu\n"
-_SHELLS = re.compile(r"#! ?(/usr/bin/env )?\S*\b(sh|dash|bash|ksh|busybox sh)\b")
+DEFAULT = "#!/bin/sh -eu"
+_SHELLS = re.compile(r"#! ?(/\S*/env (-S )?)?\S*\b(sh|dash|bash|ksh|busybox sh)\b")
+# `env` before a whole path works, and shellcheck does not know it.
+_ENV_PATH = re.compile(r"#! ?/\S*/env +(-S +)?(?=/)")
 # Files that a script sources are on the host, not here.
 _NOT_HERE = "SC1090,SC1091"
 _LIMIT_S = 120
@@ -59,11 +61,29 @@ class Script:
         return not (one["code"] in _CONSTANT and has_marks(self.text))
 
 
+@dataclass(frozen=True)
+class _Read:
+    """A text and the `#!` line under which shellcheck reads it, which takes the place of the text's own."""
+
+    text: str
+    head: str
+
+    @property
+    def added(self) -> int:
+        """Lines before the text's first."""
+        return 0 if self.text.startswith("#!") else 1
+
+    @property
+    def whole(self) -> str:
+        return self.head + "\n" + (self.text if self.added else self.text.partition("\n")[2])
+
+
 def lint(plan: Plan, rendered: Rendered) -> list[Problem]:
     """Everything shellcheck says of the stages, checks and shell files. Raises UsageError when it is not there."""
     shellcheck = find()
     texts = [script for script in scripts(plan, rendered) if _is_shell(script.rendered)]
-    found = _run(shellcheck, [one for script in texts for one in (script.masked, script.rendered)])
+    both = [_Read(text, _head(script)) for script in texts for text in (script.masked, script.rendered)]
+    found = _run(shellcheck, both)
     problems: list[Problem] = []
     for number, script in enumerate(texts):
         masked, true = (list(filter(script.concerns, found[2 * number + which])) for which in (0, 1))
@@ -119,15 +139,23 @@ def _is_shell(text: str) -> bool:
     return not text.startswith("#!") or _SHELLS.match(text) is not None
 
 
-def _run(shellcheck: str, texts: Sequence[str]) -> list[list[dict[str, Any]]]:
+def _head(script: Script) -> str:
+    """The `#!` line that the host goes by, in words that shellcheck knows: it stands before the masked text as well.
+
+    In a template markup may come before it, so that the masked text does not begin with it.
+    """
+    first = script.rendered.partition("\n")[0] if script.rendered.startswith("#!") else DEFAULT
+    return _ENV_PATH.sub("#!", first)
+
+
+def _run(shellcheck: str, texts: Sequence[_Read]) -> list[list[dict[str, Any]]]:
     """What it says of each text, in one run: it takes longer to start than to read."""
     found: list[list[dict[str, Any]]] = [[] for _ in texts]
     if not texts:
         return found
     with tempfile.TemporaryDirectory(prefix="initialrunner-lint-") as folder:
         for number, text in enumerate(texts):
-            headed = text if text.startswith("#!") else DEFAULT + text
-            (Path(folder) / str(number)).write_text(headed, encoding="utf-8", errors="replace", newline="")
+            (Path(folder) / str(number)).write_text(text.whole, encoding="utf-8", errors="replace", newline="")
         argv = [shellcheck, "--norc", "--format=json1", f"--exclude={_NOT_HERE}", *map(str, range(len(texts)))]
         try:
             done = subprocess.run(argv, cwd=folder, capture_output=True, timeout=_LIMIT_S, check=False)
@@ -136,7 +164,7 @@ def _run(shellcheck: str, texts: Sequence[str]) -> list[list[dict[str, Any]]]:
             raise UsageError(f"{shellcheck} does not work: {error}", hint="see `shellcheck --version`") from error
     for one in comments:
         number = int(one["file"])
-        shift = 0 if texts[number].startswith("#!") else 1
+        shift = texts[number].added
         found[number].append({**one, "line": max(1, one["line"] - shift), "endLine": max(1, one["endLine"] - shift)})
     return found
 

@@ -235,9 +235,12 @@ class _Renderer:
         checks = []
         for number, check in enumerate(health.checks):
             what = f"health.checks[{number}]"
-            if check.kind == "disk":
-                what += ".disk.path"
-            fields = {k: self.text(v, what) if isinstance(v, Text) else v for k, v in check.fields}
+            before = len(self.problems)
+            field = f"{what}.disk.path" if check.kind == "disk" else what
+            fields = {k: self.text(v, field) if isinstance(v, Text) else v for k, v in check.fields}
+            if check.kind == "command" and len(self.problems) == before:
+                raw = fields["text"].encode("utf-8", "surrogateescape")
+                self.problems += shape.script(raw, f"{what}.command", check.where, name=None, must_exec=False)
             if fields.get("status") == 200:
                 del fields["status"]
             checks.append({"kind": check.kind, **fields})
@@ -278,6 +281,7 @@ def render(
     if rc_local is not None and plan.rc_local is not None:
         raw, name = rc_local.encode("utf-8", "surrogateescape"), plan.rc_local.file
         at_work.problems += shape.script(raw, "templates.rc.local", plan.rc_local.where, name=name, must_exec=True)
+    at_work.problems += names.unasked_values(plan)
     if plan.server.endswith("*"):
         at_work.problems += names.of_a_group(plan)
     errors = [p for p in at_work.problems if p.severity == "error"]

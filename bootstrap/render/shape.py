@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator
 
 from bootstrap.errors import Problem, Where
+from bootstrap.render import firstline
 from bootstrap.spec.types import is_url
 
 BOM = b"\xef\xbb\xbf"
@@ -27,12 +27,9 @@ def script(data: bytes, what: str, where: Where, *, name: str | None, must_exec:
         yield Problem("render.crlf", message, where, "save it with LF: dos2unix")
     if b"\0" in data:
         yield Problem("render.nul", f"{shown} holds a NUL byte", where, "a script is text")
-    if data.startswith(b"#!"):
-        first = data.split(b"\n", 1)[0].decode("utf-8", "replace").rstrip("\r")
-        if not re.match(r"#! ?/\S", first):
-            message = f"{shown}: {first!r} names no interpreter by its whole path"
-            yield Problem("render.shebang", message, where, "write #!/bin/sh")
-    elif must_exec and data.strip():
+    begins = list(firstline.judge(data.decode("utf-8", "replace"), shown, where, must_exec=must_exec))
+    yield from begins
+    if must_exec and data.strip() and not data.startswith(b"#!") and not begins:
         message = f"{shown} is executable and has no #! line: the kernel would refuse it (Exec format error)"
         yield Problem("render.shebang", message, where, "begin it with #!/bin/sh, or take the execute bits away")
     if not data.strip():

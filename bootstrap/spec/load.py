@@ -15,20 +15,26 @@ from pydantic import BaseModel, ValidationError
 
 from bootstrap.errors import Problem, SpecError, UsageError, Where
 from bootstrap.spec import rules, tree
-from bootstrap.spec.models import SpecModel, guess
+from bootstrap.spec.given import lay
+from bootstrap.spec.models import SpecModel
 from bootstrap.spec.sources import Source, gather
 from bootstrap.spec.types import Misfit, unmarked
+from bootstrap.spec.values import Given
 
 
 @dataclass(frozen=True)
 class Spec:
-    """A checked spec. file: as the caller named it; sources: bytes of every file it names, by dotted path."""
+    """A checked spec. file: as the caller named it; sources: bytes of every file it names, by dotted path.
+
+    given: values of --set and --values that it does not declare: somebody must ask for them.
+    """
 
     file: str
     model: SpecModel
     root: tree.Map = field(repr=False)
     sources: Mapping[str, Source] = field(repr=False)
     warnings: tuple[Problem, ...] = ()
+    given: tuple[Given, ...] = ()
 
     @property
     def name(self) -> str:
@@ -71,15 +77,15 @@ def load(path: str | Path, *, overrides: Sequence[str] = (), values_files: Seque
     root = _read(reader, file, str(file), ())
     if root is None:
         raise SpecError(reader.problems)
-    root = _lay_values(reader, root, overrides, values_files)
+    root, given = lay(reader, root, overrides, values_files)
     model, found = validate(root)
-    problems = reader.problems + found
+    problems = [p for p in reader.problems + found if p.severity == "error"]
     if model is None:
         raise SpecError(in_order(problems))
-    spec = Spec(str(file), model, root, {})
+    spec = Spec(str(file), model, root, {}, given=given)
     sources, missing = gather(spec)
     spec = replace(spec, sources=sources)
-    judged = [*missing, *rules.judge(spec)]
+    judged = [*missing, *rules.judge(spec), *(p for p in reader.problems if p.severity != "error")]
     problems += [p for p in judged if p.severity == "error"]
     if problems:
         raise SpecError(in_order(problems))
@@ -135,29 +141,6 @@ def _read(reader: tree.Reader, path: Path, shown: str, chain: tuple[Path, ...]) 
         if included is not None:
             merged = included if merged is None else tree.merge(merged, included)
     return root if merged is None else tree.merge(merged, root)
-
-
-def _lay_values(reader: tree.Reader, root: tree.Map, overrides: Sequence[str], values_files: Sequence[str]) -> tree.Map:
-    """The values of files and of --set over those of the spec; a later one wins."""
-    for name in values_files:
-        found = reader.read(Path(name), name)
-        if found is not None:
-            root = tree.merge(root, tree.Map({"values": (found.where, found)}, root.where))
-    for text in overrides:
-        key, equals, value = text.partition("=")
-        if not equals or not key:
-            raise UsageError(f"--set {text}: not K=V", hint="write --set branch=main")
-        where = Where("--set", 1, 1, text, len(text))
-        node: tree.Node = tree.Leaf(tree.Scalar(value, quoted=False), where)
-        for part in reversed(key.split(".")):
-            node = tree.Map({part: (where, node)}, where)
-        root = tree.merge(root, tree.Map({"values": (where, node)}, root.where))
-    return root
-
-
-def values_from(text: str) -> Any:
-    """One value as `--set` reads it."""
-    return guess(tree.Scalar(text, quoted=False))
 
 
 def validate(root: tree.Map) -> tuple[SpecModel | None, list[Problem]]:

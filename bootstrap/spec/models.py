@@ -79,8 +79,10 @@ class File(Strict):
     content: t.Text | None = Field(None, description="the text itself")
     fetch: Fetch | None = Field(None, description="fetched by the host, pinned by digest")
     owner: t.Owner = Field("root:root", description="user:group; a stage may make the user")
-    mode: t.Mode | None = Field(None, description="quoted octal; 0644, or 0600 for a secret; a secret may be 0640 for the group in owner")
-    secret: t.Bool = Field(False, description="0600 unless mode says 0640; never shown, logged or reported; scrubbed when done")
+    mode: t.Mode | None = Field(
+        None, description="quoted octal; 0644, or 0600 for a secret, which may be 0640 for the group in owner"
+    )
+    secret: t.Bool = Field(False, description="never shown, logged or reported; scrubbed when done")
     keep: t.Bool = Field(True, description="false: a secret file is removed after success")
     deliver: choice("bundle", "inject") = Field("bundle", description="inside the bundle, or a file of its own")  # type: ignore[valid-type]
     publish: t.Bool = Field(False, description="true: `bootstrap publish` uploads it and makes it a fetch")

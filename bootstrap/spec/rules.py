@@ -10,14 +10,12 @@ from urllib.parse import urlsplit
 from bootstrap.errors import Problem, Where
 from bootstrap.spec import placed
 from bootstrap.spec.paths import Taken, clashes
-from bootstrap.spec.types import is_template, is_url
+from bootstrap.spec.types import is_template
+from bootstrap.spec.values import BUILT_IN, WORDS
 
 if TYPE_CHECKING:
     from bootstrap.spec.load import Spec
 
-# What a template reads as something else than a value.
-WORDS = {"true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if", "else", "self"}
-BUILT_IN = ("server", "deploy_id", "revision")
 
 
 def judge(spec: Spec) -> Iterator[Problem]:

@@ -6,10 +6,9 @@ web-2:                     - {name: web-2, port: 8081}   web-1,8080
 
 from __future__ import annotations
 
-import difflib
 import re
 import sys
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,7 @@ from bootstrap.runner.contract import NAME_PATTERN
 from bootstrap.spec import tree
 from bootstrap.spec.load import in_order
 from bootstrap.spec.models import guess
-from bootstrap.spec.rules import BUILT_IN, WORDS
+from bootstrap.spec.values import Fault, Known, kind_fault, read_text, value_fault
 
 MOST_MEMBER = 12  # characters that take the star's place on a host
 NAME_HINT = "letters, digits, dot, dash and underscore; at most 63; a letter or digit first"
@@ -35,14 +34,6 @@ class Server:
     where: Where | None = None
 
 
-@dataclass(frozen=True)
-class Known:
-    """What a server's values may be called. names: what the spec declares or a template says; secrets: taken."""
-
-    names: Collection[str]
-    secrets: Collection[str] = ()
-
-
 # As it is read: the name, and for each value the place of its key, the key and what it is.
 _Row = tuple[str, Where, list[tuple[Where, str, Any]]]
 
@@ -56,7 +47,7 @@ def read(path: str | Path, known: Known) -> tuple[Server, ...]:
     shown = "stdin" if str(path) == "-" else str(path)
     text = _text(path, shown)
     reader = tree.Reader()
-    rows = list(_csv(reader, text, shown) if _is_csv(shown, text) else _yaml(reader, text, shown))
+    rows = list(_csv(reader, text, shown, known) if _is_csv(shown, text) else _yaml(reader, text, shown))
     _judge(reader, rows, known)
     if not rows and not reader.problems:
         reader.add("servers.empty", "the file names no server", Where(shown, 1, 1), "write one name a line")
@@ -153,7 +144,7 @@ def _first(node: tree.Node) -> Where:
     return next(iter(node.items.values()))[0] if isinstance(node, tree.Map) and node.items else node.where
 
 
-def _csv(reader: tree.Reader, text: str, shown: str) -> Iterator[_Row]:
+def _csv(reader: tree.Reader, text: str, shown: str, known: Known) -> Iterator[_Row]:
     """Rows below a header, which is the place of a value; an empty cell gives none: that of the spec stands."""
     rows = _cells(reader, text, shown)
     header = next(rows, [])
@@ -174,7 +165,7 @@ def _csv(reader: tree.Reader, text: str, shown: str) -> Iterator[_Row]:
             reader.add("servers.cells", message, row[min(len(row) - 1, len(names))][1], hint)
             continue
         cells = [
-            (place, key, guess(tree.Scalar(cell.strip(), quoted=False)))
+            (place, key, read_text(cell.strip(), known.defaults.get(key)))
             for number, ((_, place), key, (cell, _)) in enumerate(zip(header, names, row, strict=True))
             if number != at and cell.strip()
         ]
@@ -209,7 +200,7 @@ def _cells(reader: tree.Reader, text: str, shown: str) -> Iterator[list[tuple[st
 def _judge(reader: tree.Reader, rows: list[_Row], known: Known) -> None:
     """Names and values: what is no name, is there twice, or is told to nobody."""
     seen: dict[str, Where] = {}
-    judged: dict[str, tuple[str, str] | None] = {}
+    judged: dict[str, Fault | None] = {}
     for name, where, values in rows:
         fault = name_fault(name) if name else ("a server without a name", "write its name")
         if fault:
@@ -217,27 +208,9 @@ def _judge(reader: tree.Reader, rows: list[_Row], known: Known) -> None:
         elif name in seen:
             reader.add("servers.duplicate", f"{name} is there twice", where, f"the first is on line {seen[name].line}")
         seen.setdefault(name, where)
-        for place, key, _ in values:
+        for place, key, value in values:
             if key not in judged:
-                judged[key] = _value_fault(key, known)
-            found = judged[key]
-            if found:
-                reader.add("servers.value", found[0], place, found[1])
-
-
-def _value_fault(key: str, known: Known) -> tuple[str, str] | None:
-    if key in BUILT_IN:
-        return f"the value {key} is built in", "choose another name"
-    if key in known.secrets:
-        return f"the value {key} is a secret of the spec", "choose another name"
-    if not key.isidentifier() or key in WORDS:
-        return f"no template could say {key!r}", "choose another name"
-    if key in known.names:
-        return None
-    near = difflib.get_close_matches(key, sorted(known.names), 1)
-    mend = (
-        f"did you mean {near[0]}?"
-        if near
-        else f"is it for others who read this file? Then declare it: values: {{{key}: ''}}"
-    )
-    return f"no template says {key}, and the spec has no such value", mend
+                judged[key] = value_fault(key, known)
+            fault = judged[key] or kind_fault(key, value, known.defaults.get(key))
+            if fault:
+                reader.add("servers.value", fault[0], place, fault[1])

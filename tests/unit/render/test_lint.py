@@ -114,6 +114,28 @@ def test_what_is_meant_is_not_told(tmp_path: Path, text: str) -> None:
     assert linted(tmp_path, "" if text == "{}\n" else text) == []
 
 
+@pytest.mark.fault(134)
+@pytest.mark.parametrize(
+    "text",
+    [
+        "#!/usr/bin/env /bin/bash\na=(1)\necho \"${a[0]}\" $HOME\n",
+        "#!/usr/bin/env -S /bin/bash -e\na=(1)\necho \"${a[0]}\" $HOME\n",
+        "#!/usr/bin/env -S bash -e\na=(1)\necho \"${a[0]}\" $HOME\n",
+        "{% set shell = 'bash' %}#!/bin/{{ shell }}\na=(1)\necho \"${a[0]}\" $HOME\n",
+        "#!/bin/{{ 'bash' }}\na=(1)\necho \"${a[0]}\" $HOME\n",
+    ],
+    ids=["a-path-after-env", "a-path-after-env-S", "env-S", "markup-before-it", "markup-in-it"],
+)
+def test_a_text_is_read_under_its_own_first_line(tmp_path: Path, text: str) -> None:
+    (tmp_path / "one.sh").write_text(text)
+
+    problems = linted(tmp_path, "stages: [{name: one, template: one.sh}]\n")
+
+    # Neither a shell that shellcheck would not know, nor a line of ours that makes it sh.
+    assert [(problem.code, problem.severity) for problem in problems] == [("lint.SC2086", "warning")]
+    assert told(problems) == [("one.sh", 3, 16, "$HOME")]
+
+
 def test_what_no_shell_could_read_is_an_error(tmp_path: Path) -> None:
     problems = linted(tmp_path, 'stages: [{name: one, run: "if true; then echo"}]\n')
 

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from bootstrap.errors import SpecError, UsageError
-from bootstrap.spec.servers import Known, name_fault, read
+from bootstrap.spec.servers import name_fault, read
+from bootstrap.spec.values import Known
 
 KNOWN = Known(["port", "greeting", "tags"], ["token"])
 
