@@ -58,6 +58,10 @@ class Site:
                     site.objects[self.path] = turn.change
                 site.answer(self, turn)
 
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length", "0")))
+                self.do_GET()
+
             def finish(self) -> None:
                 """Close all that a broken connection leaves open."""
                 with contextlib.suppress(OSError):

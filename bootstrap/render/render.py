@@ -278,7 +278,7 @@ def _host_plan(
         "health": health,
         "proxy": plan.proxy,
         "rollback": plan.rollback,
-        "secrets": sorted({*at_work.secrets.values(), *at_work.derived}),
+        "secrets": sorted({*at_work.secrets.values(), *at_work.derived, *secret_values.of_proxies(plan.proxy)}),
         "trigger": plan.trigger if plan.trigger != "auto" else None,
     }
     found |= {key: value for key, value in optional.items() if value}

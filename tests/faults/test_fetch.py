@@ -244,7 +244,7 @@ def test_what_names_no_length_stops_before_the_disk_is_full_and_can_be_gone_on_w
     with Site() as site:
         url = site.put("/x", large)
         site.next(turn)
-        with pytest.raises(OSError, match="no space left: 1[0-9]{7} bytes have come") as full:
+        with pytest.raises(OSError, match=r"no space left: 1[0-9]{7} bytes have come") as full:
             work(url, small / "x", sha256=hashlib.sha256(large).hexdigest())
     assert full.value.errno == errno.ENOSPC
     # A twentieth is left to the others, less one piece.
@@ -256,7 +256,7 @@ def test_what_names_no_length_stops_before_the_disk_is_full_and_can_be_gone_on_w
 @pytest.mark.fault(145)
 def test_a_length_that_would_take_the_last_of_the_disk_is_refused_before_a_byte_is_written(small: Path) -> None:
     nearly = bytes(free(small) - (1 << 19))
-    with Site() as site, pytest.raises(OSError, match="16252928 bytes are to come and 159[0-9]{5} are free"):
+    with Site() as site, pytest.raises(OSError, match=r"16252928 bytes are to come and 159[0-9]{5} are free"):
         work(site.put("/x", nearly), small / "x", sha256=hashlib.sha256(nearly).hexdigest())
     assert (small / ".x.initialrunner").stat().st_size == 0
 

@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bootstrap.errors import RenderError, UsageError
+from bootstrap.payload import redact
 from bootstrap.plan.resolve import resolve
 from bootstrap.render import jinja
 from bootstrap.render.model import Rendered
@@ -91,6 +92,14 @@ proxy: {https: "http://proxy:3128"}
         ],
     }  # fmt: skip
     assert (plan["rollback"], plan["deadline_s"], plan["proxy"]) == (True, 1800.0, {"https": "http://proxy:3128"})
+
+
+@pytest.mark.fault(146)
+def test_the_password_of_a_proxy_is_blotted_out_as_it_stands_and_as_it_is_meant(tmp_path: Path) -> None:
+    text = 'proxy: {http: "http://svc:s3cr-et%40x@10.0.0.1:3128", https: "http://10.0.0.1:3128", no_proxy: "a,b"}\n'
+    plan = rendered(tmp_path, text + "stages: [{name: one, run: 'true'}]\n").host_plan
+    assert plan["secrets"] == ["s3cr-et%40x", "s3cr-et@x"]
+    assert redact.plan(plan)["proxy"]["http"] == "http://svc:***@10.0.0.1:3128"
 
 
 def test_the_report_key_is_the_servers_own(tmp_path: Path) -> None:
