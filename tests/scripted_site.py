@@ -23,7 +23,8 @@ from typing import Any, Self
 class Turn:
     """What happens to one request. cut: the bytes after which the connection breaks; change: the object is that first.
 
-    hold: the answer stops after `cut` bytes until this is set.
+    hold: the answer stops after `cut` bytes until this is set; endless: the object again and again, without a length;
+    reason: the words behind the status.
     """
 
     status: int = 200
@@ -32,6 +33,8 @@ class Turn:
     change: tuple[bytes, str] | None = None
     hold: threading.Event | None = None
     no_length: bool = False
+    endless: bool = False
+    reason: str | None = None
 
 
 class Site:
@@ -41,6 +44,7 @@ class Site:
         self.objects: dict[str, tuple[bytes, str]] = {}
         self.asked: list[tuple[str, Mapping[str, str]]] = []
         self.turns: list[Turn] = []
+        self.is_open = True
         self.knows_if_range, self.knows_range = knows_if_range, knows_range
         site = self
 
@@ -53,6 +57,10 @@ class Site:
                 if turn.change:
                     site.objects[self.path] = turn.change
                 site.answer(self, turn)
+
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers.get("content-length", "0")))
+                self.do_GET()
 
             def finish(self) -> None:
                 """Close all that a broken connection leaves open."""
@@ -89,6 +97,7 @@ class Site:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self.is_open = False
         for turn in self.turns:
             if turn.hold:
                 turn.hold.set()
@@ -120,18 +129,20 @@ class Site:
             start = int(wanted.removeprefix("bytes=").removesuffix("-"))
             status = 206 if start < len(data) else 416
         body = data[start:] if status in (200, 206) else b""
-        handler.send_response(status)
+        handler.send_response(status, turn.reason)
         for name, value in turn.headers.items():
             handler.send_header(name, value)
         if etag:
             handler.send_header("etag", etag)
         if status == 206:
             handler.send_header("content-range", f"bytes {start}-{len(data) - 1}/{len(data)}")
-        if not turn.no_length:
+        if not (turn.no_length or turn.endless):
             handler.send_header("content-length", str(len(body)))
         handler.end_headers()
         handler.wfile.write(body if turn.cut is None else body[: turn.cut])
         handler.wfile.flush()
+        while turn.endless and self.is_open:
+            handler.wfile.write(body)
         if turn.hold:
             turn.hold.wait(60)
         if turn.cut is not None:

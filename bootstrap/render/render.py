@@ -315,14 +315,15 @@ def _host_plan(
     health = at_work.health()
     wait_for = [at_work.wait_for(n, wait) for n, wait in enumerate(plan.wait_for)]
     at_work.refuse_clashes(files, wait_for)
+    proxy = {key: at_work.text(text, f"proxy.{key}") for key, text in plan.proxy.items()}
     optional: dict[str, Any] = {
         "deadline_s": plan.deadline_s if plan.deadline_s != 3600.0 else None,
         "wait_for": wait_for,
         "every_boot": every_boot,
         "health": health,
-        "proxy": {key: at_work.text(text, f"proxy.{key}") for key, text in plan.proxy.items()},
+        "proxy": proxy,
         "rollback": plan.rollback,
-        "secrets": sorted({*at_work.secrets.values(), *at_work.derived}),
+        "secrets": sorted({*at_work.secrets.values(), *at_work.derived, *secret_values.of_proxies(proxy)}),
         "trigger": plan.trigger if plan.trigger != "auto" else None,
     }
     found |= {key: value for key, value in optional.items() if value}

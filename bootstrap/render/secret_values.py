@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from bootstrap.errors import Problem
 from bootstrap.plan.model import Plan, SecretRef, Text
@@ -50,6 +51,18 @@ def held(found: str, text: Text, what: str, context: Mapping[str, Any], secrets:
                 changed = ""
             if changed != found:
                 yield name
+
+
+def of_proxies(proxy: Mapping[str, str]) -> set[str]:
+    """The passwords in the URLs of proxies, as they stand there and as they are meant: stages get them, and print them."""
+    found = set()
+    for scheme in ("http", "https"):
+        try:
+            password = urlsplit(proxy.get(scheme, "")).password or ""
+        except ValueError:
+            continue  # no URL: that is said elsewhere
+        found |= {password, unquote(password)}
+    return {one for one in found if len(one) >= SHORTEST}
 
 
 def _one(ref: SecretRef) -> tuple[str | None, str, str | None]:

@@ -33,8 +33,9 @@ def exchange(url, timeout_s, method, body, headers, ca, proxy, own=False):
     from http import client
 
     scheme, rest = url.split("://", 1)
-    host, slash, path = rest.partition("/")
-    context = None
+    host, _, path = rest.partition("/")
+    path, headers = "/" + path, dict(headers or {})
+    link = client.HTTPConnection(host, timeout=timeout_s)
     if scheme == "https":
         import ssl
 
@@ -43,27 +44,37 @@ def exchange(url, timeout_s, method, body, headers, ca, proxy, own=False):
             context.load_default_certs()
         # Python 3.13 sets it, and then refuses an authority as `openssl req -x509` makes it; one bundle, one judgement.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-    kind = client.HTTPSConnection if context else client.HTTPConnection
-    extra = {"context": context} if context else {}
+        link = client.HTTPSConnection(host, timeout=timeout_s, context=context)
     if proxy:
-        link = kind(proxy.split("://", 1)[-1].rstrip("/"), timeout=timeout_s, **extra)
-        if context:
-            link.set_tunnel(host)
+        import binascii
+        from urllib.parse import unquote_to_bytes
+
+        # A name and a password stand in the URL percent-encoded. They are for the proxy alone, and in no text of ours.
+        login, _, there = proxy.split("://", 1)[-1].rstrip("/").rpartition("@")
+        login = binascii.b2a_base64(unquote_to_bytes(login))[:-1].decode()
+        known = {"Proxy-Authorization": "Basic " + login} if login else {}
+        through = client.HTTPConnection(there, timeout=timeout_s)
+        if scheme == "https":
+            # http.client takes one pair of brackets off an IPv6 address, and before 3.12 writes none.
+            name = "[[%s]]" if ":" in link.host else "%s"
+            through.set_tunnel((name + ":%d") % (link.host, link.port), headers=known)
+            through.connect()
+            link.sock = context.wrap_socket(through.sock, server_hostname=link.host)
         else:
-            slash, path = url, ""
-    else:
-        link = kind(host, timeout=timeout_s, **extra)
-    link.request(method, slash + path if proxy and not context else "/" + path, body, headers or {})
+            link, path = through, url
+            headers.update(known)
+    link.request(method, path, body, headers)
     return link.getresponse()
 
 
 def proxy_for(plan, url):
     """The proxy of the plan for this URL; never for this machine or the metadata address."""
-    scheme, rest = url.split("://", 1)
-    host = rest.split("/")[0].rsplit(":", 1)[0].strip("[]")
-    direct = LOCAL + ["169.254.169.254"] + plan.get("proxy", {}).get("no_proxy", "").split(",")
-    near = any(name and (host == name or host.endswith("." + name.lstrip("."))) for name in direct)
-    return None if near else plan.get("proxy", {}).get(scheme)
+    from urllib.parse import urlsplit
+
+    proxy, to = plan.get("proxy", {}), urlsplit(url)
+    direct = LOCAL + ["169.254.169.254"] + proxy.get("no_proxy", "").lower().split(",")
+    near = any(name and ("." + to.hostname).endswith("." + name.lstrip(".")) for name in direct)
+    return None if near else proxy.get(to.scheme)
 
 
 def network(host):
@@ -89,15 +100,15 @@ def need_missing(host, plan, need):
             else None
         )
     if kind == "tcp":
-        return None if ask(host, lambda: connect(value, 5), 6) is True else "no answer from tcp " + value
+        return ask(host, lambda: connect(value, 5), 6) and "no answer from tcp " + value
     if kind == "dns":
-        return None if ask(host, lambda: resolve(plan), 6) is True else "names do not resolve"
+        return ask(host, lambda: resolve(plan), 6) and "names do not resolve"
     saw = ask(host, lambda: server_ready(plan, value), 15)
-    return None if saw is True else "server %s is not healthy: %s" % (value, saw.replace("OSError: ", ""))
+    return saw and "server %s is not healthy: %s" % (value, saw.replace("OSError: ", ""))
 
 
 def ask(host, question, timeout_s):
-    """True when question() raised nothing in time, else what it raised, as text."""
+    """None when question() raised nothing in time, else what it raised, as text."""
 
     def answer():
         try:
@@ -107,13 +118,14 @@ def ask(host, question, timeout_s):
         return b""
 
     said = host.ask(answer, timeout_s)
-    return "no answer in %d s" % timeout_s if said is None else said.decode("utf-8", "replace") or True
+    return "no answer in %d s" % timeout_s if said is None else said.decode("utf-8", "replace") or None
 
 
 def resolve(plan):
     import socket
+    from urllib.parse import urlsplit
 
-    name = plan.get("report", {}).get("url", "//").split("/")[2].rsplit(":", 1)[0].strip("[]")
+    name = urlsplit(plan.get("report", {}).get("url", "")).hostname
     try:
         socket.getaddrinfo(name if name and not name[-1].isdigit() else "deb.debian.org", None)
     except socket.gaierror as error:
@@ -171,13 +183,11 @@ def look_http(host, plan, check, shell):
         if check.get("contains", "").encode() not in body:
             raise ValueError("%r is not in the answer" % check["contains"])
 
-    saw = ask(host, question, 10)
-    return None if saw is True else saw
+    return ask(host, question, 10)
 
 
 def look_tcp(host, plan, check, shell):
-    saw = ask(host, lambda: connect(check["address"], 5), 6)
-    return None if saw is True else saw
+    return ask(host, lambda: connect(check["address"], 5), 6)
 
 
 def look_unit(host, plan, check, shell):
@@ -206,16 +216,18 @@ def look_file(host, plan, check, shell):
 
 def look_disk(host, plan, check, shell):
     info = os.statvfs(check["path"])
-    free = info.f_bavail * info.f_frsize
-    return None if free >= check["free"] else "%d bytes free of %d wanted" % (free, check["free"])
+    return too_little(info.f_bavail * info.f_frsize, check["free"])
 
 
 def look_memory(host, plan, check, shell):
     for line in host.text("/proc/meminfo").splitlines():
         if line.startswith("MemAvailable:"):
-            free = int(line.split()[1]) * 1024
-            return None if free >= check["free"] else "%d bytes free of %d wanted" % (free, check["free"])
+            return too_little(int(line.split()[1]) * 1024, check["free"])
     return None
+
+
+def too_little(free, wanted):
+    return None if free >= wanted else "%d bytes free of %d wanted" % (free, wanted)
 
 
 LOOKS = {

@@ -11,7 +11,7 @@ from bootstrap.runner.files import ids
 from bootstrap.runner.host import Question
 from bootstrap.runner.stages import Again, Failed
 
-PIECE, SILENCE_S, REDIRECTS, MOST = 1 << 16, 60, 5, 1 << 34
+PIECE, SILENCE_S, REDIRECTS, RESERVE = 1 << 16, 60, 5, 1 << 26
 PAUSES = [1, 2, 4, 8, 16]  # seconds, after attempts in a row that brought nothing; then it is the next tick's turn
 
 
@@ -40,6 +40,13 @@ def fetch(run, entry):
         is_final, cause = True, "deadline" if cause == "missing" else cause
     # The query of a URL may be what gives the right to read it: it is told to nobody.
     if is_final:
+        # Nobody will go on with what has come, of this file or of another.
+        for other in run.plan["files"]:
+            try:
+                if "fetch" in other:
+                    host.remove(part_of(other["path"]))
+            except OSError:
+                pass  # where nothing can be written, there is no part either
         raise Failed(None, cause, "%s: %s" % (shown, said))
     say(run, entry, "%s: %s" % (shown, said))
     raise Again(said)
@@ -52,6 +59,11 @@ def say(run, entry, reason):
         run.journal.add("waiting", missing=[{"path": entry["path"], "why": "not fetched"}])
         run.state("waiting", reason=reason)
     return True
+
+
+def part_of(path):
+    """Where a file lies until it is whole."""
+    return "%s/.%s.initialrunner" % os.path.split(path)
 
 
 def verdict(run, entry, parent):
@@ -69,7 +81,8 @@ def verdict(run, entry, parent):
         found = (True,) + refused.args
     except (OSError, HTTPException) as error:
         found = False, "disk" if getattr(error, "errno", None) in (28, 122) else "missing", str(error)
-    return json.dumps(found).encode()
+    # A line is enough: status lines and locations are of another's making, and may be of any length.
+    return json.dumps(found[:2] + (found[2][:400],)).encode()
 
 
 class Fetch:
@@ -78,8 +91,9 @@ class Fetch:
     def __init__(self, host, plan, entry):
         self.host, self.plan, self.entry = host, plan, entry
         folder, self.name = os.path.split(entry["path"])
-        self.here, self.part = host.folder(folder, True), ".%s.initialrunner" % self.name
-        self.most = entry["fetch"].get("max_size", MOST)
+        self.here, self.part = host.folder(folder, True), os.path.basename(part_of(entry["path"]))
+        # Without a size in the plan it is the disk that says when to stop.
+        self.most = entry["fetch"].get("max_size", 1 << 60)
         # mark: the ETag of what is there; pieced: it came in several answers; restarts: how often all was given up.
         self.mark, self.pieced, self.restarts = None, True, 0
 
@@ -88,6 +102,9 @@ class Fetch:
         self.open()
         try:
             return self.pull()
+        except Refused:
+            self.drop()
+            raise
         finally:
             os.close(self.fd)
             os.close(self.here)
@@ -154,7 +171,6 @@ class Fetch:
         if self.have:
             self.restarts += 1
         if self.restarts > 3:
-            self.drop()
             raise Refused("digest", "it changes while it is read, or never has the bytes that the plan pins")
         os.ftruncate(self.fd, 0)
         self.total, self.have = sha256(), 0
@@ -184,8 +200,9 @@ class Fetch:
         at = self.have
         self.keep(block)
         if self.have > self.most:
-            self.drop()
             raise Refused("digest", "more than the %d bytes that it may have" % self.most)
+        if self.spare() < len(block):
+            raise OSError(28, "no space left: %d bytes have come, and what is free is needed by others" % at)
         while block:
             done = os.pwrite(self.fd, block, at)
             block, at = block[done:], at + done
@@ -226,14 +243,13 @@ class Fetch:
                 self.total.hexdigest(), self.have, self.entry["sha256"],
             )  # fmt: skip
             if not self.pieced:
-                self.drop()
                 raise Refused("digest", other)
             self.again()
         return None
 
     def follow(self, headers):
         """The answer, after redirects: with a digest pinned they do no harm, but none may lead out of https."""
-        from urllib.parse import urljoin
+        from urllib.parse import urljoin, urlsplit
 
         url, ca = self.entry["fetch"]["url"], self.plan.get("report", {}).get("ca")
         for _ in range(REDIRECTS + 1):
@@ -242,7 +258,7 @@ class Fetch:
                 return answer
             answer.close()
             there = urljoin(url, answer.headers.get("location", ""))
-            near = url.startswith("http://") and (there + "//").split("/")[2].rsplit(":", 1)[0] in LOCAL
+            near = url.startswith("http://") and urlsplit(there).hostname in LOCAL
             if not there.startswith("https://") and not near:
                 raise Refused("missing", "redirected to %s: only https is followed" % there.split("?")[0])
             url = there
@@ -263,15 +279,16 @@ class Fetch:
             raise OSError(said + ": not published (yet), removed, or in another region")
         if status in (408, 425, 429) or status >= 500:
             raise OSError(said)
-        self.drop()
         raise Refused("missing", said)
 
     def room(self, size):
         """Refuse early what is too large for the plan or for the disk."""
         if size > self.most:
-            self.drop()
             raise Refused("digest", "%d bytes, more than the %d that it may have" % (size, self.most))
+        if self.spare() < size - self.have:
+            raise OSError(28, "no space left: %d bytes are to come and %d are free" % (size - self.have, self.spare()))
+
+    def spare(self):
+        """The bytes that a fetched file may take from the disk: a twentieth of it, or 64 MiB, is left to the others."""
         info = os.fstatvfs(self.fd)
-        free = info.f_bavail * info.f_frsize
-        if size - self.have > free:
-            raise OSError(28, "no space left: %d bytes are to come and %d are free" % (size - self.have, free))
+        return max(0, info.f_bavail - min(info.f_blocks // 20, RESERVE // info.f_frsize)) * info.f_frsize

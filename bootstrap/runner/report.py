@@ -16,7 +16,7 @@ class Report:
     def __init__(self, host, plan, journal, deadline):
         self.host, self.plan, self.journal, self.deadline = host, plan, journal, deadline
         self.acked, self.sender, self.failures, self.not_before = 0, None, 0, 0.0
-        self.reason = None
+        self.reason = "no answer in time"
 
     @property
     def pending(self):
@@ -47,7 +47,10 @@ class Report:
         try:
             status, answer, headers = signed(self.plan, "POST", "/v1/events", body, self.journal.id, first)
             if status == 200:
-                return b"%d" % json.loads(answer.decode())["acked"]
+                taken = json.loads(answer.decode())["acked"]
+                # true is a number for Python, and no count of events.
+                if type(taken) is int and taken >= 0:
+                    return b"%d" % taken
             later = headers.get("retry-after", "")
             later = "in %s s; " % later if later.isdigit() else ""
             return ("%scollector answers %d %s" % (later, status, answer[:200].decode("utf-8", "replace"))).encode()
@@ -60,7 +63,7 @@ class Report:
         if said.isdigit():
             taken = min(int(said), len(self.journal.events))
             self.failures = 0 if taken > self.acked else self.failures + 1
-            self.acked, self.reason = taken, None
+            self.acked, self.reason = taken, "collector has %d events" % taken
         else:
             self.failures, self.reason = self.failures + 1, said.replace("\n", " ")
         # Jitter: a fleet that boots together must not come back together.

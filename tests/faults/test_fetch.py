@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import re
 import stat
+import subprocess
 import threading
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -215,6 +218,73 @@ def test_right_bytes_that_lie_there_are_copied_and_not_fetched(tmp_path: Path) -
     assert (tmp_path / "x").read_bytes() == DATA
 
 
+# --- what has no end ---
+
+
+@pytest.fixture
+def small(tmp_path: Path) -> Iterator[Path]:
+    """A file system of 16 MiB."""
+    folder = tmp_path / "small"
+    folder.mkdir()
+    subprocess.run(["mount", "-t", "tmpfs", "-o", "size=16m", "none", folder], check=True)
+    yield folder
+    subprocess.run(["umount", folder], check=True)
+
+
+def free(folder: Path) -> int:
+    info = os.statvfs(folder)
+    return info.f_bavail * info.f_frsize
+
+
+@needs_root
+@pytest.mark.fault(145)
+@pytest.mark.parametrize("turn", [Turn(endless=True), Turn(no_length=True)], ids=["no-end", "too-large"])
+def test_what_names_no_length_stops_before_the_disk_is_full_and_can_be_gone_on_with(small: Path, turn: Turn) -> None:
+    large = DATA * 6  # 18 MB
+    with Site() as site:
+        url = site.put("/x", large)
+        site.next(turn)
+        with pytest.raises(OSError, match=r"no space left: 1[0-9]{7} bytes have come") as full:
+            work(url, small / "x", sha256=hashlib.sha256(large).hexdigest())
+    assert full.value.errno == errno.ENOSPC
+    # A twentieth is left to the others, less one piece.
+    assert (16 << 20) // 20 - (1 << 16) < free(small) < (2 << 20)
+    assert os.listdir(small) == [".x.initialrunner"]
+
+
+@needs_root
+@pytest.mark.fault(145)
+def test_a_length_that_would_take_the_last_of_the_disk_is_refused_before_a_byte_is_written(small: Path) -> None:
+    nearly = bytes(free(small) - (1 << 19))
+    with Site() as site, pytest.raises(OSError, match=r"16252928 bytes are to come and 159[0-9]{5} are free"):
+        work(site.put("/x", nearly), small / "x", sha256=hashlib.sha256(nearly).hexdigest())
+    assert (small / ".x.initialrunner").stat().st_size == 0
+
+
+@pytest.mark.fault(145)
+@pytest.mark.parametrize(
+    "turn",
+    [
+        pytest.param(Turn(status=302, headers={"location": "http://192.0.2.1/y"}), id="redirected-out-of-https"),
+        pytest.param(Turn(status=302, headers={"location": "http://127.0.0.1:80@192.0.2.1/"}), id="disguised"),
+        pytest.param(Turn(status=302, headers={"location": "file:///etc/passwd"}), id="redirected-to-a-file"),
+        pytest.param(Turn(status=302, headers={"location": "/x"}), id="redirected-for-ever"),
+        pytest.param(Turn(status=403), id="forbidden"),
+        pytest.param(Turn(status=302, cut=0), id="redirected-nowhere"),
+        pytest.param(Turn(change=(OTHER, "")), id="other-bytes"),
+        pytest.param(Turn(change=(DATA * 2, "")), id="longer-than-max-size"),
+        pytest.param(Turn(endless=True), id="endless"),
+    ],
+)
+def test_no_part_is_left_behind_a_refusal(tmp_path: Path, turn: Turn) -> None:
+    with Site() as site, pytest.raises(Refused):
+        url = site.put("/x", DATA)
+        # The same each time: a part has come before, and the rest is asked for.
+        site.next(Turn(cut=1_000_000), *[turn] * 20)
+        work(url, tmp_path / "x", max_size=len(DATA) + 1)
+    assert os.listdir(tmp_path) == []
+
+
 # --- the packed runner, in a copy of this machine ---
 
 GOES_ON = stage("one", NOTE + "cmp /srv/x /srv/kept && note one")
@@ -305,6 +375,36 @@ def test_a_disk_too_small_for_the_file_is_said_before_it_is_full() -> None:
         assert (box.state(), ran(box)) == ("waiting", [])
         assert re.search(r"/srv/x: .*no space left: 67108864 bytes are to come and \d+ are free", said(box, "why")[1])
         assert len(box.read("/srv/.x.initialrunner") or b"") == 0
+
+
+@needs_root
+@pytest.mark.fault(145)
+def test_a_fetch_without_an_end_fails_at_the_deadline_and_leaves_nothing_on_the_disk() -> None:
+    with Site(knows_range=False) as site, Box(network="host", size="48m") as box:
+        site.next(*[Turn(endless=True)] * 99)
+        file = RenderedFile("/srv/x", b"", deliver="fetch", fetch={"url": site.put("/x", DATA), "sha256": SHA256})
+        other = RenderedFile("/srv/y", b"", deliver="fetch", fetch={"url": site.url + "/y", "sha256": SHA256})
+        deliver(box, payload([GOES_ON], files=[file, other], deadline_s=5))
+        box.put("/srv/.y.initialrunner", b"what came in an earlier tick")
+        box.wait_for(lambda: box.tick().returncode == 5, 60)
+        (end,) = box.events("state", final=True)
+        # At the deadline it was waiting for room, or trying again.
+        assert (end["state"], end["cause"]) in [("failed", "disk"), ("failed", "deadline")]
+        (full,) = [e["reason"] for e in box.events("state", state="waiting") if "no space" in e["reason"]][:1]
+        assert re.match(r"/srv/x: http://.*/x: .*no space left: \d+ bytes have come", full)
+        assert box.sh("ls -A /srv").stdout == ""
+
+
+@needs_root
+@pytest.mark.fault(145)
+def test_the_words_of_a_server_are_told_and_are_no_more_than_a_line() -> None:
+    with Site() as site, Box(network="host") as box:
+        site.next(Turn(status=403, reason="no " * 20_000))
+        deliver(box, fetched(site.put("/x", DATA)))
+        assert box.tick().returncode == 5
+        (end,) = box.events("state", final=True)
+        assert "answer 403 no no no" in end["reason"]
+        assert len(end["reason"]) < 500
 
 
 @needs_root

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from base64 import b64encode
 from types import SimpleNamespace
 
 import pytest
@@ -103,6 +104,9 @@ def serve(made):
     while b"\\r\\n\\r\\n" not in head:
         head += made.recv(65536) or exit()
     open("/srv/proxied", "ab").write(head.split(b"\\r\\n")[0] + b"\\n")
+    if login not in head.split(b"\\r\\n"):
+        made.sendall(b"HTTP/1.0 407 Who Are You\\r\\n\\r\\n")
+        return made.close()
     target = head.split()[1].split(b"://")[-1].split(b"/")[0].decode()
     if target == "192.0.2.20":
         made.sendall(b"HTTP/1.0 200 OK\\r\\n\\r\\nfar")
@@ -114,6 +118,7 @@ def serve(made):
         there.sendall(head.replace(b"Host: 192.0.2.10", b"Host: 127.0.0.1").replace(b"HTTP/1.1", b"HTTP/1.0", 1))
     threading.Thread(target=pump, args=(made, there), daemon=True).start()
     pump(there, made)
+login = open("/srv/login", "rb").read()
 server = socket.create_server(("127.0.0.1", 3128))
 while True:
     threading.Thread(target=serve, args=(server.accept()[0],), daemon=True).start()
@@ -130,16 +135,22 @@ http.server.HTTPServer(("", 80), Site).serve_forever()
 
 
 @pytest.mark.fault(57)
+@pytest.mark.fault(146)
+@pytest.mark.parametrize("login", ["", "svc:s3cr-et%40x@"], ids=["open", "with-a-password"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
-def test_what_leaves_the_host_goes_through_the_proxy_and_metadata_never(scheme: str, authority: Authority) -> None:
+def test_what_leaves_the_host_goes_through_the_proxy_and_metadata_never(
+    scheme: str, login: str, authority: Authority
+) -> None:
     direct = ("127.0.0.1", "localhost", "169.254.169.254", "near.example")
     urls = [f"http://{name}/ping" for name in (*direct, "192.0.2.20")]
-    proxy = dict.fromkeys(("http", "https"), "http://127.0.0.1:3128") | {"no_proxy": "near.example"}
+    there = f"http://{login}127.0.0.1:3128"
+    proxy = dict.fromkeys(("http", "https"), there) | {"no_proxy": "near.example"}
     one = stage("one", "env | sed -n 's/^\\([a-z_]*proxy\\)=/\\1 /ip' | sort >/srv/env")
     with Box() as box, Collector(box.copy, secret=SECRET) as collector:
         box.put("/etc/hosts", "127.0.0.1 localhost near.example\n")
         with box.copy.in_its_network(["ip", "address", "add", "169.254.169.254/32", "dev", "lo"]) as added:
             assert added.wait(10) == 0
+        box.put("/srv/login", b"Proxy-Authorization: Basic " + b64encode(b"svc:s3cr-et@x") if login else b"")
         background(box, "proxy", PROXY, 3128)
         background(box, "site", SITE, 80)
         box.put("/srv/server.pem", authority.certificate("IP:192.0.2.10"))
@@ -153,7 +164,6 @@ def test_what_leaves_the_host_goes_through_the_proxy_and_metadata_never(scheme: 
         sent = "POST http://192.0.2.10:8443/v1/events" if scheme == "http" else "CONNECT 192.0.2.10:8444"
         assert {line.rsplit(" ", 1)[0] for line in asked} == {sent, "GET http://192.0.2.20/ping"}
         assert set(box.text("/srv/direct").splitlines()) == set(direct)
-        there = "http://127.0.0.1:3128"
         none = "near.example,localhost,127.0.0.1,169.254.169.254"
         env = dict(line.split(" ", 1) for line in box.text("/srv/env").splitlines())
         assert env == {

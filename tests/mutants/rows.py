@@ -82,13 +82,13 @@ MUTANTS = [
     ),
     of_runner(
         "checks", "names are asked for without an end",
-        'if ask(host, lambda: resolve(plan), 6) is True else "names do not resolve"',
-        'if not resolve(plan) else "names do not resolve"',
+        'return ask(host, lambda: resolve(plan), 6) and "names do not resolve"',
+        'return resolve(plan) and "names do not resolve"',
         FAULTS + "test_rows_network.py::test_a_name_server_that_is_silent_holds_up_only_the_stage_that_needs_names", faults=(56,),
     ),
     of_runner(
         "checks", "the proxy is not asked",
-        '    return None if near else plan.get("proxy", {}).get(scheme)', "    return None",
+        "    return None if near else proxy.get(to.scheme)", "    return None",
         FAULTS + "test_rows_network.py::test_what_leaves_the_host_goes_through_the_proxy_and_metadata_never", faults=(57,),
     ),
     of_runner(

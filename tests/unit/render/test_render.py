@@ -12,6 +12,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from bootstrap.errors import RenderError, UsageError
+from bootstrap.payload import redact
 from bootstrap.plan.resolve import resolve
 from bootstrap.render import jinja
 from bootstrap.render.model import Rendered
@@ -93,6 +94,14 @@ proxy: {https: "http://proxy:3128"}
     assert (plan["rollback"], plan["deadline_s"], plan["proxy"]) == (True, 1800.0, {"https": "http://proxy:3128"})
 
 
+@pytest.mark.fault(146)
+def test_the_password_of_a_proxy_is_blotted_out_as_it_stands_and_as_it_is_meant(tmp_path: Path) -> None:
+    text = 'proxy: {http: "http://svc:s3cr-et%40x@10.0.0.1:3128", https: "http://10.0.0.1:3128", no_proxy: "a,b"}\n'
+    plan = rendered(tmp_path, text + "stages: [{name: one, run: 'true'}]\n").host_plan
+    assert plan["secrets"] == ["s3cr-et%40x", "s3cr-et@x"]
+    assert redact.plan(plan)["proxy"]["http"] == "http://svc:***@10.0.0.1:3128"
+
+
 def test_the_report_key_is_the_servers_own(tmp_path: Path) -> None:
     found = rendered(tmp_path, "report: {url: 'https://deploy:8443/'}\n", secret=SECRET).host_plan["report"]
     assert found == {
@@ -162,7 +171,7 @@ def test_b64_carries_text_and_bytes() -> None:
 def test_the_cron_entry_waits_for_its_digest(tmp_path: Path) -> None:
     cron = rendered(tmp_path, "").cron
     assert [line.split()[0] for line in cron.splitlines() if " root " in line] == ["@reboot", "*"]
-    assert all(cron.count(word) == 2 for word in ("@FILES@", "@SHA256@", "@MARK@"))
+    assert [cron.count(word) for word in ("@FILES@", "@SHA256@", "@MARK@")] == [2, 2, 4]
     assert "%" not in cron and "\\" not in cron
 
 
