@@ -184,6 +184,14 @@ class _Renderer:
         rc_local = rc_local or ("templates.rc.local" if plan.rc_local else None)
         self.problems += clashes([Taken(*one) for one in paths if one[1]], rc_local)
 
+    def refuse_open_secrets(self, files: tuple[RenderedFile, ...]) -> None:
+        """A group out of a template may be root, which is not one that anybody named to read a secret file."""
+        for number, (file, planned) in enumerate(zip(files, self.plan.files, strict=True)):
+            if file.secret and file.mode & 0o077 and file.owner[1] in ("root", "0") and jinja.has_marks(planned.owner):
+                message = f"files[{number}].mode: a secret file is open to others; owner is {':'.join(file.owner)}"
+                hint = "let owner name the group that reads it"
+                self.problems.append(Problem("render.secret", message, planned.owner.where, hint))
+
     def entry(self, kind: str, number: int, script: PlannedScript, files: str) -> dict[str, Any]:
         """One stage as the host plan lists it."""
         what = f"{kind}[{number}]"
@@ -316,6 +324,7 @@ def _host_plan(
     wait_for = [at_work.wait_for(n, wait) for n, wait in enumerate(plan.wait_for)]
     at_work.refuse_clashes(files, wait_for)
     proxy = {key: at_work.text(text, f"proxy.{key}") for key, text in plan.proxy.items()}
+    at_work.refuse_open_secrets(files)
     optional: dict[str, Any] = {
         "deadline_s": plan.deadline_s if plan.deadline_s != 3600.0 else None,
         "wait_for": wait_for,

@@ -287,6 +287,12 @@ def test_a_secret_in_a_path_or_a_user_is_refused(tmp_path: Path) -> None:
     ]
 
 
+def test_a_secret_file_is_not_opened_by_a_group_out_of_a_template(tmp_path: Path) -> None:
+    file = {"path": "/srv/a", "content": "x", "secret": "true", "mode": "0640", "owner": "root:{{ who }}"}
+    (problem,) = problems(tmp_path, HEAD | {"values": {"who": "root"}, "files": [file]})
+    assert problem.message.startswith("files[0].mode: a secret file is open to others")
+
+
 def test_reports_in_the_clear_are_warned_of_where_the_url_is_a_template(tmp_path: Path) -> None:
     (tmp_path / "web.yaml").write_text(
         "version: 1\nname: web\nvalues: {collector: deploy.internal}\nreport: {url: 'http://{{ collector }}:8080'}\n"
