@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -115,7 +116,11 @@ class SecretRef:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything about one server but the bytes. given: values from outside that the spec does not declare."""
+    """Everything about one server but the bytes.
+
+    given: values from outside that the spec does not declare. places: where what a warning may point at stands, by
+    its key (`stages[0].user`).
+    """
 
     spec_file: str
     name: str
@@ -138,3 +143,4 @@ class Plan:
     cron: Text | None
     rc_local: Text | None
     given: tuple[Given, ...] = ()
+    places: Mapping[str, Where] = field(default_factory=dict, repr=False)

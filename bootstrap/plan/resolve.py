@@ -9,7 +9,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import replace
 from typing import Any
 
-from bootstrap.errors import UsageError
+from bootstrap.errors import UsageError, Where
 from bootstrap.plan.model import (
     Plan,
     PlannedCheck,
@@ -72,6 +72,7 @@ def resolve(
         cron=_own_template(spec, "cron"),
         rc_local=_own_template(spec, "rc.local"),
         given=spec.given,
+        places=dict(_places(spec)),
     )
     return for_server(plan, server, server_values)
 
@@ -122,6 +123,20 @@ def _text(spec: Spec, value: str, *path: str | int, rule: str | None = None) -> 
 
 def _maybe(spec: Spec, value: str | None, *path: str | int) -> Text | None:
     return None if value is None else _text(spec, value, *path)
+
+
+def _places(spec: Spec) -> Iterable[tuple[str, Where]]:
+    """Where the values stand that a warning of the rendered texts may point at. The text of a script is its `run`."""
+    model = spec.model
+    for number in range(len(model.files)):
+        yield from ((f"files[{number}].{key}", spec.where("files", number, key)) for key in ("path", "owner"))
+    for number in range(len(model.wait_for)):
+        yield f"wait_for[{number}].owner", spec.where("wait_for", number, "owner")
+    for kind, scripts in (("stages", model.stages), ("every_boot", model.every_boot)):
+        for number, script in enumerate(scripts):
+            key = next(key for key in ("run", "script", "template") if getattr(script, key) is not None)
+            yield f"{kind}[{number}].run", spec.where(kind, number, key)
+            yield f"{kind}[{number}].user", spec.where(kind, number, "user")
 
 
 def _own_template(spec: Spec, key: str) -> Text | None:

@@ -21,10 +21,10 @@ from bootstrap.errors import Problem, UsageError, Where
 from bootstrap.plan.model import Plan, PlannedScript, Text
 from bootstrap.render.jinja import has_marks, markup
 from bootstrap.render.model import Rendered
+from bootstrap.render.shelltext import is_shell
 
 # What a stage without a `#!` line runs under.
 DEFAULT = "#!/bin/sh -eu"
-_SHELLS = re.compile(r"#! ?(/\S*/env (-S )?)?\S*\b(sh|dash|bash|ksh|busybox sh)\b")
 # `env` before a whole path works, and shellcheck does not know it.
 _ENV_PATH = re.compile(r"#! ?/\S*/env +(-S +)?(?=/)")
 # Files that a script sources are on the host, not here.
@@ -81,7 +81,7 @@ class _Read:
 def lint(plan: Plan, rendered: Rendered) -> list[Problem]:
     """Everything shellcheck says of the stages, checks and shell files. Raises UsageError when it is not there."""
     shellcheck = find()
-    texts = [script for script in scripts(plan, rendered) if _is_shell(script.rendered)]
+    texts = [script for script in scripts(plan, rendered) if is_shell(script.rendered)]
     both = [_Read(text, _head(script)) for script in texts for text in (script.masked, script.rendered)]
     found = _run(shellcheck, both)
     problems: list[Problem] = []
@@ -133,10 +133,6 @@ def _of_stage(what: str, script: PlannedScript, entry: dict[str, Any]) -> Iterat
         text = getattr(script, name)
         if text is not None:
             yield Script(f"{what}.{name}", text, entry[name], given)
-
-
-def _is_shell(text: str) -> bool:
-    return not text.startswith("#!") or _SHELLS.match(text) is not None
 
 
 def _head(script: Script) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 from bootstrap import resources
 from bootstrap.errors import Problem, RenderError, UsageError
 from bootstrap.plan.model import Plan, PlannedFile, PlannedScript, PlannedWait, Text
-from bootstrap.render import jinja, names, secret_values, shape
+from bootstrap.render import habits, jinja, later, names, secret_values, shape, users
 from bootstrap.render.model import Published, Rendered, RenderedFile
 from bootstrap.runner.contract import PLAN_VERSION, server_key
 from bootstrap.spec.load import in_order
@@ -56,6 +56,11 @@ class EveryBoot:
     user: str
     interpreter: tuple[str, ...]
     environment: dict[str, str]
+
+    @property
+    def by_id(self) -> bool:
+        """Whether `user` is a number, which runuser does not take."""
+        return self.user.isdecimal() and self.user != "0"
 
 
 @dataclass
@@ -292,6 +297,9 @@ def render(
     at_work.problems += names.unasked_values(plan)
     if plan.server.endswith("*"):
         at_work.problems += names.of_a_group(plan)
+    at_work.problems += later.judge(files, host_plan["stages"], plan.places)
+    at_work.problems += users.judge(host_plan, files, plan.places)
+    at_work.problems += habits.judge(host_plan, plan.places)
     errors = [p for p in at_work.problems if p.severity == "error"]
     if errors:
         raise RenderError(in_order(errors))

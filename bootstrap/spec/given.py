@@ -64,7 +64,7 @@ def _override(text: str, declared: tree.Map) -> tree.Map:
 
 
 def _misfits(values: tree.Map, declared: tree.Map, above: tree.Path_) -> Iterator[Problem]:
-    """Values of another kind than the spec's, at their places; a warning for what looks like a misspelt key of a map."""
+    """Values of another kind than the spec's, at their places; a warning for a key of a map that looks misspelt."""
     for key, (where, node) in values.items.items():
         path = (*above, key)
         if key not in declared.items:

@@ -152,7 +152,7 @@ class Script(Strict):
     script: t.FileName | None = Field(None, description="a file taken as it is, relative to this spec")
     template: t.FileName | None = Field(None, description="a Jinja2 template file, relative to this spec")
     timeout: t.SomeTime = Field(900.0, description="then TERM, and KILL, to all it started")
-    user: t.User = Field("root", description="runs as")
+    user: t.User = Field("root", description="runs as: a name, or a number in quotes")
     environment: dict[t.EnvironmentName, t.Text] = Field(default_factory=dict, description="secrets come here")
 
     _one = one_of("run", "script", "template")

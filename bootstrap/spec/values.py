@@ -32,7 +32,7 @@ class Known:
 
 
 def value_fault(key: str, known: Known, *, of_file: bool = True) -> Fault | None:
-    """What is wrong with the name of a value; None when nothing is. of_file: it stands in a file that others may read."""
+    """What is wrong with the name of a value; None when nothing is. of_file: others may read the file it stands in."""
     if key in BUILT_IN:
         return f"the value {key} is built in", "choose another name"
     if key in known.secrets:

@@ -198,6 +198,34 @@ every_boot:
     assert logs == {"worker.log": "worker it's web-1\n", "script.log": "from python\n", "other-user.log": "nobody\n"}
 
 
+@pytest.mark.fault(136)
+def test_rc_local_runs_an_entry_as_a_number_with_an_account_or_without(tmp_path: Path) -> None:
+    text = """
+every_boot:
+  - {name: nobody, run: "id -un; id -gn; id -Gn", user: "65534"}
+  - {name: nameless, run: "id -u; id -g; id -G; echo $GREETING", user: "54321", environment: {GREETING: it's}}
+  - {name: root, run: id -un, user: "0"}
+  - {name: failing, run: exit 3, user: "54321"}
+"""
+    rc_local = rendered(tmp_path, text).rc_local
+    assert rc_local is not None
+    checked = subprocess.run(["shellcheck", "-s", "sh", "-"], input=rc_local, capture_output=True, text=True)
+    assert checked.stdout == ""
+    moved = rc_local.replace("/var/lib/initialrunner", str(tmp_path)).replace("/run/", f"{tmp_path}/")
+    (tmp_path / "logs").mkdir()
+    (tmp_path / "every-boot").write_text("d1\n")
+    subprocess.run(["dash"], input=moved, text=True, check=True)
+    logs = {path.name: path.read_text().split() for path in (tmp_path / "logs").iterdir()}
+    assert logs == {
+        "nobody.log": ["nobody", "nogroup", "nogroup"],
+        "nameless.log": ["54321", "54321", "54321", "it's"],
+        "root.log": ["root"],
+        "failing.log": [],
+    }
+    # Its own name, not that of what as_id has found.
+    assert (tmp_path / "every-boot.failed").read_text().endswith(" failing exit 3\n")
+
+
 def test_a_spec_may_bring_its_own_trigger_and_rc_local(tmp_path: Path) -> None:
     (tmp_path / "mine.j2").write_text("#!/bin/sh\n# for {{ server }}\n")
     (tmp_path / "cron.j2").write_text("* * * * * root f {{ files }} {{ sha256 }} {{ mark }}\n")

@@ -147,7 +147,8 @@ def test_a_table_reads_a_list_as_set_does() -> None:
         (["port.x=1"], 1, "the value port is a map, and in the spec it is text or a number",
          "write one value, as in --set port=VALUE"),
         (["prot=9090"], 1, "no template says prot, and the spec has no such value", "did you mean port?"),
-        (["flavor=m1"], 1, "no template says flavor, and the spec has no such value", "declare it: values: {flavor: ''}"),
+        (["flavor=m1"], 1, "no template says flavor, and the spec has no such value",
+         "declare it: values: {flavor: ''}"),
     ],
 )  # fmt: skip
 def test_what_set_gives_is_underlined_on_the_command_line(
