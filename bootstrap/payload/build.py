@@ -9,7 +9,7 @@ from typing import Any
 
 from bootstrap.errors import PayloadError
 from bootstrap.payload import bundle as bundles
-from bootstrap.payload import pack, triggers
+from bootstrap.payload import gates, pack, triggers
 from bootstrap.payload.model import InjectedFile, Payload
 from bootstrap.payload.tell import tell
 from bootstrap.render.model import Rendered, RenderedFile
@@ -37,7 +37,7 @@ def build(
     chunk_bytes: the most raw bytes one injected file may hold; a larger bundle travels as bundle.1 … bundle.9.
     units: where systemd's are, unless the spec wants cron alone: "inside" (the runner makes them on a host that needs
     them), "apart" (as files too) or "none" (for a payload that has no room).
-    lean: without the verb `doctor`.
+    lean: without the verb `doctor`, and without what this plan never calls.
     sign: the signature of a bundle, as base64 text, to go along with it (see payload.sign).
     The same input gives the same bytes. Raises PayloadError when nine chunks are not enough.
     """
@@ -52,8 +52,9 @@ def build(
     made = triggers.units(kind) if units != "none" else {}
     if made:
         plan["units"] = made
-    code = pack.packed(lean, any(file.fetch is not None for file in files))
-    dictionary = pack.sources()[0].encode()
+    form = (lean, any(file.fetch is not None for file in files), gates.unreached(plan) if lean else frozenset[str]())
+    code = pack.packed(*form)
+    dictionary = pack.sources(*form)[0].encode()
     packed_plan = pack.deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
     packed_files = pack.deflate(b"".join(f.content for f in inside), dictionary)
     parts = [code, packed_plan, packed_files]

@@ -22,6 +22,8 @@ COLD = ("lifecycle", "moved", "fetch", "doctor", "admin")
 # Where every byte counts, the largest verb that no tick needs gives way to a line that says so.
 LEAN_COLD = ("lifecycle", "moved", "fetch", "lean", "admin")
 FETCHES = "fetch"
+# What is called by a name that is put together: by the head, and by check_fails for the kind of a check.
+BY_NAME = ("main", "look_")
 # Between modules: the head compiles them one by one, since one tree of the whole would take 5 MiB more.
 SEAM = "\f\n"
 # Between hot and cold.
@@ -33,12 +35,15 @@ _RUNNER = Path(__file__).resolve().parent.parent / "runner"
 
 
 @functools.cache
-def sources(lean: bool = False, fetches: bool = True) -> tuple[str, str]:
-    """(hot, cold) as they run on hosts, with the very same hot part.
+def sources(lean: bool = False, fetches: bool = True, unreached: frozenset[str] = frozenset()) -> tuple[str, str]:
+    """(hot, cold) as they run on hosts.
 
-    lean: without `doctor`; fetches: with what fetches files, which few plans need and all would pay for.
-    Raises PayloadError when two modules use one top-level name.
+    lean: without `doctor`; fetches: with what fetches files, which few plans need and all would pay for; unreached:
+    names that the plan never calls (see payload.gates). Raises PayloadError when two modules use one top-level name.
     """
+    if unreached:
+        hot, cold = (without(part, unreached) for part in sources(lean, fetches))
+        return shake(hot, hot + cold), cold
     if lean or not fetches:
         # Not `sources(False, True)`: that and nothing are two keys of a cache.
         names = LEAN_COLD if lean else COLD
@@ -72,14 +77,26 @@ def shake(text: str, everything: str) -> str:
     """The text without top-level names that nothing in `everything` uses: what only the generator needs."""
     tree = ast.parse(text)
     used = {n.id for n in ast.walk(ast.parse(everything)) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    entry = "main"  # called by the head
-    unused = [
+    unused: list[ast.stmt] = [
         node
         for node in tree.body
-        if (isinstance(node, ast.FunctionDef | ast.ClassDef) and node.name not in used | {entry})
+        if (isinstance(node, ast.FunctionDef | ast.ClassDef) and not (node.name in used or _by_name(node.name)))
         or (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id not in used)
     ]
-    drop = {line for node in unused for line in lines_of(node)}
+    return _dropped(text, unused)
+
+
+def _by_name(name: str) -> bool:
+    return name.startswith(BY_NAME)
+
+
+def without(text: str, names: frozenset[str]) -> str:
+    """The text without these top-level functions."""
+    return _dropped(text, [n for n in ast.parse(text).body if isinstance(n, ast.FunctionDef) and n.name in names])
+
+
+def _dropped(text: str, nodes: list[ast.stmt]) -> str:
+    drop = {line for node in nodes for line in lines_of(node)}
     return "\n".join(line for number, line in enumerate(text.split("\n"), 1) if number not in drop)
 
 
@@ -173,13 +190,13 @@ def deflate(data: bytes, dictionary: bytes) -> str:
 
 
 @functools.cache
-def packed(lean: bool = False, fetches: bool = True) -> str:
-    """Both parts as text, ready for a bundle; lean and fetches: as above.
+def packed(lean: bool = False, fetches: bool = True, unreached: frozenset[str] = frozenset()) -> str:
+    """Both parts as text, ready for a bundle; lean, fetches and unreached: as above.
 
     One stream, since the cold part uses the hot one's words; bzip2, which every distribution's Python reads, takes a
     tenth less than deflate.
     """
-    return encode(bz2.compress(PARTING.join(sources(lean, fetches)).encode(), 1))
+    return encode(bz2.compress(PARTING.join(sources(lean, fetches, unreached)).encode(), 1))
 
 
 def hot_bytes() -> int:

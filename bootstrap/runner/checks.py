@@ -171,7 +171,7 @@ def check_fails(host, plan, check, shell):
         or check.get("path")
         or check.get("text", "").strip().split("\n")[0],
     )
-    saw = LOOKS[kind](host, plan, check, shell)
+    saw = globals()["look_" + kind](host, plan, check, shell)
     return (name, saw) if saw else None
 
 
@@ -228,9 +228,3 @@ def look_memory(host, plan, check, shell):
 
 def too_little(free, wanted):
     return None if free >= wanted else "%d bytes free of %d wanted" % (free, wanted)
-
-
-LOOKS = {
-    "http": look_http, "tcp": look_tcp, "unit": look_unit, "process": look_process,
-    "command": look_command, "file": look_file, "disk": look_disk, "memory": look_memory,
-}  # fmt: skip

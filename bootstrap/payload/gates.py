@@ -1,0 +1,50 @@
+"""Which of the runner's functions a plan never reaches: where every byte counts, they stay behind.
+
+Only what the plan alone decides is here. What depends on the host (units, dpkg, a mount over the state) is always in.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+Plan = Mapping[str, Any]
+CHECK_KINDS = ("http", "tcp", "unit", "process", "command", "file", "disk", "memory")
+
+
+@dataclass(frozen=True)
+class Gate:
+    """Top-level names of the runner that only a plan with this feature calls."""
+
+    feature: str
+    wanted: Callable[[Plan], bool]
+    names: tuple[str, ...]
+
+
+def _of_a_stage(key: str) -> Callable[[Plan], bool]:
+    return lambda plan: any(stage.get(key) for stage in plan.get("stages", ()))
+
+
+def _check(kind: str) -> Callable[[Plan], bool]:
+    return lambda plan: any(check["kind"] == kind for check in plan.get("health", {}).get("checks", ()))
+
+
+def _connects(plan: Plan) -> bool:
+    needs = [need for stage in plan.get("stages", ()) for need in stage.get("needs", ())]
+    return _check("tcp")(plan) or any("tcp" in need for need in needs)
+
+
+GATES = (
+    Gate("needs", _of_a_stage("needs"), ("need_missing", "network", "resolve", "server_ready")),
+    Gate("tcp", _connects, ("address", "connect")),
+    Gate("reboot", _of_a_stage("reboot"), ("reboot_after", "required", "covered_at_boot")),
+    Gate("rollback", lambda plan: bool(plan.get("rollback")), ("roll_back",)),
+    Gate("group", lambda plan: plan["server"].endswith("*"), ("instance_name",)),
+    *(Gate(f"{kind} check", _check(kind), (f"look_{kind}",)) for kind in CHECK_KINDS),
+)
+
+
+def unreached(plan: Plan) -> frozenset[str]:
+    """The names that this host plan never calls."""
+    return frozenset(name for gate in GATES if not gate.wanted(plan) for name in gate.names)
