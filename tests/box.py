@@ -21,6 +21,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import pytest
+from declared import within
 
 from bootstrap.payload import crontab
 from bootstrap.payload.model import InjectedFile
@@ -115,7 +116,7 @@ class Box:
     def from_outside(self, script: str, timeout_s: float = 60) -> str:
         """A script by this machine's root in the box's mounts: its own root may neither mount nor set limits."""
         argv = ["nsenter", "--mount", "--target", str(self.copy.pid), "--", "/bin/sh", "-euc", script]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=timeout_s)
+        done = subprocess.run(argv, env=within(), capture_output=True, text=True, timeout=timeout_s)
         assert done.returncode == 0, done.stderr
         return done.stdout
 

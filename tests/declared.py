@@ -13,23 +13,25 @@ The folder links the programs of
 
 from __future__ import annotations
 
-import fcntl
 import os
 import re
 import shutil
+import signal
 import subprocess
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator, Mapping
+import tempfile
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 TOP = Path(__file__).resolve().parents[1]
-LINKS = TOP / "build" / "ci"
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 # In the order of PATH. Not /usr/local: no package puts anything there.
 FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 FORMAT = "${db:Status-Status}\t${Package}\t${Essential}\t${Pre-Depends}, ${Depends}\t${Provides}\n"
+# What a login of root has; for programs in another root, where the links are not.
+LOGIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # They would add modules to every Python that a test starts.
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP")
 
@@ -112,37 +114,46 @@ def _output(*command: str) -> str:
     return subprocess.run(command, check=True, capture_output=True, text=True).stdout
 
 
-def linked(group: str) -> Path:
-    """The folder of links for a group, made new where it is not as it should be. Says what it cannot link."""
+def findable(group: str) -> dict[str, Path]:
+    """{name: path} of the programs that tests of a group may start. Says which declared package is not here."""
     packages = installed()
     names = declared(group)
     for name in names:
         if name not in packages:
             print(f"declared in .ci/packages, but not installed as a package: {name}", file=sys.stderr)
-    wanted = programs(smallest(packages) | {name for name in names if name in packages})
-    folder = LINKS / group
-    LINKS.mkdir(parents=True, exist_ok=True)
-    with (LINKS / "making").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
-        if not folder.is_dir() or {path.name: path.readlink() for path in folder.iterdir()} != wanted:
-            shutil.rmtree(folder, ignore_errors=True)
-            folder.mkdir()
-            for name, path in wanted.items():
-                (folder / name).symlink_to(path)
-    return folder
+    return programs(smallest(packages) | {name for name in names if name in packages})
 
 
-def environment(group: str) -> dict[str, str]:
-    """The environment of tests: where there is no dpkg, all of PATH counts as declared."""
+def environment(path: str) -> dict[str, str]:
+    """The environment of tests that find the tools of .venv first, then what is on this path."""
     kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    path = str(linked(group)) if shutil.which("dpkg-query") else os.environ.get("PATH", os.defpath)
     return kept | {"PATH": f"{SCRIPTS}{os.pathsep}{path}", "PYTHONNOUSERSITE": "1"}
 
 
-def main() -> None:
-    group, program, *arguments = sys.argv[1:]
-    os.execvpe(program, [program, *arguments], environment(group))
+def within() -> dict[str, str]:
+    """The environment for a program that is started in another root than this machine's."""
+    return os.environ | {"PATH": LOGIN_PATH}
+
+
+def run(group: str, command: Sequence[str]) -> int:
+    """Run a command so, and give its exit code. Where there is no dpkg, all of PATH counts as declared."""
+    # Not in the checkout, which may lie in a home folder: tests start programs as other users too.
+    with tempfile.TemporaryDirectory(prefix="declared-") as folder:
+        Path(folder).chmod(0o755)
+        if shutil.which("dpkg-query"):
+            for name, path in findable(group).items():
+                Path(folder, name).symlink_to(path)
+            variables = environment(folder)
+        else:
+            variables = environment(os.environ.get("PATH", os.defpath))
+        program = shutil.which(command[0], path=variables["PATH"]) or command[0]
+        process = subprocess.Popen([program, *command[1:]], env=variables)
+        signal.signal(signal.SIGTERM, lambda *_: process.terminate())
+        # Ctrl-C reaches both: pytest then says what it has.
+        signal.signal(signal.SIGINT, signal.SIG_IGN)
+        code = process.wait()
+        return 128 - code if code < 0 else code
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(run(sys.argv[1], sys.argv[2:]))

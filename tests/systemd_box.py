@@ -24,6 +24,7 @@ from types import TracebackType
 from typing import Any, TypeVar
 
 import pytest
+from declared import within
 
 from bootstrap.rehearse.copy import JOURNAL, journal_events
 
@@ -136,7 +137,7 @@ class Machine:
         if first is None:
             return ""
         enter = ["nsenter", "--all", "--target", str(first), "--", "/bin/sh", "-c", script]
-        done = subprocess.run(enter, capture_output=True, text=True, timeout=timeout_s)
+        done = subprocess.run(enter, env=within(), capture_output=True, text=True, timeout=timeout_s)
         return done.stdout + done.stderr
 
     def journal(self) -> list[dict[str, Any]]:

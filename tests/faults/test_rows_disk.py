@@ -7,6 +7,7 @@ import subprocess
 
 import pytest
 from box import FAKETIME, LOCK, TRIGGER, Box, needs_faketime, needs_root
+from declared import within
 from handmade import payload, stage
 from oracle import NOTE, ended, ran, said, start_tick
 
@@ -21,7 +22,7 @@ TWO = [stage("one", NOTE + "note one"), stage("two", NOTE + "note two; test -e /
 def in_view(box: Box, *argv: str) -> None:
     """Run a program on the copy's files with the powers that the copy itself gave up."""
     enter = ["nsenter", "--mount", "--target", str(box.copy.pid), "--"]
-    done = subprocess.run([*enter, *argv], capture_output=True, text=True, timeout=30)
+    done = subprocess.run([*enter, *argv], env=within(), capture_output=True, text=True, timeout=30)
     assert done.returncode == 0, done.stderr
 
 

@@ -17,6 +17,7 @@ from pathlib import Path
 
 import keys
 import pytest
+from declared import within
 
 pytestmark = [
     pytest.mark.slow,
@@ -57,6 +58,12 @@ def unpacked(release: str, *packages: str) -> Iterator[Path]:
 def debian(request: pytest.FixtureRequest) -> Iterator[Path]:
     with unpacked(request.param, "openssh-client") as root:
         yield root
+
+
+def output(root: Path, *command: str) -> str:
+    """What a program prints in a root file system; it must succeed."""
+    argv = ["chroot", root, *command]
+    return subprocess.run(argv, env=within(), check=True, capture_output=True, text=True, timeout=60).stdout
 
 
 @contextmanager
@@ -109,7 +116,8 @@ def test_a_signature_is_checked_by_its_own_ssh_keygen(debian: Path, tmp_path: Pa
     def said(options: str) -> str:
         keys.allowed(debian / "root/allowed", key, options=options)
         inside = ["unshare", "--mount", "sh", "-ec", 'mount --rbind /dev "$0/dev"; exec chroot "$@"', debian, debian]
-        return subprocess.run([*inside, *argv], check=True, capture_output=True, text=True, timeout=60).stdout
+        done = subprocess.run([*inside, *argv], env=within(), check=True, capture_output=True, text=True, timeout=60)
+        return done.stdout
 
     ours = f"deploy@example.org {keys.fingerprint(key)}\n"
     assert said("") == said('namespaces="initialrunner",valid-before="29990101Z"') == ours
@@ -126,7 +134,7 @@ def test_a_spec_is_rehearsed_in_a_copy_of_another_system(debian: Path) -> None:
     done = subprocess.run(argv, cwd=TOP, capture_output=True, text=True, timeout=180)
     assert done.returncode == 0, done.stdout + done.stderr
     found = json.loads(done.stdout)
-    inside = subprocess.run(["chroot", str(debian), "python3", "-V"], capture_output=True, text=True, check=True).stdout
+    inside = output(debian, "python3", "-V")
     assert found["state"] == "healthy"
     assert inside.split()[1].startswith(found["events"][0]["python"])
     # Read, not written.
@@ -148,12 +156,7 @@ def test_a_tree_laid_by_hand_becomes_a_healthy_server(debian: Path, tmp_path: Pa
             done = subprocess.run(wait, cwd=TOP, capture_output=True, text=True, timeout=180)
             assert done.returncode == 0, done.stdout + done.stderr
             assert "healthy" in json.dumps(json.loads(done.stdout))
-    status = subprocess.run(
-        ["chroot", str(debian), "/usr/local/sbin/initialrunner", "status", "--json"],
-        capture_output=True,
-        text=True,
-    )
-    assert json.loads(status.stdout)["state"] == "healthy"
+    assert json.loads(output(debian, "/usr/local/sbin/initialrunner", "status", "--json"))["state"] == "healthy"
     assert not (debian / "etc/cron.d/initialrunner").exists()
     assert not (debian / "etc/initialrunner/bundle").exists()
 
@@ -163,8 +166,8 @@ def test_a_tree_laid_by_hand_becomes_a_healthy_server(debian: Path, tmp_path: Pa
 def test_the_runner_passes_its_suite_on_the_python_of(release: str, tmp_path: Path) -> None:
     """Every test of a fault, its Box a copy of that Debian: its Python, shell, cron, apt and file tools."""
     with unpacked(release, *TOOLS) as root:
-        asked = ["chroot", str(root), "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])"]
-        assert subprocess.run(asked, capture_output=True, text=True, check=True).stdout.strip() == RELEASES[release]
+        version = output(root, "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
+        assert version.strip() == RELEASES[release]
         paths = f"{TOP}{os.pathsep}{TOP / 'tests'}"
         mine = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
         argv = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider"]

@@ -71,7 +71,7 @@ def evaluated(expression: str, folder: Path) -> Any:
 def packer(folder: Path) -> dict[str, str]:
     """Packer's environment: it calls nobody but the cloud, and keeps its things there."""
     return {
-        "PATH": "/usr/local/bin:/usr/bin:/bin", "HOME": str(folder), "TMPDIR": str(folder), "CHECKPOINT_DISABLE": "1",
+        "PATH": os.environ["PATH"], "HOME": str(folder), "TMPDIR": str(folder), "CHECKPOINT_DISABLE": "1",
         "PKR_VAR_image": IMAGE, "PKR_VAR_flavor": FLAVOR,
     }  # fmt: skip
 

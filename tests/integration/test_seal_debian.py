@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from box import needs_root
+from declared import within
 from image_root import bake, put
 
 from bootstrap.image.finding import Severity
@@ -72,7 +73,7 @@ def test_what_a_build_leaves_is_found_and_cleaned(root: Path) -> None:
     assert not list((root / "etc/ssh").glob("ssh_host_*"))
     # The image still works: its package manager, and each program that a boot starts.
     for command in (["dpkg", "--audit"], ["apt-get", "check"], ["python3", "-c", "import json"], ["cron", "-V"]):
-        done = subprocess.run(["chroot", root, *command], capture_output=True, text=True, check=False)
+        done = subprocess.run(["chroot", root, *command], env=within(), capture_output=True, text=True, check=False)
         assert done.returncode == 0 or command[0] == "cron", done.stderr
     # A unit of this release makes new host keys at a first boot; that an empty machine id makes no such boot is said.
     assert "need.host-keys" in {one.code for one in after.of(Severity.WARNING)}
@@ -126,7 +127,8 @@ def test_every_unit_that_is_enabled_is_on(root: Path) -> None:
 
 def test_a_tool_of_the_image_that_made_a_user_is_caught(root: Path) -> None:
     hashed = "$6$rounds=1000$saltsalt$" + "a" * 86
-    subprocess.run(["chroot", root, "useradd", "--create-home", "--password", hashed, "packer"], check=True)
+    argv = ["chroot", root, "useradd", "--create-home", "--password", hashed, "packer"]
+    subprocess.run(argv, env=within(), check=True)
     put(root, "/home/packer/.ssh/authorized_keys", "ssh-ed25519 AAAA packer\n")
     found = refused(seal(root, runner=False))
     assert {"account.password.packer", "ssh.authorized-keys"} <= found

@@ -13,11 +13,10 @@ from fresh_machine import FreshMachine, needs_fresh_machine
 pytestmark = [pytest.mark.slow, pytest.mark.timeout(1800), needs_fresh_machine]
 SOME = (
     "tests/packaging",
-    "tests/unit/render",
     "tests/unit/payload",
-    "tests/unit/cli",
-    "tests/fuzz/test_fuzz_shells.py",
+    "tests/unit/render",
     "tests/faults/test_rows_apt.py",
+    "tests/faults/test_rows_certificates.py",
     "tests/faults/test_rows_disk.py",
     "tests/faults/test_rows_programs.py",
     "tests/faults/test_rows_time.py",
@@ -25,9 +24,8 @@ SOME = (
     "tests/integration/test_cli_collector.py",
     "tests/integration/test_cloud_config_schema.py",
     "tests/integration/test_collector_page.py",
-    "tests/integration/test_orchestrators.py",
+    "tests/integration/test_rehearse_copy.py",
     "tests/integration/test_rehearse_verb.py",
-    "tests/integration/test_seal_debian.py",
     "tests/integration/test_signed_payload.py",
 )
 

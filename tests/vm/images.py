@@ -220,8 +220,8 @@ def _settle(root: Path, recipe: Recipe) -> None:
     put("/etc/machine-id", "uninitialized\n")
     (root / "var/lib/dbus/machine-id").unlink(missing_ok=True)
     # For whoever wants to look around: root logs in on the console.
-    _run(["chroot", str(root), "passwd", "--delete", "root"])
-    _run(["chroot", str(root), "systemctl", "--quiet", "enable", "systemd-networkd.service"])
+    _run(["chroot", str(root), "/usr/bin/passwd", "--delete", "root"])
+    _run(["chroot", str(root), "/usr/bin/systemctl", "--quiet", "enable", "systemd-networkd.service"])
     triggers = " ".join(f"--subsystem-match={name}" for name in COLD_PLUG)
     put(
         "/etc/systemd/system/systemd-udev-trigger.service.d/guest.conf",

@@ -12,6 +12,7 @@ import disks
 import images
 import pytest
 from collector_process import ROOT
+from declared import within
 from deploys import LOG, Deploys, assert_clean, started_by_the_image
 from guest import Guest
 from images import Image
@@ -77,7 +78,8 @@ def test_a_sealed_image_boots_clean_and_one_that_has_run_is_refused(
     with disks.unpacked(built.disk) as root:
         keys.append((root / HOST_KEY.lstrip("/")).read_text())
         # Of this image alone: no password is no finding that can be mended.
-        subprocess.run(["chroot", str(root), "passwd", "--quiet", "--lock", "root"], check=True, timeout=60)
+        argv = ["chroot", str(root), "passwd", "--quiet", "--lock", "root"]
+        subprocess.run(argv, env=within(), check=True, timeout=60)
         bake(root, Settings())
         code, found, said = seal(root)
         assert (code, set(found)) == (4, {"ssh.host-key"}), said
