@@ -54,7 +54,7 @@ def held(found: str, text: Text, what: str, context: Mapping[str, Any], secrets:
 
 
 def of_proxies(proxy: Mapping[str, str]) -> set[str]:
-    """The passwords in the URLs of proxies, as they stand there and as they are meant: stages get them, and print them."""
+    """The passwords in the URLs of proxies, as they stand there and as they are meant: stages print them."""
     found = set()
     for scheme in ("http", "https"):
         try:
