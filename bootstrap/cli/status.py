@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -33,14 +32,14 @@ def command(
     from functools import partial
 
     from bootstrap.client.collector import patiently
-    from bootstrap.client.show import details, overview
+    from bootstrap.client.show import details, json_text, overview
     from bootstrap.errors import UsageError
 
     asked = connect(collector, token_file, ca)
     if not servers:
         known = patiently(lambda: asked.servers(deploy_id), PATIENCE_S)
         if as_json:
-            click.echo(json.dumps(known, indent=2))
+            click.echo(json_text(known))
         elif known:
             click.echo("\n".join(_paint(line) for line in overview(known)))
         else:
@@ -60,7 +59,7 @@ def command(
         hint = "`bootstrap status` lists those that have reported"
         raise UsageError(f"nothing has been heard of {', '.join(unknown)}{where}", hint=hint)
     if as_json:
-        click.echo(json.dumps(found, indent=2))
+        click.echo(json_text(found))
     elif any(name.endswith("*") for name in servers):
         click.echo("\n".join(_paint(line) for line in overview(found)))
     else:

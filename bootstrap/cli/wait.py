@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -43,9 +42,12 @@ def command(
     """Wait until every SERVER is healthy.
 
     Ends at once when one fails for good, with its stage, exit code and the last lines of its log. A MANIFEST is a
-    manifest.json (or its folder) that `bootstrap render` wrote: it names server and deploy id, so that yesterday's
-    healthy is never today's answer. The index of a fleet, or its folder, stands for all its servers. A collector that
-    cannot be reached yet is waited for as well.
+    manifest.json (or its folder) that `bootstrap render` wrote: it names server and deploy id. The index of a fleet, or
+    its folder, stands for all its servers. A collector that cannot be reached yet is waited for as well.
+
+    A SERVER without --deploy-id is waited for in its newest deploy, and yesterday's healthy is never today's answer: an
+    end that the collector knew before the wait began does not count. A server may be faster than the script that
+    waits for it, so name the manifest.
 
     A group, such as 'web-*', is many hosts with one payload: --count says how many of them must be healthy. The first
     one that fails for good ends the wait, unless --failures says that some may.
@@ -56,6 +58,7 @@ def command(
       5  one has failed
       6  not in time, or the collector was never reached
     """
+    from bootstrap.client.show import json_text
     from bootstrap.client.wait import targets_of, wait
 
     targets = targets_of(servers, deploy_id)
@@ -65,12 +68,16 @@ def command(
         if not quiet:
             click.echo(line, err=True)
 
-    outcome = wait(asked, targets, timeout, tell, count=count, failures=failures)
+    def warn(line: str) -> None:
+        # Not progress: who is quiet still has to know of what will not end by itself.
+        click.echo(line, err=True)
+
+    outcome = wait(asked, targets, timeout, tell, warn=warn, count=count, failures=failures)
     if as_json:
         shown = {"result": outcome.result, "servers": outcome.servers, "why": outcome.why}
         if outcome.groups:
             shown["groups"] = outcome.groups
-        click.echo(json.dumps(shown, indent=2))
+        click.echo(json_text(shown))
     else:
         _print(outcome, timeout)
     return RESULTS[outcome.result]
@@ -86,13 +93,16 @@ def _print(outcome: Outcome, timeout_s: float) -> None:
         click.echo(progress(group).replace(": ", " ", 1))
     for server in outcome.servers:
         state = server["state"] or "never heard of"
-        click.echo(f"{plain(server['server'])} {state}")
+        before = f" before this wait began, in deploy {server['deploy_id']}" if "ended_before_wait" in server else ""
+        click.echo(plain(f"{server['server']} {state}{before}"))
+        if before:
+            continue
         if state == "failed":
             click.echo("\n".join(failure(server)), err=True)
         elif outcome.result == "timeout" and state != "healthy" and server.get("deploy_id"):
             seen = ago(server.get("last_seen"), now)
             click.echo(
-                f"{plain(server['server'])}: {state} in deploy {server['deploy_id']}, last report {seen}", err=True
+                plain(f"{server['server']}: {state} in deploy {server['deploy_id']}, last report {seen}"), err=True
             )
     if outcome.result == "timeout":
         click.echo(f"error[gate]: not healthy within {span(timeout_s)}", err=True)

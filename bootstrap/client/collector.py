@@ -12,6 +12,7 @@ from urllib.parse import quote, urlsplit
 import requests
 import requests.auth
 
+from bootstrap.client.show import plain
 from bootstrap.errors import CollectorError, UsageError
 
 CONNECT_S = 5.0
@@ -77,11 +78,24 @@ class Collector:
         found: list[dict[str, Any]] = answer["events"]
         return found
 
-    def wait(self, name: str, deploy_id: str | None, timeout_s: float) -> dict[str, Any]:
-        """The server's state once it is healthy or failed, or as it is when timeout_s is over."""
-        query = {"for": "healthy", "timeout_s": f"{timeout_s:.3f}", "deploy_id": deploy_id}
+    def wait(self, name: str, deploy_id: str | None, timeout_s: float, *, after: str | None = None) -> dict[str, Any]:
+        """The server's state once it is healthy or failed, or as it is when timeout_s is over.
+
+        after: a deploy id; only the end of a deploy after it counts.
+        """
+        query = {"for": "healthy", "timeout_s": f"{timeout_s:.3f}", "deploy_id": deploy_id, "after": after}
         found: dict[str, Any] = self._ask("GET", f"/v1/servers/{_part(name)}/wait", query, patience_s=timeout_s)
         return found
+
+    def refused(self) -> list[dict[str, Any]]:
+        """Whose reports the collector has refused, and why; nothing from one that is too old to say."""
+        try:
+            found = self._ask("GET", "/v1/refused", {}).get("refused")
+        except CollectorError as error:
+            if error.code == "collector.not_found":
+                return []
+            raise
+        return found if isinstance(found, list) else []
 
     def wait_deploy(
         self, deploy_id: str, count: int | None, timeout_s: float, *, group: str | None = None, failures: int = 0
@@ -127,9 +141,11 @@ class Collector:
         if response.status_code == 200 and isinstance(answer, dict):
             return answer
         error = answer.get("error") if isinstance(answer, dict) else None
-        said = error.get("message") if isinstance(error, dict) else None
+        # Whoever answers there, what he says goes to a terminal.
+        said = plain(error["message"]) if isinstance(error, dict) and "message" in error else None
         if response.status_code in (408, 429) or response.status_code >= 500:
-            raise Unreachable(f"the collector at {self.url} answers {response.status_code}: {said or response.reason}")
+            said = said or plain(response.reason)
+            raise Unreachable(f"the collector at {self.url} answers {response.status_code}: {said}")
         if response.status_code == 200 or said is None:
             raise CollectorError(
                 f"{self.url} answers {response.status_code}, and not as a collector does", hint="check --collector"
@@ -193,4 +209,4 @@ def _cause(error: Exception) -> str:
             inner = next((a for a in cause.args if isinstance(a, BaseException)), None) or cause.__cause__
         cause = inner or cause
     text = str(cause)
-    return text.rpartition(">: ")[2] or type(cause).__name__
+    return plain(text.rpartition(">: ")[2]) or type(cause).__name__

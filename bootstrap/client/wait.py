@@ -1,4 +1,8 @@
-"""Waits for servers: until all are healthy, the first one has failed, or time is out."""
+"""Waits for servers: until all are healthy, the first one has failed, or time is out.
+
+A server that is named without a deploy may have reached its end long ago: that end is no answer, only what comes after
+the wait has begun is.
+"""
 
 from __future__ import annotations
 
@@ -10,6 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.client.collector import FIRST_PAUSE_S, LONGEST_PAUSE_S, Collector, Unreachable
+from bootstrap.client.early import ENDED, Early
+from bootstrap.client.refused import Refused
 from bootstrap.client.show import progress
 from bootstrap.errors import UsageError
 
@@ -38,8 +44,8 @@ class Target:
 class Outcome:
     """How a wait ended.
 
-    result: healthy, failed or timeout; servers: what is known of each, of a group its members; groups: how many of
-    each are healthy; why: for a time-out.
+    result: healthy, failed or timeout; servers: what is known of each, of a group its members (`ended_before_wait`: no
+    answer); groups: how many of each are healthy; why: for a time-out.
     """
 
     result: str
@@ -82,21 +88,22 @@ def wait(
     timeout_s: float,
     tell: Callable[[str], None],
     *,
+    warn: Callable[[str], None] | None = None,
     count: int | None = None,
     failures: int = 0,
 ) -> Outcome:
     """Wait at most timeout_s. tell: gets a line whenever a server's state or stage changes. Raises CollectorError.
 
-    count: the healthy members that each group must have; failures: how many of its members may fail before the wait
-    has failed. An unreachable collector is waited for too; one that refuses is not. Raises UsageError for a group
-    without a count.
+    warn: gets what somebody should do something about; `tell` when not given. count: the healthy members that each
+    group must have; failures: how many of its members may fail before the wait has failed. An unreachable collector is
+    waited for too; one that refuses is not. Raises UsageError for a group without a count.
     """
     groups = [target.server for target in targets if target.is_group]
     if groups and count is None:
         raise UsageError(f"how many members of {groups[0]}?", hint="say how many must be healthy: --count N")
     if not groups and (count is not None or failures):
         raise UsageError("no group is named", hint="--count and --failures go with a group, such as 'web-*'")
-    return _Waiting(collector, targets, time.monotonic() + timeout_s, tell, count, failures).run()
+    return _Waiting(collector, targets, time.monotonic() + timeout_s, tell, warn or tell, count, failures).run()
 
 
 class _Waiting:
@@ -108,11 +115,13 @@ class _Waiting:
         targets: tuple[Target, ...],
         end: float,
         tell: Callable[[str], None],
+        warn: Callable[[str], None],
         count: int | None = None,
         failures: int = 0,
     ) -> None:
         self._count, self._failures = count, failures
         self._collector, self._targets, self._end, self._tell = collector, targets, end, tell
+        self._early, self._refused = Early(warn), Refused(collector, warn)
         self._known: Known = {}
         self._told: dict[str, str] = {}
         self._reached = self._announced = False
@@ -151,12 +160,29 @@ class _Waiting:
         found = self._each(named) if len(named) <= FEW else self._all(named)
         found |= {t: self._group(t, 0.0) for t in self._targets if t.is_group}
         self._reached = True
+        self._early.look({target.server: server for target, server in found.items() if target.deploy_id is None})
+        self._known |= found
+        self._refused.look([(t.server, t.deploy_id) for t in self._targets if not self._is_heard(t)])
         for target, server in found.items():
-            self._known[target] = server
+            if self._is_early(target):
+                continue
             line = progress(server)
             if self._told.get(target.server) != line:
                 self._told[target.server] = line
                 self._tell(line)
+
+    def _is_early(self, target: Target) -> bool:
+        """Whether all that is known of it is an end that was there before the wait began."""
+        return target.deploy_id is None and self._early.is_early(target.server)
+
+    def _is_heard(self, target: Target) -> bool:
+        """Whether the server, or a member of the group, has reported in the deploy that is waited for."""
+        known = self._known.get(target)
+        if known is None or self._is_early(target):
+            return False
+        if target.is_group:
+            return bool(known["states"])
+        return known.get("last_seen") is not None or known["state"] in ENDED
 
     def _announce(self) -> None:
         """Register what manifests say, so that a server that never speaks is shown as overdue."""
@@ -200,7 +226,7 @@ class _Waiting:
         return {target: server for target, server in found.items() if server is not None}
 
     def _outcome(self) -> Outcome | None:
-        states = {target: server["state"] for target, server in self._known.items()}
+        states = {target: one["state"] for target, one in self._known.items() if not self._is_early(target)}
         failed = [target for target, state in states.items() if state == "failed"]
         if failed:
             # Brief entries do not say why.
@@ -218,10 +244,12 @@ class _Waiting:
         for target in self._targets:
             unheard = {"server": target.server, "deploy_id": target.deploy_id, "state": None, "heard": False}
             known: dict[str, Any] = self._known.get(target) or unheard
+            early = {"ended_before_wait": True} if self._is_early(target) else {}
             if not target.is_group:
-                found.append(known)
+                found.append(known | early)
             elif known["deploy_id"] is not None:
-                found += self._collector.servers(known["deploy_id"], group=target.server)
+                members = self._collector.servers(known["deploy_id"], group=target.server)
+                found += [member | early for member in members]
         return tuple(found)
 
     def _groups(self) -> tuple[dict[str, Any], ...]:
@@ -235,6 +263,8 @@ class _Waiting:
             why = f"the collector was never reached: {self._trouble}"
         elif self._trouble:
             why = f"the collector was lost: {self._trouble}"
+        else:
+            why = "; ".join([*self._early.sentences(), *self._refused.sentences()]) or None
         try:
             servers = self._servers()
         except Unreachable:
@@ -243,8 +273,23 @@ class _Waiting:
 
     def _rest(self) -> None:
         """Sleep in a long poll of one target that has not ended, which its end cuts short."""
-        pending = next(t for t in self._targets if self._known.get(t, {}).get("state") != "healthy")
-        if pending.is_group:
-            self._group(pending, min(SLICE_S, self._left()))
-            return
-        self._collector.wait(pending.server, pending.deploy_id, min(SLICE_S, self._left()))
+        pending = next(
+            t for t in self._targets if self._is_early(t) or self._known.get(t, {}).get("state") != "healthy"
+        )
+        slice_s = min(SLICE_S, self._left())
+        if self._is_early(pending):
+            self._rest_for_a_newer(pending, slice_s)
+        elif pending.is_group:
+            self._group(pending, slice_s)
+        else:
+            self._collector.wait(pending.server, pending.deploy_id, slice_s)
+
+    def _rest_for_a_newer(self, target: Target, slice_s: float) -> None:
+        """Sleep until a newer deploy than the one known has come to its end, or slice_s is over."""
+        end, known = time.monotonic() + slice_s, self._known[target]["deploy_id"]
+        if not target.is_group:
+            answer = self._collector.wait(target.server, None, slice_s, after=known)
+            if answer["deploy_id"] != known:
+                return
+        # Also where a collector is too old to know `after`, and has answered at once.
+        time.sleep(max(0.0, end - time.monotonic()))

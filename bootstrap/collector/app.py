@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import time
 from email.utils import formatdate
 
 from starlette.applications import Starlette
+from starlette.datastructures import Headers
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
@@ -14,9 +16,11 @@ from starlette.routing import BaseRoute, Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from bootstrap.collector import dashboard, metrics, reads, reports, stream, waits
-from bootstrap.collector.context import Collector, answer, collector_of, refuse
+from bootstrap.collector.context import Collector, answer, collector_of, peer_of, refuse
 from bootstrap.collector.hub import Hub
+from bootstrap.collector.ingest import read_headers
 from bootstrap.collector.refusal import Refusal
+from bootstrap.collector.refused import LONGEST, RefusedReport, not_ours
 from bootstrap.collector.store import Clock, Store
 from bootstrap.collector.tokens import Readers
 
@@ -46,7 +50,7 @@ def create_app(
     app.router.redirect_slashes = False
     app.state.collector = collector
     hosts = frozenset(host.lower() for host in (*LOCAL_HOSTS, *allowed_hosts))
-    app.add_middleware(HostCheck, allowed=hosts)
+    app.add_middleware(HostCheck, allowed=hosts, collector=collector)
     return app
 
 
@@ -54,6 +58,7 @@ def _routes() -> list[BaseRoute]:
     return [
         Route("/v1/events", reports.post_events, methods=["POST"]),
         Route("/v1/expect", reports.post_expect, methods=["POST"]),
+        Route("/v1/refused", reads.get_refused),
         Route("/v1/servers", reads.get_servers),
         Route("/v1/servers/{name}", reads.get_server),
         Route("/v1/servers/{name}/events", reads.get_events),
@@ -99,29 +104,50 @@ async def _http_error(_: Request, error: Exception) -> Response:
 
 
 async def _bug(request: Request, error: Exception) -> Response:
-    logger.error("path=%s result=bug error=%s", request.url.path, type(error).__name__)
+    logger.error("path=%a result=bug error=%s", request.url.path, type(error).__name__)
     return refuse(Refusal(500, "bug", f"the collector has a bug: {type(error).__name__}; its log says more"))
 
 
 class HostCheck:
     """Refuses a Host header that is not ours: a page of another site, made to resolve to us, must not read anything."""
 
-    def __init__(self, app: ASGIApp, allowed: frozenset[str]) -> None:
-        self._app, self._allowed = app, allowed
+    def __init__(self, app: ASGIApp, allowed: frozenset[str], collector: Collector) -> None:
+        self._app, self._allowed, self._collector = app, allowed, collector
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or self._is_ours(scope):
             await self._app(scope, receive, send)
             return
+        self._remember(scope)
         message = "this name is not one of the collector's; start it with --allow-host NAME"
         await refuse(Refusal(421, "wrong_host", message))(scope, receive, send)
 
     def _is_ours(self, scope: Scope) -> bool:
-        given = [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]
-        if not given:
+        names = _names(scope)
+        if not names:
             # Browsers always send one; load balancers that ask /healthz with HTTP/1.0 do not.
             return bool(scope["http_version"] == "1.0")
-        host = given[0].lower()
-        name = host[: host.rfind("]") + 1] if host.startswith("[") else host.partition(":")[0]
         address = (scope.get("server") or ("",))[0]
-        return len(given) == 1 and (name in self._allowed or name.strip("[]") == address)
+        return len(names) == 1 and (names[0] in self._allowed or names[0].strip("[]") == address)
+
+    def _remember(self, scope: Scope) -> None:
+        """Say it to the admin, once a name, and keep it for those who wait for the server whose report this is."""
+        host, peer = ", ".join(_names(scope)), peer_of(scope)
+        claims = None
+        if scope["path"] == "/v1/events":
+            with contextlib.suppress(Refusal):
+                claims = read_headers(Headers(scope=scope))
+        if claims is not None:
+            said = f"they come under the name {host[:LONGEST]!a}, {not_ours(host)}"
+            report = RefusedReport(claims.server, claims.deploy_id, "wrong_host", said, peer)
+            self._collector.refusals.note(report, self._collector.clock())
+            self._collector.counts["reports", "wrong_host"] += 1
+        line = self._collector.refusals.name(host, peer, claims.server if claims else None)
+        if line is not None:
+            logger.warning("%s", line)
+
+
+def _names(scope: Scope) -> list[str]:
+    """Every Host header, without its port."""
+    given = [value.decode("latin-1").lower() for name, value in scope["headers"] if name == b"host"]
+    return [host[: host.rfind("]") + 1] if host.startswith("[") else host.partition(":")[0] for host in given]

@@ -61,7 +61,9 @@ def _texts(value: Any) -> str | None:
 
 def _missing(value: Any) -> str | None:
     right = isinstance(value, list) and all(
-        isinstance(one, dict) and isinstance(one.get("path"), str) and isinstance(one.get("why", ""), str)
+        isinstance(one, dict)
+        and isinstance(one.get("path"), str)
+        and all(isinstance(one.get(key, ""), str) for key in ("why", "saw"))
         for one in value
     )
     return None if right else "a list of objects with a path"
@@ -90,7 +92,7 @@ _SHORT, _LONG = _text(256), _text(65_536)
 _EVENT: dict[str, Check] = {"seq!": _whole(1), "at!": _time, "uptime_s!": _time, "type!": _text(64)}
 _FIELDS: dict[str, dict[str, Check]] = {
     "started": {"stages": _texts, "host_keys": _texts, "addresses": _texts, "deadline_s": _amount},
-    "waiting": {"missing": _missing},
+    "waiting": {"missing": _missing, "for": _LONG},
     "fixed": {"path": _LONG},
     "stage.started": {"stage!": _SHORT, "attempt": _whole(0)},
     "stage.ended": {

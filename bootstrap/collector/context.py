@@ -12,12 +12,14 @@ from typing import Any
 
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import Response
+from starlette.types import Scope
 
 from bootstrap.collector.body import MAX_BODY_BYTES
 from bootstrap.collector.body import name as name_check
 from bootstrap.collector.hub import Hub
 from bootstrap.collector.model import Run
 from bootstrap.collector.refusal import Refusal
+from bootstrap.collector.refused import Refusals
 from bootstrap.collector.store import Clock, Store
 from bootstrap.collector.tokens import COOKIE, Readers
 
@@ -38,6 +40,7 @@ class Collector:
     clock: Clock
     is_tls: bool = False
     held_bytes: int = 0
+    refusals: Refusals = field(default_factory=Refusals)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
 
 
@@ -113,6 +116,11 @@ def for_readers(route: Route) -> Route:
         return await route(request)
 
     return guarded
+
+
+def peer_of(scope: Scope) -> str:
+    """The address that a request came from."""
+    return (scope.get("client") or ("somewhere",))[0]
 
 
 def server_of(request: Request) -> str:

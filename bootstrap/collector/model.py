@@ -50,7 +50,10 @@ class Stage:
 
 @dataclass(frozen=True)
 class View:
-    """What the events of one journal say, read in order. told: a `state` event has been seen: states are explicit."""
+    """What the events of one journal say, read in order. told: a `state` event has been seen: states are explicit.
+
+    missing, waits_for: the files that a waiting host lacks, and its own sentence for what it waits for.
+    """
 
     state: str = "waiting"
     told: bool = False
@@ -60,6 +63,7 @@ class View:
     stages: tuple[Stage, ...] = ()
     health: dict[str, Any] | None = None
     missing: tuple[dict[str, Any], ...] = ()
+    waits_for: str | None = None
     host_keys: tuple[str, ...] = ()
     addresses: tuple[str, ...] = ()
     began_at: float | None = None

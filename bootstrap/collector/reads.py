@@ -90,6 +90,12 @@ async def _asked_by_a_host(request: Request) -> str:
 
 
 @for_readers
+async def get_refused(request: Request) -> Response:
+    """GET /v1/refused: whose reports this collector has refused since it started, and why; the last one first."""
+    return answer({"refused": collector_of(request).refusals.shown()})
+
+
+@for_readers
 async def get_events(request: Request) -> Response:
     """GET /v1/servers/{name}/events: what the host reported, in order, late events marked."""
     run = await run_of(request, deploy_of(request))

@@ -14,6 +14,7 @@ from bootstrap.collector.model import Event, Run, Stage, View
 
 ENDED = ("healthy", "failed")
 MAX_STAGES = 256  # more than any spec has; keeps one host from making every read slow
+MAX_MISSING, MAX_SENTENCE = 100, 1_000  # of what a host waits for: enough to read, and every list stays short
 _COMPLAINT = re.compile(
     r"\b(error|fatal|fail(ed|ure|s)?|cannot|can't|unable|not found|no such|denied|refused|E:|Traceback)\b|error:", re.I
 )
@@ -39,7 +40,14 @@ def _started(view: View, event: Event, _: str | None) -> View:
 
 def _waiting(view: View, event: Event, _: str | None) -> View:
     state = "waiting" if not view.told and view.state == "running" else view.state
-    return replace(view, state=state, missing=tuple(event.get("missing") or ()))
+    missing = tuple(_missing(one) for one in (event.get("missing") or ())[:MAX_MISSING])
+    return replace(view, state=state, missing=missing, waits_for=(event.get("for") or "")[:MAX_SENTENCE] or None)
+
+
+def _missing(one: dict[str, Any]) -> dict[str, Any]:
+    """What is shown of a file that is not there: texts of a bounded length, and the sizes."""
+    texts = {key: one[key][:MAX_SENTENCE] for key in ("path", "why", "saw") if key in one}
+    return texts | {key: one[key] for key in ("have", "want") if isinstance(one.get(key), int | None) and key in one}
 
 
 def _stage(view: View, name: str, change: Callable[[Stage], Stage]) -> View:
@@ -55,7 +63,7 @@ def _stage_started(view: View, event: Event, _: str | None) -> View:
         return Stage(stage.name, "running", attempts=attempt, started_at=event["at"], outputs=stage.outputs)
 
     state = "running" if view.state == "waiting" else view.state
-    return replace(_stage(view, event["stage"], begin), state=state, missing=())
+    return replace(_stage(view, event["stage"], begin), state=state, missing=(), waits_for=None)
 
 
 def _stage_ended(view: View, event: Event, _: str | None) -> View:
@@ -78,7 +86,7 @@ def _stage_ended(view: View, event: Event, _: str | None) -> View:
             outputs={**(stage.outputs or {}), **(event.get("outputs") or {})} or None,
         )
 
-    after = _stage(view, event["stage"], end)
+    after = replace(_stage(view, event["stage"], end), waits_for=None)
     if result == "failed" and is_final:
         return replace(after, state="failed", cause=event.get("cause"), reason=_why_ended(event))
     return after
@@ -104,7 +112,7 @@ def _interrupted(view: View, event: Event, _: str | None) -> View:
 
 def _health(view: View, event: Event, _: str | None) -> View:
     kept = {name: event[name] for name in ("ok", "passed", "check", "saw") if event.get(name) is not None}
-    return replace(view, health={**kept, "at": event["at"]})
+    return replace(view, health={**kept, "at": event["at"]}, waits_for=None)
 
 
 def _state(view: View, event: Event, told_state: str | None) -> View:
@@ -120,6 +128,7 @@ def _state(view: View, event: Event, told_state: str | None) -> View:
         reason=(event.get("reason") or view.reason) if failed else None,
         cause=(event.get("cause") or view.cause) if failed else None,
         missing=view.missing if state in ("waiting", "failed") else (),
+        waits_for=view.waits_for if state in ("waiting", "failed") else None,
         ended_at=event["at"] if is_final else None,
     )
 
@@ -188,6 +197,7 @@ def server_json(run: Run, now: float, *, brief: bool = False) -> dict[str, Any]:
         "last_seen": run.last_seen,
         "conflict": list(run.conflict),
         "group": run.group,
+        "waits_for": None if run.closed else view.waits_for,
     }
     if brief:
         return {**shown, "stage": running}

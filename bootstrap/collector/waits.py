@@ -53,8 +53,12 @@ async def until(collector: Collector, watch: Watch, timeout_s: float, look: Look
 
 @for_readers
 async def wait_server(request: Request) -> Response:
-    """GET /v1/servers/{name}/wait: answers at once on healthy or failed; a server not heard of yet is waited for."""
+    """GET /v1/servers/{name}/wait: answers at once on healthy or failed; a server not heard of yet is waited for.
+
+    after: a deploy id; only the end of a deploy after it is an answer.
+    """
     collector, timeout_s, deploy_id = collector_of(request), _timeout(request), deploy_of(request)
+    after = checked_deploy(request.query_params.get("after")) or ""
     server = server_of(request)
 
     async def look() -> tuple[bool, dict[str, Any]]:
@@ -63,7 +67,7 @@ async def wait_server(request: Request) -> Response:
             return False, {"server": server, "deploy_id": deploy_id, "state": "waiting", "final": False, "heard": False}
         state = state_at(run, collector.clock())
         shown = {"server": server, "deploy_id": run.deploy_id, "state": state, "final": run.closed}
-        return state in ENDED, {**shown, "heard": run.current is not None}
+        return state in ENDED and run.deploy_id > after, {**shown, "heard": run.current is not None}
 
     with collector.hub.watch(server=server) as watch:
         return await until(collector, watch, timeout_s, look)

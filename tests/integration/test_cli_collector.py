@@ -38,7 +38,7 @@ def bootstrap(collector: CollectorProcess | None, *argv: str, **environment: str
 
 def test_wait_is_0_for_healthy(collector: CollectorProcess) -> None:
     collector.report(healthy_story("a"), server="good")
-    done = bootstrap(collector, "wait", "good", "--timeout", "30s")
+    done = bootstrap(collector, "wait", "good", "--deploy-id", DEPLOY, "--timeout", "30s")
     assert (done.returncode, done.stdout, done.stderr) == (0, "good healthy\n", "good: healthy\n")
 
 
@@ -110,7 +110,7 @@ def test_wait_for_many_asks_for_all_at_once(collector: CollectorProcess) -> None
         collector.report(healthy_story("a"), server=name)
     assert bootstrap(collector, "wait", *names, "--deploy-id", DEPLOY, "--quiet").returncode == 0
     collector.report(failed_story(), server="many-x")
-    done = bootstrap(collector, "wait", *names, "many-x", "--json", "--quiet")
+    done = bootstrap(collector, "wait", *names, "many-x", "--deploy-id", DEPLOY, "--json", "--quiet")
     assert done.returncode == 5
     # Why it failed is there, though the list that was asked for is brief.
     assert json.loads(done.stdout)["servers"][-1]["failure"]["stage"] == "packages"
@@ -214,7 +214,7 @@ def test_tls_is_proven_to_the_commands_and_the_browser(tmp_path: Path) -> None:
         assert collector.url.startswith("https://127.0.0.1:")
         collector.ca = cert
         collector.report(healthy_story("a"))
-        assert bootstrap(collector, "wait", "web-1", "--ca", str(cert)).returncode == 0
+        assert bootstrap(collector, "wait", "web-1", "--deploy-id", DEPLOY, "--ca", str(cert)).returncode == 0
         doubtful = bootstrap(collector, "wait", "web-1")
         assert doubtful.returncode == 2
         assert "does not prove who it is: " in doubtful.stderr and "give its CA with --ca FILE" in doubtful.stderr

@@ -101,7 +101,7 @@ def test_wait_ends_at_the_first_member_that_fails_unless_some_may(collector: Col
 def test_json_tells_the_group_and_its_members(collector: CollectorProcess) -> None:
     member(collector, "web-a", healthy_story("a"))
 
-    shown = json.loads(run(collector, "wait", "web-*", "--count", "1", "--json").stdout)
+    shown = json.loads(run(collector, "wait", "web-*", "--count", "1", "--deploy-id", "d1", "--json").stdout)
 
     assert shown["groups"] == [
         {"server": "web-*", "deploy_id": "d1", "state": "healthy", "count": 1, "healthy": 1, "states": {"healthy": 1}}
@@ -211,7 +211,7 @@ def test_two_hosts_with_one_payload_are_two_members_and_a_clone_of_one_is_anothe
         assert clone.text("/srv/name") == f"{MEMBERS[1]}\n"
         assert f"{MEMBERS[1]}  healthy" in clone.run("initialrunner", "status").stdout
 
-    shown = json.loads(run(collector, "wait", "web-*", "--count", "2", "--timeout", "5s", "--json").stdout)
+    shown = json.loads(run(collector, "wait", "web-*", "--count", "2", "--deploy-id", "d1", "--json").stdout)
     told = {one["server"]: (one["state"], one["conflict"], one["stages"][0]["outputs"]) for one in shown["servers"]}
     assert told == {name: ("healthy", [], {"me": name}) for name in MEMBERS}
     assert shown["groups"][0]["healthy"] == 2

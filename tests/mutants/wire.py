@@ -5,6 +5,7 @@ from __future__ import annotations
 from mutants.mutant import FETCH, Mutant, of_runner
 
 PROXIES = "tests/faults/test_rows_proxies.py::"
+NAMED = "tests/integration/test_wait_by_name.py::"
 
 MUTANTS: list[Mutant] = [
     of_runner(
@@ -36,5 +37,36 @@ MUTANTS: list[Mutant] = [
         "report", "an answer without a number takes events off the list",
         "                if type(taken) is int and taken >= 0:\n", "                if taken is not None:\n",
         "tests/faults/test_report_reasons.py::test_an_answer_that_takes_nothing_leaves_its_reason", faults=(64,),
+    ),
+    Mutant(
+        "the end of an earlier deploy is an answer", "bootstrap/client/early.py",
+        "            self._ends = {name: end for name, end in states.items() if end[1] in ENDED}\n",
+        "            self._ends = {}\n",
+        (NAMED + "test_an_end_of_before_is_no_answer_and_is_said",), faults=(147,),
+    ),
+    Mutant(
+        "an end of before is never forgotten", "bootstrap/client/early.py",
+        "if name in states and states[name] != end]:", "if False]:",
+        (NAMED + "test_the_end_of_a_newer_deploy_is_the_answer",), faults=(147,),
+    ),
+    Mutant(
+        "a name that is not ours is refused in silence", "bootstrap/collector/app.py",
+        "        self._remember(scope)\n", "",
+        (NAMED + "test_a_report_under_a_name_that_is_not_ours_is_said_once_and_to_who_waits",), faults=(148,),
+    ),
+    Mutant(
+        "a stranger's name stands in a command to copy", "bootstrap/collector/refused.py",
+        '"NAME" if known is None else', '"NAME" if False else',
+        (NAMED + "test_a_strangers_name_is_neither_an_escape_nor_a_command",), faults=(148,),
+    ),
+    Mutant(
+        "words of a host move the deployer's cursor", "bootstrap/client/show.py",
+        '    return [plain(line) for line in lines]\n\n\ndef _how', "    return lines\n\n\ndef _how",
+        ("tests/integration/test_cli_words.py::test_no_control_character_reaches_the_terminal",), faults=(149,),
+    ),
+    Mutant(
+        "what a host waits for is not shown", "bootstrap/collector/state.py",
+        'waits_for=(event.get("for") or "")[:MAX_SENTENCE] or None', "waits_for=None",
+        ("tests/unit/client/test_client_show.py::test_a_host_that_waits_says_for_what",), faults=(149,),
     ),
 ]  # fmt: skip

@@ -135,6 +135,22 @@ def test_a_wait_outlives_a_restart_of_the_collector(collector: Collector) -> Non
     assert told == [f"the collector at {collector.url} answers 503: stopping; trying again", "web-1: healthy"]
 
 
+def test_a_collector_that_does_not_know_after_is_not_asked_without_a_pause(collector: Collector) -> None:
+    Scripted.script = [(200, {"server": "web-1", "deploy_id": "d1", "state": "healthy", "last_seen": 1.0})]
+    outcome = wait(collector, (Target("web-1"),), 1.5, lambda line: None)
+    assert outcome.result == "timeout"
+    assert len(Scripted.asked) < 12
+
+
+@pytest.mark.fault(149)
+@pytest.mark.parametrize("status", [400, 503])
+def test_a_collectors_words_cannot_move_the_cursor(collector: Collector, status: int) -> None:
+    Scripted.script = [(status, {"error": {"code": "x", "message": "\x1b[2J\x9b31m no"}})]
+    with pytest.raises(CollectorError, match=r"no$") as caught:
+        collector.servers()
+    assert caught.value.message.isprintable()
+
+
 def test_a_wait_that_is_refused_ends_at_once(collector: Collector) -> None:
     Scripted.script = [(401, {"error": {"code": "unauthorised", "message": "no"}})]
     with pytest.raises(CollectorError, match="refuses: no"):

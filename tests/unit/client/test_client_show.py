@@ -26,6 +26,55 @@ def server(events: list[dict[str, Any]], **more: Any) -> dict[str, Any]:
     return server_json(take(Run("web-1", reports.DEPLOY), report, NOW).run, NOW)
 
 
+NEED: dict[str, Any] = {"type": "waiting", "missing": [{"path": "join", "why": "needs"}]}
+BEGUN: list[dict[str, Any]] = [{"type": "started", "stages": ["join"]}, {"type": "state", "state": "running"}]
+WAITING = {"type": "state", "state": "waiting"}
+LINK = {"path": "/etc/a.pem", "why": "a link", "saw": "is a link to b.pem, which is not followed"}
+
+
+@pytest.mark.fault(149)
+@pytest.mark.parametrize(
+    ("story", "line", "shown"),
+    [
+        (
+            [*BEGUN, NEED | {"for": "no answer from tcp db:5432"}],
+            "web-1: running, waiting: stage join: no answer from tcp db:5432",
+            ["  waits for  no answer from tcp db:5432"],
+        ),
+        (
+            [*BEGUN, NEED | {"for": "no user svc on this host"}, WAITING],
+            "web-1: waiting: stage join: no user svc on this host",
+            ["  waits for  no user svc on this host"],
+        ),
+        (
+            [{"type": "waiting", "missing": [], "for": "cannot go on yet: [Errno 28] No space left"}, WAITING],
+            "web-1: waiting: cannot go on yet: [Errno 28] No space left",
+            ["  waits for  cannot go on yet: [Errno 28] No space left"],
+        ),
+        (
+            [{"type": "waiting", "missing": [LINK, {"path": "/etc/b", "why": "absent"}]}, WAITING],
+            "web-1: waiting for /etc/a.pem (is a link to b.pem, which is not followed), /etc/b",
+            ["  missing    /etc/a.pem: is a link to b.pem, which is not followed", "  missing    /etc/b: absent"],
+        ),
+        ([*BEGUN, NEED | {"for": "x"}, {"type": "stage.started", "stage": "join"}], "web-1: running join", []),
+        ([*BEGUN, NEED | {"for": "x"}, {"type": "state", "state": "running"}], "web-1: running", []),
+    ],
+    ids=["a-need", "a-user", "cannot-go-on", "a-link", "has-begun", "goes-on"],
+)
+def test_a_host_that_waits_says_for_what(story: list[dict[str, Any]], line: str, shown: list[str]) -> None:
+    known = server(reports.numbered(*story))
+    assert progress(known) == line
+    assert [row for row in details(known) if row.startswith(("  waits", "  missing"))] == shown
+    assert line.partition(" ")[2].removeprefix(known["state"]).strip(" :,") in overview([known])[1]
+
+
+def test_what_a_host_waits_for_is_bounded() -> None:
+    many = [{"path": "/x" * 3000, "why": "absent", "saw": "y" * 5000}] * 500
+    known = server(reports.numbered({"type": "waiting", "missing": many, "for": "z" * 60_000}))
+    assert len(known["waits_for"]) == 1000
+    assert [len(known["missing"]), *map(len, known["missing"][0].values())] == [100, 1000, 6, 1000]
+
+
 def test_a_failure_says_stage_exit_code_attempts_log_and_what_next() -> None:
     assert failure(server(reports.failed_story())) == [
         "web-1 failed in stage packages: exit 100, after 2 attempts",

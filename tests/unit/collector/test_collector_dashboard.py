@@ -43,10 +43,32 @@ class Tags(HTMLParser):
 EVIL = "\"><script src=//x></script><img onerror=alert(1) src=x>'{{7*7}}</pre></template>&lt;"
 
 
+@pytest.mark.fault(149)
+def test_the_page_says_what_a_host_waits_for() -> None:
+    begun = [reports.event(1, "started", stages=["join"]), reports.event(2, "state", state="running")]
+    missing = [{"path": "/etc/a.pem", "why": "a link", "saw": "is a link to b.pem, which is not followed"}]
+    files = page(
+        run([*begun, reports.event(3, "waiting", missing=missing), reports.event(4, "state", state="waiting")])
+    )
+    assert "waits for <code>/etc/a.pem</code> (is a link to b.pem, which is not followed)" in files
+    need: dict[str, Any] = {"missing": [{"path": "join", "why": "needs"}], "for": "no answer from tcp db:5432"}
+    needs = [*begun, reports.event(3, "waiting", **need)]
+    assert "waits: <code>no answer from tcp db:5432</code>" in page(run(needs))
+    # It goes away when the stage begins.
+    assert "no answer" not in page(run([*needs, reports.event(4, "stage.started", stage="join", attempt=1)]))
+
+
+def test_words_of_a_waiting_host_stay_words() -> None:
+    need: dict[str, Any] = {"missing": [{"path": EVIL, "why": EVIL, "saw": EVIL}]}
+    for more in ({}, {"for": EVIL}):
+        evil = page(run([reports.event(1, "waiting", **need, **more)]))
+        assert "<script src=//x>" not in evil and "&lt;script src=//x&gt;" in evil
+
+
 def test_a_hosts_words_stay_words() -> None:
     story = [
         reports.event(1, "started", stages=[EVIL], addresses=[EVIL]),
-        reports.event(2, "waiting", missing=[{"path": EVIL, "why": EVIL}]),
+        reports.event(2, "waiting", missing=[{"path": EVIL, "why": EVIL, "saw": EVIL}], **{"for": EVIL}),
         reports.event(3, "stage.ended", stage=EVIL, result="failed", final=True, cause=EVIL, tail=EVIL),
         reports.event(4, "health", ok=False, check=EVIL, saw=EVIL),
         reports.event(5, "state", state="failed", reason=EVIL, cause=EVIL, final=True),
