@@ -122,6 +122,9 @@ $(VENV)/demo.stamp: requirements.lock
 	@$(PIP) $(LOCKED) -r requirements.lock
 	@$(BIN)/python -c 'import sysconfig, pathlib; \
 		pathlib.Path(sysconfig.get_path("purelib"), "checkout.pth").write_text("$(CURDIR)\n")'
+	@# The command of the README, before anything is installed; `make setup` puts pip's in its place.
+	@printf '#!%s\nfrom bootstrap.cli.main import main\nmain()\n' '$(CURDIR)/$(BIN)/python' >$(BIN)/bootstrap
+	@chmod 755 $(BIN)/bootstrap
 	@touch $@
 
 $(VENV)/test.stamp: requirements-dev.lock pyproject.toml $(VENV)/demo.stamp

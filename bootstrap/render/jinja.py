@@ -136,7 +136,7 @@ def render(text: Text, context: Mapping[str, Any], what: str) -> str:
         name = _undefined(str(error))
         place = _place(text, _line(error), name)
         is_name = str(error).endswith("is undefined")
-        hint = _mend(name, sorted(context)) if is_name else "see what it is given in values:"
+        hint = _mend(name, sorted(context), place.source) if is_name else "see what it is given in values:"
         if name is not None and written_for_others(place.source, name):
             hint = ways_out(text, what)
         raise Failed(Problem("render.undefined", f"{what}: {_sentence(str(error))}", place, hint)) from error
@@ -159,9 +159,12 @@ def _undefined(message: str) -> str | None:
     return match[1] if match else None
 
 
-def _mend(name: str | None, known: list[str]) -> str:
+def _mend(name: str | None, known: list[str], line: str) -> str:
     import difflib
 
+    inner = re.search(rf"\b{name}(?:\.|\[['\"])(\w+)", line) if name in ("secrets", "values") else None
+    if inner:
+        return f"write {{{{ {inner[1]} }}}}: values and secrets go by their own names"
     near = difflib.get_close_matches(name or "", known, 1)
     if near:
         return f"did you mean {near[0]}?"

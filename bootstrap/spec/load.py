@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import BaseModel, ValidationError
 
 from bootstrap.errors import Problem, SpecError, UsageError, Where
-from bootstrap.spec import rules, tree
+from bootstrap.spec import foreign, rules, tree
 from bootstrap.spec.given import lay
 from bootstrap.spec.models import SpecModel
 from bootstrap.spec.sources import Source, gather
@@ -106,6 +106,10 @@ def in_order(problems: list[Problem]) -> list[Problem]:
 
 def _read(reader: tree.Reader, path: Path, shown: str, chain: tuple[Path, ...]) -> tree.Map | None:
     """One file with its includes merged under it."""
+    other = foreign.other_file(path, shown)
+    if other is not None:
+        reader.problems.append(other)
+        return None
     root = reader.read(path, shown)
     if root is None or "include" not in root.items:
         return root
@@ -198,7 +202,8 @@ def _one(root: tree.Map, e: dict[str, Any]) -> tuple[tree.Path_, str | None, Pro
     lead = f"{shown}: " if shown else ""
     if e["type"] == "spec":
         context = e["ctx"]
-        return path, None, Problem(context["code"], lead + context["message"], where, context["hint"] or None)
+        hint = foreign.form_hint(path, tree.find(root, path)) or context["hint"]
+        return path, None, Problem(context["code"], lead + context["message"], where, hint or None)
     kinds = {"list_type": "a list", "model_type": "a map", "dict_type": "a map", "model_attributes_type": "a map"}
     wanted = kinds.get(e["type"])
     message = f"is not {wanted}" if wanted else str(e["msg"]).lower()
@@ -211,8 +216,9 @@ def _unknown(root: tree.Map, path: tree.Path_) -> tuple[tree.Path_, str | None, 
     key = str(path[-1])
     where = parent.items[key][0] if isinstance(parent, tree.Map) and key in parent.items else tree.where_of(root, path)
     known = keys_at(path[:-1])
-    near = difflib.get_close_matches(key, known, 1, 0.6)
-    hint = f"did you mean {near[0]}?" if near else f"known here: {', '.join(known)}"
+    elsewhere = foreign.key_hint(path[:-1], key)
+    near = difflib.get_close_matches(key, known, 1, 0.6) if elsewhere is None else []
+    hint = f"did you mean {near[0]}?" if near else elsewhere or f"known here: {', '.join(known)}"
     above = tree.dotted(path[:-1])
     message = f"{above + ': ' if above else ''}unknown key {key}"
     return path[:-1], near[0] if near else None, Problem("spec.unknown-key", message, where, hint)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bootstrap.errors import Problem, Where
-from bootstrap.spec import placed
+from bootstrap.spec import folded, placed
 from bootstrap.spec.paths import Taken, clashes
 from bootstrap.spec.types import is_template
 from bootstrap.spec.values import BUILT_IN, WORDS
@@ -27,6 +27,8 @@ def judge(spec: Spec) -> Iterator[Problem]:
     yield from _stages(spec)
     yield from _health(spec)
     yield from _report(spec)
+    yield from _proxy(spec)
+    yield from folded.judge(spec)
 
 
 def error(code: str, message: str, where: Where, hint: str | None = None) -> Problem:
@@ -137,3 +139,13 @@ def in_the_clear(url: str, where: Where) -> Iterator[Problem]:
     if parts.scheme == "http" and parts.hostname not in placed.LOOPBACK:
         message = f"report.url: reports go to {parts.hostname} in the clear: signed, but for all to read"
         yield warning("spec.url", message, where, "use https, with ca: for your own")
+
+
+def _proxy(spec: Spec) -> Iterator[Problem]:
+    proxy = spec.model.proxy
+    for key in ("http", "https"):
+        url = getattr(proxy, key, None)
+        if url and "@" in url and ":" in url.partition("://")[2].rpartition("@")[0]:
+            message = f"proxy.{key}: every stage has the password in its environment, where what it starts can read it"
+            hint = "use a proxy that knows its hosts by their addresses, if others run programs on the host"
+            yield warning("spec.proxy", message, spec.where("proxy", key), hint)

@@ -23,15 +23,18 @@ class Scalar(str):
     """The text of a scalar as it was written.
 
     quoted: in quotes or a block, so that nobody means a number by it. indent: of a `|` block, the columns that were
-    taken away from each of its lines; None otherwise.
+    taken away from each of its lines; None otherwise. folded: the lines of the file that YAML made one of.
     """
 
     quoted: bool
     indent: int | None
+    folded: tuple[str, ...]
 
-    def __new__(cls, text: str, quoted: bool = True, indent: int | None = None) -> Scalar:
+    def __new__(
+        cls, text: str, quoted: bool = True, indent: int | None = None, folded: tuple[str, ...] = ()
+    ) -> Scalar:
         scalar = super().__new__(cls, text)
-        scalar.quoted, scalar.indent = quoted, indent
+        scalar.quoted, scalar.indent, scalar.folded = quoted, indent, folded
         return scalar
 
 
@@ -140,7 +143,7 @@ class Reader:
             raise SpecError([Problem("spec.type", "an alias that grows without end", where, "write it out")])
         if isinstance(node, yaml.ScalarNode):
             indent = _indent(node.value, lines[where.line :]) if node.style == "|" else None
-            return Leaf(Scalar(node.value, bool(node.style), indent), where)
+            return Leaf(Scalar(node.value, bool(node.style), indent, _folded(node, lines)), where)
         if isinstance(node, yaml.SequenceNode):
             return Sequence([self._node(n, shown, lines, depth + 1) for n in node.value], where)
         found: dict[str, tuple[Where, Node]] = {}
@@ -172,6 +175,16 @@ def _indent(text: str, below: list[str]) -> int:
     """The columns taken away from a block's lines. below: the file from the line after its `|` on."""
     first = next((number for number, line in enumerate(text.split("\n")) if line), 0)
     return len(below[first]) - len(text.split("\n")[first]) if first < len(below) else 0
+
+
+def _folded(node: yaml.ScalarNode, lines: list[str]) -> tuple[str, ...]:
+    """The lines of a scalar that is no `|` block, where it has several."""
+    first, last = node.start_mark, node.end_mark
+    if node.style == "|" or first.line == last.line:
+        return ()
+    if node.style == ">":
+        return tuple(lines[first.line + 1 : last.line])
+    return (lines[first.line][first.column :], *lines[first.line + 1 : last.line], lines[last.line][: last.column])
 
 
 def place(node: yaml.Node, shown: str, lines: list[str]) -> Where:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -10,9 +12,14 @@ import pytest
 from bootstrap.errors import Problem, SpecError, UsageError
 from bootstrap.plan.resolve import resolve
 from bootstrap.render.render import render
+from bootstrap.spec import foreign
 from bootstrap.spec.load import load
+from bootstrap.spec.models import File, Script, SpecModel, Stage
 
 HEAD = "version: 1\nname: web\n"
+CLOUD = "that is cloud-init's: give it beside the spec with --user-data FILE, or "
+FOREIGN = pytest.mark.fault(138)
+WHOLE = {"cloud-config": "#cloud-config\nusers: [ann]\n", "script": "#!/bin/sh\nset -eu: no\n"}
 STAGE = "stages:\n  - {name: one, run: 'true', "
 FILE = "files:\n  - {path: /srv/a, content: x, "
 
@@ -30,13 +37,39 @@ def problems(folder: Path, text: str, **options: object) -> list[Problem]:
 
 
 def case(
-    name: str, body: str, line: int, column: int, message: str, hint: str | None = None, marks: Any = ()
+    name: str, body: str | None, line: int, column: int, message: str, hint: str | None = None, marks: Any = ()
 ) -> object:
-    return pytest.param(body, line, column, message, hint, id=name, marks=marks)
+    return pytest.param(WHOLE[name] if body is None else HEAD + body, line, column, message, hint, id=name, marks=marks)
 
 
 CASES = [
     case("unknown-key", "stagse: []\n", 3, 1, "unknown key stagse", "did you mean stages?"),
+    case("users", "users: [ann]\n", 3, 1, "unknown key users", CLOUD + "write a stage: stages: [{name: users, run: useradd -m NAME}]", FOREIGN),
+    case("hostname", "hostname: web-1\n", 3, 1, "unknown key hostname", CLOUD + "write a stage: stages: [{name: hostname, run: hostnamectl set-hostname NAME}]", FOREIGN),
+    case("packages", "packages: [git]\n", 3, 1, "unknown key packages", CLOUD + "write a stage: stages: [{name: packages, run: apt-get update && apt-get -y install NAME}]", FOREIGN),
+    case("runcmd", "runcmd: [ls]\n", 3, 1, "unknown key runcmd", CLOUD + "write a stage: stages: [{name: runcmd, run: COMMANDS}]", FOREIGN),
+    case("mounts", "mounts: []\n", 3, 1, "unknown key mounts", CLOUD + "write a stage: stages: [{name: mounts, run: mount DEVICE FOLDER}]", FOREIGN),
+    case("write-files", "write_files: []\n", 3, 1, "unknown key write_files", "they go to files: [{path: PATH, content: TEXT}]", FOREIGN),
+    case("ssh-keys", "ssh_authorized_keys: []\n", 3, 1, "unknown key ssh_authorized_keys", CLOUD + "do it in a stage", FOREIGN),
+    case("power-state", "power_state: {}\n", 3, 1, "unknown key power_state", "a stage reboots by reboot: after", FOREIGN),
+    case("services", "services: []\n", 3, 1, "unknown key services", "write a stage: stages: [{name: services, run: systemctl enable --now UNIT}]", FOREIGN),
+    case("environment-above", "environment: {}\n", 3, 1, "unknown key environment", "each stage has its own environment:", FOREIGN),
+    case("permissions", FILE + "permissions: '0644'}\n", 4, 32, "files[0]: unknown key permissions", 'write mode: "0644"', FOREIGN),
+    case("defer", FILE + "defer: true}\n", 4, 32, "files[0]: unknown key defer", "write after: STAGE", FOREIGN),
+    case("depends-on", STAGE + "depends_on: a}\n", 4, 30, "stages[0]: unknown key depends_on", "stages run in their order; write needs: for what comes from outside", FOREIGN),
+    case("cloud-config", None, 1, 1, "the file is a cloud-config, which is for cloud-init, and no spec", "give it beside a spec: bootstrap render SPEC ... --user-data {folder}/web.yaml", FOREIGN),
+    case("script", None, 1, 1, "the file is a script, and no spec", "name it in a spec: stages: [{name: setup, script: web.yaml}]", FOREIGN),
+    case("status-list", "health: {checks: [{http: 'http://a/', status: [200, 301]}]}\n", 3, 47, "health.checks[0].status: is a list where text is wanted", "write one number: status: 200", FOREIGN),
+    case("run-words", "stages:\n  - {name: one, run: [echo, hi]}\n", 4, 22, "stages[0].run: is a list where text is wanted", "write one text: run: echo hi", FOREIGN),
+    case("run-lines", "stages:\n  - {name: one, run: [apt-get update, ls]}\n", 4, 22, "stages[0].run: is a list where text is wanted", "write run: | and each command on a line of its own below it", FOREIGN),
+    case("verify-words", STAGE + "verify: [test, -e, /a b]}\n", 4, 38, "stages[0].verify: is a list where text is wanted", "write verify: | and each command on a line of its own below it", FOREIGN),
+    case("text-list", "stages:\n  - {name: one, run: 'true', user: [a]}\n", 4, 36, "stages[0].user: is a list where text is wanted", "write one text", FOREIGN),
+    case("proxy-scheme", "proxy: {http: 'socks5://proxy:1080'}\n", 3, 15, "proxy.http: 'socks5://proxy:1080' is not a URL", "write http://HOST:PORT"),
+    case("proxy-host", "proxy: {http: 'http://:3128'}\n", 3, 15, "proxy.http: 'http://:3128' is not a URL", "write http://HOST:PORT"),
+    case("proxy-word", "proxy: {https: 'proxy:3128'}\n", 3, 16, "proxy.https: 'proxy:3128' is not a URL", "write http://HOST:PORT"),
+    case("secrets-word", "secrets: {django: 'file:web.yaml'}\nfiles:\n  - {path: /a, content: '{{ secrets.django }}', secret: true}\n", 5, 29, "files[0]: 'secrets' is undefined", "write {{ django }}: values and secrets go by their own names", FOREIGN),
+    case("values-word", "values: {port: 1}\nstages:\n  - name: one\n    run: |\n      echo {{ values['port'] }}\n", 7, 15, "stages[0]: 'values' is undefined", "write {{ port }}: values and secrets go by their own names", FOREIGN),
+    case("secret-used-twice", "secrets: {token: 'env:NO_SUCH_VARIABLE'}\nfiles:\n  - {path: /a, content: '{{ token }}', secret: true}\n  - {path: /b, content: '{{ token }}', secret: true}\n", 3, 18, "secrets.token: NO_SUCH_VARIABLE is not in the environment", "export NO_SUCH_VARIABLE=...", FOREIGN),
     case("unknown-key-far", "zzz: 1\n", 3, 1, "unknown key zzz"),
     case("duplicate-key", "name: other\n", 3, 1, "name is given twice", "the first is on line 2"),
     case("duplicate-in-flow", STAGE + "timeout: 1s, timeout: 2s}\n", 4, 43, "timeout is given twice"),
@@ -112,11 +145,11 @@ CASES = [
 def test_one_mistake_is_one_message_at_its_place(
     tmp_path: Path, body: str, line: int, column: int, message: str, hint: str | None
 ) -> None:
-    (found,) = problems(tmp_path, HEAD + body)
+    (found,) = problems(tmp_path, body)
     assert found.message == message.replace("{folder}", str(tmp_path))
     assert found.where is not None and (found.where.line, found.where.column) == (line, column)
     if hint is not None:
-        assert found.hint == hint
+        assert found.hint == hint.replace("{folder}", str(tmp_path))
 
 
 def test_all_problems_of_a_file_come_at_once_in_its_order(tmp_path: Path) -> None:
@@ -210,6 +243,82 @@ def test_a_secret_in_a_stage_or_an_open_file_is_refused(tmp_path: Path, monkeypa
     good = "files: [{path: /srv/a, content: '{{ token }}', secret: true}]\n"
     good += "stages: [{name: one, run: 'test -n \"$T\"', environment: {T: '{{ token }}'}}]\n"
     assert problems(tmp_path, head + good) == []
+
+
+@pytest.mark.fault(138)
+def test_a_key_of_another_tool_is_not_taken_for_one_of_ours_that_is_missing(tmp_path: Path) -> None:
+    found = problems(tmp_path, "version: 1\nhostname: web-1\n")
+    assert [p.message for p in found] == ["name is missing", "unknown key hostname"]
+
+
+@pytest.mark.fault(138)
+def test_every_key_that_is_known_from_elsewhere_is_none_of_ours() -> None:
+    keys = {info.alias or name for name, info in SpecModel.model_fields.items()}
+    assert [key for key in sorted(keys) if foreign.key_hint((), key)] == []
+    for above, model in ((("files", 0), File), (("stages", 0), Stage), (("every_boot", 0), Script)):
+        assert [key for key in model.model_fields if foreign.key_hint(above, key)] == []
+
+
+def test_a_spec_may_be_read_from_a_pipe(tmp_path: Path) -> None:
+    pipe = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    thread = threading.Thread(target=pipe.write_text, args=(HEAD,))
+    thread.start()
+    assert load(pipe).name == "web"
+    thread.join()
+
+
+@pytest.mark.fault(137)
+@pytest.mark.parametrize(
+    ("body", "pair"),
+    [
+        ("stages:\n  - name: one\n    run: >\n      echo one\n      touch /srv/x\n", "`echo one` and `touch /srv/x`"),
+        ("stages:\n  - name: one\n    run: >-\n      set -e\n\n      a b\n      echo c\n", "`a b` and `echo c`"),
+        ("stages:\n  - name: one\n    run: echo one\n      echo two\n", "`echo one` and `echo two`"),
+        ("stages:\n  - name: one\n    run: 'tool a\n      tool b'\n", "`'tool a` and `tool b'`"),
+        ("stages:\n  - name: one\n    run: >\n      apt-get -y install \\\n      git\n", "`apt-get -y install \\` and `git`"),
+        ("stages:\n  - name: one\n    run: >\n      ls  # all\n      # then\n", "`ls  # all` and `# then`"),
+        ("stages:\n  - name: one\n    run: >\n      if true\n      then true; fi\n", "`if true` and `then true; fi`"),
+        ("stages:\n  - name: one\n    run: ls\n    verify: >\n      test -e /a\n      test -e /b\n", "`test -e /a` and `test -e /b`"),
+        ("every_boot:\n  - name: one\n    run: >\n      cd /srv\n      rm x\n", "`cd /srv` and `rm x`"),
+    ],
+)  # fmt: skip
+def test_lines_that_yaml_folds_into_one_command_are_warned_of(tmp_path: Path, body: str, pair: str) -> None:
+    path = tmp_path / "web.yaml"
+    path.write_text(HEAD + body + "health: {checks: [{file: /a}]}\n")
+    (warning,) = load(path).warnings
+    key = "stages[0].verify" if "verify" in body else "every_boot[0].run" if "every_boot" in body else "stages[0].run"
+    assert warning.message == f"{key}: YAML makes one line of {pair}"
+    assert warning.hint == f"write {key.split('.')[1]}: | to keep the lines"
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "|\n      echo one\n      echo two\n",
+        ">\n      apt-get -y install\n      git\n      curl\n",
+        ">\n      echo one &&\n      echo two ;\n      echo three |\n      cat\n",
+        ">\n      tool --a\n      --b\n      && echo two\n      > /srv/log\n",
+        ">\n      echo one\n\n      echo two\n",
+        ">\n      for x in a b; do\n        echo $x\n      done\n",
+        "apt-get -y install\n      git\n",
+    ],
+)
+def test_lines_that_are_one_command_are_not_told(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "web.yaml"
+    path.write_text(HEAD + f"stages:\n  - name: one\n    run: {text}health: {{checks: [{{file: /a}}]}}\n")
+    assert load(path).warnings == ()
+
+
+def test_a_proxy_with_a_password_is_warned_of(tmp_path: Path) -> None:
+    path = tmp_path / "web.yaml"
+    body = "proxy:\n  http: 'http://proxy:3128'\n  https: 'http://svc:s3cr-et%40x@proxy:3128'\n"
+    path.write_text(HEAD + body + "health: {checks: [{file: /a}]}\n")
+    (warning,) = load(path).warnings
+    assert warning.message == (
+        "proxy.https: every stage has the password in its environment, where what it starts can read it"
+    )
+    assert warning.where is not None and (warning.where.line, warning.where.column) == (5, 10)
 
 
 def test_warnings_do_not_stop_a_load(tmp_path: Path) -> None:

@@ -1,0 +1,162 @@
+"""Knows what people bring from other tools: keys of cloud-init and the like, and files that are no specs."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from pathlib import Path
+
+from bootstrap.errors import Problem, Where
+from bootstrap.spec import tree
+
+_CLOUD_CONFIG = "that is cloud-init's: give it beside the spec with --user-data FILE, or {}"
+_STAGE = "write a stage: stages: [{{name: {}, run: {}}}]"
+_IN_STAGE = {
+    "users": "useradd -m NAME",
+    "groups": "groupadd NAME",
+    "hostname": "hostnamectl set-hostname NAME",
+    "fqdn": "hostnamectl set-hostname NAME",
+    "packages": "apt-get update && apt-get -y install NAME",
+    "package_update": "apt-get update",
+    "package_upgrade": "apt-get update && apt-get -y upgrade",
+    "apt": "apt-get update",
+    "runcmd": "COMMANDS",
+    "bootcmd": "COMMANDS",
+    "mounts": "mount DEVICE FOLDER",
+    "swap": "swapon FILE",
+    "timezone": "timedatectl set-timezone ZONE",
+    "locale": "localectl set-locale LOCALE",
+    "snap": "snap install NAME",
+    "chpasswd": "chpasswd",
+    "password": "chpasswd",
+    "services": "systemctl enable --now UNIT",
+    "units": "systemctl enable --now UNIT",
+    "commands": "COMMANDS",
+    "steps": "COMMANDS",
+    "scripts": "COMMANDS",
+    "tasks": "COMMANDS",
+    "script": "COMMANDS",
+    "run": "COMMANDS",
+}
+# Of those, the words of other tools than cloud-init.
+_OF_OTHERS = ("services", "units", "commands", "steps", "scripts", "tasks", "script", "run")
+_TO_CLOUD_INIT = (
+    *("disk_setup", "fs_setup", "growpart", "resize_rootfs", "ssh_authorized_keys", "ssh_keys", "ssh_pwauth"),
+    *("ssh_import_id", "ntp", "phone_home", "final_message", "yum_repos", "resolv_conf", "keyboard"),
+    *("manage_etc_hosts", "preserve_hostname", "disable_root", "rsyslog", "chef", "puppet", "ansible", "salt_minion"),
+    *("merge_how", "merge_type", "system_info", "datasource", "network", "zypper", "wireguard", "device_aliases"),
+    *("package_reboot_if_required", "autoinstall", "vendor_data", "ssh_deletekeys", "random_seed"),
+)
+_ELSEWHERE = {
+    "write_files": "they go to files: [{path: PATH, content: TEXT}]",
+    "ca_certs": "put them among files:, and run update-ca-certificates in a stage",
+    "ca-certs": "put them among files:, and run update-ca-certificates in a stage",
+    "power_state": "a stage reboots by reboot: after",
+    "env": "each stage has its own environment:",
+    "environment": "each stage has its own environment:",
+    "vars": "write values:",
+    "variables": "write values:",
+    "checks": "they go to health: {checks: [...]}",
+    "needs": "each stage has its own needs:",
+    "retry": "each stage has its own retry:",
+    "server": "a server is named when it is rendered: --server NAME",
+    "servers": "servers are named when they are rendered: --server NAME, or --servers FILE",
+    "provider": "it is named when the spec is rendered: --provider NAME",
+    "target": "it is named when the spec is rendered: --target NAME",
+}
+_OF_FILES = {
+    "permissions": 'write mode: "0644"',
+    "encoding": "take it out: bring the file itself, with source: FILE",
+    "append": "take it out: a file is written whole; a stage can append to one",
+    "defer": "write after: STAGE",
+    "src": "write source: FILE",
+    "dest": "write path:",
+    "group": "write owner: USER:GROUP",
+    "user": "write owner: USER:GROUP",
+    "url": "write fetch: {url: ..., sha256: ...}",
+    "sha256": "write fetch: {url: ..., sha256: ...}",
+}
+_OF_SCRIPTS = {
+    "command": "write run:",
+    "commands": "write run: | and the lines below it",
+    "cmd": "write run:",
+    "shell": "write run:, and begin the text with #!/bin/bash",
+    "env": "write environment:",
+    "sudo": "take it out: a stage is root's unless user: says otherwise",
+    "become": "take it out: a stage is root's unless user: says otherwise",
+    "cwd": "begin the text with cd FOLDER",
+    "chdir": "begin the text with cd FOLDER",
+    "workdir": "begin the text with cd FOLDER",
+    "if": "write skip_if:, which says when not to",
+    "when": "write skip_if:, which says when not to",
+    "unless": "write skip_if:",
+    "creates": "write skip_if: test -e PATH",
+    "depends_on": "stages run in their order; write needs: for what comes from outside",
+    "after": "stages run in their order; write needs: for what comes from outside",
+    "retries": "write retry: {attempts: 3}",
+    "attempts": "write retry: {attempts: 3}",
+    "delay": "write retry: {delay: 10s}",
+}
+_TEXTS_THAT_RUN = ("run", "skip_if", "verify", "undo", "command")
+
+
+def key_hint(above: tree.Path_, key: str) -> str | None:
+    """Where a key of another tool, or of another place in the spec, belongs. above: the path of its map."""
+    if not above:
+        return _top(key)
+    if len(above) == 2:
+        tables = {"files": _OF_FILES, "stages": _OF_SCRIPTS, "every_boot": _OF_SCRIPTS}
+        return tables.get(str(above[0]), {}).get(key)
+    return None
+
+
+def _top(key: str) -> str | None:
+    if key in _ELSEWHERE:
+        return _ELSEWHERE[key]
+    if key in _IN_STAGE:
+        stage = _STAGE.format(key.replace("_", "-"), _IN_STAGE[key])
+        return stage if key in _OF_OTHERS else _CLOUD_CONFIG.format(stage)
+    if key in _TO_CLOUD_INIT:
+        return _CLOUD_CONFIG.format("do it in a stage")
+    return None
+
+
+def form_hint(path: tree.Path_, node: tree.Node | None) -> str | None:
+    """How to write what was given as a list or a map where one text or number is wanted."""
+    key = str(path[-1]) if path else ""
+    if path[:1] == ("proxy",) and isinstance(node, tree.Leaf):
+        return "write http://HOST:PORT"
+    if not isinstance(node, tree.Sequence):
+        return None
+    if key in ("status", "stable", "attempts"):
+        return f"write one number: {key}: {_first(node) or 200}"
+    words = [str(item.value) for item in node.items if isinstance(item, tree.Leaf)]
+    if key not in _TEXTS_THAT_RUN or not words or len(words) < len(node.items):
+        return "write one text"
+    if any(re.search(r"\s", word) for word in words):
+        return f"write {key}: | and each command on a line of its own below it"
+    return f"write one text: {key}: {shlex.join(words)}"
+
+
+def _first(node: tree.Sequence) -> str:
+    leaf = node.items[0] if node.items else None
+    return str(leaf.value) if isinstance(leaf, tree.Leaf) else ""
+
+
+def other_file(path: Path, shown: str) -> Problem | None:
+    """The problem of a file that is none of ours, by its first line; None where it may be a spec or cannot be read."""
+    try:
+        # A pipe can be read once, and is the reader's.
+        text = path.read_bytes()[:100_000].decode("utf-8", "replace") if path.is_file() else ""
+    except OSError:
+        return None
+    first = text.split("\n", 1)[0].rstrip()
+    where = Where(shown, 1, 1, first, len(first))
+    if first.lower().startswith("#cloud-config") and not re.search(r"^version\s*:", text, re.MULTILINE):
+        hint = f"give it beside a spec: bootstrap render SPEC ... --user-data {shown}"
+        message = "the file is a cloud-config, which is for cloud-init, and no spec"
+        return Problem("spec.cloud-config", message, where, hint)
+    if first.startswith("#!"):
+        hint = f"name it in a spec: stages: [{{name: setup, script: {path.name}}}]"
+        return Problem("spec.script", "the file is a script, and no spec", where, hint)
+    return None
