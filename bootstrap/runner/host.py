@@ -16,6 +16,11 @@ COMMAND = "/usr/local/sbin/initialrunner"
 FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW
 
 
+def plain(text):
+    """The text without what a terminal would obey: unprintable characters are shown as their numbers."""
+    return "".join(c if c.isprintable() or c in "\n\t" else "\\x%02x" % ord(c) for c in text)
+
+
 class Host:
     """Effects on one machine. Paths are absolute; data is bytes; times are seconds."""
 
