@@ -34,7 +34,7 @@ class ByHand(Run):
             if kind in TOLD:
                 more = {"how": how(event), "reason": "", "lacking": lacking(event)}
                 try:
-                    print(TOLD[kind] % dict(more, **event))
+                    print((TOLD[kind] % dict(more, **event)).strip())
                 except OSError:
                     pass  # nobody reads any more: the run goes on
             return event

@@ -174,7 +174,9 @@ def sentences(host, plan, found):
         return ["%s is healthy; nothing is wrong. %s" % (server, SEE)]
     if found["stuck"]:
         return ["%s %s" % (server, reason), FIX]
-    if past and past[-1].get("for"):
+    if not past:
+        return ["%s has not begun. %s" % (server, FIX)]
+    if past[-1].get("for"):
         return ["%s waits: %s. %s" % (past[-1]["missing"][0]["path"], reason, SEE)]
     for row in found["stages"]:
         name, state, number = row["name"], row["state"], row["attempts"]

@@ -16,7 +16,7 @@ from bootstrap.runner.host import BUNDLE, COMMAND, TRIGGER
 
 pytestmark = [pytest.mark.integration, needs_root]
 TWO = stage("two", NOTE + "note two")
-VERBS = "status why logs timeline history verify doctor run tick report reset source".split()
+VERBS = ["status", "why", "logs", "timeline", "history", "verify", "doctor", "run", "tick", "report", "reset", "source"]
 
 
 def test_why_on_a_healthy_host() -> None:

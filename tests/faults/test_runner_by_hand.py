@@ -27,7 +27,8 @@ def test_a_failed_stage_is_mended_run_again_and_the_rest_follows() -> None:
         assert box.tick().returncode == 5
         box.put("/srv/mended", "")
         code, out, err = said(box, "run one --force")
-        assert (code, shape(out), err) == (0, ["one: attempt 2", "one: done (exit 0), N s. Log: initialrunner logs one"], "")
+        assert (code, err) == (0, "")
+        assert shape(out) == ["one: attempt 2", "one: done (exit 0), N s. Log: initialrunner logs one"]
         assert ran(box) == ["one", "one"]
         assert said(box, "run")[0] == 0
         assert (ran(box), box.state(), box.exists(TRIGGER)) == (["one", "one", "two"], "healthy", False)
