@@ -12,7 +12,7 @@ from bootstrap.errors import PayloadError
 from bootstrap.payload.pack import lines_of, source
 
 # In the order of their imports.
-MODULES = ("host", "signed", "planned", "sources", "baked")
+MODULES = ("host", "terminal", "signed", "planned", "sources", "baked")
 _HEAD = '"""initialrunner as baked into this image, made by `bootstrap bake`. Run as: python3 -I -S THIS_FILE VERB"""\n'
 
 

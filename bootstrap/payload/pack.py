@@ -18,9 +18,9 @@ from bootstrap.errors import PayloadError
 
 # In the order of their imports. Hot: what a tick needs; cold: the rare moments and the admin's verbs.
 HOT = ("contract", "host", "journal", "machine", "files", "checks", "report", "stages", "tick")
-COLD = ("lifecycle", "moved", "fetch", "doctor", "admin")
-# Where every byte counts, the largest verb that no tick needs gives way to a line that says so.
-LEAN_COLD = ("lifecycle", "moved", "fetch", "lean", "admin")
+COLD = ("lifecycle", "moved", "fetch", "terminal", "turn", "show", "doctor", "spare", "byhand", "admin")
+# Where every byte counts, verbs that no tick needs give way to a line that says so.
+LEAN_COLD = ("lifecycle", "moved", "fetch", "terminal", "turn", "show", "lean", "byhand", "admin")
 FETCHES = "fetch"
 # What is called by a name that is put together: by the head, and by check_fails for the kind of a check.
 BY_NAME = ("main", "look_")

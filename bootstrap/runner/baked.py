@@ -31,6 +31,7 @@ from bootstrap.runner.sources import (
     look_at,
     named,
 )
+from bootstrap.runner.terminal import guard
 
 IMAGE = "/etc/initialrunner/image.json"
 SIGNERS = "/etc/initialrunner/allowed_signers"
@@ -468,6 +469,7 @@ def main(argv):
     os.environ.update(ENVIRONMENT)
     signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
     syslog.openlog("initialrunner")
+    guard()
     host, verb = Host(), argv[0] if argv else "help"
     verbs = {
         "tick": tick, "status": status, "why": why,
@@ -483,6 +485,8 @@ def main(argv):
         return 2
     try:
         return verbs[verb](host, argv[1:])
+    except BrokenPipeError:
+        return 141  # as if the signal had come, which Python ignores
     except OSError as error:
         sys.stderr.write("initialrunner: %s\n" % error)
         return AGAIN

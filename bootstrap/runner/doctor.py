@@ -2,27 +2,23 @@
 
 import calendar
 import os
-import pwd
-import re
 import stat
-import sys
 import time
 
 from bootstrap.runner.checks import http, proxy_for
 from bootstrap.runner.files import own_trigger, tidy_leftovers, trigger_text, units_wanted
-from bootstrap.runner.host import STATE, TRIGGER
+from bootstrap.runner.host import BUNDLE, STATE, TRIGGER
 from bootstrap.runner.journal import JOURNAL, unseal
 from bootstrap.runner.lifecycle import TIMER
-from bootstrap.runner.stages import disk_full
+from bootstrap.runner.show import has_ended, unsent
 from bootstrap.runner.tick import Run, identity
 
-FIELDS = "minute", "hour", "day", "month", "weekday"
 CRON_FOLDER = os.path.dirname(TRIGGER)
 SKEW_S = 300
 
 
 def doctor(host, plan, words):
-    """Look at every part; with --fix mend what is safe to mend, and look again. 5 when something stays wrong."""
+    """Look at every part; with --fix fix what is safe to fix, and look again. 5 when something stays wrong."""
     run, wrong = Run(host, plan), 0
     parts = [
         ("trigger", trigger_faults, fix_trigger),
@@ -42,13 +38,12 @@ def doctor(host, plan, words):
             except OSError as error:
                 print("cannot   %-10s%s" % (name, error))
             faults = look(run)
-        for fault, mend in faults:
-            print("WRONG    %-10s%s\n         %-10s-> %s" % (name, fault, "", mend))
+        for fault, fix in faults or ():
+            print("WRONG    %-10s%s\n         %-10s-> %s" % (name, fault, "", fix))
+            wrong = 5
         if not faults:
-            print("good     %s" % name)
-        wrong += len(faults)
-    sys.stdout.flush()
-    return 5 if wrong else 0
+            print("%-9s%s" % ("good" if faults == [] else "not used", name))
+    return wrong
 
 
 def trigger_faults(run):
@@ -76,43 +71,29 @@ def trigger_faults(run):
     if info.st_mode & 0o022:
         how = stat.S_IMODE(info.st_mode)
         found.append(("%s has mode %04o, others can write it: cron ignores it (INSECURE MODE)" % (TRIGGER, how), mend))
-    data = host.read(TRIGGER)[0]
-    if data != trigger_text(run.plan, run.sha256, run.files):
+    data, wanted = host.read(TRIGGER)[0], trigger_text(run.plan, run.sha256, run.files)
+    if data != wanted:
         if run.sha256.encode() not in data and b"sha256sum" in data:
             found.append((TRIGGER + " waits for another bundle than this one", "inject that bundle again"))
         else:
-            says = crontab_fault(data) or "is not the entry that the plan has"
-            found.append(("%s %s" % (TRIGGER, says), mend))
+            found.append(("%s %s" % (TRIGGER, crontab_fault(data, wanted)), mend))
     return found
 
 
-def crontab_fault(data):
-    """The first thing in a crontab that makes cron ignore or misread it; None when it would be run."""
+def crontab_fault(data, wanted):
+    """In what the text of an entry is not the wanted one, and what cron makes of it."""
     if not data:
         return "is empty"
     if data.startswith(b"\xef\xbb\xbf"):
-        return "begins with a byte order mark: cron says bad minute and ignores the file"
+        return "begins with a byte order mark: cron ignores the file"
     if b"\r" in data:
         return "has CRLF line ends: cron hands the carriage return on to the shell"
     if not data.endswith(b"\n"):
         return "has no newline at its end: cron ignores the file"
-    for number, line in enumerate(data.decode("utf-8", "replace").splitlines(), 1):
-        line = line.strip()
-        if not line or line.startswith("#") or re.match(r"[A-Za-z_]\w*\s*=", line):
-            continue
-        count = 1 if line.startswith("@") else 5
-        words = line.split(None, count + 1)
-        for field, word in zip(FIELDS, words[:count] if count == 5 else []):
-            one = r"(\*|\w+-\w+)(/\d+)?|\d+|[a-z]{3}"
-            if not re.match("(%s)(,(%s))*$" % (one, one), word.lower()):
-                return "line %d: bad %s %r: cron ignores the whole file" % (number, field, word)
-        if len(words) < count + 2:
-            return "line %d: a user and a command belong there: cron ignores the whole file" % number
-        try:
-            pwd.getpwnam(words[count])
-        except KeyError:
-            return "line %d: no user %r: cron ignores the whole file" % (number, words[count])
-    return None
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if line not in wanted.split(b"\n"):
+            return "has a line %d that is not the plan's: %.60s" % (number, line.decode("utf-8", "replace"))
+    return "is not the entry that the plan has"
 
 
 def fix_trigger(run):
@@ -144,9 +125,9 @@ def daemon(run):
 
 
 def cron_faults(run):
-    """Why no tick comes although the entry is good."""
-    if run.plan.get("finished"):
-        return []
+    """Why no tick comes although the entry is good; None where no tick has to come."""
+    if run.plan.get("finished") or not os.path.lexists(TRIGGER) or has_ended(run.host):
+        return None
     if units_wanted(run.plan) and not run.host.run(["systemctl", "is-active", "-q", TIMER]):
         return []  # systemd does what cron does elsewhere
     name, pid = daemon(run)
@@ -177,16 +158,26 @@ def fix_cron(run):
 
 
 def disk_faults(run):
-    found = []
-    if disk_full():
-        found.append(("no space or no inodes left on /, /var/lib or /tmp", "df -h; df -i; then make room"))
-    try:
-        # 1: ST_RDONLY
-        if os.statvfs(STATE).f_flag & 1:
-            found.append((STATE + " is mounted read-only: nothing can be recorded, so nothing is run", "dmesg"))
-    except OSError:
-        pass  # no state yet
-    return found
+    """Where nothing can be written: no room, read-only, immutable, or a mount in the place of a file."""
+    found, paths, mounts = {}, [STATE, "/run", "/tmp"], run.host.text("/proc/self/mountinfo")
+    if not run.plan.get("finished") or os.path.lexists(TRIGGER):
+        paths += [TRIGGER, CRON_FOLDER, os.path.dirname(BUNDLE)] + run.files
+    for path in paths:
+        while not os.path.exists(path):
+            path = os.path.dirname(path)
+        info = os.statvfs(path)
+        if info.f_flag & 1:  # ST_RDONLY
+            fault = "read-only, so nothing is recorded and nothing is run", "findmnt -T"
+        elif info.f_bfree * info.f_frsize < 1 << 16 or (info.f_files and not info.f_ffree):
+            fault = "no space or no inodes left", "df -h; df -i"
+        elif " %s " % path in mounts and os.path.isfile(path):
+            fault = "a mount of its own, which cannot be replaced", "umount"
+        elif not os.access(path, os.W_OK):
+            fault = "not to be written, even by root: immutable?", "chattr -i"
+        else:
+            continue
+        found.setdefault((os.stat(path).st_dev, fault), path)
+    return [("%s: %s" % (path, fault[0]), "%s %s" % (fault[1], path)) for (_, fault), path in sorted(found.items())]
 
 
 def clock_faults(run):
@@ -212,7 +203,7 @@ def journal_faults(run):
 
 def collector_faults(run):
     """Whether reports can arrive: name, connection, certificate, and both clocks."""
-    plan, owed = run.plan, run.host.text(STATE + "/unsent").strip().partition(" ")[2]
+    plan, owed = run.plan, unsent(run.host)
     if "report" not in plan:
         return []
     base = plan["report"]["url"].rstrip("/")
@@ -229,10 +220,11 @@ def collector_faults(run):
             return ("%s: %s" % (type(error).__name__, error)).encode()[:300]
 
     said = (run.host.ask(question, 15) or b"no answer in 15 s").decode("utf-8", "replace")
-    found = re.match(r"200 (\d+)$", said)
-    if not found:
+    status, _, date = said.partition(" ")
+    if status != "200":
+        said = "answers %s, not 200" % status if status.isdigit() else said
         return [("%s: %s" % (base, said), "see to name, route, firewall and certificate; then: initialrunner report")]
-    skew = run.host.now() - int(found.group(1))
+    skew = run.host.now() - int(date)
     if abs(skew) > SKEW_S:
         return [
             ("this clock and the collector's differ by %d s: it refuses our reports" % skew, "timedatectl; date -u")

@@ -1,6 +1,9 @@
-"""Stands in for `doctor` in a payload that has no room for it."""
+"""Stands in for the verbs that a payload without room for them leaves out: those of doctor.py and spare.py."""
 
 
-def doctor(host, plan, words):
-    print("`doctor` was left out of this payload, which had no room for it; try: initialrunner why")
+def doctor(*words):
+    print("this was left out of this payload, which had no room for it; try: initialrunner why; df -h; df -i; findmnt")
     return 2
+
+
+timeline = history = verify = report = reset = source = say_stages = doctor

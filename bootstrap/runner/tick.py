@@ -290,9 +290,9 @@ def identity(run):
     cold("open_journal")(run, uuid, machine)
 
 
-def tick(host, plan):
+def tick(host, plan, kind=Run):
     """0 nothing left to do or another one is at work, 75 waiting, 5 failed."""
-    run = Run(host, plan)
+    run = kind(host, plan)
     try:
         if host.lock() is None:
             return EXIT_DONE
@@ -318,6 +318,7 @@ def main(argv):
         plan["group"] = plan["server"]
         plan["server"] = cold("instance_name")(host, plan)
     verb = argv[0] if argv else "install"
-    if verb == "tick" and not plan.get("finished"):
+    # At a terminal somebody wants to see what comes of it.
+    if argv == ["tick"] and not plan.get("finished") and not os.isatty(1):
         sys.exit(tick(host, plan))
     sys.exit(cold("admin")(host, plan, verb, argv[1:]))

@@ -40,6 +40,7 @@ def text_of(one: Payload) -> str:
     return one.files[-1].content.decode()
 
 
+OTHER = " that is not the plan's: "
 # How the entry is broken: (its text, mode, owner), what doctor says, what the real cron says or does.
 BROKEN = {
     "others can write it": ((text_of(ONE), 0o664, (0, 0)), "mode 0664, others can write it", "INSECURE MODE"),
@@ -47,8 +48,8 @@ BROKEN = {
     "CRLF": ((text_of(ONE).replace("\n", "\r\n"), 0o644, (0, 0)), "has CRLF line ends", None),
     "no newline": ((text_of(ONE)[:-1], 0o644, (0, 0)), "has no newline at its end", "Missing newline before EOF"),
     "byte order mark": (("\ufeff" + text_of(ONE), 0o644, (0, 0)), "byte order mark", "bad minute"),
-    "bad minute": ((text_of(ONE).replace("* *", "1/* *", 1), 0o644, (0, 0)), "line 6: bad minute '1/*'", "bad minute"),
-    "no user": ((text_of(ONE).replace("root ", "noone "), 0o644, (0, 0)), "no user 'noone'", "bad username"),
+    "bad minute": ((text_of(ONE).replace("* *", "1/* *", 1), 0o644, (0, 0)), "line 6" + OTHER + "1/* ", "bad minute"),
+    "no user": ((text_of(ONE).replace("root ", "noone "), 0o644, (0, 0)), "line 5" + OTHER + "@reboot noone", "bad username"),
     "empty": (("", 0o644, (0, 0)), "is empty", None),
 }
 

@@ -16,6 +16,7 @@ from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
 
 pytestmark = [pytest.mark.integration, needs_root]
 TWO = stage("two", NOTE + "note two")
+VERBS = ["status", "why", "logs", "timeline", "history", "verify", "doctor", "run", "tick", "report", "reset", "source"]
 
 
 def test_why_on_a_healthy_host() -> None:
@@ -38,7 +39,7 @@ def test_why_after_not_yet() -> None:
     with Box(payload([stage("one", "echo soon; exit 75")]).files) as box:
         assert box.tick().returncode == 75
         assert said(box, "why") == (
-            75, "stage one says: not yet (exit 75), attempt 1.\n    soon\nAsk it again: initialrunner tick\n", "",
+            75, "stage one says: not yet (exit 75), attempt 1.\n    soon\nGo on: initialrunner tick\n", "",
         )  # fmt: skip
 
 
@@ -68,7 +69,7 @@ def test_why_while_a_file_is_missing() -> None:
         code, out, _ = said(box, "why")
         assert (code, out) == (
             75,
-            "/srv/late is short: 5 of 10 bytes.\n/srv/key is absent: 0 of 4 bytes.\nLook again: initialrunner tick\n",
+            "/srv/late is short: 5 of 10 bytes.\n/srv/key is absent: 0 of 4 bytes.\nGo on: initialrunner tick\n",
         )
 
 
@@ -77,7 +78,7 @@ def test_why_while_a_stage_needs_something() -> None:
         start_tick(box)
         box.wait_for(lambda: box.events("waiting"))
         assert said(box, "why") == (
-            75, "stage one waits: no file /srv/mounted. See: initialrunner status\n", "",
+            75, "one waits: no file /srv/mounted. See: initialrunner status\n", "",
         )  # fmt: skip
 
 
@@ -85,9 +86,9 @@ def test_why_after_health_failed_and_how_it_heals() -> None:
     health = {"deadline_s": 0.2, "checks": [{"kind": "file", "path": "/srv/site"}]}
     with Box(payload([TWO], health=health).files) as box:
         assert box.tick().returncode == 5
-        expected = "health check failed: file /srv/site: absent\nCheck again: initialrunner run\n"
+        expected = "health check failed: file /srv/site: absent\nGo on: initialrunner run\n"
         assert said(box, "why") == (5, expected, "")
-        assert said(box, "status")[1].splitlines()[2] == "  health: file /srv/site: absent"
+        assert "  health: file /srv/site: absent\n" in said(box, "status")[1]
         box.put("/srv/site", "x")
         assert said(box, "run")[0] == 0
         assert (box.state(), ran(box), box.exists(TRIGGER)) == ("healthy", ["two"], False)
@@ -101,8 +102,8 @@ def test_why_after_health_was_never_stable() -> None:
     with Box(payload([], health=health).files) as box:
         assert box.tick().returncode == 5
         assert box.text("/srv/asked").count("\n") == 3
-        assert said(box, "why") == (5, "health was not stable in time\nCheck again: initialrunner run\n", "")
-        assert said(box, "status")[1].splitlines()[1] == "  health: not stable in time"
+        assert said(box, "why") == (5, "health check failed: not stable in time\nGo on: initialrunner run\n", "")
+        assert "  health: not stable in time\n" in said(box, "status")[1]
 
 
 def test_help_and_a_verb_that_does_not_exist() -> None:
@@ -111,8 +112,13 @@ def test_help_and_a_verb_that_does_not_exist() -> None:
         code, out, _ = said(box, "help")
         assert (code, out.splitlines()[0]) == (0, "usage: initialrunner VERB")
         verbs = [line.split()[0] for line in out.splitlines()[1:] if line.startswith("  ") and line[2] != " "]
-        assert verbs == ["tick", "status", "why", "run", "logs", "doctor", "report", "reset", "source"]
+        assert verbs == VERBS
         assert said(box, "nonsense") == (2, "", f"initialrunner: no verb 'nonsense'\n{out}")
+        for verb in VERBS:
+            (line,) = [line for line in out.splitlines() if line.split()[0] == verb]
+            assert said(box, f"{verb} --help") == (0, f"usage: initialrunner {line.strip()}\n", "")
+        code, version, _ = said(box, "--version")
+        assert code == 0 and re.fullmatch(r"initialrunner [0-9a-f]{12}\n", version)
         assert box.run("/bin/cp", COMMAND, "/tmp/mine").returncode == 0
         box.sh("chmod 755 /tmp/mine")
         assert box.run("/bin/sh", "/tmp/mine", "status", user="nobody").stderr == (
@@ -162,13 +168,15 @@ def test_status_line_by_line_on_a_host_that_failed() -> None:
     with Box(payload(stages).files) as box:
         assert box.tick().returncode == 5
         lines = [" ".join(line.split()) for line in said(box, "status")[1].splitlines()]
-        when, took = lines[2].split()[2], " ".join(lines[2].split()[3:5])
-        assert re.fullmatch(r"\d\d:\d\d:\d\d", when)
+        when, took = " ".join(lines[2].split()[2:4]), " ".join(lines[2].split()[4:6])
+        assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d", when)
+        assert re.fullmatch(r"took: \d+ s", lines.pop())
         assert lines == [
             "box-1 failed deploy 20261120T120000-ab12cd revision 0123456789ab",
             "one skipped 0.0 s attempts 0",
-            f"two failed {when} {took} attempts 2 signal 9 (signal)",
+            f"two failed {when} {took} attempts 2 signal 9, cause: signal",
             "x pending attempts 0",
+            "reason: stage two failed (cause: signal)",
         ]
 
 

@@ -17,11 +17,18 @@ FAILS_ONCE = NOTE + "note one; test -e /srv/mended || { echo no luck; exit 3; }\
 TWO = stage("two", NOTE + "note two")
 
 
+def shape(out: str) -> list[str]:
+    """Lines of output, without what differs from run to run."""
+    return re.sub(r"\d+\.\d s", "N s", out).splitlines()
+
+
 def test_a_failed_stage_is_mended_run_again_and_the_rest_follows() -> None:
     with Box(payload([stage("one", FAILS_ONCE), TWO]).files) as box:
         assert box.tick().returncode == 5
         box.put("/srv/mended", "")
-        assert said(box, "run one --force") == (0, "one: done. Log: initialrunner logs one\n", "")
+        code, out, err = said(box, "run one --force")
+        assert (code, err) == (0, "")
+        assert shape(out) == ["one: attempt 2", "one: done (exit 0), N s. Log: initialrunner logs one"]
         assert ran(box) == ["one", "one"]
         assert said(box, "run")[0] == 0
         assert (ran(box), box.state(), box.exists(TRIGGER)) == (["one", "one", "two"], "healthy", False)
@@ -62,26 +69,46 @@ def test_run_takes_what_is_pending_and_says_what_is_done() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("run nix", "initialrunner: no stage 'nix'; there are: one, two\n"),
-        ("run --from nix", "initialrunner: no stage 'nix'; there are: one, two\n"),
-        ("run --from", "initialrunner: no stage ''; there are: one, two\n"),
-        ("run one --forse", "initialrunner: no stage '--forse'; there are: one, two\n"),
-        ("logs", "initialrunner: logs of which stage? there are: one, two\n"),
-        ("logs nix", "initialrunner: no log of nix; there are: one, two\n"),
-        ("logs ../journal", "initialrunner: no log of ../journal; there are: one, two\n"),
+        ("run nix", "no stage 'nix'; there are: one, two\n"),
+        ("run --from nix", "no stage 'nix'; there are: one, two\n"),
+        ("run --from", "--from takes one stage, --force one or more; there are: one, two\n"),
+        ("run --force", "--from takes one stage, --force one or more; there are: one, two\n"),
+        ("run --force --dry-run", "--from takes one stage, --force one or more; there are: one, two\n"),
+        ("run one --from two", "--from takes one stage, --force one or more; there are: one, two\n"),
+        ("run one --forse", "run knows no --forse\nusage: initialrunner run [STAGE...] "),
+        ("run one --from=two", "run knows no --from=two\nusage: initialrunner run [STAGE...] "),
+        ("status --bogus", "status knows no --bogus\nusage: initialrunner status [--json]  what ran"),
+        ("status one", "status knows no one\nusage: initialrunner status [--json]  what ran"),
+        ("why extra", "why knows no extra\nusage: initialrunner why  why"),
+        ("doctor --bogus", "doctor knows no --bogus\nusage: initialrunner doctor [--fix]  "),
+        ("tick now", "tick knows no now\nusage: initialrunner tick  "),
+        ("timeline one", "timeline knows no one\nusage: initialrunner timeline [--blame]  "),
+        ("history --all", "history knows no --all\nusage: initialrunner history  "),
+        ("verify /etc", "verify knows no /etc\nusage: initialrunner verify  "),
+        ("report --now", "report knows no --now\nusage: initialrunner report  "),
+        ("reset --hard", "reset knows no --hard\nusage: initialrunner reset  "),
+        ("source one", "source knows no one\nusage: initialrunner source  "),
+        ("logs one two", "logs knows no two\nusage: initialrunner logs [STAGE] [-f]  "),
+        ("logs -f", "no log of -f; there are: one, two\n"),
+        ("logs nix", "no log of nix; there are: one, two\n"),
+        ("logs ../journal", "no log of ../journal; there are: one, two\n"),
     ],
 )
+@pytest.mark.fault(122)
 def test_a_wrong_word_runs_nothing_and_names_the_right_ones(words: str, message: str) -> None:
     with Box(payload([stage("one", NOTE + "note one"), TWO]).files) as box:
         box.tick()
-        assert said(box, words) == (2, "", message)
+        code, out, err = said(box, words)
+        assert (code, out) == (2, "") and err.startswith("initialrunner: " + message)
         assert ran(box) == ["one", "two"]
 
 
 def test_exit_75_by_hand_is_not_yet() -> None:
     with Box(payload([stage("one", "exit 75")]).files) as box:
         box.tick()
-        assert said(box, "run one") == (75, "one: stage one says: not yet\n", "")
+        code, out, err = said(box, "run one")
+        assert (code, err) == (75, "initialrunner: stage one says: not yet\n")
+        assert shape(out) == ["one: attempt 2", "one: again (exit 75), N s. Log: initialrunner logs one"]
 
 
 @pytest.mark.fault(84)
@@ -97,7 +124,7 @@ def test_beside_a_working_runner_the_admin_is_told_who_works() -> None:
         assert json.loads(said(box, "status --json")[1])["runner"] == pid
         box.put("/srv/go", "")
         # It had its turn, after the other.
-        box.wait_for(lambda: box.text("/srv/out") == "one: done. Log: initialrunner logs one\n")
+        box.wait_for(lambda: "one: done (exit 0), " in box.text("/srv/out"))
         assert ran(box) == ["begin", "begin"]
         assert box.events("state")[-1]["state"] == "healthy"
 

@@ -1,4 +1,4 @@
-"""No page teaches to wait by a bare name: yesterday's deploy has the same one, so its manifest or its id goes with it."""
+"""No page teaches to wait by a bare name: yesterday's deploy has it too, so its manifest or its id goes along."""
 
 from __future__ import annotations
 

@@ -1,0 +1,156 @@
+"""Verbs that a payload without room for them leaves out: looks at what was, and what is seldom asked for."""
+
+import os
+
+from bootstrap.runner.bundle import COLD, HOT
+from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
+from bootstrap.runner.files import digest, digest_of, ids, looks
+from bootstrap.runner.host import STATE
+from bootstrap.runner.journal import JOURNAL, events_in
+from bootstrap.runner.lifecycle import put_aside
+from bootstrap.runner.machine import StageFacts, final
+from bootstrap.runner.show import ENDED_WELL, NOT_TAKEN, date, lacking
+from bootstrap.runner.terminal import refuse
+from bootstrap.runner.tick import Run
+from bootstrap.runner.turn import holder, patient_lock, tidy_stages, unmark
+
+# What takes time: how it is called, and which events end it.
+SPANS = {
+    "waiting": ("wait", ("fixed", "waiting", "stage.started", "health")),
+    "stage.started": ("stage", ("stage.ended", "interrupted")),
+    "state": ("health", ("health",)),
+    "rebooting": ("reboot", ("state",)),
+}
+
+
+def timeline(host, plan, words):
+    """What took time, in its order; with --blame the longest first."""
+    rows, past = [], events_in(JOURNAL)
+    for number, event in enumerate(past):
+        kind = event["type"]
+        if kind in SPANS and event.get("state", "checking") == "checking":
+            label, kinds = SPANS[kind]
+            ends = [later for later in past[number + 1 :] if later["type"] in kinds]
+            end = ends[0] if ends else {"at": host.now(), "uptime_s": host.uptime(), "result": "so far"}
+            took = end["uptime_s"] - event["uptime_s"]
+            # After a reboot the wall clock is all there is; else it may have been set meanwhile.
+            took = took if took >= 0 else end["at"] - event["at"]
+            what = lacking(event) or event.get("stage", "")
+            cells = date(event["at"]), took, label, what, end.get("result", "")
+            rows.append((took, "%s %9.1f s  %-6s  %s  %s" % cells))
+    for row in sorted(rows, reverse=True) if words else rows:
+        print(row[1])
+    return EXIT_DONE
+
+
+def history(host, plan, words):
+    """Every journal there is: of which deploy, when, with what end."""
+    names = [name for name in host.list(STATE) if name.startswith("journal")]
+    lives = [(events_in("%s/%s" % (STATE, name)), name) for name in names]
+    for past, name in sorted((life for life in lives if life[0]), key=lambda life: life[0][0]["at"]):
+        first, states = past[0], ["waiting"] + [event["state"] for event in past if event["type"] == "state"]
+        who = date(first["at"]), states[-1], first.get("deploy_id"), first.get("revision"), name
+        print("%s  %s  deploy %s  revision %s  %s" % who)
+        print("    " + ", ".join("%s %s" % (s, StageFacts(past, s).state) for s in first.get("stages", [])))
+    return EXIT_DONE
+
+
+def verify(host, plan, words):
+    """What was placed beside what is there now. 5 when something differs, 75 while something is not placed yet."""
+    moments, code = [event.get("reason") for event in events_in(JOURNAL)], EXIT_DONE
+    # Without a word of mode and owner a file of ours has these, and a file of another hand its own.
+    ours = [dict({"mode": 0o644, "user": "root"}, **entry) for entry in plan["files"]]
+    for entry in ours + plan.get("wait_for", []):
+        if plan.get("finished") and not entry.get("keep", True):
+            continue
+        moment = "placed after " + entry["after"] if "after" in entry else "placed"
+        faults = differences(host, entry) if moment in moments else ["not placed yet"]
+        if faults:
+            code = EXIT_FAILED if moment in moments else code or EXIT_AGAIN
+        print("%-8s%s  %s" % ("differs" if faults else "same", entry["path"], ", ".join(faults)))
+    return code
+
+
+def differences(host, entry):
+    """How a file is not as its entry wants it."""
+    try:
+        with os.fdopen(host.open(entry["path"]), "rb") as file:
+            info, data = os.fstat(file.fileno()), digest_of(file)
+    except OSError as error:
+        return [error.strerror]
+    now, faults = looks(info), []
+    if data != entry.get("sha256", data) or info.st_size < entry.get("min_size", 0):
+        faults.append("other bytes")
+    if "mode" in entry and info.st_mode & 0o7777 != entry["mode"]:
+        faults.append("mode " + now["mode"])
+    if "user" in entry and (info.st_uid, info.st_gid) != ids(entry):
+        faults.append("owner " + now["owner"])
+    return faults
+
+
+def say_stages(host, plan, names, force):
+    """What `run` would do with each of these stages, and why; nothing is touched."""
+    past = events_in(JOURNAL)
+    older = [events_in("%s/%s" % (STATE, name)) for name in host.list(STATE) if name.startswith("journal.old.")]
+    for stage in plan.get("stages", []):
+        name = stage["name"]
+        one = StageFacts(past, name)
+        if name not in names:
+            continue
+        reason = one.state + (" at " + date(one.end["at"]) if one.end else "")
+        known = [events[0] for events in older if events and name in events[0].get("digests", {})]
+        if known and known[-1]["digests"][name] != stage["digest"]:
+            reason += "; changed since deploy " + known[-1]["deploy_id"]
+        runs = force or one.state not in ENDED_WELL
+        print("%-9s %-20s %s" % ("would run" if runs else "leaves", name, reason))
+    return EXIT_DONE
+
+
+def report(host, plan, words):
+    """Offer the whole journal to the collector now."""
+    if "report" not in plan:
+        print(
+            "nothing to report: %s"
+            % (
+                "all was reported or given up, the key is gone"
+                if plan.get("finished")
+                else "the spec names no collector"
+            )
+        )
+        return EXIT_DONE
+    lock = host.lock(2)
+    if lock is None:
+        return refuse("pid %s is at work and reports by itself" % holder(), EXIT_AGAIN)
+    run = Run(host, plan)
+    run.by_hand()
+    taken = run.report.drain(30)
+    reason = run.report.reason or NOT_TAKEN
+    print("all %d events are with the collector" % run.report.acked if taken else "not reported: " + reason)
+    return EXIT_DONE if taken else EXIT_AGAIN
+
+
+def reset(host, plan, words):
+    """Put the journal aside, and what goes with it. Not a success that came while this waited for its runner."""
+    before = final(events_in(JOURNAL))
+    if patient_lock(host, plan) is None:
+        return EXIT_AGAIN
+    run = Run(host, plan)
+    if digest(b"".join((host.read(path) or [b""])[0] for path in run.files)) != run.sha256:
+        return refuse("no bundle is left to begin anew with; try: initialrunner run STAGE --force", EXIT_REFUSED)
+    run.by_hand()
+    now = final(run.journal.events)
+    if now and now != before and now["state"] == "healthy":
+        return refuse("the runner that was at work has ended healthy", EXIT_REFUSED)
+    if run.journal.events:
+        put_aside(run, "reset")
+    unmark(host)
+    tidy_stages(host)
+    for name in "undelivered", "unsent":
+        host.remove("%s/%s" % (STATE, name))
+    print("the journal is put aside; every stage is pending again")
+    return EXIT_DONE
+
+
+def source(host, plan, words):
+    print((HOT + b"\n\n" + COLD).decode().replace("\f", ""))
+    return EXIT_DONE
