@@ -4,7 +4,7 @@ import os
 
 from bootstrap.runner.bundle import COLD, HOT, TEXT
 from bootstrap.runner.byhand import run_stages, tick_told
-from bootstrap.runner.contract import EXIT_DONE, EXIT_FAILED
+from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.doctor import doctor
 from bootstrap.runner.files import digest, trigger_text
 from bootstrap.runner.host import BUNDLE, STATE, STUB, TRIGGER
