@@ -37,7 +37,7 @@ def build(
     chunk_bytes: the most raw bytes one injected file may hold; a larger bundle travels as bundle.1 … bundle.9.
     units: where systemd's are, unless the spec wants cron alone: "inside" (the runner makes them on a host that needs
     them), "apart" (as files too) or "none" (for a payload that has no room).
-    lean: without the verb `doctor`, and without what this plan never calls.
+    lean: without the verbs that have a stand-in (see runner/lean.py). What the plan never calls stays behind anyway.
     sign: the signature of a bundle, as base64 text, to go along with it (see payload.sign).
     The same input gives the same bytes. Raises PayloadError when nine chunks are not enough.
     """
@@ -52,7 +52,9 @@ def build(
     made = triggers.units(kind) if units != "none" else {}
     if made:
         plan["units"] = made
-    form = (lean, any(file.fetch is not None for file in files), gates.unreached(plan) if lean else frozenset[str]())
+    if plan.get("every_boot"):
+        plan["boot_unit"] = triggers.boot_unit()
+    form = (lean, any(file.fetch is not None for file in files), gates.unreached(plan))
     code = pack.packed(*form)
     dictionary = pack.sources(*form)[0].encode()
     packed_plan = pack.deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)

@@ -1,4 +1,4 @@
-"""Which of the runner's functions a plan never reaches: where every byte counts, they stay behind.
+"""Which of the runner's functions a plan never reaches: they stay behind, since every byte counts in some channel.
 
 Only what the plan alone decides is here. What depends on the host (units, dpkg, a mount over the state) is always in.
 """

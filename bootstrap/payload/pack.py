@@ -199,6 +199,6 @@ def packed(lean: bool = False, fetches: bool = True, unreached: frozenset[str] =
     return encode(bz2.compress(PARTING.join(sources(lean, fetches, unreached)).encode(), 1))
 
 
-def hot_bytes() -> int:
-    """The text that the hot part would take alone, for the budget."""
-    return len(encode(bz2.compress(sources()[0].encode(), 1)))
+def hot_bytes(unreached: frozenset[str] = frozenset()) -> int:
+    """The text that the hot part would take alone, for the budget. unreached: as above."""
+    return len(encode(bz2.compress(sources(unreached=unreached)[0].encode(), 1)))

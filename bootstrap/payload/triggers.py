@@ -24,6 +24,11 @@ def units(trigger: str) -> dict[str, str]:
     return {path: resources.text(f"files/systemd/{name}") for path, name in _UNITS.items()}
 
 
+def boot_unit() -> str:
+    """The text of the unit that starts /etc/rc.local where systemd has none of its own for that."""
+    return resources.text("files/systemd/initialrunner-boot.service")
+
+
 def entry(cron: str, trigger: str) -> str:
     """The text of the cron entry. For systemd alone its lines are comments: cron reads them and starts nothing."""
     if trigger != "systemd":

@@ -7,9 +7,9 @@ from bootstrap.runner.byhand import run_stages, tick_told
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.doctor import doctor
 from bootstrap.runner.files import digest, trigger_text
-from bootstrap.runner.host import BUNDLE, STATE, STUB, TRIGGER
+from bootstrap.runner.host import BUNDLE, STUB, TRIGGER
 from bootstrap.runner.journal import JOURNAL, events_in
-from bootstrap.runner.lifecycle import clean
+from bootstrap.runner.lifecycle import clean, earlier
 from bootstrap.runner.machine import final
 from bootstrap.runner.show import logs, status, why
 from bootstrap.runner.spare import history, report, reset, source, timeline, verify
@@ -127,7 +127,6 @@ def install(host, plan, words):
 def overtaken(run, past):
     """Whether this bundle, which cloud-init starts at every boot, has had its time: a newer deploy came another way."""
     host, mine = run.host, run.plan["deploy_id"]
-    older = [events_in("%s/%s" % (STATE, name)) for name in host.list(STATE) if name.startswith("journal.old.")]
     text = host.text(TRIGGER)
     other = (past and past[0].get("deploy_id") != mine) or ("sha256sum" in text and run.sha256 not in text)
-    return other and any(events and events[0].get("deploy_id") == mine for events in older + [past])
+    return other and any(events[0].get("deploy_id") == mine for events in earlier(host) + ([past] if past else []))

@@ -5,13 +5,14 @@ import os
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
 from bootstrap.runner.files import Waiting
 from bootstrap.runner.journal import JOURNAL, events_in
+from bootstrap.runner.lifecycle import tidy_stages
 from bootstrap.runner.machine import StageFacts, final
 from bootstrap.runner.show import ENDED_WELL, how, lacking, why
 from bootstrap.runner.spare import say_stages
 from bootstrap.runner.stages import Again, Superseded
 from bootstrap.runner.terminal import refuse
 from bootstrap.runner.tick import Run, tick
-from bootstrap.runner.turn import patient_lock, tidy_stages, unmark
+from bootstrap.runner.turn import patient_lock, unmark
 
 # The events of a run that somebody looks at, as lines.
 TOLD = {

@@ -72,10 +72,16 @@ def put_aside(run, kind):
     run.journal.fresh(kind)
 
 
+def earlier(host):
+    """The events of each journal that was put aside for another deploy, the oldest first."""
+    lives = [events_in("%s/%s" % (STATE, name)) for name in host.list(STATE) if name.startswith("journal.old.")]
+    return list(filter(None, lives))
+
+
 def inherit(run, stages, uuid, machine):
     """Skip the stages whose last run on this identity, by name, was done under the same digest."""
-    past = [events_in("%s/%s" % (STATE, name)) for name in run.host.list(STATE) if name.startswith("journal.old.")]
-    mine = [e for e in past if e and (e[0].get("product_uuid") == uuid if uuid else e[0].get("machine_id") == machine)]
+    past = earlier(run.host)
+    mine = [e for e in past if (e[0].get("product_uuid") == uuid if uuid else e[0].get("machine_id") == machine)]
     for stage in stages:
         name = stage["name"]
         runs = [events for events in mine if name in events[0].get("digests", {})]
@@ -208,6 +214,11 @@ def heal_motd(host, server):
         pass  # read-only perhaps: nothing that a success depends on
 
 
+def tidy_stages(host):
+    for name in host.list(STATE + "/stages"):
+        host.remove("%s/stages/%s" % (STATE, name))
+
+
 def leave(run):
     """After success: scrub, hand the trigger over, remove the bundle, and the trigger last."""
     host, plan = run.host, run.plan
@@ -221,8 +232,7 @@ def leave(run):
         tail(log, plan)  # what a daemon wrote since its stage ended: from now on nobody knows the secrets to blot out
         os.fsync(log)
         os.close(log)
-    for name in host.list(STATE + "/stages"):
-        host.remove("%s/stages/%s" % (STATE, name))
+    tidy_stages(host)
     text = scrubbed(plan, run.files, run.sha256)
     # Where /usr is read-only the state folder serves.
     path = save_first(host, [COMMAND, STATE + "/bin/initialrunner"], text, 0o700)
@@ -277,17 +287,6 @@ def clean(host, plan, files, sha256, own):
 
 
 TIMER = "initialrunner.timer"
-UNIT = """[Unit]
-Description=What initialrunner runs at every boot
-After=network.target
-[Service]
-Type=oneshot
-RemainAfterExit=yes
-KillMode=process
-ExecStart=/etc/rc.local
-[Install]
-WantedBy=multi-user.target
-"""
 
 
 def later_boots(host, plan):
@@ -295,8 +294,8 @@ def later_boots(host, plan):
     native = any(
         map(os.path.exists, ("/lib/systemd/system/rc-local.service", "/usr/lib/systemd/system/rc-local.service"))
     )
-    if plan.get("every_boot") and os.path.isdir("/run/systemd/system") and not native:
-        host.save("/etc/systemd/system/initialrunner-boot.service", UNIT.encode(), 0o644)
+    if "boot_unit" in plan and os.path.isdir("/run/systemd/system") and not native:
+        host.save("/etc/systemd/system/initialrunner-boot.service", plan["boot_unit"].encode(), 0o644)
         host.run(["systemctl", "enable", "initialrunner-boot.service"], 60)
 
 

@@ -7,12 +7,12 @@ from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_R
 from bootstrap.runner.files import digest, digest_of, ids, looks
 from bootstrap.runner.host import STATE
 from bootstrap.runner.journal import JOURNAL, events_in
-from bootstrap.runner.lifecycle import put_aside
+from bootstrap.runner.lifecycle import earlier, put_aside, tidy_stages
 from bootstrap.runner.machine import StageFacts, final
 from bootstrap.runner.show import ENDED_WELL, NOT_TAKEN, date, lacking
 from bootstrap.runner.terminal import refuse
 from bootstrap.runner.tick import Run
-from bootstrap.runner.turn import holder, patient_lock, tidy_stages, unmark
+from bootstrap.runner.turn import holder, patient_lock, unmark
 
 # What takes time: how it is called, and which events end it.
 SPANS = {
@@ -91,14 +91,13 @@ def differences(host, entry):
 def say_stages(host, plan, names, force):
     """What `run` would do with each of these stages, and why; nothing is touched."""
     past = events_in(JOURNAL)
-    older = [events_in("%s/%s" % (STATE, name)) for name in host.list(STATE) if name.startswith("journal.old.")]
     for stage in plan.get("stages", []):
         name = stage["name"]
         one = StageFacts(past, name)
         if name not in names:
             continue
         reason = one.state + (" at " + date(one.end["at"]) if one.end else "")
-        known = [events[0] for events in older if events and name in events[0].get("digests", {})]
+        known = [events[0] for events in earlier(host) if name in events[0].get("digests", {})]
         if known and known[-1]["digests"][name] != stage["digest"]:
             reason += "; changed since deploy " + known[-1]["deploy_id"]
         runs = force or one.state not in ENDED_WELL

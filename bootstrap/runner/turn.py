@@ -41,8 +41,3 @@ def unmark(host):
     for name in host.list(STATE):
         if name.startswith("ended."):
             host.remove("%s/%s" % (STATE, name))
-
-
-def tidy_stages(host):
-    for name in host.list(STATE + "/stages"):
-        host.remove("%s/stages/%s" % (STATE, name))

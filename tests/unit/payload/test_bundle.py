@@ -12,7 +12,7 @@ import pytest
 
 from bootstrap import resources
 from bootstrap.errors import PayloadError
-from bootstrap.payload import pack
+from bootstrap.payload import gates, pack
 from bootstrap.payload.build import build
 from bootstrap.payload.bundle import compose, decode, unpack
 from bootstrap.render.model import Rendered, RenderedFile
@@ -58,7 +58,7 @@ def test_what_goes_in_comes_out() -> None:
     assert inside.files == {"/etc/a": b"\x00\xff\\binary'\n"}
     assert inside.digest == payload.digest == hashlib.sha256(payload.bundle).hexdigest()
     assert [f["path"] for f in inside.plan["files"]] == ["/etc/a", "/etc/stage1", "/srv/big", "/etc/rc.local"]
-    assert (inside.hot, inside.cold) == pack.sources()
+    assert (inside.hot, inside.cold) == pack.sources(unreached=gates.unreached(inside.plan))
 
 
 def test_injected_files_travel_apart_and_the_trigger_is_last() -> None:
@@ -162,7 +162,7 @@ def test_a_bundle_cut_off_anywhere_runs_nothing(shell: str) -> None:
 def test_the_whole_bundle_prints_the_source_it_holds() -> None:
     bundle = build(rendered(), channel="single").bundle
     run = subprocess.run(["sh", "-s", "source"], input=bundle, capture_output=True, timeout=30, check=True)
-    hot, cold = pack.sources()
+    hot, cold = pack.sources(unreached=gates.unreached(unpack(bundle).plan))
     assert run.stdout.decode() == hot + "\n\n" + cold
 
 
