@@ -55,14 +55,14 @@ def held(found: str, text: Text, what: str, context: Mapping[str, Any], secrets:
 
 def of_proxies(proxy: Mapping[str, str]) -> set[str]:
     """The passwords in the URLs of proxies, as they stand there and as they are meant: stages print them."""
-    found = set()
+    passwords = set()
     for scheme in ("http", "https"):
         try:
             password = urlsplit(proxy.get(scheme, "")).password or ""
         except ValueError:
             continue  # no URL: that is said elsewhere
-        found |= {password, unquote(password)}
-    return {one for one in found if len(one) >= SHORTEST}
+        passwords |= {password, unquote(password)}
+    return {password for password in passwords if len(password) >= SHORTEST}
 
 
 def _one(ref: SecretRef) -> tuple[str | None, str, str | None]:
