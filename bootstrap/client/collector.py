@@ -90,12 +90,12 @@ class Collector:
     def refused(self) -> list[dict[str, Any]]:
         """Whose reports the collector has refused, and why; nothing from one that is too old to say."""
         try:
-            found = self._ask("GET", "/v1/refused", {}).get("refused")
+            reports = self._ask("GET", "/v1/refused", {}).get("refused")
         except CollectorError as error:
             if error.code == "collector.not_found":
                 return []
             raise
-        return found if isinstance(found, list) else []
+        return reports if isinstance(reports, list) else []
 
     def wait_deploy(
         self, deploy_id: str, count: int | None, timeout_s: float, *, group: str | None = None, failures: int = 0

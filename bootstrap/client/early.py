@@ -41,9 +41,9 @@ class Early:
 
     def sentences(self) -> list[str]:
         """Why nothing came of the wait, for a few of them."""
-        found = list(self._sentences.values())
-        more = len(found) - MAX_SENTENCES
-        return found[:MAX_SENTENCES] + ([f"so had {more} more"] if more > 0 else [])
+        sentences = list(self._sentences.values())
+        more = len(sentences) - MAX_SENTENCES
+        return sentences[:MAX_SENTENCES] + ([f"{more} more had ended before it"] if more > 0 else [])
 
 
 def _sentence(server: dict[str, Any]) -> str:

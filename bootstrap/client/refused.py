@@ -10,7 +10,7 @@ from bootstrap.client.collector import Collector
 from bootstrap.client.show import plain
 
 PAUSE_S = 3.0  # between two questions: hosts try again with growing pauses
-MAX_TOLD = 10
+MAX_SENTENCES = 10
 
 
 class Refused:
@@ -19,7 +19,7 @@ class Refused:
     def __init__(self, collector: Collector, warn: Callable[[str], None]) -> None:
         self._collector, self._warn = collector, warn
         self._asked_at = float("-inf")
-        self._found: dict[str, None] = {}
+        self._sentences: dict[str, None] = {}
 
     def look(self, unheard: list[tuple[str, str | None]]) -> None:
         """unheard: (server or group, deploy id or None). What is said is a stranger's claim, and so only a hint."""
@@ -29,11 +29,14 @@ class Refused:
         for report in self._collector.refused():
             server, deploy_id = report["server"], report["deploy_id"]
             if any(fnmatch.fnmatchcase(server, name) and of in (None, deploy_id) for name, of in unheard):
-                said = plain(f"the collector refuses the reports of {server} (deploy {deploy_id}): {report['message']}")
-                if said not in self._found and len(self._found) < MAX_TOLD:
-                    self._found[said] = None
-                    self._warn(said)
+                sentence = f"the collector refuses the reports of {server} (deploy {deploy_id}): {report['message']}"
+                self._say(plain(sentence))
+
+    def _say(self, sentence: str) -> None:
+        if sentence not in self._sentences and len(self._sentences) < MAX_SENTENCES:
+            self._sentences[sentence] = None
+            self._warn(sentence)
 
     def sentences(self) -> list[str]:
         """What has been said."""
-        return list(self._found)
+        return list(self._sentences)

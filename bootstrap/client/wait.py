@@ -226,7 +226,7 @@ class _Waiting:
         return {target: server for target, server in found.items() if server is not None}
 
     def _outcome(self) -> Outcome | None:
-        states = {target: one["state"] for target, one in self._known.items() if not self._is_early(target)}
+        states = {target: known["state"] for target, known in self._known.items() if not self._is_early(target)}
         failed = [target for target, state in states.items() if state == "failed"]
         if failed:
             # Brief entries do not say why.

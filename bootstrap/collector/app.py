@@ -138,8 +138,8 @@ class HostCheck:
             with contextlib.suppress(Refusal):
                 claims = read_headers(Headers(scope=scope))
         if claims is not None:
-            said = f"they come under the name {host[:LONGEST]!a}, {not_ours(host)}"
-            report = RefusedReport(claims.server, claims.deploy_id, "wrong_host", said, peer)
+            reason = f"they come under the name {host[:LONGEST]!a}, {not_ours(host)}"
+            report = RefusedReport(claims.server, claims.deploy_id, "wrong_host", reason, peer)
             self._collector.refusals.note(report, self._collector.clock())
             self._collector.counts["reports", "wrong_host"] += 1
         line = self._collector.refusals.name(host, peer, claims.server if claims else None)

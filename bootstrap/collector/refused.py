@@ -62,7 +62,7 @@ class Refusals:
 
     def shown(self) -> list[dict[str, str | int | float]]:
         """The reports, the last one first."""
-        return [dict(vars(one)) for one in reversed(self._reports.values())]
+        return [dict(vars(report)) for report in reversed(self._reports.values())]
 
 
 def not_ours(host: str) -> str:

@@ -34,8 +34,8 @@ async def post_events(request: Request) -> Response:
         collector.counts["reports", refusal.code] += 1
         # What time mends (429, 503) is nothing that anybody has to know of.
         if claims is not None and refusal.status in (401, 413, 422):
-            said, peer = refusal.message[:MAX_MESSAGE], peer_of(request.scope)
-            refused = RefusedReport(claims.server, claims.deploy_id, refusal.code, said, peer)
+            reason, peer = refusal.message[:MAX_MESSAGE], peer_of(request.scope)
+            refused = RefusedReport(claims.server, claims.deploy_id, refusal.code, reason, peer)
             collector.refusals.note(refused, collector.clock())
         logger.info("route=events result=%s status=%d reason=%s", refusal.code, refusal.status, refusal.message)
         raise

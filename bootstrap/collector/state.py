@@ -40,14 +40,14 @@ def _started(view: View, event: Event, _: str | None) -> View:
 
 def _waiting(view: View, event: Event, _: str | None) -> View:
     state = "waiting" if not view.told and view.state == "running" else view.state
-    missing = tuple(_missing(one) for one in (event.get("missing") or ())[:MAX_MISSING])
+    missing = tuple(_missing(entry) for entry in (event.get("missing") or ())[:MAX_MISSING])
     return replace(view, state=state, missing=missing, waits_for=(event.get("for") or "")[:MAX_SENTENCE] or None)
 
 
-def _missing(one: dict[str, Any]) -> dict[str, Any]:
+def _missing(entry: dict[str, Any]) -> dict[str, Any]:
     """What is shown of a file that is not there: texts of a bounded length, and the sizes."""
-    texts = {key: one[key][:MAX_SENTENCE] for key in ("path", "why", "saw") if key in one}
-    return texts | {key: one[key] for key in ("have", "want") if isinstance(one.get(key), int | None) and key in one}
+    texts = {key: entry[key][:MAX_SENTENCE] for key in ("path", "why", "saw") if key in entry}
+    return texts | {key: entry[key] for key in ("have", "want") if isinstance(entry.get(key, ""), int | None)}
 
 
 def _stage(view: View, name: str, change: Callable[[Stage], Stage]) -> View:

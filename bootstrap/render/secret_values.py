@@ -22,9 +22,8 @@ def read(plan: Plan, *, stand_in: bool = False) -> tuple[dict[str, str], list[Pr
     problems: list[Problem] = []
     for ref in plan.secrets:
         value, why, hint = _one(ref)
-        # Also where it is wrong: each use of it would be one more problem, and there is one to solve.
-        values[ref.name] = f"STAND-IN-FOR-{ref.name}"
         if value is None and stand_in:
+            values[ref.name] = f"STAND-IN-FOR-{ref.name}"
             problems.append(Problem("render.secret", f"secrets.{ref.name}: {why}", ref.where, hint, "warning"))
         elif value is None:
             problems.append(Problem("render.secret", f"secrets.{ref.name}: {why}", ref.where, hint))
@@ -55,15 +54,15 @@ def held(found: str, text: Text, what: str, context: Mapping[str, Any], secrets:
 
 
 def of_proxies(proxy: Mapping[str, str]) -> set[str]:
-    """The passwords in the URLs of proxies, as they stand there and decoded: stages get them, and may print them."""
-    found = set()
+    """The passwords in the URLs of proxies, as they stand there and as they are meant: stages print them."""
+    passwords = set()
     for scheme in ("http", "https"):
         try:
             password = urlsplit(proxy.get(scheme, "")).password or ""
         except ValueError:
             continue  # no URL: that is said elsewhere
-        found |= {password, unquote(password)}
-    return {one for one in found if len(one) >= SHORTEST}
+        passwords |= {password, unquote(password)}
+    return {password for password in passwords if len(password) >= SHORTEST}
 
 
 def _one(ref: SecretRef) -> tuple[str | None, str, str | None]:

@@ -79,7 +79,8 @@ def verdict(run, entry, parent):
         found = False, "missing", Fetch(run.host, run.plan, entry).work()
     except Refused as refused:
         found = (True,) + refused.args
-    except (OSError, HTTPException) as error:
+    except (OSError, HTTPException, ValueError) as error:
+        # ValueError: what a server sends us on to need not be a URL.
         found = False, "disk" if getattr(error, "errno", None) in (28, 122) else "missing", str(error)
     # A line is enough: status lines and locations are of another's making, and may be of any length.
     return json.dumps(found[:2] + (found[2][:400],)).encode()

@@ -408,6 +408,16 @@ def test_the_words_of_a_server_are_told_and_are_no_more_than_a_line() -> None:
 
 
 @needs_root
+@pytest.mark.fault(145)
+def test_a_redirect_to_what_is_no_url_is_told() -> None:
+    with Site() as site, Box(network="host") as box:
+        site.next(*[Turn(status=302, headers={"location": "https://[no"})] * 9)
+        deliver(box, fetched(site.put("/x", DATA)))
+        assert box.tick().returncode == 75
+        assert box.events("state", state="waiting")[-1]["reason"].endswith("/x: Invalid IPv6 URL")
+
+
+@needs_root
 def test_a_large_file_takes_no_more_memory_than_a_small_one() -> None:
     large = b"".join(hashlib.sha256(b"%d" % n).digest() for n in range(3_000_000))  # 96 MB
     digest = hashlib.sha256(large).hexdigest()

@@ -64,6 +64,8 @@ class Proxy:
             headers = {name.lower(): value for name, _, value in (one.partition(": ") for one in rest)}
             self.asked.append((line.rsplit(" ", 1)[0], headers))
             if headers.get("proxy-authorization") != BASIC:
+                # With bytes unread, closing would reset the connection before the answer was read.
+                made.recv(int(headers.get("content-length", "0")), socket.MSG_WAITALL)
                 made.sendall(b"HTTP/1.1 407 Proxy Authentication Required\r\nconnection: close\r\n\r\n")
                 return
             with socket.create_connection(self.behind.server.server_address[:2]) as there:

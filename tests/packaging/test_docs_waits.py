@@ -1,4 +1,4 @@
-"""No page teaches to wait by a bare name: yesterday's deploy has it too, so its manifest or its id goes along."""
+"""No page teaches to wait by a bare name, which yesterday's deploy has too: its manifest or its id goes with it."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ FLAGS = {"--json", "--quiet", "-q"}
 def bare_names(text: str) -> list[str]:
     """The servers of every `bootstrap wait` in a text that are named without their deploy."""
     folders = set(re.findall(r"(?:--output|-o) (\S+)", text)) | {"build"}
-    found = []
+    names = []
     for command in re.findall(r"\bbootstrap wait ([^`\n;|&]+)", text):
         words = shlex.split(command.strip(), comments=True)
         if "--deploy-id" in words:
             continue
         given = [word for before, word in zip(["", *words], words, strict=False) if not is_option(before, word)]
         # DIR, [OPTIONS] and SERVER…|MANIFEST… stand for what is to be given.
-        found += [word for word in given if not ("/" in word or word.endswith(".json") or word in folders)]
-    return [word for word in found if re.fullmatch(r"[a-z0-9*.-]+", word)]
+        names += [word for word in given if not ("/" in word or word.endswith(".json") or word in folders)]
+    return [word for word in names if re.fullmatch(r"[a-z0-9*.-]+", word)]
 
 
 def is_option(before: str, word: str) -> bool:
