@@ -429,6 +429,33 @@ MUTANTS = [
     ),
     # --- promise 6: what is refused is refused before the server is paid for ---
     Mutant(
+        "a misspelt value is rendered without a word", "bootstrap/render/names.py",
+        "    if not plan.given:\n", "    if plan.given:\n",
+        ("tests/unit/spec/test_values_from_outside.py::test_a_misspelt_value_is_refused_with_the_one_that_was_meant",),
+        (135,),
+    ),
+    Mutant(
+        "a text may take the place of a list", "bootstrap/spec/values.py",
+        "    if wanted is None or given == wanted or value is None:\n", "    if True:\n",
+        ("tests/unit/spec/test_values_from_outside.py::test_a_text_over_a_list_or_a_map_is_refused",), (135,),
+    ),
+    Mutant(
+        "a #! behind blanks is taken", "bootstrap/render/firstline.py",
+        "    if text.lstrip().startswith(\"#!\"):\n        return 1\n", "",
+        ("tests/unit/render/test_first_lines.py::test_every_text_that_runs_is_judged",), (134,),
+    ),
+    Mutant(
+        "a file that comes later makes earlier stages run again", "bootstrap/render/render.py",
+        " and file.after in there)", ")",
+        ("tests/unit/spec/test_files_after_a_stage.py::test_a_file_that_is_placed_later_belongs_to_the_stages_after_it",),
+        (133,),
+    ),
+    Mutant(
+        "a user that nothing makes is no matter", "bootstrap/render/users.py",
+        "        if _is_made(one.name, [*in_time, *others], tables):\n", "        if True:\n",
+        ("tests/unit/render/test_text_warnings.py::test_a_user_that_nothing_makes_is_warned_of",), (136,),
+    ),
+    Mutant(
         "a value breaks out of its word", "bootstrap/render/jinja.py",
         "    return shlex.quote(str(as_written(value)))", "    return f\"'{as_written(value)}'\"",
         ("tests/unit/render/test_render.py::test_sh_carries_any_value_through_a_shell",), (16,),
