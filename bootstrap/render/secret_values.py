@@ -22,8 +22,9 @@ def read(plan: Plan, *, stand_in: bool = False) -> tuple[dict[str, str], list[Pr
     problems: list[Problem] = []
     for ref in plan.secrets:
         value, why, hint = _one(ref)
+        # Also where it is wrong: each use of it would be one more problem, and there is one to solve.
+        values[ref.name] = f"STAND-IN-FOR-{ref.name}"
         if value is None and stand_in:
-            values[ref.name] = f"STAND-IN-FOR-{ref.name}"
             problems.append(Problem("render.secret", f"secrets.{ref.name}: {why}", ref.where, hint, "warning"))
         elif value is None:
             problems.append(Problem("render.secret", f"secrets.{ref.name}: {why}", ref.where, hint))

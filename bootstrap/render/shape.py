@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 from bootstrap.errors import Problem, Where
 from bootstrap.render import firstline
-from bootstrap.spec.types import is_url
+from bootstrap.spec.types import CREDENTIALS, has_credentials, is_url
 
 BOM = b"\xef\xbb\xbf"
 ELF = b"\x7fELF"
@@ -52,6 +52,10 @@ def fetch_url(rendered: str, what: str, where: Where) -> Iterator[Problem]:
         hint = "bootstrap publish makes a TempURL of it; render with --published FILE"
         yield Problem("render.published", f"{what}: {rendered!r} is not published", where, hint)
     elif rendered:
+        if is_url(rendered) and has_credentials(rendered):
+            hint = "publish the file, or let a stage get it"
+            yield Problem("render.url", f"{what}: {CREDENTIALS}", where, hint)
+            return
         loopback = is_url(rendered) and urlsplit(rendered).hostname in ("localhost", "127.0.0.1", "::1")
         if not is_url(rendered) or not (rendered.startswith("https://") or loopback):
             yield Problem("render.url", f"{what}: {rendered!r} is not https://", where, "fetch over https")

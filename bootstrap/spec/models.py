@@ -220,8 +220,8 @@ class Report(Strict):
 class Proxy(Strict):
     """For stages, fetch and reports; never for metadata."""
 
-    http: t.Url | None = Field(None, description="URL")
-    https: t.Url | None = Field(None, description="URL")
+    http: t.ProxyUrl | None = Field(None, description="URL")
+    https: t.ProxyUrl | None = Field(None, description="URL")
     no_proxy: t.Text | None = Field(None, description="names, with commas")
 
 

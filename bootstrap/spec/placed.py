@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bootstrap.errors import Problem
-from bootstrap.spec.types import is_template, is_url
+from bootstrap.spec.types import CREDENTIALS, has_credentials, is_template, is_url
 
 if TYPE_CHECKING:
     from bootstrap.spec.load import Spec
@@ -59,7 +59,10 @@ def _delivery(spec: Spec, number: int, file: File) -> Iterator[Problem]:
     if file.publish and file.secret:
         message = f"{here}.publish: a secret file is not put where a URL gives it away"
         yield Problem("spec.secret", message, spec.where("files", number, "publish"), "take publish out")
-    if file.fetch and not _is_pinned_url(file.fetch.url):
+    if file.fetch and is_url(file.fetch.url) and has_credentials(file.fetch.url):
+        where = spec.where("files", number, "fetch", "url")
+        yield Problem("spec.url", f"{here}.fetch.url: {CREDENTIALS}", where, "publish the file, or let a stage get it")
+    elif file.fetch and not _is_pinned_url(file.fetch.url):
         message = f"{here}.fetch.url: {file.fetch.url!r} is neither https:// nor swift://"
         yield Problem("spec.url", message, spec.where("files", number, "fetch", "url"), "fetch over https")
 

@@ -200,11 +200,28 @@ def file_name(value: Any) -> str:
 
 
 def url(value: Any) -> str:
-    """The URL of an HTTP server."""
+    """The URL of an HTTP server. No name and password: nothing would send them, and a report would show them."""
+    word = proxy_url(value)
+    if has_credentials(word):
+        raise wrong("spec.url", CREDENTIALS, CREDENTIALS_HINT)
+    return word
+
+
+def proxy_url(value: Any) -> str:
+    """The URL of a proxy, which may be asked with a name and a password."""
     word = text(value)
     if not is_url(word):
         raise wrong("spec.url", f"{str(word)!r} is not a URL", "write https://HOST:PORT/PATH")
     return word
+
+
+CREDENTIALS = "the URL holds a name or a password, which would not be sent"
+CREDENTIALS_HINT = "take out what stands before the @"
+
+
+def has_credentials(word: str) -> bool:
+    """Whether a URL names a user before its host."""
+    return "@" in urlsplit(word).netloc
 
 
 def is_url(word: str) -> bool:
@@ -331,6 +348,7 @@ AbsolutePath = Annotated[str, *_template(path, r"^/[^,\n]*[^/,\n]$")]
 Folder = Annotated[str, *_template(folder, r"^/[^,\n]*$")]
 FileName = Annotated[str, *_literal(file_name, **_NO_MARKS)]
 Url = Annotated[str, *_template(url, examples=["https://deploy.internal:8443"])]
+ProxyUrl = Annotated[str, *_template(proxy_url, examples=["http://proxy.internal:3128"])]
 Name = Annotated[str, *_literal(name, f"^{NAME_PATTERN}$")]
 Server = Annotated[str, *_template(name, f"^{NAME_PATTERN}$")]
 Sha256 = Annotated[str, *_literal(sha256, "^[0-9a-fA-F]{64}$")]
