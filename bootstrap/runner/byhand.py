@@ -4,6 +4,7 @@ import os
 
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
 from bootstrap.runner.files import Waiting
+from bootstrap.runner.host import STATE
 from bootstrap.runner.journal import JOURNAL, events_in
 from bootstrap.runner.machine import StageFacts, final
 from bootstrap.runner.show import ENDED_WELL, how, lacking, why
@@ -11,7 +12,7 @@ from bootstrap.runner.spare import say_stages
 from bootstrap.runner.stages import Again, Superseded
 from bootstrap.runner.terminal import refuse
 from bootstrap.runner.tick import Run, tick
-from bootstrap.runner.turn import patient_lock, tidy_stages, unmark
+from bootstrap.runner.turn import patient_lock, sweep
 
 # The events of a run that somebody looks at, as lines.
 TOLD = {
@@ -72,7 +73,7 @@ def run_stages(host, plan, words):
         return refuse(error.args[-1], EXIT_AGAIN if isinstance(error, (Again, OSError)) else EXIT_FAILED)
     finally:
         if final(events_in(JOURNAL)):
-            tidy_stages(host)  # nobody else will
+            sweep(host, STATE + "/stages", "")  # nobody else will
 
 
 def prepare(run, names, chosen, force):
@@ -89,7 +90,7 @@ def prepare(run, names, chosen, force):
             run.host.pause(0.2)
             missing = waiting.missing()
         if missing:
-            return refuse("%s: its files are not placed yet" % lacking({"missing": missing}), EXIT_AGAIN)
+            return refuse("%s waits for its files: %s" % (chosen[0], lacking({"missing": missing})), EXIT_AGAIN)
         run.place()
     for name in names[: max(map(names.index, chosen))]:
         state = StageFacts(run.journal.events, name).state
@@ -106,14 +107,13 @@ def work_through(run, chosen, force):
         name = stage["name"]
         if name not in chosen:
             continue
-        secrets, known = stage.get("secrets", []), dict(stage.get("environment", {}))
-        given = {key: os.environ[key] for key in secrets if key in os.environ}
-        known.update(given)
+        secrets = stage.get("secrets", [])
+        known = dict(stage.get("environment", {}), **{key: os.environ[key] for key in secrets if key in os.environ})
         gone = [key for key in secrets if key not in known]
         if gone:
             text = "stage %s needs %s in the environment: it was scrubbed after success"
             return refuse(text % (name, ", ".join(gone)), EXIT_REFUSED)
-        plan["secrets"] = plan.get("secrets", []) + list(filter(None, given.values()))
+        plan["secrets"] = plan.get("secrets", []) + [known[key] for key in secrets if known[key]]
         stage = dict(stage, environment=known)
         if final(run.journal.events):
             stage["attempts"] = 1  # nobody tries again
@@ -146,7 +146,7 @@ def go_on(host, plan):
     run.by_hand()
     if (final(run.journal.events) or {}).get("state") == "failed":
         run.state("running", reason="by hand", boot_id=host.boot_id, healed_s=run.journal.elapsed())
-        unmark(host)
+        sweep(host, STATE, "ended.")  # the trigger starts the bundle again
     os.close(lock)
     host.locked = None
     return tick_told(host, plan, [])
