@@ -4,7 +4,6 @@ import os
 
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
 from bootstrap.runner.files import Waiting
-from bootstrap.runner.host import STATE
 from bootstrap.runner.journal import JOURNAL, events_in
 from bootstrap.runner.machine import StageFacts, final
 from bootstrap.runner.show import ENDED_WELL, how, lacking, why
@@ -12,7 +11,7 @@ from bootstrap.runner.spare import say_stages
 from bootstrap.runner.stages import Again, Superseded
 from bootstrap.runner.terminal import refuse
 from bootstrap.runner.tick import Run, tick
-from bootstrap.runner.turn import patient_lock, sweep
+from bootstrap.runner.turn import patient_lock, tidy_stages, unmark
 
 # The events of a run that somebody looks at, as lines.
 TOLD = {
@@ -73,7 +72,7 @@ def run_stages(host, plan, words):
         return refuse(error.args[-1], EXIT_AGAIN if isinstance(error, (Again, OSError)) else EXIT_FAILED)
     finally:
         if final(events_in(JOURNAL)):
-            sweep(host, STATE + "/stages", "")  # nobody else will
+            tidy_stages(host)  # nobody else will
 
 
 def prepare(run, names, chosen, force):
@@ -146,7 +145,7 @@ def go_on(host, plan):
     run.by_hand()
     if (final(run.journal.events) or {}).get("state") == "failed":
         run.state("running", reason="by hand", boot_id=host.boot_id, healed_s=run.journal.elapsed())
-        sweep(host, STATE, "ended.")  # the trigger starts the bundle again
+        unmark(host)
     os.close(lock)
     host.locked = None
     return tick_told(host, plan, [])

@@ -12,7 +12,7 @@ from bootstrap.runner.machine import StageFacts, final
 from bootstrap.runner.show import ENDED_WELL, NOT_TAKEN, date, lacking
 from bootstrap.runner.terminal import refuse
 from bootstrap.runner.tick import Run
-from bootstrap.runner.turn import holder, patient_lock, sweep
+from bootstrap.runner.turn import holder, patient_lock, tidy_stages, unmark
 
 # What takes time: how it is called, and which events end it.
 SPANS = {
@@ -135,8 +135,10 @@ def reset(host, plan, words):
         return refuse("the runner that was at work has ended healthy", EXIT_REFUSED)
     if run.journal.events:
         put_aside(run, "reset")
-    sweep(host, STATE, ("ended.", "undelivered", "unsent"))
-    sweep(host, STATE + "/stages", "")
+    unmark(host)
+    tidy_stages(host)
+    for name in "undelivered", "unsent":
+        host.remove("%s/%s" % (STATE, name))
     print("the journal is put aside; every stage is pending again")
     return EXIT_DONE
 

@@ -1,6 +1,6 @@
-"""Whose turn it is: the lock for somebody at a terminal, and what they take away before the trigger's turn comes."""
+"""Whose turn it is: the lock for somebody at a terminal, and what they put right before the trigger's turn comes."""
 
-from bootstrap.runner.host import LOCK
+from bootstrap.runner.host import LOCK, STATE
 from bootstrap.runner.journal import JOURNAL, events_in
 from bootstrap.runner.terminal import refuse
 
@@ -36,8 +36,13 @@ def patient_lock(host, plan):
     return None
 
 
-def sweep(host, folder, beginnings):
-    """Remove the files in a folder whose names begin so."""
-    for name in host.list(folder):
-        if name.startswith(beginnings):
-            host.remove("%s/%s" % (folder, name))
+def unmark(host):
+    """The trigger starts the bundle again."""
+    for name in host.list(STATE):
+        if name.startswith("ended."):
+            host.remove("%s/%s" % (STATE, name))
+
+
+def tidy_stages(host):
+    for name in host.list(STATE + "/stages"):
+        host.remove("%s/stages/%s" % (STATE, name))
