@@ -90,7 +90,7 @@ def prepare(run, names, chosen, force):
             run.host.pause(0.2)
             missing = waiting.missing()
         if missing:
-            return refuse("%s: its files are not placed yet" % lacking({"missing": missing}), EXIT_AGAIN)
+            return refuse("%s waits for its files: %s" % (chosen[0], lacking({"missing": missing})), EXIT_AGAIN)
         run.place()
     for name in names[: max(map(names.index, chosen))]:
         state = StageFacts(run.journal.events, name).state
@@ -107,14 +107,13 @@ def work_through(run, chosen, force):
         name = stage["name"]
         if name not in chosen:
             continue
-        secrets, known = stage.get("secrets", []), dict(stage.get("environment", {}))
-        given = {key: os.environ[key] for key in secrets if key in os.environ}
-        known.update(given)
+        secrets = stage.get("secrets", [])
+        known = dict(stage.get("environment", {}), **{key: os.environ[key] for key in secrets if key in os.environ})
         gone = [key for key in secrets if key not in known]
         if gone:
             text = "stage %s needs %s in the environment: it was scrubbed after success"
             return refuse(text % (name, ", ".join(gone)), EXIT_REFUSED)
-        plan["secrets"] = plan.get("secrets", []) + list(filter(None, given.values()))
+        plan["secrets"] = plan.get("secrets", []) + [known[key] for key in secrets if known[key]]
         stage = dict(stage, environment=known)
         if final(run.journal.events):
             stage["attempts"] = 1  # nobody tries again

@@ -15,6 +15,7 @@ from bootstrap.runner.tick import Run, identity
 
 CRON_FOLDER = os.path.dirname(TRIGGER)
 SKEW_S = 300
+MEND = "initialrunner doctor --fix"
 
 
 def doctor(host, plan, words):
@@ -48,17 +49,17 @@ def doctor(host, plan, words):
 
 def trigger_faults(run):
     """What cron holds against the entry that starts this bundle: [(fault, mend)]."""
-    host, mend = run.host, "initialrunner doctor --fix"
+    host, mend = run.host, MEND
     if run.plan.get("finished"):
         return []  # nothing needs to start any more
     found = []
     for name in host.list(CRON_FOLDER):
         path = os.path.join(CRON_FOLDER, name)
         if path != TRIGGER and run.sha256 in host.text(path):
-            dot = "cron never reads a name with a dot, and does not say so" if "." in name else "a second copy of ours"
+            dot = "cron never reads a name with a dot" if "." in name else "a second copy of ours"
             found.append(("%s: %s" % (path, dot), "rm " + path))
         elif name.startswith(os.path.basename(TRIGGER) + ".") and (".bak." in name or ".tmp." in name):
-            found.append((path + ": left by an injection agent; cronie would run it too", mend))
+            found.append((path + ": left by an injection agent", mend))
     try:
         info = os.lstat(TRIGGER)
     except OSError as error:
@@ -84,8 +85,6 @@ def crontab_fault(data, wanted):
     """In what the text of an entry is not the wanted one, and what cron makes of it."""
     if not data:
         return "is empty"
-    if data.startswith(b"\xef\xbb\xbf"):
-        return "begins with a byte order mark: cron ignores the file"
     if b"\r" in data:
         return "has CRLF line ends: cron hands the carriage return on to the shell"
     if not data.endswith(b"\n"):
@@ -141,11 +140,11 @@ def cron_faults(run):
                     return [(unit + " is masked", "systemctl unmask %s && systemctl enable --now %s" % (unit, unit))]
             except OSError:
                 pass
-        return [("%s is installed and does not run" % name, "initialrunner doctor --fix")]
+        return [("%s is installed and does not run" % name, MEND)]
     # The third field of shadow is the day of the last change; 0 means: must be changed before anything else.
     for line in run.host.text("/etc/shadow").splitlines():
         if line.split(":")[0::2][:2] == ["root", "0"]:
-            return [("root's password must be changed first: PAM lets cron run nothing as root", "chage -d -1 root")]
+            return [("root's password must be changed first: cron runs nothing", "chage -d -1 root")]
     return []
 
 

@@ -40,8 +40,11 @@ def how(end):
 
 def lacking(event):
     """What a `waiting` event says is missing."""
-    lacks = ["%s %s" % (lack["path"], lack.get("saw") or "is " + lack["why"]) for lack in event.get("missing", [])]
-    return event.get("for") or ", ".join(lacks)
+    lacks = []
+    for lack in event.get("missing", []):
+        words = lack["path"], lack["why"], lack.get("have", 0), lack.get("want") or "?"
+        lacks.append("%s %s" % (lack["path"], lack["saw"]) if "saw" in lack else "%s: %s, %s of %s bytes" % words)
+    return event.get("for") or "; ".join(lacks)
 
 
 def unsent(host):
@@ -80,7 +83,7 @@ def facts(host, plan):
             found["deadline_left_s"] = int(run.deadline())
         elif any(event.get("boot_id") == host.boot_id for event in past):
             took -= host.uptime() - end["uptime_s"]
-        found.update(began_at=past[0]["at"], elapsed_s=int(took))
+        found.update(began_at=past[0]["at"], elapsed_s=int(took) + 1)
     stuck = host.text(STATE + "/stuck") or host.text("/run/initialrunner.stuck")
     found.update(stuck=bool(stuck), reason=stuck.strip() or found["reason"])
     taken = host.text(STATE + "/taken")  # a baked runner's, by whom this bundle may have come
@@ -92,11 +95,9 @@ def facts(host, plan):
         found["next_tick_s"] = 60 - int(host.now()) % 60
     if unsent(host):
         found["not_reported"] = unsent(host)
-    failed = host.text(STATE + "/every-boot.failed").strip().splitlines() + [
-        "%s exit %s" % (e["name"], e["exit_code"]) for e in find("every_boot") if e["exit_code"]
+    found["every_boot_failed"] = host.text(STATE + "/every-boot.failed").strip().splitlines() + [
+        "%s exit %s" % (event["name"], event["exit_code"]) for event in find("every_boot") if event["exit_code"]
     ]
-    if failed:
-        found["every_boot_failed"] = failed
     return found
 
 
@@ -114,10 +115,8 @@ def stage_facts(run, name):
 
 def outcome(found):
     """The exit code that says the same as the state."""
-    if found["state"] == "healthy":
-        return EXIT_DONE
     failed = "failed" in [found["state"]] + [row["state"] for row in found["stages"]]
-    return EXIT_FAILED if failed else EXIT_AGAIN
+    return EXIT_DONE if found["state"] == "healthy" else EXIT_FAILED if failed else EXIT_AGAIN
 
 
 LINES = (
@@ -146,9 +145,9 @@ def status(host, plan, words):
         print("  %-20s %-11s %19s %9s  attempts %d  %s" % cells)
     if "health" in found:
         found["health"] = "good" if found["health"]["ok"] else unhealthy(found["health"])
-    found["every_boot_failed"] = ", ".join(found.get("every_boot_failed", []))
+    found["every_boot_failed"] = ", ".join(found["every_boot_failed"])
     for key, text in LINES:
-        if found.get(key, "") not in ("", None):
+        if found.get(key):
             print("  " + text % found[key])
     return outcome(found)
 
@@ -196,14 +195,13 @@ def sentences(host, plan, found):
     # To a first look everything is unsettled that must rest: where the run has failed, that is no reason.
     missing = [lack for lack in missing if lack["why"] != "unsettled" or found["state"] != "failed"]
     if missing:
-        sizes = ["%s of %s bytes" % (lack.get("have", 0), lack.get("want") or "?") for lack in missing]
-        return ["%s: %s." % (lacking({"missing": [m]}), size) for m, size in zip(missing, sizes)] + [GO_ON]
+        return [lacking({"missing": [lack]}) + "." for lack in missing] + [GO_ON]
     health = found.get("health", {"ok": True})
     if not health["ok"]:
         return ["health check failed: " + unhealthy(health), "Go on: initialrunner run"]
     if found["state"] == "failed":
         return ["%s failed: %s" % (server, reason), "Go on: initialrunner run"]
-    return ["%s is %s%s. %s" % (server, found["state"], reason and ": " + reason, SEE)]
+    return ["%s is %s. %s" % (server, found["state"], SEE)]
 
 
 def logs(host, plan, words):

@@ -47,9 +47,9 @@ BROKEN = {
     "not root's": ((text_of(ONE), 0o644, (65534, 65534)), "belongs to user 65534", "WRONG FILE OWNER"),
     "CRLF": ((text_of(ONE).replace("\n", "\r\n"), 0o644, (0, 0)), "has CRLF line ends", None),
     "no newline": ((text_of(ONE)[:-1], 0o644, (0, 0)), "has no newline at its end", "Missing newline before EOF"),
-    "byte order mark": (("\ufeff" + text_of(ONE), 0o644, (0, 0)), "byte order mark", "bad minute"),
+    "byte order mark": (("\ufeff" + text_of(ONE), 0o644, (0, 0)), "line 1" + OTHER + "\\xfeff#", "bad minute"),
     "bad minute": ((text_of(ONE).replace("* *", "1/* *", 1), 0o644, (0, 0)), "line 6" + OTHER + "1/* ", "bad minute"),
-    "no user": ((text_of(ONE).replace("root ", "noone "), 0o644, (0, 0)), "line 5" + OTHER + "@reboot noone", "bad username"),
+    "no user": ((text_of(ONE).replace("root ", "noone "), 0o644, (0, 0)), OTHER + "@reboot noone", "bad username"),
     "empty": (("", 0o644, (0, 0)), "is empty", None),
 }
 

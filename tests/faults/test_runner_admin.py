@@ -69,7 +69,7 @@ def test_why_while_a_file_is_missing() -> None:
         code, out, _ = said(box, "why")
         assert (code, out) == (
             75,
-            "/srv/late is short: 5 of 10 bytes.\n/srv/key is absent: 0 of 4 bytes.\nGo on: initialrunner tick\n",
+            "/srv/late: short, 5 of 10 bytes.\n/srv/key: absent, 0 of 4 bytes.\nGo on: initialrunner tick\n",
         )
 
 

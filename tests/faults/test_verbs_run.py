@@ -32,7 +32,7 @@ def waiting(box: Box, attempts: int = 1) -> None:
 def test_a_stage_by_hand_does_not_run_before_its_files_are_there() -> None:
     with Box() as box:
         waiting(box)
-        late = "initialrunner: /etc/late is absent: its files are not placed yet\n"
+        late = "initialrunner: one waits for its files: /etc/late: absent, 0 of 1 bytes\n"
         assert said(box, "run one") == (75, "", late)
         assert said(box, "run one --force") == (75, "", late)
         assert (ran(box), box.exists("/etc/conf")) == ([], False)

@@ -110,7 +110,7 @@ def test_verify_names_every_file_that_is_not_as_it_was_placed() -> None:
     late = [{"path": "/srv/late", "min_size": 4}]
     with Box(payload([stage("one", "exit 75")], files=files, wait_for=late).files) as box:
         done = box.run("/bin/sh", BUNDLE, "verify")
-        assert done.returncode == 75 and shape(done.stdout)[0] == "differs /srv/same not placed yet"
+        assert done.returncode == 5 and shape(done.stdout)[0] == "differs /srv/same No such file or directory"
         box.put("/srv/late", "whole")
         assert box.tick().returncode == 75
         code, out, err = said(box, "verify")
