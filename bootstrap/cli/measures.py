@@ -41,7 +41,8 @@ def notes(packed: Sequence[Packed]) -> Iterator[str]:
         for path in one.moved:
             yield f"{path} rides in the bundle, since {taker} takes too few files"
         if one.lean:
-            yield f"the verb `doctor` of the host's command is left out, since {taker} has no room for it"
+            verbs = "`doctor`, `timeline`, `history`, `verify` and `run --dry-run`"
+            yield f"{verbs} of the host's command are left out, since {taker} has no room for them"
         unknown = sorted({measure.what for measure in one.measures if one.provider and measure.limit is None})
         if unknown:
             yield f"{taker} publishes no limit for {' and '.join(unknown)}: it may refuse what is taken here"

@@ -35,7 +35,14 @@ def _connects(plan: Plan) -> bool:
     return _check("tcp")(plan) or any("tcp" in need for need in needs)
 
 
+def _awaits(plan: Plan) -> bool:
+    return bool(plan.get("wait_for")) or any(file.get("deliver") == "inject" for file in plan.get("files", ()))
+
+
 GATES = (
+    Gate("late files", _awaits, ("Waiting", "wait_for_files", "lacks", "still_missing")),
+    Gate("proxy", lambda plan: bool(plan.get("proxy")), ("proxy_for", "through")),
+    Gate("units", lambda plan: bool(plan.get("units")), ("own_units",)),
     Gate("needs", _of_a_stage("needs"), ("need_missing", "network", "resolve", "server_ready")),
     Gate("tcp", _connects, ("address", "connect")),
     Gate("reboot", _of_a_stage("reboot"), ("reboot_after", "required", "covered_at_boot")),

@@ -91,8 +91,9 @@ def _by_name(name: str) -> bool:
 
 
 def without(text: str, names: frozenset[str]) -> str:
-    """The text without these top-level functions."""
-    return _dropped(text, [n for n in ast.parse(text).body if isinstance(n, ast.FunctionDef) and n.name in names])
+    """The text without these top-level functions and classes."""
+    kinds = ast.FunctionDef | ast.ClassDef
+    return _dropped(text, [n for n in ast.parse(text).body if isinstance(n, kinds) and n.name in names])
 
 
 def _dropped(text: str, nodes: list[ast.stmt]) -> str:

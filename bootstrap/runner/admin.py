@@ -3,7 +3,7 @@
 import os
 
 from bootstrap.runner.bundle import COLD, HOT, TEXT
-from bootstrap.runner.byhand import run_stages, tick_told
+from bootstrap.runner.byhand import report, reset, run_stages, source, tick_told
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.doctor import doctor
 from bootstrap.runner.files import digest, trigger_text
@@ -12,7 +12,7 @@ from bootstrap.runner.journal import JOURNAL, events_in
 from bootstrap.runner.lifecycle import clean, earlier
 from bootstrap.runner.machine import final
 from bootstrap.runner.show import logs, status, why
-from bootstrap.runner.spare import history, report, reset, source, timeline, verify
+from bootstrap.runner.spare import history, timeline, verify
 from bootstrap.runner.terminal import guard, refuse
 from bootstrap.runner.tick import Run, tick
 

@@ -2,17 +2,19 @@
 
 import os
 
+from bootstrap.runner.bundle import COLD, HOT
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
-from bootstrap.runner.files import Waiting
+from bootstrap.runner.files import Waiting, awaited, whole
+from bootstrap.runner.host import STATE
 from bootstrap.runner.journal import JOURNAL, events_in
-from bootstrap.runner.lifecycle import tidy_stages
+from bootstrap.runner.lifecycle import put_aside, tidy_stages
 from bootstrap.runner.machine import StageFacts, final
-from bootstrap.runner.show import ENDED_WELL, how, lacking, why
+from bootstrap.runner.show import ENDED_WELL, NOT_TAKEN, how, lacking, why
 from bootstrap.runner.spare import say_stages
 from bootstrap.runner.stages import Again, Superseded
 from bootstrap.runner.terminal import refuse
 from bootstrap.runner.tick import Run, tick
-from bootstrap.runner.turn import patient_lock, unmark
+from bootstrap.runner.turn import holder, patient_lock, unmark
 
 # The events of a run that somebody looks at, as lines.
 TOLD = {
@@ -84,11 +86,7 @@ def prepare(run, names, chosen, force):
         return 0  # what has ended is not begun again
     run.begin()
     if not run.journal.find("state", reason="placed"):
-        waiting = Waiting(run.host, run.plan)
-        missing = waiting.missing()
-        while missing and {lack["why"] for lack in missing} == {"unsettled"}:
-            run.host.pause(0.2)
-            missing = waiting.missing()
+        missing = awaited(run.plan) and still_missing(run)
         if missing:
             return refuse("%s waits for its files: %s" % (chosen[0], lacking({"missing": missing})), EXIT_AGAIN)
         run.place()
@@ -97,6 +95,16 @@ def prepare(run, names, chosen, force):
         if name not in chosen and state not in ENDED_WELL and not force:
             return refuse("%s comes first, and is %s; --force runs %s now" % (name, state, chosen[-1]), EXIT_AGAIN)
     return 0
+
+
+def still_missing(run):
+    """What is not whole of the files of another hand, once those that are there have had their time to rest."""
+    waiting = Waiting(run.host, run.plan)
+    missing = waiting.missing()
+    while missing and {lack["why"] for lack in missing} == {"unsettled"}:
+        run.host.pause(0.2)
+        missing = waiting.missing()
+    return missing
 
 
 def work_through(run, chosen, force):
@@ -159,3 +167,47 @@ def tick_told(host, plan, words):
         os.close(host.locked)  # else `why` would tell of us
     why(host, plan, words)
     return code
+
+
+def report(host, plan, words):
+    """Offer the whole journal to the collector now."""
+    if "report" not in plan:
+        gone = "all was reported or given up, the key is gone"
+        print("nothing to report: " + (gone if plan.get("finished") else "the spec names no collector"))
+        return EXIT_DONE
+    lock = host.lock(2)
+    if lock is None:
+        return refuse("pid %s is at work and reports by itself" % holder(), EXIT_AGAIN)
+    run = Run(host, plan)
+    run.by_hand()
+    taken = run.report.drain(30)
+    reason = run.report.reason or NOT_TAKEN
+    print("all %d events are with the collector" % run.report.acked if taken else "not reported: " + reason)
+    return EXIT_DONE if taken else EXIT_AGAIN
+
+
+def reset(host, plan, words):
+    """Put the journal aside, and what goes with it. Not a success that came while this waited for its runner."""
+    before = final(events_in(JOURNAL))
+    if patient_lock(host, plan) is None:
+        return EXIT_AGAIN
+    run = Run(host, plan)
+    if not whole(host, run.files, run.sha256):
+        return refuse("no bundle is left to begin anew with; try: initialrunner run STAGE --force", EXIT_REFUSED)
+    run.by_hand()
+    now = final(run.journal.events)
+    if now and now != before and now["state"] == "healthy":
+        return refuse("the runner that was at work has ended healthy", EXIT_REFUSED)
+    if run.journal.events:
+        put_aside(run, "reset")
+    unmark(host)
+    tidy_stages(host)
+    for name in "undelivered", "unsent":
+        host.remove("%s/%s" % (STATE, name))
+    print("the journal is put aside; every stage is pending again")
+    return EXIT_DONE
+
+
+def source(host, plan, words):
+    print((HOT + b"\n\n" + COLD).decode().replace("\f", ""), end="")
+    return EXIT_DONE

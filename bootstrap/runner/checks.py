@@ -18,9 +18,9 @@ def connect(text, timeout_s):
     socket.create_connection(address(text), timeout_s).close()
 
 
-def http(url, plan, timeout_s, method="GET", body=None, headers=None, ca=None, proxy=None, limit=65536):
+def http(url, plan, timeout_s, method="GET", body=None, headers=None, ca=None, limit=65536):
     """(status, body, headers) of one HTTP exchange. No redirect is followed and at most `limit` bytes are read."""
-    answer = exchange(url, timeout_s, method, body, headers, ca, proxy)
+    answer = exchange(url, plan, timeout_s, method, body, headers, ca)
     data = answer.read(limit)
     # A status line without its whole body is no acknowledgement: the peer was killed in the middle.
     if answer.length:
@@ -28,14 +28,14 @@ def http(url, plan, timeout_s, method="GET", body=None, headers=None, ca=None, p
     return answer.status, data, answer.headers
 
 
-def exchange(url, timeout_s, method, body, headers, ca, proxy, own=False):
+def exchange(url, plan, timeout_s, method, body, headers, ca, own=False):
     """The answer to one HTTP request, its body not yet read. own: the host's authorities are trusted beside `ca`."""
     from http import client
 
     scheme, rest = url.split("://", 1)
     host, _, path = rest.partition("/")
     path, headers = "/" + path, dict(headers or {})
-    link = client.HTTPConnection(host, timeout=timeout_s)
+    link, context = client.HTTPConnection(host, timeout=timeout_s), None
     if scheme == "https":
         import ssl
 
@@ -45,26 +45,32 @@ def exchange(url, timeout_s, method, body, headers, ca, proxy, own=False):
         # Python 3.13 sets it, and then refuses an authority as `openssl req -x509` makes it; one bundle, one judgement.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         link = client.HTTPSConnection(host, timeout=timeout_s, context=context)
+    proxy = plan.get("proxy") and proxy_for(plan, url)
     if proxy:
-        import binascii
-        from urllib.parse import unquote_to_bytes
-
-        # A name and a password stand in the URL percent-encoded. They are for the proxy alone, and in no text of ours.
-        login, _, there = proxy.split("://", 1)[-1].rstrip("/").rpartition("@")
-        login = binascii.b2a_base64(unquote_to_bytes(login))[:-1].decode()
-        known = {"Proxy-Authorization": "Basic " + login} if login else {}
-        through = client.HTTPConnection(there, timeout=timeout_s)
-        if scheme == "https":
-            # http.client takes one pair of brackets off an IPv6 address, and before 3.12 writes none.
-            name = "[[%s]]" if ":" in link.host else "%s"
-            through.set_tunnel((name + ":%d") % (link.host, link.port), headers=known)
-            through.connect()
-            link.sock = context.wrap_socket(through.sock, server_hostname=link.host)
-        else:
-            link, path = through, url
-            headers.update(known)
+        link, path = through(client.HTTPConnection, proxy, link, context, headers, path, url)
     link.request(method, path, body, headers)
     return link.getresponse()
+
+
+def through(kind, proxy, link, context, headers, path, url):
+    """(connection, path) of a request that a proxy passes on. kind: of the connection to the proxy."""
+    import binascii
+    from urllib.parse import unquote_to_bytes
+
+    # A name and a password stand in the URL percent-encoded. They are for the proxy alone, and in no text of ours.
+    login, _, there = proxy.split("://", 1)[-1].rstrip("/").rpartition("@")
+    login = binascii.b2a_base64(unquote_to_bytes(login))[:-1].decode()
+    known = {"Proxy-Authorization": "Basic " + login} if login else {}
+    tunnel = kind(there, timeout=link.timeout)
+    if context:
+        # http.client takes one pair of brackets off an IPv6 address, and before 3.12 writes none.
+        name = "[[%s]]" if ":" in link.host else "%s"
+        tunnel.set_tunnel((name + ":%d") % (link.host, link.port), headers=known)
+        tunnel.connect()
+        link.sock = context.wrap_socket(tunnel.sock, server_hostname=link.host)
+        return link, path
+    headers.update(known)
+    return tunnel, url
 
 
 def proxy_for(plan, url):
@@ -157,7 +163,7 @@ def signed(plan, method, path, body, journal, first):
     headers = {"webhook-id": name, "webhook-timestamp": stamp, "webhook-signature": signature(key, name, stamp, body)}
     headers["content-type"] = "application/json"
     url = report["url"].rstrip("/") + path
-    return http(url, plan, 15, method, body, headers, report.get("ca"), proxy_for(plan, url), 4096)
+    return http(url, plan, 15, method, body, headers, report.get("ca"), 4096)
 
 
 def check_fails(host, plan, check, shell):
@@ -177,7 +183,7 @@ def check_fails(host, plan, check, shell):
 
 def look_http(host, plan, check, shell):
     def question():
-        status, body, _ = http(check["url"], plan, 5, proxy=proxy_for(plan, check["url"]))
+        status, body, _ = http(check["url"], plan, 5)
         if status != check.get("status", 200):
             raise ValueError("status %d" % status)
         if check.get("contains", "").encode() not in body:

@@ -6,7 +6,7 @@ import os
 import stat
 
 from bootstrap.runner.bundle import sha256
-from bootstrap.runner.checks import LOCAL, exchange, proxy_for
+from bootstrap.runner.checks import LOCAL, exchange
 from bootstrap.runner.files import ids
 from bootstrap.runner.host import Question
 from bootstrap.runner.stages import Again, Failed
@@ -254,7 +254,7 @@ class Fetch:
 
         url, ca = self.entry["fetch"]["url"], self.plan.get("report", {}).get("ca")
         for _ in range(REDIRECTS + 1):
-            answer = exchange(url, SILENCE_S, "GET", None, headers, ca, proxy_for(self.plan, url), True)
+            answer = exchange(url, self.plan, SILENCE_S, "GET", None, headers, ca, True)
             if answer.status not in (301, 302, 303, 307, 308):
                 return answer
             answer.close()

@@ -70,12 +70,16 @@ def give(host, entry, owner, mode):
         os.close(fd)
 
 
+def awaited(plan):
+    """The files that another hand brings: injected ones, and those of `wait_for`."""
+    return [f for f in plan["files"] if f.get("deliver") == "inject"] + plan.get("wait_for", [])
+
+
 class Waiting:
     """The files this run waits for: injected ones by digest, those of `wait_for` by digest or by size and rest."""
 
     def __init__(self, host, plan):
-        self.host = host
-        self.wanted = [f for f in plan["files"] if f.get("deliver") == "inject"] + plan.get("wait_for", [])
+        self.host, self.wanted = host, awaited(plan)
         self.seen, self.fd = {}, None
 
     def missing(self):

@@ -6,7 +6,7 @@ import time
 
 from bootstrap.runner.bundle import TEXT
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
-from bootstrap.runner.files import Waiting, digest
+from bootstrap.runner.files import Waiting, awaited, digest
 from bootstrap.runner.host import STATE, TRIGGER
 from bootstrap.runner.journal import JOURNAL, Journal, events_in
 from bootstrap.runner.machine import StageFacts, final
@@ -40,11 +40,11 @@ def how(end):
 
 def lacking(event):
     """What a `waiting` event says is missing."""
-    lacks = []
+    texts = []
     for lack in event.get("missing", []):
         words = lack["path"], lack["why"], lack.get("have", 0), lack.get("want") or "?"
-        lacks.append("%s %s" % (lack["path"], lack["saw"]) if "saw" in lack else "%s: %s, %s of %s bytes" % words)
-    return event.get("for") or "; ".join(lacks)
+        texts.append("%s %s" % (lack["path"], lack["saw"]) if "saw" in lack else "%s: %s, %s of %s bytes" % words)
+    return event.get("for") or "; ".join(texts)
 
 
 def unsent(host):
@@ -191,7 +191,7 @@ def sentences(host, plan, found):
             again = "Run it again: initialrunner run %s --force" % name
             return lines + [again if state == "failed" else GO_ON]
     placed = plan.get("finished") or any(event.get("reason") == "placed" for event in past)
-    missing = [] if placed else Waiting(host, plan).missing()
+    missing = [] if placed or not awaited(plan) else Waiting(host, plan).missing()
     # To a first look everything is unsettled that must rest: where the run has failed, that is no reason.
     missing = [lack for lack in missing if lack["why"] != "unsettled" or found["state"] != "failed"]
     if missing:

@@ -1,18 +1,14 @@
-"""Verbs that a payload without room for them leaves out: looks at what was, and what is seldom asked for."""
+"""Looks at what was, which a payload without room for them leaves out."""
 
 import os
 
-from bootstrap.runner.bundle import COLD, HOT
-from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
-from bootstrap.runner.files import digest, digest_of, ids, looks
+from bootstrap.runner.contract import EXIT_DONE, EXIT_FAILED
+from bootstrap.runner.files import digest_of, ids, looks
 from bootstrap.runner.host import STATE
 from bootstrap.runner.journal import JOURNAL, events_in
-from bootstrap.runner.lifecycle import earlier, put_aside, tidy_stages
-from bootstrap.runner.machine import StageFacts, final
-from bootstrap.runner.show import ENDED_WELL, NOT_TAKEN, date, lacking
-from bootstrap.runner.terminal import refuse
-from bootstrap.runner.tick import Run
-from bootstrap.runner.turn import holder, patient_lock, unmark
+from bootstrap.runner.lifecycle import earlier
+from bootstrap.runner.machine import StageFacts
+from bootstrap.runner.show import ENDED_WELL, date, lacking
 
 # What takes time: how it is called, and which events end it.
 SPANS = {
@@ -100,48 +96,4 @@ def say_stages(host, plan, names, force):
             reason += "; changed since deploy " + known[-1]["deploy_id"]
         runs = force or one.state not in ENDED_WELL
         print("%-9s %-20s %s" % ("would run" if runs else "leaves", name, reason))
-    return EXIT_DONE
-
-
-def report(host, plan, words):
-    """Offer the whole journal to the collector now."""
-    if "report" not in plan:
-        gone = "all was reported or given up, the key is gone"
-        print("nothing to report: " + (gone if plan.get("finished") else "the spec names no collector"))
-        return EXIT_DONE
-    lock = host.lock(2)
-    if lock is None:
-        return refuse("pid %s is at work and reports by itself" % holder(), EXIT_AGAIN)
-    run = Run(host, plan)
-    run.by_hand()
-    taken = run.report.drain(30)
-    reason = run.report.reason or NOT_TAKEN
-    print("all %d events are with the collector" % run.report.acked if taken else "not reported: " + reason)
-    return EXIT_DONE if taken else EXIT_AGAIN
-
-
-def reset(host, plan, words):
-    """Put the journal aside, and what goes with it. Not a success that came while this waited for its runner."""
-    before = final(events_in(JOURNAL))
-    if patient_lock(host, plan) is None:
-        return EXIT_AGAIN
-    run = Run(host, plan)
-    if digest(b"".join((host.read(path) or [b""])[0] for path in run.files)) != run.sha256:
-        return refuse("no bundle is left to begin anew with; try: initialrunner run STAGE --force", EXIT_REFUSED)
-    run.by_hand()
-    now = final(run.journal.events)
-    if now and now != before and now["state"] == "healthy":
-        return refuse("the runner that was at work has ended healthy", EXIT_REFUSED)
-    if run.journal.events:
-        put_aside(run, "reset")
-    unmark(host)
-    tidy_stages(host)
-    for name in "undelivered", "unsent":
-        host.remove("%s/%s" % (STATE, name))
-    print("the journal is put aside; every stage is pending again")
-    return EXIT_DONE
-
-
-def source(host, plan, words):
-    print((HOT + b"\n\n" + COLD).decode().replace("\f", ""), end="")
     return EXIT_DONE

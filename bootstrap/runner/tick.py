@@ -10,6 +10,7 @@ from bootstrap.runner.checks import check_fails
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.files import (
     Waiting,
+    awaited,
     digest,
     ended_mark,
     lacks,
@@ -124,25 +125,6 @@ class Run:
             self.state("failed", is_final, reason=reason, cause=cause)
         self.host.say("%s failed: %s; ask `initialrunner why`" % (self.plan["server"], reason))
 
-    def wait(self):
-        """Wait for late files; False when their time is out (they are still watched, tick by tick)."""
-        waiting, reported, since = Waiting(self.host, self.plan), None, self.host.uptime()
-        limits = {f["path"]: f.get("deadline_s", 1e9) for f in self.plan.get("wait_for", [])}
-        while True:
-            missing = waiting.missing()
-            if not missing:
-                return True
-            if reported != [m["path"] for m in missing] and self.host.uptime() - since >= 5:
-                reported = [m["path"] for m in missing]
-                self.journal.add("waiting", missing=missing)
-                self.state("waiting")
-            over = [m for m in missing if self.journal.elapsed() >= limits.get(m["path"], 1e9)]
-            if over or self.deadline() <= 0:
-                self.fail(lacks((over or missing)[0]), "missing", is_final=False)
-                return False
-            self.meanwhile()
-            waiting.watch(missing, 1.0)
-
     def place(self):
         for entry in self.plan["files"]:
             if "fetch" in entry:
@@ -227,7 +209,7 @@ class Run:
         if not final(self.journal.events):
             try:
                 if not self.journal.find("state", reason="placed"):
-                    if not self.wait():
+                    if awaited(self.plan) and not wait_for_files(self):
                         self.report.drain(30)
                         self.give_up()
                         return EXIT_FAILED
@@ -270,6 +252,26 @@ class Run:
         self.host.say("events not delivered for 7 days are given up: %s" % self.report.reason)
         self.host.save(ended_mark(self.sha256), b"given up\n")
         return True
+
+
+def wait_for_files(run):
+    """Wait for late files; False when their time is out (they are still watched, tick by tick)."""
+    waiting, reported, since = Waiting(run.host, run.plan), None, run.host.uptime()
+    limits = {f["path"]: f.get("deadline_s", 1e9) for f in run.plan.get("wait_for", [])}
+    while True:
+        missing = waiting.missing()
+        if not missing:
+            return True
+        if reported != [m["path"] for m in missing] and run.host.uptime() - since >= 5:
+            reported = [m["path"] for m in missing]
+            run.journal.add("waiting", missing=missing)
+            run.state("waiting")
+        over = [m for m in missing if run.journal.elapsed() >= limits.get(m["path"], 1e9)]
+        if over or run.deadline() <= 0:
+            run.fail(lacks((over or missing)[0]), "missing", is_final=False)
+            return False
+        run.meanwhile()
+        waiting.watch(missing, 1.0)
 
 
 def identity(run):

@@ -123,7 +123,7 @@ def test_a_tunnel_is_asked_for_with_name_and_password(
     safe.put("/x", b"hello")
     with Proxy(safe, family) as proxy:
         plan, url = plan_of(proxy), f"https://{host}/x"
-        status, body, _ = http(url, plan, 10, ca=authority.pem, proxy=proxy_for(plan, url))
+        status, body, _ = http(url, plan, 10, ca=authority.pem)
     assert (status, body) == (200, b"hello")
     assert [(line, headers["proxy-authorization"]) for line, headers in proxy.asked] == [(asked, BASIC)]
     # They are for the proxy alone.
@@ -137,7 +137,7 @@ def test_plain_http_is_asked_for_with_name_and_password(host: str) -> None:
     with Site() as site, Proxy(site, socket.AF_INET6) as proxy:
         site.put("/x", b"hello")
         plan, url = plan_of(proxy), f"http://{host}/x"
-        assert http(url, plan, 10, proxy=proxy_for(plan, url))[:2] == (200, b"hello")
+        assert http(url, plan, 10)[:2] == (200, b"hello")
     ((line, headers),) = proxy.asked
     assert (line, headers["host"], headers["proxy-authorization"]) == (f"GET http://{host}/x", host, BASIC)
 

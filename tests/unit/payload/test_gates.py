@@ -14,6 +14,9 @@ from bootstrap.payload.bundle import unpack
 
 # A plan with the one feature, by its gate.
 WITH: dict[str, dict[str, Any]] = {
+    "late files": {"wait_for": [{"path": "/a", "min_size": 1}]},
+    "proxy": {"proxy": {"http": "http://proxy:3128"}},
+    "units": {"trigger": "both"},
     "needs": {"stages": [stage("a", "true", needs=[{"network": True}])]},
     "tcp": {"checks": [{"kind": "tcp", "address": "127.0.0.1:80"}]},
     "reboot": {"stages": [stage("a", "true", reboot="after")]},
@@ -24,6 +27,13 @@ WITH: dict[str, dict[str, Any]] = {
 # Where gated names are called, by who calls them: under the very condition that the gate reads from the plan. A new
 # caller comes here only with that condition before its call.
 CALLERS = {
+    "Waiting": {"wait_for_files", "still_missing", "sentences"},  # where awaited(plan)
+    "wait_for_files": {"Run"},  # likewise
+    "still_missing": {"prepare"},  # likewise
+    "lacks": {"wait_for_files"},
+    "proxy_for": {"exchange"},  # where plan["proxy"]
+    "through": {"exchange"},
+    "own_units": {"Run"},  # where units_wanted(plan), which asks plan["units"]
     "need_missing": {"Stages"},  # work through stage["needs"]
     "network": {"need_missing"},
     "resolve": {"need_missing"},
@@ -42,6 +52,7 @@ CALLERS = {
 def names(lean: bool, **features: Any) -> set[str]:
     """Every top-level name of the code in a bundle of such a plan. lean: without the verbs that have a stand-in."""
     stages = features.pop("stages", [stage("a", "true")])
+    features.setdefault("trigger", "cron")  # without units
     inside = unpack(payload(stages, lean=lean, **features).bundle)
     return {n for text in (inside.hot, inside.cold) for n in pack.top_level_names(text)}
 
