@@ -23,13 +23,13 @@ from pathlib import Path
 from types import TracebackType
 
 import pytest
+from declared import LOGIN_PATH, within
 
 TOP = Path(__file__).resolve().parents[1]
 KEPT = TOP / "build" / "roots"
 # What README.md asks for before its first command.
 ASSUMED = ("git", "make", "python3", "python3-venv")
 CLONE = "/root/initialrunner"
-PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
 # How a machine reaches packages is its own matter: proxies, certificates and indexes come along by these names.
 PASSED = re.compile(r"(https?|ftp|all|no)_proxy|PIP_\w+|\w+_CA_BUNDLE|SSL_CERT_\w+|GIT_SSL_\w+", re.IGNORECASE)
@@ -146,8 +146,8 @@ class FreshMachine:
     def run(self, *command: str, timeout_s: float = 900, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the clone; what it prints is kept."""
         return subprocess.run(
-            self._argv(command, variables), stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False,
-            timeout=timeout_s,
+            self._argv(command, variables), env=within(), stdin=subprocess.DEVNULL, capture_output=True, text=True,
+            check=False, timeout=timeout_s,
         )  # fmt: skip
 
     def make(self, *words: str, timeout_s: float = 900, **variables: str) -> subprocess.CompletedProcess[str]:
@@ -156,10 +156,10 @@ class FreshMachine:
 
     def show(self, *command: str) -> int:
         """Run a command whose output is seen as it comes; its exit code."""
-        return subprocess.run(self._argv(command, {}), stdin=subprocess.DEVNULL, check=False).returncode
+        return subprocess.run(self._argv(command, {}), env=within(), stdin=subprocess.DEVNULL, check=False).returncode
 
     def _argv(self, command: tuple[str, ...], variables: dict[str, str]) -> list[str | Path]:
-        given = {"PATH": PATH, "HOME": "/root", "CI": "true"} | self.settings | variables
+        given = {"PATH": LOGIN_PATH, "HOME": "/root", "CI": "true"} | self.settings | variables
         words = [f"{name}={value}" for name, value in given.items()]
         inside = ["env", "-i", f"--chdir={CLONE}", *words, *command]
         apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", ENTER]

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 
 import pytest
+from declared import within
 from systemd_box import make_root
 
 KEPT = Path(__file__).resolve().parents[1] / "build" / "roots"
@@ -98,7 +99,7 @@ class FreshRoot:
         apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--net"]
         return subprocess.run(
             [*apart, "sh", "-ec", ENTER, self.path, kind, *inside],
-            stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
+            env=within(), stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=120, check=False,
         )  # fmt: skip
 
     def sh(self, script: str, user: str = "root", kind: str = "lasting", **variables: str) -> str:
