@@ -78,18 +78,21 @@ def run_stages(host, plan, words):
 def prepare(run, names, chosen, force):
     """Do what a tick does before its first stage. The exit code where these stages must not be run yet."""
     run.by_hand()
-    past = run.journal.events
-    if run.plan.get("finished") or (final(past) and past[0].get("deploy_id") == run.plan["deploy_id"]):
-        return 0  # what has ended is not begun again
-    run.begin()
+    past, ended = run.journal.events, final(run.journal.events)
+    ended = ended if past and past[0].get("deploy_id") == run.plan["deploy_id"] else None
+    if run.plan.get("finished") or (ended and ended["state"] == "healthy"):
+        return 0
+    if not ended:  # else it is not begun again: that is for `run` without a name
+        run.begin()
     if not run.journal.find("state", reason="placed"):
         waiting = Waiting(run.host, run.plan)
         missing = waiting.missing()
         while missing and {lack["why"] for lack in missing} == {"unsettled"}:
             run.host.pause(0.2)
             missing = waiting.missing()
-        if missing:
-            return refuse("%s waits for its files: %s" % (chosen[0], lacking({"missing": missing})), EXIT_AGAIN)
+        if missing or ended:
+            lacks = lacking({"missing": missing}) or "initialrunner run places them"
+            return refuse("%s waits for its files: %s" % (chosen[0], lacks), EXIT_AGAIN)
         run.place()
     for name in names[: max(map(names.index, chosen))]:
         state = StageFacts(run.journal.events, name).state
