@@ -81,14 +81,17 @@ def run_stages(host, plan, words):
 def prepare(run, names, chosen, force):
     """Do what a tick does before its first stage. The exit code where these stages must not be run yet."""
     run.by_hand()
-    past = run.journal.events
-    if run.plan.get("finished") or (final(past) and past[0].get("deploy_id") == run.plan["deploy_id"]):
-        return 0  # what has ended is not begun again
-    run.begin()
+    past, ended = run.journal.events, final(run.journal.events)
+    ended = ended if past and past[0].get("deploy_id") == run.plan["deploy_id"] else None
+    if run.plan.get("finished") or (ended and ended["state"] == "healthy"):
+        return 0
+    if not ended:  # else it is not begun again: that is for `run` without a name
+        run.begin()
     if not run.journal.find("state", reason="placed"):
-        missing = awaited(run.plan) and still_missing(run)
-        if missing:
-            return refuse("%s waits for its files: %s" % (chosen[0], lacking({"missing": missing})), EXIT_AGAIN)
+        missing = (awaited(run.plan) and still_missing(run)) or []
+        if missing or ended:
+            reason = lacking({"missing": missing}) or "initialrunner run places them"
+            return refuse("%s waits for its files: %s" % (chosen[0], reason), EXIT_AGAIN)
         run.place()
     for name in names[: max(map(names.index, chosen))]:
         state = StageFacts(run.journal.events, name).state

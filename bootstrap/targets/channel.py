@@ -31,8 +31,8 @@ class Packed:
     """A payload for one target.
 
     blob: what stands in the user-data, for the targets that go there, or may (personality: the starter). moved: files
-    that the spec wants injected and that ride in the bundle, since the provider takes too few files. lean: verbs
-    that no tick needs are left out for room. url: where a stub fetches the bundle from. signed_by: the fingerprint of the key.
+    that the spec wants injected and that ride in the bundle, since the provider takes too few files. lean: verbs that
+    no tick needs are left out for room. url: where a stub fetches the bundle from. signed_by: the key's fingerprint.
     """
 
     target: str

@@ -86,6 +86,25 @@ def test_a_stage_by_hand_comes_after_those_before_it() -> None:
 
 
 @pytest.mark.fault(120)
+def test_after_a_final_failure_a_stage_by_hand_still_comes_after_those_before_it() -> None:
+    with Box(payload([stage("one", NOTE + "note one; exit 3"), TWO]).files) as box:
+        assert box.tick().returncode == 5
+        assert said(box, "run two") == (75, "", "initialrunner: one comes first, and is failed; --force runs two now\n")
+        assert ran(box) == ["one"]
+
+
+@pytest.mark.fault(120)
+def test_after_a_fetch_that_failed_for_good_no_stage_runs_without_its_file() -> None:
+    fetch = {"url": "https://127.0.0.1:1/app", "sha256": "0" * 64}
+    files = [*CONF, RenderedFile("/srv/app", b"", deliver="fetch", fetch=fetch)]
+    with Box(payload([WITH], files=files, deadline_s=0).files) as box:
+        assert box.tick().returncode == 5
+        refused = "initialrunner: one waits for its files: initialrunner run places them\n"
+        assert said(box, "run one --force") == (75, "", refused)
+        assert (ran(box), box.state()) == ([], "failed")
+
+
+@pytest.mark.fault(120)
 def test_a_need_that_is_not_met_is_not_met_by_hand_either() -> None:
     with Box(payload([stage("one", NOTE + "note one", needs=[{"file": "/srv/mounted"}])]).files) as box:
         done = box.run("/bin/sh", BUNDLE, "run", "one")

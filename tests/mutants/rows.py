@@ -38,9 +38,9 @@ MUTANTS = [
         "stages", "a stage has no log",
         "                    os.dup2(log, 1)\n", "", TRIGGER + "test_output_is_kept_without_a_mail_agent", faults=(32,),
     ),
-    of_runner(
-        "lifecycle", "our unit takes the daemons with it",
-        "KillMode=process\n", "", FAULTS + "test_rows_programs.py::test_our_unit_leaves_the_daemons_it_starts_alone",
+    Mutant(
+        "our unit takes the daemons with it", "files/systemd/initialrunner-boot.service",
+        "KillMode=process\n", "", (FAULTS + "test_rows_programs.py::test_our_unit_leaves_the_daemons_it_starts_alone",),
         faults=(36,),
     ),
     of_runner(

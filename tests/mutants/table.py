@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from mutants import beside, promises, rows, signatures, wire
+from mutants import beside, promises, rows, signatures, verbs, wire
 from mutants.mutant import Mutant
 
-MUTANTS: list[Mutant] = [*promises.MUTANTS, *rows.MUTANTS, *signatures.MUTANTS, *beside.MUTANTS, *wire.MUTANTS]
+PARTS = (promises, rows, signatures, beside, wire, verbs)
+MUTANTS: list[Mutant] = [mutant for part in PARTS for mutant in part.MUTANTS]

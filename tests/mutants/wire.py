@@ -25,7 +25,7 @@ MUTANTS: list[Mutant] = [
     ),
     of_runner(
         "checks", "a proxy is asked without its password",
-        '        known = {"Proxy-Authorization": "Basic " + login} if login else {}\n', "        known = {}\n",
+        '    known = {"Proxy-Authorization": "Basic " + login} if login else {}\n', "    known = {}\n",
         PROXIES + "test_reports_files_and_checks_get_through", faults=(146,),
     ),
     of_runner(
