@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from bootstrap.rehearse import layout
+from bootstrap.rehearse import layout, units
 from bootstrap.rehearse.overlays import Overlays, let_go
 from bootstrap.rehearse.syscalls import (
     MS_BIND,
@@ -47,7 +47,7 @@ case "${0##*/} $*" in
   *) kill -39 1 ;;
 esac
 """
-# Debian's /sbin/reboot is a link to systemctl, so that one has to be told apart by its first argument.
+# Where the stand-in is not wanted. Debian's /sbin/reboot is a link to systemctl: its first argument tells them apart.
 _SYSTEMCTL_SHIM = """#!/bin/sh
 case " $* " in
   *" reboot "*) exec /usr/sbin/reboot ;;
@@ -59,9 +59,13 @@ exec /usr/bin/systemctl.machine "$@"
 
 @dataclass(frozen=True)
 class Tree:
-    """A built copy. scratch: descriptor of the folder with upper/, dmi/ and boot_id; all of it goes with the copy."""
+    """A built copy. scratch: descriptor of the folder with upper/, dmi/ and boot_id; all of it goes with the copy.
+
+    has_units: whether the stand-in for systemd is in it.
+    """
 
     scratch: int
+    has_units: bool = False
 
 
 def build(work: str, options: dict[str, Any]) -> Tree:
@@ -80,7 +84,7 @@ def build(work: str, options: dict[str, Any]) -> Tree:
         overlays.mount_all(chosen, disk)
     else:
         overlays.mount_ours(chosen)
-    _kernel_trees(root, str(options["network"]))
+    _kernel_trees(work, root)
     _devices(root, privileged)
     _fresh_folders(root, disk)
     if privileged:
@@ -89,6 +93,7 @@ def build(work: str, options: dict[str, Any]) -> Tree:
     _identity(work, root, options)
     _network_files(root, str(options["server"]))
     _power_switch(root)
+    has_units = bool(options["units"]) and units.put_in(root)
     for layer in chosen:
         if "ro" in layer.options and layer.path != "/":
             mount("none", root + layer.path, flags=MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NODEV)
@@ -96,10 +101,10 @@ def build(work: str, options: dict[str, Any]) -> Tree:
     # Held so that a test can change the identity and `--keep` can read the upper folders. Only this tmpfs is beneath.
     scratch = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
     pivot_root(root)
-    return Tree(scratch)
+    return Tree(scratch, has_units)
 
 
-def _kernel_trees(root: str, network: str) -> None:
+def _kernel_trees(work: str, root: str) -> None:
     """/proc of the copy's processes and /sys of its network, neither of which can change the machine."""
     safe = MS_NOSUID | MS_NODEV | MS_NOEXEC
     mount("proc", f"{root}/proc", "proc", safe)
@@ -113,6 +118,9 @@ def _kernel_trees(root: str, network: str) -> None:
             bind(path, path, readonly=True)
     for name in _PROC_MASKED:
         _mask(f"{root}/proc/{name}")
+    # A check for a process must not take the first one, which is Python, for what it looks for.
+    write_new(f"{work}/cmdline", b"init\0", 0o444)
+    bind(f"{work}/cmdline", f"{root}/proc/1/cmdline", readonly=True)
     mount("sysfs", f"{root}/sys", "sysfs", safe | MS_RDONLY)
     for name in _SYS_MASKED:
         _mask(f"{root}/sys/{name}")

@@ -25,22 +25,33 @@ from bootstrap.rehearse.copy import Copy
 
 _START_S = 30.0
 _ANSWER_S = 60.0
-# In the copy's own network any port is free; in the machine's one is asked for.
-_PORT = 8443
+# Where a spec's checks and services do not come: an address of the loopback that nothing but this listens on, and a
+# port below those that the kernel gives to connections. Whoever listens on all addresses takes only his own port.
+ADDRESS = "127.83.114.9"
+_PORTS = range(23_600, 24_000)
+_USUAL = ("127.0.0.1", 8443)
 
 
 class Collector:
     """`bootstrap serve` with a store, a secret and a token of its own. folder: where they lie; a temporary one if None.
 
-    secret: the 32 bytes that report keys are derived from; token: what reading needs.
+    secret: the 32 bytes that report keys are derived from; token: what reading needs. place: the address and port to
+    listen on; those of out_of_the_way() meet nothing of a spec's.
     """
 
-    def __init__(self, copy: Copy, folder: Path | None = None, secret: bytes | None = None) -> None:
+    def __init__(
+        self,
+        copy: Copy,
+        folder: Path | None = None,
+        secret: bytes | None = None,
+        *,
+        place: tuple[str, int] = _USUAL,
+    ) -> None:
         self._copy, self._given = copy, folder
         self.secret = secret or secrets.token_bytes(32)
         self.token = secrets.token_urlsafe(32)
-        self.port = _PORT if copy.network != "host" else _free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.address, self.port = place
+        self.url = f"http://{self.address}:{self.port}"
         self._stack = ExitStack()
         self._process: subprocess.Popen[bytes] | None = None
         self._folder = Path()
@@ -56,18 +67,23 @@ class Collector:
             _private(self._folder / "secret", base64.b64encode(self.secret).decode() + "\n")
             _private(self._folder / "token", self.token + "\n")
             log = stack.enter_context((self._folder / "collector.log").open("wb"))
-            # The package may be run from a checkout: its folder comes first, whatever the caller's is.
+            # The package may be run from a checkout: its folder comes first, and -P keeps a bootstrap.py of the
+            # caller out. The working folder stays the caller's, since names that were given are relative to it.
             places = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
             argv = [
-                sys.executable, "-m", "bootstrap", "serve", "--listen", f"127.0.0.1:{self.port}",
+                sys.executable, "-P", "-m", "bootstrap", "serve", "--listen", f"{self.address}:{self.port}",
                 "--store", f"sqlite:///{self._folder}/collector.sqlite", "--secret-file", f"{self._folder}/secret",
                 "--token-file", f"{self._folder}/token",
             ]  # fmt: skip
             self._process = stack.enter_context(
                 self._copy.in_its_network(
-                    argv, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True,
-                    env=environment, cwd=self._folder,
+                    argv,
+                    stdin=subprocess.DEVNULL,
+                    stdout=log,
+                    stderr=log,
+                    start_new_session=True,
+                    env=environment,
                 )
             )
             self._wait_ready()
@@ -109,23 +125,39 @@ class Collector:
     ) -> tuple[int, bytes]:
         """One HTTP request over a connection of its own: status and body."""
         try:
-            made = self._copy.connect(self.port)
+            made = self._copy.connect(self.port, self.address)
         except Exception as error:
             raise CollectorError(f"the rehearsal's collector cannot be reached: {error}") from error
         made.settimeout(_ANSWER_S)
-        with closing(http.client.HTTPConnection("127.0.0.1", self.port, timeout=_ANSWER_S)) as connection:
+        with closing(http.client.HTTPConnection(self.address, self.port, timeout=_ANSWER_S)) as connection:
             connection.sock = made
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
             return answer.status, answer.read()
 
 
-def _free_port() -> int:
+def out_of_the_way(texts: str, *, is_shared: bool) -> tuple[str, int]:
+    """An address and a port that the texts of a payload do not name.
+
+    is_shared: in this machine's own network, where the port must be free as well. Raises CollectorError when there is
+    none, which would take a text with all of them.
+    """
+    for port in _PORTS:
+        if str(port) not in texts and not (is_shared and _is_taken(port)):
+            return ADDRESS, port
+    raise CollectorError(f"no port from {_PORTS[0]} to {_PORTS[-1]} is left for the rehearsal's collector")
+
+
+def _is_taken(port: int) -> bool:
     import socket
 
     with socket.socket() as any_socket:
-        any_socket.bind(("127.0.0.1", 0))
-        return int(any_socket.getsockname()[1])
+        any_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            any_socket.bind((ADDRESS, port))
+        except OSError:
+            return True
+    return False
 
 
 def _private(path: Path, text: str) -> None:

@@ -39,6 +39,7 @@ _INIT = "import sys; sys.path.insert(0, sys.argv.pop(1)); from bootstrap.rehears
 class Copy:
     """One copy. Use as `with Copy("web-1") as copy:`; it is switched on, with nothing injected and no cron running.
 
+    units: with the stand-in for systemd, where the system is one of systemd's.
     network: "none" (its own loopback) or "host". size: of the tmpfs for what is written, as tmpfs takes it.
     root: a folder with another root file system, a mounted image say, to copy in place of this machine's; as root only.
     machine_id: 32 hex digits, random unless given; dmi: files of /sys/class/dmi/id, none unless given.
@@ -54,12 +55,13 @@ class Copy:
         machine_id: str | None = None,
         dmi: Mapping[str, str] | None = None,
         root: Path | None = None,
+        units: bool = False,
     ) -> None:
         self.server, self.network = server, network
         self._options = {
             "server": server, "network": network, "size": size, "machine_id": machine_id, "dmi": dict(dmi or {}),
             "privileged": os.geteuid() == 0, "cron_program": cron_program(root),
-            "disk": str(root.resolve()) if root else "",
+            "disk": str(root.resolve()) if root else "", "units": units,
         }  # fmt: skip
         self._process: subprocess.Popen[bytes] | None = None
         self._link: socket.socket | None = None
@@ -343,9 +345,9 @@ class Copy:
 
     # --- network ---
 
-    def connect(self, port: int) -> socket.socket:
-        """A connection to 127.0.0.1:port in the copy's network. Nothing outside listens for it."""
-        _, fds = self._ask("connect", port=port)
+    def connect(self, port: int, address: str = "127.0.0.1") -> socket.socket:
+        """A connection to a port of the copy's loopback. Nothing outside listens for it."""
+        _, fds = self._ask("connect", address=address, port=port)
         return socket.socket(fileno=fds[0])
 
     @contextlib.contextmanager
@@ -405,5 +407,3 @@ def _memory(data: bytes) -> int:
 
 def _tree_root() -> Path:
     return Path(__file__).resolve().parents[2]
-
-

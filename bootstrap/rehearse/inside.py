@@ -50,7 +50,7 @@ class Init:
         self.asked: int | None = None
         self.events: list[dict[str, Any]] = []
         self.writers = fileops.Writers()
-        self.services = Services(self.spawn, options["cron_program"])
+        self.services = Services(self.spawn, options["cron_program"], has_units=tree.has_units)
 
     # --- the loop ---
 
@@ -195,6 +195,9 @@ class Init:
         with contextlib.suppress(OSError):
             os.makedirs("/run/lock", exist_ok=True)
             os.chmod("/run/lock", 0o1777)  # noqa: S103 - as on every Debian
+            if self.tree.has_units:
+                # How scripts and packages tell that there is systemd.
+                os.makedirs("/run/systemd/system")
         self.boots += 1
         self.boot_id = str(uuid.uuid4())
         fd = os.open("boot_id", os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, dir_fd=self.tree.scratch)
@@ -269,12 +272,12 @@ class Init:
     def do_scratch(self, reply: socket.socket, _fds: list[int]) -> None:
         send(reply, {}, [self.tree.scratch])
 
-    def do_connect(self, reply: socket.socket, _fds: list[int], port: int) -> None:
-        """A connection to 127.0.0.1 in the copy's network, handed out: nothing outside has to listen for it."""
+    def do_connect(self, reply: socket.socket, _fds: list[int], address: str, port: int) -> None:
+        """A connection in the copy's network, handed out: nothing outside has to listen for it."""
         # Not create_connection(): looking up a name imports codecs, which are out of reach by now.
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as made:
             made.settimeout(5)
-            made.connect(("127.0.0.1", port))
+            made.connect((address, port))
             made.settimeout(None)
             send(reply, {}, [made.fileno()])
 
@@ -301,6 +304,7 @@ def main() -> None:
     except Exception as error:
         send(link, {"error": f"{type(error).__name__}: {error}", "errno": getattr(error, "errno", None)})
         return
+    Path("/proc/self/comm").write_text("init", encoding="ascii")
     # No file of the machine stays open; a traceback of ours goes to the copy's console.
     for fd, path, flags in ((0, "/dev/null", os.O_RDONLY), (1, "/dev/console", 0), (2, "/dev/console", 0)):
         opened = os.open(path, flags or os.O_WRONLY | os.O_APPEND | os.O_NOCTTY)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
-import json
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from operator import itemgetter
@@ -16,11 +15,12 @@ from urllib.parse import quote
 from bootstrap.errors import CollectorError, ExitCode, UsageError
 from bootstrap.payload.model import InjectedFile, Payload
 from bootstrap.rehearse import inject, timeline
-from bootstrap.rehearse.collector import Collector
-from bootstrap.rehearse.copy import JOURNAL, STATE, Copy, cron_program
+from bootstrap.rehearse.clues import Clues
+from bootstrap.rehearse.collector import Collector, out_of_the_way
+from bootstrap.rehearse.copy import Copy, cron_program
+from bootstrap.rehearse.keeping import Kept
 
 _POLL_S = 0.05
-_SETTLE_S = 3.0
 # How long after the end its report may take: the runner sends it at once, and again after a second or two.
 _REPORT_S = 30.0
 
@@ -88,28 +88,32 @@ def rehearse(
     """
     if settings.cron == "real" and not cron_program(settings.root):
         raise UsageError("--cron real: no cron is installed here", hint="apt-get install cron, or use --cron fast")
-    if settings.keep is not None and settings.keep.exists() and any(settings.keep.iterdir()):
-        raise UsageError(f"--keep {settings.keep}: it is there already and not empty", hint="name a new folder")
     # Only here: YAML, pydantic and Jinja are for reading specs, and a payload made otherwise runs without them.
     from bootstrap.rehearse import prepare
 
     spec = prepare.checked(settings.spec, settings.overrides, settings.values_files)
-    copy = Copy(settings.server or spec.example_server, network=settings.network, root=settings.root)
-    folder = settings.keep / "collector" if settings.keep else None
-    collector = Collector(copy, folder) if settings.report else None
-    reports = prepare.Reports(collector.url, collector.secret) if collector else None
-    payload = prepare.payload(spec, copy.server, deploy_id, reports)
-    steps = steps_of(payload, settings)
-    if settings.network == "host":
-        warn(loud_about_the_network(copy.server))
+    copy = Copy(settings.server or spec.example_server, network=settings.network, root=settings.root, units=True)
     with ExitStack() as stack:
+        kept = stack.enter_context(Kept(settings.keep)) if settings.keep else None
+        collector = None
+        if settings.report:
+            texts = prepare.texts(spec, copy.server, deploy_id)
+            place = out_of_the_way(texts, is_shared=settings.network == "host")
+            collector = Collector(copy, kept.folder / "collector" if kept else None, place=place)
+        reports = prepare.Reports(collector.url, collector.address, collector.secret) if collector else None
+        prepared = prepare.prepared(spec, copy.server, deploy_id, reports)
+        steps = steps_of(prepared.payload, settings)
+        if settings.network == "host":
+            warn(loud_about_the_network(copy.server))
         stack.enter_context(copy)
         if collector is not None:
             stack.enter_context(collector)
-        run = Run(copy, collector, payload, settings, show)
+        run = Run(copy, collector, prepared.payload, settings, show, prepared.secrets)
+        if kept is not None:
+            kept.begun = True
         outcome = run.follow(steps)
-        if settings.keep is not None:
-            run.keep(settings.keep, outcome)
+        if kept is not None:
+            kept.fill(copy, outcome.as_json())
     return outcome
 
 
@@ -132,8 +136,10 @@ class Run:
         payload: Payload,
         settings: Settings,
         show: Callable[[str], None],
+        secrets: Iterable[str] = (),
     ) -> None:
         self.copy, self.collector, self.payload, self.settings, self.show = copy, collector, payload, settings, show
+        self.clues = Clues(copy, secrets)
         self.timeline = timeline.Timeline(time.time())
         self.journal: list[dict[str, Any]] = []
         self.reboots = 0
@@ -168,6 +174,10 @@ class Run:
 
     def _outcome(self, state: str, final: bool) -> Outcome:
         events = self.journal
+        if state == "failed":
+            for name, text in self.clues.logs(events):
+                for line in self.timeline.log(time.time(), name, text):
+                    self.show(line)
         if self.collector is not None:
             events = self._heard()
             count = len(self.journal)
@@ -233,33 +243,13 @@ class Run:
                 news.append((at, [self.timeline.said(at, "power", said)]))
                 self.reboots += 1
         self.journal = now
+        stuck = self.clues.stuck(now)
+        if stuck:
+            news.append((looked, [self.timeline.said(looked, "waiting", stuck)]))
         for _, lines in sorted(news, key=itemgetter(0)):
             for line in lines:
                 self.show(line)
         return "off" if off else "on"
-
-    def keep(self, folder: Path, outcome: Outcome) -> None:
-        """Leave what was written in the copy, its journal and logs, and the outcome in `folder`."""
-        # The payload may have made set-uid programs, and it may have held secrets.
-        folder.mkdir(parents=True, exist_ok=True)
-        folder.chmod(0o700)
-        # The last state is journalled before the runner has cleaned up after itself.
-        deadline = time.monotonic() + _SETTLE_S
-        at_work = ["flock", "-n", "/run/initialrunner.lock", "true"]
-        while time.monotonic() < deadline and self.copy.run(at_work).returncode != 0:
-            time.sleep(_POLL_S)
-        written = folder / "written"
-        written.mkdir()
-        self.copy.keep(written)
-        for name, path in (("console", "/dev/console"), ("syslog", "/var/log/syslog"), ("journal", JOURNAL)):
-            data = self.copy.read(path)
-            if data is not None:
-                (folder / name).write_bytes(data)
-        for name in self.copy.run(["ls", f"{STATE}/logs"]).stdout.split():
-            with_logs = folder / "logs"
-            with_logs.mkdir(exist_ok=True)
-            (with_logs / name).write_bytes(self.copy.read(f"{STATE}/logs/{name}") or b"")
-        (folder / "outcome.json").write_text(json.dumps(outcome.as_json(), indent=1) + "\n", encoding="utf-8")
 
 
 def loud_about_the_network(server: str) -> str:

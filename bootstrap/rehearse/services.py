@@ -13,7 +13,7 @@ from pathlib import Path
 
 from bootstrap.payload import crontab
 from bootstrap.payload.cronread import Entry
-from bootstrap.rehearse import cronline
+from bootstrap.rehearse import cronline, units
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SYSLOG = "/var/log/syslog"
@@ -21,20 +21,28 @@ _CRON_D = "/etc/cron.d"
 
 
 class Services:
-    """The services of one copy. spawn: starts a program (Init.spawn); cron_program: the installed daemon, if any."""
+    """The services of one copy. spawn: starts a program (Init.spawn); cron_program: the installed daemon, if any.
 
-    def __init__(self, spawn: Callable[..., int], cron_program: str | None) -> None:
-        self.spawn, self.cron_program = spawn, cron_program
+    has_units: whether there is a stand-in for systemd.
+    """
+
+    def __init__(self, spawn: Callable[..., int], cron_program: str | None, *, has_units: bool = False) -> None:
+        self.spawn, self.cron_program, self.has_units = spawn, cron_program, has_units
+        # What the machine starts at its own boots is none of the copy's business.
+        self.machine_units = units.enabled() if has_units else frozenset()
         self.cron: str | None = None
         self.tick_s, self._next_tick, self._minute = 1.0, 0.0, datetime.now()
         self.log: socket.socket | None = None
 
     def start(self) -> None:
-        """rc.local when it is executable, as systemd's rc-local.service would; then cron."""
+        """rc.local when it is executable, as systemd's rc-local.service would; units enabled in the copy; then cron."""
         for path in ("/etc/rc.local", "/etc/rc.d/rc.local"):
             if os.access(path, os.X_OK) and os.path.isfile(path):
                 self._on_console([path, "start"])
                 break
+        enabled = sorted(units.enabled() - self.machine_units) if self.has_units else []
+        if enabled:
+            self._on_console(["systemctl", "start", "--no-block", *enabled])
         if self.cron == "real" and self.cron_program:
             self._on_console([self.cron_program, "-f"])
         elif self.cron == "fast":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import textwrap
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -28,7 +29,12 @@ class Timeline:
             return []
         name, text, below = found(event)
         line = self.said(float(event.get("at", self.begin)), name, text)
-        return [line, *(f"{'':12}| {row}" for row in below)]
+        return [line, *quoted(below)]
+
+    def log(self, at: float, name: str, text: str) -> list[str]:
+        """The last lines of a log under a line of their own; nothing for a log without any."""
+        rows = last_lines(text)
+        return [self.said(at, name, "its log ends with"), *quoted(rows)] if rows else []
 
     def _started(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
         stages = event.get("stages") or []
@@ -36,8 +42,17 @@ class Timeline:
         return "started", f"{count}, revision {event.get('revision', '?')}, Python {event.get('python', '?')}", []
 
     def _waiting(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
-        missing = [_missing(one) for one in event.get("missing") or []]
-        return "waiting", "for " + "; ".join(missing or [str(event.get("for", "something"))]), []
+        missing, reason = event.get("missing") or [], event.get("for")
+        if not reason:
+            return "waiting", "for " + ("; ".join(_missing(entry) for entry in missing) or "something"), []
+        # What a stage needs; all else that is waited for names itself.
+        stages = [str(entry.get("path")) for entry in missing if entry.get("why") == "needs"]
+        return "waiting", f"for stage {stages[0]}: {reason}" if stages else str(reason), []
+
+    def _every_boot(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
+        code = event.get("exit_code")
+        tail = last_lines(str(event.get("tail") or "")) if code else []
+        return str(event.get("name")), f"every boot: {'failed, ' if code else ''}exit {code}", tail
 
     def _fixed(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
         was, now = event.get("was") or {}, event.get("now") or {}
@@ -60,8 +75,8 @@ class Timeline:
         if result == "failed":
             parts += ["for good" if event.get("final") else "will be tried again"]
         text = ", ".join(part for part in parts if part)
-        tail = str(event.get("tail") or "").rstrip("\n") if result in {"failed", "interrupted"} else ""
-        return str(event.get("stage")), text, tail.splitlines()[-_TAIL_LINES:]
+        tail = last_lines(str(event.get("tail") or "")) if result in {"failed", "interrupted"} else []
+        return str(event.get("stage")), text, tail
 
     def _interrupted(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
         killed = event.get("killed") or []
@@ -102,15 +117,26 @@ def _ended(event: Mapping[str, Any]) -> str:
     return number if cause in {"", "exit", "signal"} else f"{number} ({cause})"
 
 
-def _missing(one: Mapping[str, Any]) -> str:
-    text = f"{one.get('path', '?')} ({one.get('why', 'absent')}"
-    if "have" in one and "want" in one:
-        text += f", {one['have']} of {one['want']} bytes"
+def _missing(entry: Mapping[str, Any]) -> str:
+    text = f"{entry.get('path', '?')} ({entry.get('saw') or entry.get('why', 'absent')}"
+    if "have" in entry and "want" in entry:
+        text += f", {entry['have']} of {entry['want']} bytes"
     return text + ")"
 
 
 def _short(text: str) -> str:
-    return textwrap.shorten(text, 100, placeholder=" ...")
+    return textwrap.shorten(text, 160, placeholder=" ...")
+
+
+def last_lines(text: str) -> list[str]:
+    r"""The end of a log, for people. dpkg ends its lines with a carriage return, which a tail shows as `\x0d`."""
+    rows = [re.sub(r"(\r|\\x0d)+$", "", row) for row in text.rstrip("\n").split("\n")] if text.strip() else []
+    return rows[-_TAIL_LINES:]
+
+
+def quoted(rows: Sequence[str]) -> list[str]:
+    """Lines of a log as they stand below a line of the timeline."""
+    return [f"{'':12}| {row}".rstrip() for row in rows]
 
 
 def verdict(server: str, state: str, took_s: float) -> str:

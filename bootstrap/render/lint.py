@@ -105,7 +105,8 @@ def find() -> str:
         raise UsageError(
             "shellcheck is not there", hint="pip install 'initialrunner[lint]', or apt-get install shellcheck"
         )
-    return shellcheck
+    # It works in a folder of its own, where an entry of PATH that is not absolute would lead elsewhere.
+    return str(Path(shellcheck).absolute())
 
 
 def scripts(plan: Plan, rendered: Rendered) -> Iterator[Script]:

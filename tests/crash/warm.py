@@ -45,12 +45,12 @@ class Warm:
             importlib.import_module(name)
 
     @contextlib.contextmanager
-    def in_its_network(self, argv: Sequence[str], *, stdout: Any, cwd: Any, **_: Any) -> Iterator[Forked]:
+    def in_its_network(self, argv: Sequence[str], *, stdout: Any, **_: Any) -> Iterator[Forked]:
         """As Copy's, for `python -m bootstrap …`."""
         pid = os.fork()
         if pid == 0:
             try:
-                self._become(list(argv), stdout.fileno(), str(cwd))
+                self._become(list(argv), stdout.fileno())
             finally:
                 os._exit(1)
         try:
@@ -59,7 +59,7 @@ class Warm:
             os.kill(pid, signal.SIGKILL)
             os.waitpid(pid, 0)
 
-    def _become(self, argv: list[str], log: int, cwd: str) -> None:
+    def _become(self, argv: list[str], log: int) -> None:
         libc = ctypes.CDLL(None, use_errno=True)
         libc.prctl(1, signal.SIGKILL)  # PR_SET_PDEATHSIG: it ends with us
         space = os.open(f"/proc/{self.copy.pid}/ns/net", os.O_RDONLY)
@@ -67,6 +67,5 @@ class Warm:
         os.dup2(os.open(os.devnull, os.O_RDONLY), 0)
         os.dup2(log, 1)
         os.dup2(log, 2)
-        os.chdir(cwd)
-        sys.argv = argv[2:]
+        sys.argv = argv[argv.index("-m") + 1 :]
         runpy.run_module("bootstrap", run_name="__main__")

@@ -336,8 +336,10 @@ from bootstrap.rehearse.rehearsal import Run, Settings, steps_of
 files = tuple(InjectedFile(path, text.encode()) for path, text in json.load(sys.stdin))
 made = Payload("hello-1", "d", "r", b"", "", files, {})
 settings = Settings(Path("x"), report=False, timeout_s=30)
-with Copy("hello-1") as copy:
+with Copy("hello-1", units=True) as copy:
     outcome = Run(copy, None, made, settings, lambda line: None).follow(steps_of(made, settings))
+    copy.put("/etc/systemd/system/a.service", b"[Service]\\nExecStart=/bin/sleep 600\\n")
+    unit = copy.run(["sh", "-c", "systemctl start a; systemctl is-active a"])
     said = copy.run(["sh", "-c", "id -u; touch /etc/new /usr/local/sbin/new /srv/new && echo written"]).stdout.split()
 def refused(call):
     try: call()
@@ -345,7 +347,7 @@ def refused(call):
 with Copy("hello-2") as copy:
     real = refused(lambda: copy.boot(cron="real"))
 host = refused(Copy("hello-3", network="host").start)
-print(json.dumps([outcome.state, said, outcome.events, real, host]))
+print(json.dumps([outcome.state, said, outcome.events, real, host, unit.stdout + unit.stderr]))
 """
 
 
@@ -373,7 +375,8 @@ def test_without_root_hello_is_rehearsed_all_the_same(place: Path) -> None:
         check=False, env={"TMPDIR": str(scratch), "PATH": "/usr/bin:/bin"}, cwd="/",
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    state, said, events, real, host = json.loads(done.stdout)
+    state, said, events, real, host, unit = json.loads(done.stdout)
+    assert unit == "active\n"
     assert (state, said) == ("healthy", ["0", "written"]), events
     assert [event["type"] for event in events][:1] == ["started"]
     assert (real, host) == ("--cron real needs root", "--network host needs root")

@@ -165,6 +165,135 @@ def test_what_was_written_can_be_kept(tmp_path: Path) -> None:
     assert "it is there already and not empty" in again.stderr
 
 
+@pytest.mark.fault(140)
+def test_a_relative_folder_is_kept_in_and_nothing_is_left_by_what_could_not_start(tmp_path: Path) -> None:
+    path, scratch = spec(tmp_path, INJECTED), tmp_path / "scratch"
+    scratch.mkdir()
+    environment = {**os.environ, "PYTHONPATH": str(ROOT), "TMPDIR": str(scratch), "NO_COLOR": "1"}
+
+    def kept(*options: str, **more: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            argv(path, "--keep", "new/kept", *options), cwd=tmp_path, capture_output=True, text=True, check=False,
+            timeout=120, env={**environment, **more},
+        )  # fmt: skip
+
+    # Each is refused at another moment: before the copy, by the kernel, by the collector.
+    assert kept("--late", "/etc/none=3").returncode == 2
+    assert kept("--root", str(scratch)).returncode == 2
+    (tmp_path / "broken").mkdir()
+    (tmp_path / "broken/uvicorn.py").write_text("raise ImportError('broken', name='uvicorn')\n")
+    failed = kept(PYTHONPATH=f"{ROOT}:{tmp_path}/broken")
+    assert (failed.returncode, "uvicorn, which is not installed" in failed.stderr) == (2, True), failed.stderr
+    assert sorted(os.listdir(tmp_path)) == ["broken", "scratch", "web.yaml"]
+    done = kept()
+    assert done.returncode == 0, done.stderr
+    assert (tmp_path / "new/kept/collector/collector.sqlite").exists()
+    assert "it is there already and not empty" in kept().stderr
+
+
+def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
+    done = rehearse(spec(tmp_path, INJECTED), "--keep", "/proc/none/kept", folder=tmp_path)
+    assert (done.returncode, done.stdout) == (2, "")
+    assert "--keep /proc/none/kept: it cannot be made: No such file or directory" in done.stderr
+
+
+@pytest.mark.fault(140)
+def test_the_callers_folder_does_not_shadow_the_package(tmp_path: Path) -> None:
+    (tmp_path / "bootstrap.py").write_text("raise SystemExit('the wrong bootstrap')\n")
+    program = [str(Path(sys.executable).parent / "bootstrap"), "rehearse", str(spec(tmp_path, INJECTED))]
+    done = subprocess.run(program, cwd=tmp_path, capture_output=True, text=True, check=False, timeout=120)
+    assert done.returncode == 0, done.stderr
+
+
+@pytest.mark.fault(141)
+@pytest.mark.parametrize("network", ["none", "host"])
+def test_the_rehearsals_collector_answers_no_check_of_a_spec(tmp_path: Path, network: str) -> None:
+    """Not on the port that it had, not to the name or the address of this machine, not as a process."""
+    found = "ss -Hltn 2>/dev/null || true; ps -eo args"
+    text = (
+        "version: 1\nname: web\nstages:\n"
+        f"  - {{name: look, run: '{found}'}}\n"
+        "health:\n  deadline: 1s\n  checks: [{tcp: '127.0.0.1:8443'}]\n"
+    )
+    kept = tmp_path / "kept"
+    done = rehearse(spec(tmp_path, text), "--network", network, "--keep", kept, folder=tmp_path)
+    assert done.returncode == 5, done.stdout
+    assert "tcp 127.0.0.1:8443" in done.stdout
+    assert "each signed and taken by the collector" in done.stdout
+    seen = (kept / "logs/look.log").read_text()
+    assert "bootstrap serve" not in seen
+    assert "bootstrap.rehearse" not in seen
+    if network == "none" and shutil.which("ss"):
+        assert [line.split()[3].rsplit(":", 1)[0] for line in seen.splitlines() if line.startswith("LISTEN")] == [
+            "127.83.114.9"
+        ]
+
+
+@pytest.mark.fault(141)
+def test_a_stage_may_listen_on_any_port_that_its_spec_names(tmp_path: Path) -> None:
+    """All addresses, on the port that the collector had and on the first that it would take: both are the spec's."""
+    serve = "setsid python3 -m http.server %d >/dev/null 2>&1 & "
+    text = (
+        "version: 1\nname: web\nstages:\n"
+        f"  - {{name: one, run: '{serve % 8443}{serve % 23600}'}}\n"
+        "health: {checks: [{tcp: '127.0.0.1:8443'}, {tcp: '127.0.0.1:23600'}]}\n"
+    )
+    done = rehearse(spec(tmp_path, text), folder=tmp_path)
+    assert done.returncode == 0, done.stdout
+    assert "each signed and taken by the collector" in done.stdout
+
+
+@pytest.mark.fault(141)
+def test_a_spec_with_a_proxy_reports_to_the_rehearsal(tmp_path: Path) -> None:
+    text = INJECTED + "proxy: {http: 'http://127.0.0.1:9', https: 'http://127.0.0.1:9'}\n"
+    done = rehearse(spec(tmp_path, text), folder=tmp_path)
+    assert "each signed and taken by the collector" in done.stdout, done.stdout
+
+
+@pytest.mark.fault(142)
+def test_the_timeline_tells_of_every_boot_of_needs_and_of_a_log_behind_a_failed_check(tmp_path: Path) -> None:
+    text = (
+        "version: 1\nname: web\nsecrets: {token: 'env:TOKEN_OF_A_TEST'}\n"
+        "files: [{path: /etc/token, content: '{{ token }}', secret: true}]\nstages:\n"
+        "  - {name: join, needs: [{file: /srv/late}], run: 'true'}\n"
+        "every_boot:\n"
+        "  - {name: first, run: 'echo never mind; exit 3'}\n"
+        "  - {name: worker, run: '(sleep 0.5; cat /etc/token; echo; echo cannot write) & true'}\n"
+        "health: {deadline: 2s, checks: [{process: no-such-worker}]}\n"
+    )
+    late = tmp_path / "late"
+    late.write_text("here\n")
+    bring = ["--bring", f"/srv/late={late}", "--late", "/srv/late=2"]
+    done = subprocess.run(
+        argv(spec(tmp_path, text), *bring), cwd=ROOT, capture_output=True, text=True, check=False, timeout=120,
+        env={**os.environ, "TOKEN_OF_A_TEST": "a-secret-of-a-test"},
+    )  # fmt: skip
+    assert done.returncode == 5, done.stdout + done.stderr
+    lines = [line.split(" s  ", 1)[-1] for line in stripped(done.stdout)]
+    said = [re.sub(r"^ +T +", "", line) for line in lines]
+    assert "waiting         for stage join: no file /srv/late" in said
+    place = said.index("first           every boot: failed, exit 3")
+    assert said[place + 1] == "            | never mind"
+    assert "worker          every boot: exit 0" in said
+    place = said.index("worker          its log ends with")
+    assert said[place + 1 : place + 3] == ["            | ******************", "            | cannot write"]
+    assert "a-secret-of-a-test" not in done.stdout
+
+
+@pytest.mark.fault(142)
+def test_the_timeline_tells_why_a_runner_cannot_go_on(tmp_path: Path) -> None:
+    """What a runner leaves where its journal cannot be written."""
+    for path in ("/var/lib/initialrunner/stuck", "/run/initialrunner.stuck"):
+        text = (
+            "version: 1\nname: web\nstages:\n  - name: one\n    run: |\n"
+            f"      echo '[Errno 28] No space left on device' >{path}; sleep 2; rm {path}\n"
+        )
+        done = rehearse(spec(tmp_path, text), folder=tmp_path)
+        assert done.returncode == 0
+        assert re.search(r" s  waiting +cannot go on yet: \[Errno 28\] No space left on device\n", done.stdout)
+        assert done.stdout.count("Errno 28") == 1
+
+
 def test_values_reach_the_payload(tmp_path: Path) -> None:
     stages = "stages:\n  - {name: say, run: 'echo said {{ word }}'}\n"
     text = "version: 1\nname: web\nvalues: {word: one}\n" + stages
@@ -273,3 +402,53 @@ def test_an_interrupted_rehearsal_leaves_nothing(tmp_path: Path, number: signal.
     assert copies_under(scratch) == []
     assert collectors_under(scratch) == []
     assert os.listdir(scratch) == []
+
+
+UNIT = """\
+version: 1
+name: web
+files:
+  - path: /etc/systemd/system/web.service
+    content: |
+      [Unit]
+      Description=A server of a test
+      [Service]
+      User=nobody
+      ExecStart=/usr/bin/python3 -m http.server --bind 127.0.0.1 8080 --directory /srv
+      [Install]
+      WantedBy=multi-user.target
+stages:
+  - {name: web, run: "test -d /run/systemd/system; systemctl daemon-reload; systemctl enable --now web", reboot: after}
+health:
+  stable: 3
+  checks: [{unit: web.service}, {http: "http://127.0.0.1:8080/"}]
+"""
+
+
+@pytest.mark.fault(143)
+@pytest.mark.parametrize("trigger", ["auto", "systemd", "both"])
+def test_a_spec_with_a_unit_is_rehearsed_and_its_service_runs_again_after_a_reboot(
+    tmp_path: Path, trigger: str
+) -> None:
+    kept = tmp_path / "kept"
+    text = UNIT + f"trigger: {trigger}\nevery_boot: [{{name: note, run: 'echo noted'}}]\n"
+    done = rehearse(spec(tmp_path, text), "--keep", kept, folder=tmp_path)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "power           boot 2" in done.stdout
+    # The folder that says systemd is there has made the runner no units of its own.
+    names = {path.name for path in (kept / "written").rglob("*") if "systemd/system" in str(path)}
+    assert not any(name.startswith("initialrunner") for name in names - {"initialrunner-boot.service"})
+    assert not (kept / "written/0/etc/cron.d/initialrunner").exists()
+
+
+@pytest.mark.fault(143)
+def test_a_unit_that_fails_is_a_failed_check_with_its_last_line(tmp_path: Path) -> None:
+    text = UNIT.replace("/usr/bin/python3 -m", "/bin/sh -c 'echo no such database; exit 3' -m")
+    text = text.replace(", reboot: after", "").replace("stable: 3", "stable: 3\n  deadline: 1s")
+    done = rehearse(spec(tmp_path, text), folder=tmp_path)
+    assert done.returncode == 5, done.stdout
+    saw = "failed web.service: its main process ended with exit 3; it said: no such database"
+    assert f"not yet: unit web.service (saw {saw})" in done.stdout
+    lines = stripped(done.stdout)
+    place = next(number for number, line in enumerate(lines) if "web.service     its log ends with" in line)
+    assert lines[place + 1] == "            | no such database"

@@ -10,6 +10,8 @@ from mutants.mutant import (
     IMAGE,
     LIFE,
     MACHINE,
+    REHEARSE,
+    REHEARSED_UNITS,
     REPORTS,
     STAGES,
     TRIGGER,
@@ -251,5 +253,46 @@ MUTANTS = [
         "a unit that is there counts as one that is on", "bootstrap/image/ready.py",
         "        if not start.on:\n            mend = {", '        if start.how == "is not there":\n            mend = {',
         (IMAGE + "test_an_image_whose_agent_no_boot_would_start_is_refused",), (93,),
+    ),
+    Mutant(
+        "what could not be rehearsed leaves its folder behind", "bootstrap/rehearse/keeping.py",
+        "        if not self.begun:\n            self._remove()\n", "        self.begun = True\n",
+        (REHEARSE + "test_a_relative_folder_is_kept_in_and_nothing_is_left_by_what_could_not_start",), (140,),
+    ),
+    Mutant(
+        "a rehearsal's folder is looked for elsewhere", "bootstrap/rehearse/collector.py",
+        "                    env=environment,\n", "                    env=environment, cwd=self._folder,\n",
+        ("tests/integration/test_relative_paths.py::test_nothing_is_started_in_another_folder_but_by_absolute_names",),
+        (140,),
+    ),
+    Mutant(
+        "a rehearsal's collector takes a port of the spec", "bootstrap/rehearse/collector.py",
+        "        if str(port) not in texts and not", "        if not",
+        (REHEARSE + "test_a_stage_may_listen_on_any_port_that_its_spec_names",), (141,),
+    ),
+    Mutant(
+        "a rehearsal tells no reason of a runner that cannot go on", "bootstrap/rehearse/rehearsal.py",
+        "        if stuck:\n", "        if False:\n",
+        (REHEARSE + "test_the_timeline_tells_why_a_runner_cannot_go_on",), (142,),
+    ),
+    Mutant(
+        "a log of a rehearsal shows a secret", "bootstrap/rehearse/clues.py",
+        '            text = text.replace(secret, "*" * len(secret))\n', "            pass\n",
+        (REHEARSE + "test_the_timeline_tells_of_every_boot_of_needs_and_of_a_log_behind_a_failed_check",), (142,),
+    ),
+    Mutant(
+        "a unit whose program has ended counts as active", "bootstrap/rehearse/standin/keeper.py",
+        '            self.set(active="failed", sub="failed", keeper=0, main=0)', "            pass",
+        (REHEARSED_UNITS + "test_a_failing_service_says_its_last_line",), (143,),
+    ),
+    Mutant(
+        "a reboot of a copy starts no units", "bootstrap/rehearse/services.py",
+        "sorted(units.enabled() - self.machine_units) if self.has_units else []", "[]",
+        (REHEARSED_UNITS + "test_a_boot_starts_what_the_copy_enabled_and_nothing_of_the_machines_own",), (143,),
+    ),
+    Mutant(
+        "a package finds no systemd in a copy, and starts no service", "bootstrap/rehearse/inside.py",
+        '                os.makedirs("/run/systemd/system")\n', "                pass\n",
+        (REHEARSED_UNITS + "test_a_package_that_is_installed_starts_its_service_as_on_a_server",), (144,),
     ),
 ]

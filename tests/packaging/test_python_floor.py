@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -13,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.image import baked
+from bootstrap.rehearse import units
 from bootstrap.runner.contract import PYTHON_FLOOR
 
 RUNNER = Path(__file__).resolve().parents[2] / "bootstrap" / "runner"
@@ -104,3 +106,21 @@ def test_the_baked_runner_starts_on_every_interpreter_here(python: Path, tmp_pat
     (tmp_path / "baked.py").write_text(baked.text())
     done = subprocess.run([python, "-I", "-S", tmp_path / "baked.py", "help"], capture_output=True, text=True)
     assert (done.returncode, done.stdout[:6], done.stderr) == (0, "usage:", "")
+
+
+@pytest.mark.parametrize("python", list(dict.fromkeys(interpreters())), ids=str)
+def test_the_stand_in_for_systemd_starts_on_every_interpreter_from_3_9_on(python: Path, tmp_path: Path) -> None:
+    (tmp_path / "usr/lib/systemd/system").mkdir(parents=True)
+    (tmp_path / "usr/bin").mkdir()
+    assert units.put_in(str(tmp_path))
+    program = (tmp_path / "usr/bin/systemctl").read_text()
+    for name, here in (("/usr/bin/python3", str(python)), ("/usr/lib/rehearsal", f"{tmp_path}/usr/lib/rehearsal")):
+        program = program.replace(name, here)
+    (tmp_path / "usr/bin/systemctl").write_text(program)
+    for words, expected in ((["--version"], "systemd 252 (stand-in of a rehearsal)\n"), (["cat", "none"], "")):
+        done = subprocess.run([tmp_path / "usr/bin/systemctl", *words], capture_output=True, text=True, check=False)
+        version = re.search(r"\d+\.(\d+)", subprocess.check_output([python, "--version"], text=True))
+        if version and int(version[1]) < 9:
+            assert (done.returncode, done.stderr) == (1, "systemctl (stand-in): it needs Python 3.9\n")
+        else:
+            assert (done.stdout, "Traceback" in done.stderr) == (expected, False), done.stderr

@@ -29,7 +29,26 @@ def lines(**event: Any) -> list[str]:
             },
             "waiting         for /a (short, 8 of 20 bytes); /b (absent)",
         ),
-        ({"type": "waiting", "missing": [], "for": "network"}, "waiting         for network"),
+        (
+            {"type": "waiting", "missing": [{"path": "join", "why": "needs"}], "for": "no answer from tcp db:5432"},
+            "waiting         for stage join: no answer from tcp db:5432",
+        ),
+        ({"type": "waiting", "missing": [], "for": "no user svc on this host"},
+         "waiting         no user svc on this host"),
+        (
+            {"type": "waiting", "missing": [{"path": "server", "why": "cannot go on"}],
+             "for": "cannot go on yet: [Errno 28] No space left on device"},
+            "waiting         cannot go on yet: [Errno 28] No space left on device",
+        ),
+        (
+            {
+                "type": "waiting",
+                "missing": [{"path": "/a", "why": "a link", "saw": "is a link to /b, which is not followed"}],
+            },
+            "waiting         for /a (is a link to /b, which is not followed)",
+        ),
+        ({"type": "waiting"}, "waiting         for something"),
+        ({"type": "every_boot", "name": "worker", "exit_code": 0}, "worker          every boot: exit 0"),
         (
             {
                 "type": "fixed", "path": "/etc/rc.local", "was": {"mode": "0400", "owner": "root:root"},
@@ -78,6 +97,23 @@ def test_a_failed_stage_shows_why_and_the_end_of_its_log() -> None:
     )  # fmt: skip
     assert found[0] == "    3.2 s  web             failed after 1.0 s, exit 100, attempt 2, for good"
     assert found[1:] == [f"            | line {number}" for number in range(9, 21)]
+
+
+@pytest.mark.fault(142)
+@pytest.mark.parametrize("end", ["\\x0d", "\r", "\\x0d\\x0d"])
+def test_a_carriage_return_at_the_end_of_a_line_is_not_shown(end: str) -> None:
+    """As dpkg ends its lines; the runner's tail shows it in four characters."""
+    tail = f"Unpacking git ...{end}\nSetting up git ...{end}\n"
+    found = lines(type="every_boot", name="git", exit_code=1, tail=tail)
+    assert found[1:] == ["            | Unpacking git ...", "            | Setting up git ..."]
+
+
+def test_the_end_of_a_log_stands_below_a_line_of_its_own() -> None:
+    timeline = Timeline(BEGIN)
+    assert timeline.log(BEGIN + 1, "worker", "a\n\nb\n") == [
+        "    1.0 s  worker          its log ends with", "            | a", "            |", "            | b"
+    ]  # fmt: skip
+    assert timeline.log(BEGIN, "worker", " \n") == []
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,63 @@
+"""What a copy knows of a run that no event says: why it cannot go on, and the logs to read when health has failed."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
+
+from bootstrap.errors import HostError
+from bootstrap.rehearse.copy import STATE, Copy
+from bootstrap.rehearse.standin.places import log_of
+
+# Where a runner leaves the sentence of why it cannot go on: the second one for a disk that takes no more.
+STUCK = (f"{STATE}/stuck", "/run/initialrunner.stuck")
+_LOOK_S = 0.5
+_TAIL_BYTES = 4096
+
+
+class Clues:
+    """Looks into one copy. secrets: values that are blotted out of what is shown."""
+
+    def __init__(self, copy: Copy, secrets: Iterable[str] = ()) -> None:
+        self._copy, self._secrets = copy, tuple(secrets)
+        self._shown, self._next_look = "", 0.0
+
+    def stuck(self, journal: Sequence[Mapping[str, Any]]) -> str:
+        """Why the runner cannot go on, once for each reason; "" when it can, or when its journal says so itself."""
+        if time.monotonic() < self._next_look:
+            return ""
+        self._next_look = time.monotonic() + _LOOK_S
+        reason = next(filter(None, (self._text(path).strip() for path in STUCK)), "")
+        sentences = [str(event.get("for")) for event in journal[-1:] if event.get("type") == "waiting"]
+        if reason == self._shown or any(reason in sentence for sentence in sentences):
+            return ""
+        self._shown = reason
+        is_whole = not reason or reason.startswith("cannot go on")
+        return reason if is_whole else f"cannot go on yet: {reason}"
+
+    def logs(self, journal: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str]]:
+        """(name, end of its log) of what may be to blame when health has failed: every_boot entries, then a unit."""
+        failed = [event for event in journal if event.get("type") == "health" and not event.get("ok")]
+        if not failed:
+            return
+        for entry in (event for event in journal if event.get("type") == "every_boot" and not event.get("exit_code")):
+            # One that failed was shown with its last lines; another may have left a program that failed later.
+            yield str(entry.get("name")), self._end_of(f"{STATE}/logs/{entry.get('name')}.log")
+        kind, _, name = str(failed[-1].get("check")).partition(" ")
+        if kind == "unit":
+            yield name, self._end_of(log_of(name))
+
+    def _end_of(self, path: str) -> str:
+        text = self._text(path)
+        for secret in self._secrets:
+            text = text.replace(secret, "*" * len(secret))
+        shown = (c if c.isprintable() or c in "\n\t\r" else f"\\x{ord(c):02x}" for c in text[-_TAIL_BYTES:])
+        return "".join(shown)
+
+    def _text(self, path: str) -> str:
+        try:
+            return (self._copy.read(path) or b"").decode("utf-8", "backslashreplace")
+        except HostError:
+            # A payload may have put anything there.
+            return ""

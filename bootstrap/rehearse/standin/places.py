@@ -1,0 +1,24 @@
+"""Where the stand-in keeps what it knows, and where units lie. All of it is inside a copy."""
+
+from __future__ import annotations
+
+STATES = "/run/systemd/stand-in"
+# systemd's own folder of logs: a plain file for each unit here.
+LOGS = "/var/log/journal"
+ETC = "/etc/systemd/system"
+# In systemd's order: the first that holds a name wins.
+UNIT_FOLDERS = (ETC, "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
+                "/lib/systemd/system")  # fmt: skip
+# Where the package of this stand-in lies in a copy.
+HOME = "/usr/lib/rehearsal"
+KINDS = ("service", "socket", "timer", "target", "path", "mount", "automount", "swap", "slice", "scope", "device")
+
+
+def log_of(name: str) -> str:
+    """The file with what a unit printed."""
+    return f"{LOGS}/{full_name(name)}.log"
+
+
+def full_name(name: str) -> str:
+    """`web` is `web.service`, as everywhere in systemd."""
+    return name if name.rpartition(".")[2] in KINDS else f"{name}.service"
