@@ -52,7 +52,10 @@ def prepared(spec: Spec, server: str, deploy_id: str, reports: Reports | None) -
         plan = dataclasses.replace(plan, report_url=None, report_ca=None)
     elif plan.proxy:
         # The runner knows 127.0.0.1 as its own; the spec's proxy knows nothing of the rehearsal's collector.
-        direct = ",".join(filter(None, (plan.proxy.get("no_proxy"), reports.host)))
+        known = plan.proxy.get("no_proxy")
+        first = known or next(iter(plan.proxy.values()))
+        names = f"{known.value},{reports.host}" if known else reports.host
+        direct = dataclasses.replace(first, value=names, rule=None)
         plan = dataclasses.replace(plan, proxy={**plan.proxy, "no_proxy": direct})
     if plan.trigger == "systemd":
         # A copy has no systemd: the entry that its service would start is cron's there.
