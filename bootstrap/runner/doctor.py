@@ -204,7 +204,7 @@ def collector_faults(run):
     """Whether reports can arrive: name, connection, certificate, and both clocks."""
     plan, owed = run.plan, unsent(run.host)
     if "report" not in plan:
-        return []
+        return None
     base = plan["report"]["url"].rstrip("/")
 
     def question():
