@@ -114,8 +114,8 @@ def work_through(run, chosen, force):
     """Run these stages until one does not end well. The exit code."""
     plan, stages = run.plan, run.stages
     stages.deadline = lambda: 1  # the admin's time is not the run's
-    for stage in plan["stages"]:
-        name = stage["name"]
+    for planned in plan["stages"]:
+        stage, name = planned, planned["name"]
         if name not in chosen:
             continue
         secrets = stage.get("secrets", [])
@@ -128,6 +128,10 @@ def work_through(run, chosen, force):
         stage = dict(stage, environment=known)
         if final(run.journal.events):
             stage["attempts"] = 1  # nobody tries again
+        else:
+            for earlier_one in plan["stages"][: plan["stages"].index(planned)]:
+                if stages.facts(earlier_one).state in ENDED_WELL:
+                    run.place_after(earlier_one["name"])
         before = stages.facts(stage)
         run.meanwhile = lambda: None
         if before.open:

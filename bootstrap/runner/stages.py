@@ -89,6 +89,8 @@ class Shell:
         group: of an attempt, "" where there are none; None for a text beside one, which has no outputs either.
         """
         user = account(stage.get("user", "root"))
+        if not user:
+            raise OSError(2, no_user(stage))
         env = self.environment(stage, label, user)
         folder = STATE + "/stages"
         os.close(self.host.folder(folder, True))

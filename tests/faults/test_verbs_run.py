@@ -105,6 +105,18 @@ def test_after_a_fetch_that_failed_for_good_no_stage_runs_without_its_file() -> 
 
 
 @pytest.mark.fault(120)
+@pytest.mark.parametrize("by_hand", [["one two"], ["one", "two"]], ids=["at once", "one by one"])
+def test_a_file_that_comes_after_a_stage_is_there_for_the_next_one_by_hand(by_hand: list[str]) -> None:
+    files = [*CONF, RenderedFile("/srv/home/conf", b"ours\n", after="one")]
+    two = stage("two", NOTE + "test -e /srv/home/conf && note with || note without")
+    with Box(payload([stage("one", "mkdir -p /srv/home"), two], files=files).files) as box:
+        for words in by_hand:
+            done = box.run("/bin/sh", BUNDLE, "run", *words.split())
+            assert (done.returncode, done.stderr) == (0, "")
+        assert ran(box) == ["with"]
+
+
+@pytest.mark.fault(120)
 def test_a_need_that_is_not_met_is_not_met_by_hand_either() -> None:
     with Box(payload([stage("one", NOTE + "note one", needs=[{"file": "/srv/mounted"}])]).files) as box:
         done = box.run("/bin/sh", BUNDLE, "run", "one")
