@@ -8,8 +8,7 @@ from bootstrap import load
 from bootstrap.payload import gates, pack
 from bootstrap.payload.bundle import unpack
 
-# Bytes of text, with every feature, and for what examples/hello calls (docs/explanation/size.md); lower these with every
-# diet.
+# Bytes of text, with every feature and for what examples/hello calls (docs/explanation/size.md).
 HOT_CEILING, WHOLE_CEILING, FETCH_CEILING = 18_750, 31_650, 34_150
 HELLO_HOT_CEILING, HELLO_WHOLE_CEILING = 17_400, 29_600
 
