@@ -1,20 +1,58 @@
 """initialrunner: what a new server needs on its first boot, decided here and reported back.
 
 The names below are the stable Python API (see docs/reference/api.md); everything is imported on first use,
-so that `import bootstrap` costs nothing.
+so that `import bootstrap` costs nothing. `import initialrunner` gives the same.
 """
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
-__all__ = ["__version__", "load"]
+__all__ = [
+    "Beside", "BootstrapError", "Fleet", "FleetError", "Index", "Manifest", "Packed", "PayloadError", "Problem",
+    "Project", "Published", "RenderError", "Rendering", "Seed", "ServerPlan", "SignError", "Signer", "SpecError",
+    "UsageError", "Where", "__version__", "load", "read_published", "read_secret", "signer",
+]  # fmt: skip
 
+if TYPE_CHECKING:
+    from bootstrap.api import Beside, Fleet, Project, Rendering, ServerPlan, load
+    from bootstrap.errors import BootstrapError, PayloadError, Problem, RenderError, SpecError, UsageError, Where
+    from bootstrap.payload.sign import Signer, SignError, signer
+    from bootstrap.publish.result import read_published
+    from bootstrap.render.model import Published
+    from bootstrap.secret import read_secret
+    from bootstrap.targets.channel import Packed
+    from bootstrap.targets.fleet import FleetError, Index
+    from bootstrap.targets.output import Manifest
+    from bootstrap.targets.seed import Seed
+else:
+    # Hidden from type checkers, which would take every name, misspelt ones too, for one of this module's.
+    _NAMES = {
+        "api": ("Beside", "Fleet", "Project", "Rendering", "ServerPlan", "load"),
+        "errors": ("BootstrapError", "PayloadError", "Problem", "RenderError", "SpecError", "UsageError", "Where"),
+        "payload.sign": ("SignError", "Signer", "signer"),
+        "publish.result": ("read_published",),
+        "render.model": ("Published",),
+        "secret": ("read_secret",),
+        "targets.channel": ("Packed",),
+        "targets.fleet": ("FleetError", "Index"),
+        "targets.output": ("Manifest",),
+        "targets.seed": ("Seed",),
+    }
+    _HOMES = {name: f"bootstrap.{home}" for home, names in _NAMES.items() for name in names}
 
-def __getattr__(name: str) -> Any:
-    if name == "load":
-        from bootstrap.api import load
+    def __getattr__(name):
+        import sys
+        from importlib import import_module
 
-        return load
-    raise AttributeError(f"module 'bootstrap' has no attribute {name!r}")
+        module = sys.modules[__name__]
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} ({__file__}) has no attribute {name!r}", name=name, obj=module)
+        value = getattr(import_module(_HOMES[name]), name)
+        setattr(module, name, value)
+        return value
+
+    def __dir__():
+        # Not the names of this module's own workings.
+        return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

@@ -15,15 +15,18 @@ import functools
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Literal, overload
 
 if TYPE_CHECKING:
     from bootstrap.errors import Problem
     from bootstrap.payload.sign import Signer
     from bootstrap.plan.model import Plan
-    from bootstrap.render.model import Published, Rendered
+    from bootstrap.render.model import Published, PublishedBundle, Rendered
     from bootstrap.spec.load import Spec
     from bootstrap.targets.channel import Packed
+    from bootstrap.targets.fleet import Index
+    from bootstrap.targets.output import Manifest
+    from bootstrap.targets.providers import NEVER_BYTES, TAKES_BASE64
     from bootstrap.targets.seed import Seed
 
     # A key that signs: its file (private, or public with the private half in an agent), or one that is open already.
@@ -63,7 +66,7 @@ class Project:
     def plan(
         self,
         server: str,
-        values: Mapping[str, Any] | None = None,
+        values: Mapping[str, object] | None = None,
         *,
         deploy_id: str | None = None,
         report_url: str | None = None,
@@ -86,7 +89,7 @@ class Project:
 
     def fleet(
         self,
-        servers: str | Path | Mapping[str, Mapping[str, Any] | None] | Sequence[str],
+        servers: str | Path | Mapping[str, Mapping[str, object] | None] | Sequence[str],
         *,
         deploy_id: str | None = None,
         report_url: str | None = None,
@@ -115,7 +118,7 @@ class Fleet:
     """The servers of one roll-out, by name. servers: name -> its own values. Rendered one by one, as they are asked."""
 
     project: Project
-    servers: Mapping[str, Mapping[str, Any]]
+    servers: Mapping[str, Mapping[str, object]]
     deploy_id: str
     report_url: str | None = None
 
@@ -129,6 +132,11 @@ class Fleet:
     def _shared(self) -> Plan:
         spec = self.project.spec
         return self.project.plan(spec.example_server, deploy_id=self.deploy_id, report_url=self.report_url).plan
+
+    @property
+    def revision(self) -> str:
+        """Twelve hex digits of what was checked in: the same for all its servers."""
+        return self._shared.revision
 
     def plan(self, name: str) -> ServerPlan:
         """The plan of one of its servers."""
@@ -155,7 +163,7 @@ class Fleet:
         secret: bytes | None = None,
         sign: Key | None = None,
         progress: Callable[[str], None] = lambda server: None,
-    ) -> dict[str, Any]:
+    ) -> Index:
         """Write directory/SERVER/ for every server and directory/manifest.json, the index, which is returned.
 
         All or nothing. progress: called with each name. Raises FleetError with every server that cannot be rendered.
@@ -174,7 +182,7 @@ class Fleet:
         secret: bytes | None = None,
         sign: Key | None = None,
         progress: Callable[[str], None] = lambda server: None,
-    ) -> dict[str, Any]:
+    ) -> Index:
         """As `write`, packed by the caller's own function."""
         from bootstrap.errors import BootstrapError, UsageError
         from bootstrap.targets import fleet
@@ -206,6 +214,21 @@ class ServerPlan:
     plan: Plan
 
     @property
+    def server(self) -> str:
+        """The server's name."""
+        return self.plan.server
+
+    @property
+    def deploy_id(self) -> str:
+        """The roll-out it belongs to; `bootstrap wait --deploy-id` takes it."""
+        return self.plan.deploy_id
+
+    @property
+    def revision(self) -> str:
+        """Twelve hex digits of what was checked in: the spec, the roll-out's values, the files that it names."""
+        return self.plan.revision
+
+    @property
     def reports(self) -> bool:
         """Whether the server will report, so that rendering needs the deployer's secret."""
         return self.plan.report_url is not None
@@ -213,10 +236,10 @@ class ServerPlan:
     def render(
         self, secret: bytes | None = None, *, published: Published | None = None, sign: Key | None = None
     ) -> Rendering:
-        """Render its texts. secret: the deployer's 32 bytes, needed when the spec reports (see bootstrap.secret).
+        """Render its texts. secret: the deployer's 32 bytes, needed when the spec reports (see bootstrap.read_secret).
 
-        published: what `bootstrap publish` has put into an object store (see bootstrap.publish.result.read).
-        sign: the file of the key that signs its bundles (see bootstrap.payload.sign), for images that run no others;
+        published: what `bootstrap publish` has put into an object store (see bootstrap.read_published).
+        sign: the file of the key that signs its bundles (see bootstrap.signer), for images that run no others;
         packing then raises PayloadError where it cannot. Raises UsageError when that file is no key.
         """
         from bootstrap.render.render import render
@@ -232,7 +255,7 @@ class Rendering:
 
     rendered: Rendered = field(repr=False)
     cron_template: str | None = None
-    bundle_at: dict[str, Any] | None = field(default=None, repr=False)
+    bundle_at: PublishedBundle | None = field(default=None, repr=False)
     signer: Signer | None = None
 
     @property
@@ -244,6 +267,11 @@ class Rendering:
     def deploy_id(self) -> str:
         """The roll-out it belongs to; `bootstrap wait --deploy-id` takes it."""
         return self.rendered.deploy_id
+
+    @property
+    def revision(self) -> str:
+        """Twelve hex digits of what was checked in: the spec, the roll-out's values, the files that it names."""
+        return self.rendered.revision
 
     def personality(self, provider: str = "nova", *, url: str | None = None) -> list[dict[str, str]]:
         """`[{"path": …, "contents": base64}]`, in order: what openstacksdk's compute proxy and Nova's API take.
@@ -277,6 +305,21 @@ class Rendering:
         """
         return self.pack("personality", provider, beside).blob.decode()
 
+    # A type checker knows the form where the call itself names the provider or `encoded`.
+    @overload
+    def user_data(
+        self, provider: NEVER_BYTES | None = None, *, encoded: bool | None = None, beside: Beside = ()
+    ) -> str: ...
+    @overload
+    def user_data(
+        self, provider: TAKES_BASE64, *, encoded: Literal[True] | None = None, beside: Beside = ()
+    ) -> str: ...
+    @overload
+    def user_data(self, provider: str | None, *, encoded: Literal[True], beside: Beside = ()) -> str: ...
+    @overload
+    def user_data(
+        self, provider: str | None = None, *, encoded: bool | None = None, beside: Beside = ()
+    ) -> str | bytes: ...
     def user_data(
         self, provider: str | None = None, *, encoded: bool | None = None, beside: Beside = ()
     ) -> str | bytes:
@@ -317,7 +360,7 @@ class Rendering:
 
         return tree.write(self.pack("tree").payload, Path(directory))
 
-    def manifest(self, *targets: str, provider: str | None = None) -> dict[str, Any]:
+    def manifest(self, *targets: str, provider: str | None = None) -> Manifest:
         """What those targets (when none is named, all but the images) would carry: names, sizes and digests."""
         from bootstrap.targets import channel, output, seed
 

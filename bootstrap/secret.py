@@ -59,10 +59,10 @@ def make_secret(path: Path) -> bytes:
     return secret
 
 
-def read_secret(path: Path | None = None) -> bytes:
+def read_secret(path: str | Path | None = None) -> bytes:
     """The 32 bytes of the secret: of the file when one is named, else of BOOTSTRAP_SECRET. Raises UsageError."""
     if path is not None:
-        return _decoded(read_private(path, "the secret file"), str(path))
+        return _decoded(read_private(Path(path), "the secret file"), str(path))
     text = os.environ.get(VARIABLE)
     if not text:
         raise UsageError(

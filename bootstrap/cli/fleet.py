@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
@@ -17,11 +17,12 @@ if TYPE_CHECKING:
     from bootstrap.payload.sign import Signer
     from bootstrap.targets.channel import Packed
     from bootstrap.targets.fit import Measure
+    from bootstrap.targets.fleet import Index
 
 
 def render_fleet(
     fleet: Fleet, pack: Callable[[Rendering], list[Packed]], secret: bytes | None, output: Path, sign: Signer | None
-) -> tuple[dict[str, Any], list[Packed], list[Problem], list[str]]:
+) -> tuple[Index, list[Packed], list[Problem], list[str]]:
     """(the index, the largest of everything that was packed, the warnings and the notes of all servers, each once)."""
     from dataclasses import replace
 

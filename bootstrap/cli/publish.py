@@ -73,7 +73,7 @@ def command(
     from bootstrap.errors import UsageError
     from bootstrap.plan.deploy_id import new_deploy_id
     from bootstrap.publish import clouds, preflight, publisher, result, store
-    from bootstrap.render.model import Published
+    from bootstrap.render.model import Published, PublishedBundle
     from bootstrap.secret import read_secret
     from bootstrap.spec.types import duration
     from bootstrap.targets import output as outputs
@@ -99,7 +99,8 @@ def command(
     for warning in project.warnings:
         click.echo(paint(warning), err=True)
     urls = at_work.files(plans[0].plan)
-    bundles, written = {}, []
+    bundles: dict[str, PublishedBundle] = {}
+    written = []
     for plan in plans if servers else ():
         rendering = plan.render(secret, published=Published(urls), sign=key)
         packed = rendering.pack("user-data")

@@ -100,7 +100,7 @@ def command(
         index, packed, more, noted = render_fleet(fleet, pack, secret, output, key)
         tell(project.warnings + tuple(more) + project.exposed(*targets), noted)
         if as_json:
-            click.echo(json.dumps(index | {"directory": str(output)}, indent=1))
+            click.echo(json.dumps({**index, "directory": str(output)}, indent=1))
             return
         count = f"{len(fleet):,} server{'' if len(fleet) == 1 else 's'}"
         click.echo(f"{count}  deploy {index['deploy_id']}  revision {index['revision']}  in {output}")
@@ -117,7 +117,7 @@ def command(
     tell(project.warnings + rendering.rendered.warnings + project.exposed(*targets), notes(packed))
     manifest = outputs.manifest(packed)
     if as_json:
-        click.echo(json.dumps(manifest | {"directory": str(folder)}, indent=1))
+        click.echo(json.dumps({**manifest, "directory": str(folder)}, indent=1))
         return
     click.echo(f"{server}  deploy {manifest['deploy_id']}  revision {manifest['revision']}  in {folder}")
     click.echo(table(packed))

@@ -13,8 +13,9 @@ from bootstrap.render.model import Published
 NAME, VERSION = "published.json", 1
 
 
-def read(path: Path) -> Published:
+def read(path: str | Path) -> Published:
     """The file again. Raises UsageError when it is not one."""
+    path = Path(path)
     try:
         found: Any = json.loads(path.read_bytes())
         if found["version"] != VERSION:
@@ -24,6 +25,10 @@ def read(path: Path) -> Published:
         raise UsageError(f"{path} cannot be read: {error.strerror}", hint="bootstrap publish writes it") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is not what `bootstrap publish` wrote", hint="publish again") from error
+
+
+# Its name where no module's name stands before it.
+read_published = read
 
 
 def write(published: Published, folder: Path, **more: Any) -> Path:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypedDict
 
 from bootstrap.errors import Problem
 
@@ -28,16 +28,25 @@ class RenderedFile:
     after: str | None = None
 
 
+class PublishedBundle(TypedDict):
+    """Where the bundle of one server in one roll-out lies, its digest and its size in bytes."""
+
+    url: str
+    sha256: str
+    size: int
+    deploy_id: str
+
+
 @dataclass(frozen=True)
 class Published:
     """What lies in an object store for hosts to fetch.
 
     urls: of files by their SHA-256 in hex, and of objects by their swift://CONTAINER/OBJECT. They may give the right to
-    read, so they are as private as what they lead to. bundles: SERVER to {"url", "sha256", "size"}.
+    read, so they are as private as what they lead to. bundles: by server.
     """
 
     urls: dict[str, str] = field(default_factory=dict, repr=False)
-    bundles: dict[str, dict[str, Any]] = field(default_factory=dict, repr=False)
+    bundles: dict[str, PublishedBundle] = field(default_factory=dict, repr=False)
 
     def __bool__(self) -> bool:
         return bool(self.urls or self.bundles)

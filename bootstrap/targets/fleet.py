@@ -9,7 +9,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
-from typing import Any
+from typing import TypedDict
 
 from bootstrap.errors import BootstrapError, ExitCode, Problem, UsageError
 from bootstrap.targets import output
@@ -17,6 +17,31 @@ from bootstrap.targets.channel import Packed
 from bootstrap.targets.fit import Measure
 
 NAMED = 3  # servers that a problem of many is told of by name
+
+
+class IndexTarget(TypedDict):
+    """One target of a server in an index: what its manifest says of bundle and output."""
+
+    target: str
+    provider: str | None
+    bundle: output.ManifestBundle
+    output: output.ManifestOutput
+
+
+class IndexServer(TypedDict):
+    """One server of an index."""
+
+    server: str
+    targets: list[IndexTarget]
+
+
+class Index(TypedDict):
+    """The index of a fleet: its servers, and the digests of their bundles. `bootstrap wait` reads it."""
+
+    version: int
+    deploy_id: str
+    revision: str
+    servers: list[IndexServer]
 
 
 class FleetError(BootstrapError):
@@ -66,7 +91,7 @@ class Gathered:
             raise FleetError(self.found, self.exit_code, self.total)
 
 
-def index(manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def index(manifests: Sequence[output.Manifest]) -> Index:
     """The index of a fleet, from the manifests of its servers: who they are, and the digests of their bundles."""
     return {
         "version": 1,
@@ -76,7 +101,8 @@ def index(manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
             {
                 "server": one["server"],
                 "targets": [
-                    {key: t[key] for key in ("target", "provider", "bundle", "output")} for t in one["targets"]
+                    {"target": t["target"], "provider": t["provider"], "bundle": t["bundle"], "output": t["output"]}
+                    for t in one["targets"]
                 ],
             }
             for one in manifests
@@ -84,7 +110,7 @@ def index(manifests: Sequence[dict[str, Any]]) -> dict[str, Any]:
     }
 
 
-def write(servers: Iterable[Sequence[Packed]], directory: Path) -> dict[str, Any]:
+def write(servers: Iterable[Sequence[Packed]], directory: Path) -> Index:
     """Write directory/SERVER/ for each, and the index directory/manifest.json, which is returned.
 
     All is made beside `directory`, which is renamed into place at the end: whatever goes wrong before, the caller's own
@@ -114,7 +140,7 @@ def write(servers: Iterable[Sequence[Packed]], directory: Path) -> dict[str, Any
     return found
 
 
-def _text(found: dict[str, Any]) -> bytes:
+def _text(found: Index) -> bytes:
     """The index as JSON with a line for each server: thousands of them are read by grep and diff too."""
     head = json.dumps({key: value for key, value in found.items() if key != "servers"})
     servers = ",\n  ".join(map(json.dumps, found["servers"]))

@@ -9,7 +9,7 @@ import shutil
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NotRequired, TypedDict
 
 from bootstrap.errors import UsageError
 from bootstrap.targets import personality, seed, starter, tree
@@ -24,8 +24,66 @@ NAMES = {
 BUNDLE = "bundle"
 
 
-def manifest(packed: Sequence[Packed]) -> dict[str, Any]:
+class ManifestBundle(TypedDict):
+    """A bundle's size in bytes and its digest; who signed it, and where it was published, without the URL's query."""
+
+    size: int
+    sha256: str
+    signed_by: NotRequired[str]
+    url: NotRequired[str]
+
+
+class ManifestMeasure(TypedDict):
+    """How much of a limit is used, both in this unit. limit: None where there is none, or nobody has published it."""
+
+    what: str
+    used: int
+    limit: int | None
+    unit: str
+
+
+class ManifestFile(TypedDict):
+    """A file that the create call injects. mode: four octal digits."""
+
+    path: str
+    size: int
+    sha256: str
+    mode: str
+
+
+class ManifestOutput(TypedDict):
+    """What `render` writes: its path beside the manifest, and for a file the rest. directory: what an image is of."""
+
+    path: str
+    size: NotRequired[int]
+    sha256: NotRequired[str]
+    directory: NotRequired[str]
+
+
+class ManifestTarget(TypedDict):
+    """One target of a manifest."""
+
+    target: str
+    provider: str | None
+    bundle: ManifestBundle
+    measures: list[ManifestMeasure]
+    files: NotRequired[list[ManifestFile]]
+    output: ManifestOutput
+    starter: NotRequired[ManifestOutput]
+
+
+class Manifest(TypedDict):
     """What was rendered for one server, without any content: names, sizes and digests."""
+
+    version: int
+    server: str
+    deploy_id: str
+    revision: str
+    targets: list[ManifestTarget]
+
+
+def manifest(packed: Sequence[Packed]) -> Manifest:
+    """The manifest of one server, from all that was packed for it."""
     payload = packed[0].payload
     return {
         "version": 1,
@@ -63,7 +121,7 @@ def write(packed: Sequence[Packed], directory: Path) -> Path:
     return final
 
 
-def fill(packed: Sequence[Packed], folder: Path) -> dict[str, Any]:
+def fill(packed: Sequence[Packed], folder: Path) -> Manifest:
     """Make the folder of one server, with its manifest, and return that. Raises OSError."""
     folder.mkdir(mode=0o700)
     for one in packed:
@@ -73,14 +131,15 @@ def fill(packed: Sequence[Packed], folder: Path) -> dict[str, Any]:
     return found
 
 
-def described(one: Packed) -> dict[str, Any]:
+def described(one: Packed) -> ManifestTarget:
     """One target's part of the manifest: sizes, digests and measures, no content."""
     payload = one.payload
-    described: dict[str, Any] = {
+    described: ManifestTarget = {
         "target": one.target,
         "provider": one.provider.name if one.provider else None,
         "bundle": {"size": len(payload.bundle), "sha256": payload.digest},
         "measures": [{"what": m.what, "used": m.used, "limit": m.limit, "unit": m.unit} for m in one.measures],
+        "output": _output(one),
     }
     if one.signed_by:
         described["bundle"]["signed_by"] = one.signed_by
@@ -97,20 +156,21 @@ def described(one: Packed) -> dict[str, Any]:
             }
             for file in payload.files
         ]
-    if one.target in seed.LABELS:
-        label = seed.LABELS[one.target]
-        described["output"] = _described(f"{label}.iso", _seed(one).image()) | {"directory": f"{label}/"}
-    elif one.target in NAMES:
-        content = _content(one)
-        described["output"] = _described(NAMES[one.target], content)
-    else:
-        described["output"] = {"path": f"{one.target}/"}
     if one.target == "personality" and not one.url:
         described["starter"] = _described(starter.NAME, one.blob)
     return described
 
 
-def _described(path: str, content: bytes) -> dict[str, Any]:
+def _output(one: Packed) -> ManifestOutput:
+    if one.target in seed.LABELS:
+        label = seed.LABELS[one.target]
+        return {**_described(f"{label}.iso", _seed(one).image()), "directory": f"{label}/"}
+    if one.target in NAMES:
+        return _described(NAMES[one.target], _content(one))
+    return {"path": f"{one.target}/"}
+
+
+def _described(path: str, content: bytes) -> ManifestOutput:
     return {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 

@@ -7,6 +7,7 @@ service's own code on loopback, the others are documented by whoever `source` na
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Literal
 
 from bootstrap.errors import UsageError
 
@@ -14,6 +15,10 @@ BYTES = "bytes"
 BASE64 = "base64 characters"
 CHARACTERS = "characters"
 FILES = "files"
+
+# By name, what the type of `Rendering.user_data` depends on. All others may get text or, where only that fits, gzip.
+NEVER_BYTES = Literal["gce", "digitalocean", "hetzner", "libvirt", "proxmox"]
+TAKES_BASE64 = Literal["nova", "rackspace", "azure", "linode", "oci", "exoscale"]
 
 
 @dataclass(frozen=True)

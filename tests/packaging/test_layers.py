@@ -41,10 +41,14 @@ ALLOWED = {
     "deploy": TO_TARGETS | {"client", "api", "secret"},
     "publish": TO_TARGETS,
     "api": TO_TARGETS | {"secret"},
-    "__init__": {"api"},
+    # What the public names are.
+    "__init__": {
+        "api", "errors", "payload.sign", "publish.result", "render.model", "secret", "targets.channel", "targets.fleet",
+        "targets.output", "targets.seed",
+    },
     "cli": {*TO_TARGETS, "client", "collector", "image", "rehearse", "deploy", "publish", "api", "secret", "__init__"},
     "__main__": {"cli"},
-}
+}  # fmt: skip
 
 # Where each dependency may be named, at any depth: swapping one is then a change of one folder.
 OUTSIDE = {
@@ -203,6 +207,24 @@ def test_version_imports_nothing_heavy() -> None:
     assert loaded & HEAVY == set()
     # Of ours, no more than the command itself: no verb, no spec, no collector.
     assert {m for m in loaded if own(m)} == {"bootstrap", "bootstrap.errors", "bootstrap.cli", "bootstrap.cli.main"}
+
+
+@pytest.mark.parametrize(
+    ("name", "modules"), [("bootstrap", {"bootstrap"}), ("initialrunner", {"initialrunner", "bootstrap"})]
+)
+def test_the_library_imports_nothing_before_it_is_used(name: str, modules: set[str]) -> None:
+    script = f"import sys, {name}; print(*sys.modules)"
+    loaded = set(subprocess.check_output([sys.executable, "-c", script], cwd=PACKAGE.parent, text=True).split())
+    assert loaded & (HEAVY | set(OUTSIDE)) == set()
+    assert {module for module in loaded if module.split(".")[0] in ("bootstrap", "initialrunner")} == modules
+
+
+def test_the_second_name_is_nothing_but_a_name() -> None:
+    sources = sorted((PACKAGE.parent / "initialrunner").rglob("*.py"))
+    assert [source.name for source in sources] == ["__init__.py", "__main__.py"]
+    named = {name for source in sources for _, name in imports(source)}
+    assert {name for name in named if own(name)} == {"bootstrap", "bootstrap.cli.main"}
+    assert {name.split(".")[0] for name in named if not own(name)} <= sys.stdlib_module_names
 
 
 @pytest.mark.parametrize("verb", VERBS)

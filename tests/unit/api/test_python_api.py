@@ -3,14 +3,22 @@
 from __future__ import annotations
 
 import base64
+import importlib
+import pkgutil
+import re
+import rlcompleter
 from pathlib import Path
+from typing import get_args
 
 import pytest
 
 import bootstrap
+import initialrunner
 from bootstrap.api import Rendering
 from bootstrap.errors import PayloadError, SpecError, UsageError
 from bootstrap.payload.bundle import unpack
+from bootstrap.targets import user_data
+from bootstrap.targets.providers import NEVER_BYTES, PROVIDERS, TAKES_BASE64, Provider
 
 DEPLOY = "20261120T120000-ab12cd"
 SPEC = """\
@@ -82,7 +90,7 @@ def test_the_manifest_names_server_deploy_and_digests(web: Rendering, tmp_path: 
 
     assert (manifest["server"], manifest["deploy_id"]) == ("web-1", DEPLOY) == (web.server, web.deploy_id)
     (target,) = manifest["targets"]
-    assert target["bundle"]["sha256"] == unpack(str(web.user_data("gce")).encode()).digest
+    assert target["bundle"]["sha256"] == unpack(web.user_data("gce").encode()).digest
     assert [one["target"] for one in web.manifest()["targets"]] == ["tree", "user-data", "cloud-config"]
 
 
@@ -91,7 +99,7 @@ def test_one_roll_out_has_one_revision_and_servers_of_their_own(spec: Path) -> N
 
     one, two = (project.plan(name, deploy_id=DEPLOY).render() for name in ("web-1", "web-2"))
 
-    assert one.rendered.revision == two.rendered.revision
+    assert one.revision == two.revision == one.rendered.revision
     assert one.user_data() != two.user_data()
 
 
@@ -110,3 +118,78 @@ def test_a_spec_that_reports_says_so(spec: Path) -> None:
 
     assert not project.plan("web-1").reports
     assert project.plan("web-1", report_url="https://deploy.internal:8443").reports
+
+
+def test_a_plan_and_its_rendering_say_which_server_roll_out_and_revision_they_are_of(spec: Path) -> None:
+    fleet = bootstrap.load(spec).fleet(["web-1", "web-2"], deploy_id=DEPLOY)
+
+    for name, plan in zip(["web-1", "web-2"], fleet, strict=True):
+        made = plan.render()
+        assert (plan.server, plan.deploy_id, plan.revision) == (name, DEPLOY, fleet.revision)
+        assert (made.server, made.deploy_id, made.revision) == (name, DEPLOY, fleet.revision)
+    assert re.fullmatch("[0-9a-f]{12}", fleet.revision)
+    assert bootstrap.load(spec).fleet([], deploy_id=DEPLOY).revision == fleet.revision
+
+
+@pytest.mark.parametrize("profile", [one for one in PROVIDERS if one.user_data], ids=lambda one: one.name)
+def test_the_declared_type_of_user_data_is_that_of_the_provider(profile: Provider) -> None:
+    """Small and large: a text that fits only when compressed is given as the provider takes it."""
+    most = profile.user_data.most if profile.user_data else None
+    blobs = [user_data.content(b"#!/bin/sh\n" * times, profile) for times in (1, (most or 10_000) // 10 + 10)]
+    given = {
+        encoded: {type(user_data.argument(blob, profile, encoded=encoded)) for blob in blobs}
+        for encoded in (None, True, False)
+    }
+
+    assert given[True] == {str}
+    never_bytes, takes_base64 = profile.name in get_args(NEVER_BYTES), profile.name in get_args(TAKES_BASE64)
+    assert (given[None] == {str}, given[False] == {str}) == (never_bytes or takes_base64, never_bytes)
+
+
+def test_dir_and_completion_list_the_public_names() -> None:
+    shown = [name for name in dir(bootstrap) if not name.startswith("__")]
+
+    assert shown == sorted(set(bootstrap.__all__) - {"__version__"})
+    assert shown == [name for name in dir(initialrunner) if not name.startswith("__")]
+    completer = rlcompleter.Completer({"bootstrap": bootstrap})
+    assert completer.complete("bootstrap.lo", 0) == "bootstrap.load("
+    assert completer.complete("bootstrap.Sp", 0) == "bootstrap.SpecError("
+
+
+@pytest.mark.parametrize("library", [bootstrap, initialrunner], ids=["bootstrap", "initialrunner"])
+def test_a_name_that_is_not_there_is_an_error_that_says_whose_it_is(library: object) -> None:
+    name = "laod"
+    with pytest.raises(AttributeError, match=rf"module '\w+' \(/.+/__init__.py\) has no attribute '{name}'"):
+        getattr(library, name)
+
+
+def test_both_names_of_the_library_give_the_same_objects() -> None:
+    assert initialrunner.__all__ == bootstrap.__all__ == sorted(bootstrap.__all__)
+    assert [name for name in bootstrap.__all__ if getattr(bootstrap, name) is not getattr(initialrunner, name)] == []
+    # A module of that name would take its place as soon as anything imports it.
+    assert {module.name for module in pkgutil.iter_modules(bootstrap.__path__)} & set(bootstrap.__all__) == set()
+
+
+def test_a_star_import_gives_the_public_names() -> None:
+    names: dict[str, object] = {}
+    exec("from initialrunner import *", names)
+    assert {name for name in names if name != "__builtins__"} == set(bootstrap.__all__)
+
+
+def test_every_public_name_is_in_the_reference() -> None:
+    page = (Path(__file__).parents[3] / "docs/reference/api.md").read_text(encoding="utf-8")
+    classes = {"project": bootstrap.Project, "fleet": bootstrap.Fleet, "plan": bootstrap.ServerPlan, "web": Rendering}
+    members = {
+        f"{variable}.{name}"
+        for variable, of in classes.items()
+        for name, member in vars(of).items()
+        if not name.startswith("_") and (callable(member) or isinstance(member, property))
+    }
+
+    missing = [name for name in bootstrap.__all__ if f"`bootstrap.{name}" not in page]
+    missing += [name for name in sorted(members) if f"`{name}" not in page]
+    assert missing == []
+    # And the other way round: what the page names is there.
+    for name in re.findall(r"`bootstrap\.(?!py\b)([\w.]+)", page):
+        home, _, last = f"bootstrap.{name}".rpartition(".")
+        assert hasattr(importlib.import_module(home), last), name
