@@ -237,7 +237,7 @@ def free(folder: Path) -> int:
 
 
 @needs_root
-@pytest.mark.fault(145)
+@pytest.mark.fault(143)
 @pytest.mark.parametrize("turn", [Turn(endless=True), Turn(no_length=True)], ids=["no-end", "too-large"])
 def test_what_names_no_length_stops_before_the_disk_is_full_and_can_be_gone_on_with(small: Path, turn: Turn) -> None:
     large = DATA * 6  # 18 MB
@@ -253,7 +253,7 @@ def test_what_names_no_length_stops_before_the_disk_is_full_and_can_be_gone_on_w
 
 
 @needs_root
-@pytest.mark.fault(145)
+@pytest.mark.fault(143)
 def test_a_length_that_would_take_the_last_of_the_disk_is_refused_before_a_byte_is_written(small: Path) -> None:
     nearly = bytes(free(small) - (1 << 19))
     with Site() as site, pytest.raises(OSError, match=r"16252928 bytes are to come and 159[0-9]{5} are free"):
@@ -261,7 +261,7 @@ def test_a_length_that_would_take_the_last_of_the_disk_is_refused_before_a_byte_
     assert (small / ".x.initialrunner").stat().st_size == 0
 
 
-@pytest.mark.fault(145)
+@pytest.mark.fault(143)
 @pytest.mark.parametrize(
     "turn",
     [
@@ -378,7 +378,7 @@ def test_a_disk_too_small_for_the_file_is_said_before_it_is_full() -> None:
 
 
 @needs_root
-@pytest.mark.fault(145)
+@pytest.mark.fault(143)
 def test_a_fetch_without_an_end_fails_at_the_deadline_and_leaves_nothing_on_the_disk() -> None:
     with Site(knows_range=False) as site, Box(network="host", size="48m") as box:
         site.next(*[Turn(endless=True)] * 99)
@@ -396,7 +396,7 @@ def test_a_fetch_without_an_end_fails_at_the_deadline_and_leaves_nothing_on_the_
 
 
 @needs_root
-@pytest.mark.fault(145)
+@pytest.mark.fault(143)
 def test_the_words_of_a_server_are_told_and_are_no_more_than_a_line() -> None:
     with Site() as site, Box(network="host") as box:
         site.next(Turn(status=403, reason="no " * 20_000))
@@ -408,7 +408,7 @@ def test_the_words_of_a_server_are_told_and_are_no_more_than_a_line() -> None:
 
 
 @needs_root
-@pytest.mark.fault(145)
+@pytest.mark.fault(143)
 def test_a_redirect_to_what_is_no_url_is_told() -> None:
     with Site() as site, Box(network="host") as box:
         site.next(*[Turn(status=302, headers={"location": "https://[no"})] * 9)

@@ -135,7 +135,7 @@ http.server.HTTPServer(("", 80), Site).serve_forever()
 
 
 @pytest.mark.fault(57)
-@pytest.mark.fault(146)
+@pytest.mark.fault(144)
 @pytest.mark.parametrize("login", ["", "svc:s3cr-et%40x@"], ids=["open", "with-a-password"])
 @pytest.mark.parametrize("scheme", ["http", "https"])
 def test_what_leaves_the_host_goes_through_the_proxy_and_metadata_never(

@@ -106,7 +106,7 @@ def plan_of(proxy: Proxy, login: str = LOGIN, **more: Any) -> dict[str, Any]:
     return {"proxy": {"http": url, "https": url}, "server": "web-1", "deploy_id": "d1", **more}
 
 
-@pytest.mark.fault(146)
+@pytest.mark.fault(144)
 @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_INET6], ids=["proxy-v4", "proxy-v6"])
 @pytest.mark.parametrize(
     ("host", "asked"),
@@ -131,7 +131,7 @@ def test_a_tunnel_is_asked_for_with_name_and_password(
     assert safe.asked[0][1]["Host"] == host
 
 
-@pytest.mark.fault(146)
+@pytest.mark.fault(144)
 @pytest.mark.parametrize("host", ["far.example", "far.example:8080", "[2001:db8::1]", "[2001:db8::1]:8080"])
 def test_plain_http_is_asked_for_with_name_and_password(host: str) -> None:
     with Site() as site, Proxy(site, socket.AF_INET6) as proxy:
@@ -142,7 +142,7 @@ def test_plain_http_is_asked_for_with_name_and_password(host: str) -> None:
     assert (line, headers["host"], headers["proxy-authorization"]) == (f"GET http://{host}/x", host, BASIC)
 
 
-@pytest.mark.fault(146)
+@pytest.mark.fault(144)
 @pytest.mark.parametrize("url", ["http://far.example/x", "https://collector.example/x"])
 def test_reports_files_and_checks_get_through(authority: Authority, safe: Site, tmp_path: Path, url: str) -> None:
     with Site() as plain, Proxy(safe if url.startswith("https") else plain) as proxy:
@@ -160,7 +160,7 @@ def test_reports_files_and_checks_get_through(authority: Authority, safe: Site, 
     assert {headers["proxy-authorization"] for _, headers in proxy.asked} == {BASIC}
 
 
-@pytest.mark.fault(146)
+@pytest.mark.fault(144)
 @pytest.mark.parametrize("url", ["http://far.example", "https://collector.example"])
 def test_a_wrong_password_is_said_and_not_shown(safe: Site, tmp_path: Path, url: str) -> None:
     with Site() as plain, Proxy(safe if url.startswith("https") else plain) as proxy:
@@ -180,7 +180,7 @@ def test_a_wrong_password_is_said_and_not_shown(safe: Site, tmp_path: Path, url:
     assert {headers["proxy-authorization"] for _, headers in proxy.asked} == {"Basic " + wrong}
 
 
-@pytest.mark.fault(146)
+@pytest.mark.fault(144)
 @pytest.mark.parametrize("place", ["127.0.0.1:1", "127.0.0.1:no-port", "nowhere.invalid", "[::1", ""])
 def test_a_proxy_that_cannot_be_reached_is_said_without_its_password(place: str) -> None:
     plan: dict[str, Any] = {"proxy": {"https": f"http://{LOGIN}@{place}"}}

@@ -94,7 +94,7 @@ def test_run_takes_what_is_pending_and_says_what_is_done() -> None:
         ("logs ../journal", "no log of ../journal; there are: one, two\n"),
     ],
 )
-@pytest.mark.fault(122)
+@pytest.mark.fault(121)
 def test_a_wrong_word_runs_nothing_and_names_the_right_ones(words: str, message: str) -> None:
     with Box(payload([stage("one", NOTE + "note one"), TWO]).files) as box:
         box.tick()

@@ -28,7 +28,7 @@ def waiting(box: Box, attempts: int = 1) -> None:
     box.wait_for(box.kill_runner)
 
 
-@pytest.mark.fault(120)
+@pytest.mark.fault(119)
 def test_a_stage_by_hand_does_not_run_before_its_files_are_there() -> None:
     with Box() as box:
         waiting(box)
@@ -41,7 +41,7 @@ def test_a_stage_by_hand_does_not_run_before_its_files_are_there() -> None:
         assert (ran(box), box.state()) == (["with", "two"], "healthy")
 
 
-@pytest.mark.fault(120)
+@pytest.mark.fault(119)
 def test_a_stage_by_hand_first_places_the_files_when_all_are_there() -> None:
     with Box() as box:
         waiting(box)
@@ -52,7 +52,7 @@ def test_a_stage_by_hand_first_places_the_files_when_all_are_there() -> None:
         assert (ran(box), box.state()) == (["with", "two"], "healthy")
 
 
-@pytest.mark.fault(120)
+@pytest.mark.fault(119)
 def test_a_file_that_must_rest_is_given_its_time_by_hand_too() -> None:
     late = [{"path": "/etc/late", "min_size": 1, "settle_s": 1}]
     with Box(payload([WITH], files=CONF, wait_for=late).files) as box:
@@ -61,7 +61,7 @@ def test_a_file_that_must_rest_is_given_its_time_by_hand_too() -> None:
         assert (done.returncode, ran(box)) == (0, ["with"])
 
 
-@pytest.mark.fault(120)
+@pytest.mark.fault(119)
 def test_a_stage_by_hand_on_a_host_that_never_ticked_counts() -> None:
     with Box(payload([WITH, TWO], files=CONF).files) as box:
         assert box.run("/bin/sh", BUNDLE, "run", "one").returncode == 0
@@ -70,7 +70,7 @@ def test_a_stage_by_hand_on_a_host_that_never_ticked_counts() -> None:
         assert box.sh(f"ls {STATE} | grep -c journal").stdout == "1\n"
 
 
-@pytest.mark.fault(120)
+@pytest.mark.fault(119)
 def test_a_stage_by_hand_comes_after_those_before_it() -> None:
     later = stage("one", NOTE + "note one; test -e /srv/go || exit 75")
     with Box(payload([later, TWO]).files) as box:
@@ -85,7 +85,7 @@ def test_a_stage_by_hand_comes_after_those_before_it() -> None:
         assert ran(box) == ["one", "two", "one"]
 
 
-@pytest.mark.fault(120)
+@pytest.mark.fault(119)
 def test_after_a_final_failure_a_stage_by_hand_still_comes_after_those_before_it() -> None:
     with Box(payload([stage("one", NOTE + "note one; exit 3"), TWO]).files) as box:
         assert box.tick().returncode == 5
@@ -93,7 +93,7 @@ def test_after_a_final_failure_a_stage_by_hand_still_comes_after_those_before_it
         assert ran(box) == ["one"]
 
 
-@pytest.mark.fault(120)
+@pytest.mark.fault(119)
 def test_after_a_fetch_that_failed_for_good_no_stage_runs_without_its_file() -> None:
     fetch = {"url": "https://127.0.0.1:1/app", "sha256": "0" * 64}
     files = [*CONF, RenderedFile("/srv/app", b"", deliver="fetch", fetch=fetch)]
@@ -104,7 +104,7 @@ def test_after_a_fetch_that_failed_for_good_no_stage_runs_without_its_file() -> 
         assert (ran(box), box.state()) == ([], "failed")
 
 
-@pytest.mark.fault(120)
+@pytest.mark.fault(119)
 @pytest.mark.parametrize("by_hand", [["one two"], ["one", "two"]], ids=["at once", "one by one"])
 def test_a_file_that_comes_after_a_stage_is_there_for_the_next_one_by_hand(by_hand: list[str]) -> None:
     files = [*CONF, RenderedFile("/srv/home/conf", b"ours\n", after="one")]
@@ -116,7 +116,7 @@ def test_a_file_that_comes_after_a_stage_is_there_for_the_next_one_by_hand(by_ha
         assert ran(box) == ["with"]
 
 
-@pytest.mark.fault(120)
+@pytest.mark.fault(119)
 def test_a_need_that_is_not_met_is_not_met_by_hand_either() -> None:
     with Box(payload([stage("one", NOTE + "note one", needs=[{"file": "/srv/mounted"}])]).files) as box:
         done = box.run("/bin/sh", BUNDLE, "run", "one")
@@ -127,7 +127,7 @@ def test_a_need_that_is_not_met_is_not_met_by_hand_either() -> None:
         assert ran(box) == ["one"]
 
 
-@pytest.mark.fault(128)
+@pytest.mark.fault(127)
 def test_a_failure_by_hand_uses_up_an_attempt_and_no_more() -> None:
     text = NOTE + "note try; test $(grep -c try /srv/oracle) -ge 3 || exit 3"
     with Box(payload([stage("one", text, attempts=3, delay_s=0), TWO]).files) as box:
@@ -141,7 +141,7 @@ def test_a_failure_by_hand_uses_up_an_attempt_and_no_more() -> None:
         assert (ran(box), box.state()) == (["try", "try", "try", "two"], "healthy")
 
 
-@pytest.mark.fault(128)
+@pytest.mark.fault(127)
 def test_the_last_attempt_by_hand_is_the_last() -> None:
     with Box(payload([stage("one", NOTE + "note try; exit 3", attempts=2, delay_s=0)]).files) as box:
         box.run("/bin/sh", BUNDLE, "run", "one")
@@ -151,7 +151,7 @@ def test_the_last_attempt_by_hand_is_the_last() -> None:
         assert (ran(box), box.state()) == (["try", "try"], "failed")
 
 
-@pytest.mark.fault(128)
+@pytest.mark.fault(127)
 def test_by_hand_nothing_changes_of_a_run_that_has_ended() -> None:
     text = NOTE + "note try; test ! -e /srv/bad || exit 3"
     with Box(payload([stage("one", text, attempts=3), TWO]).files) as box:
@@ -180,7 +180,7 @@ def test_by_hand_a_run_that_ended_meanwhile_is_not_begun_again() -> None:
         assert [box.exists(path) for path in (TRIGGER, BUNDLE)] == [False, False]
 
 
-@pytest.mark.fault(124)
+@pytest.mark.fault(123)
 def test_run_says_what_goes_on_and_what_came_of_it() -> None:
     with Box(payload([stage("one", "test -e /srv/good || { echo no luck; exit 3; }"), TWO]).files) as box:
         done = box.run("/bin/sh", BUNDLE, "run")
@@ -209,7 +209,7 @@ def test_run_says_what_goes_on_and_what_came_of_it() -> None:
         assert said(box, "run") == (0, healthy + "\n", "")
 
 
-@pytest.mark.fault(124)
+@pytest.mark.fault(123)
 def test_a_tick_says_so_at_a_terminal_and_to_nobody_else() -> None:
     with Box(payload([stage("one", "test -e /srv/good || exit 75")]).files) as box:
         done = box.tick()
@@ -222,7 +222,7 @@ def test_a_tick_says_so_at_a_terminal_and_to_nobody_else() -> None:
         assert "one: done (exit 0)" in done.stdout and "box-1 is healthy; nothing is wrong." in done.stdout
 
 
-@pytest.mark.fault(124)
+@pytest.mark.fault(123)
 def test_who_stops_listening_does_not_stop_the_run() -> None:
     with Box(payload([stage("one", NOTE + "note one"), TWO]).files) as box:
         box.sh(f"sh {BUNDLE} run | head -n 1")
@@ -230,7 +230,7 @@ def test_who_stops_listening_does_not_stop_the_run() -> None:
         assert (ran(box), box.exists(TRIGGER)) == (["one", "two"], False)
 
 
-@pytest.mark.fault(125)
+@pytest.mark.fault(124)
 def test_reset_does_nothing_where_nothing_can_begin_anew() -> None:
     with Box(payload([TWO]).files) as box:
         assert box.tick().returncode == 0
@@ -240,7 +240,7 @@ def test_reset_does_nothing_where_nothing_can_begin_anew() -> None:
         assert box.journal() == journal
 
 
-@pytest.mark.fault(125)
+@pytest.mark.fault(124)
 def test_reset_leaves_a_success_alone_that_it_waited_for() -> None:
     # The report is owed: so the bundle is still there when the runner lets go of the lock.
     with Box() as box:

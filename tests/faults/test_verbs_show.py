@@ -150,7 +150,7 @@ def test_logs_of_all_stages_and_of_health_with_their_names() -> None:
         assert said(box, "logs health") == (0, "looked\n", "")
 
 
-@pytest.mark.fault(124)
+@pytest.mark.fault(123)
 def test_the_exit_code_of_status_says_how_it_is() -> None:
     with Box(payload([stage("one", "test -e /srv/go || exit 75; test -e /srv/good")]).files) as box:
         assert box.tick().returncode == 75
@@ -163,7 +163,7 @@ def test_the_exit_code_of_status_says_how_it_is() -> None:
             assert said(box, words)[0] == 0
 
 
-@pytest.mark.fault(122)
+@pytest.mark.fault(121)
 def test_the_command_without_a_word_is_status_and_starts_nothing() -> None:
     with Box(payload([stage("one", NOTE + "note asked; exit 75")]).files) as box:
         assert box.tick().returncode == 75
@@ -176,7 +176,7 @@ def test_the_command_without_a_word_is_status_and_starts_nothing() -> None:
         box.wait_for(lambda: ran(box) == ["asked", "asked"])
 
 
-@pytest.mark.fault(127)
+@pytest.mark.fault(126)
 def test_an_output_that_is_closed_or_full() -> None:
     with Box(payload([stage("one", "i=0; while [ $i -lt 30000 ]; do i=$((i + 1)); echo line $i; done")]).files) as box:
         assert box.tick().returncode == 0
@@ -208,7 +208,7 @@ def evil_events() -> list[dict[str, object]]:
     ]
 
 
-@pytest.mark.fault(123)
+@pytest.mark.fault(122)
 @pytest.mark.parametrize("verb", [*VERBS, "nonsense" + EVIL, "status --json", "run --dry-run", "run one --force"])
 def test_no_verb_hands_on_what_a_terminal_would_obey(verb: str) -> None:
     one = payload(
@@ -248,7 +248,7 @@ with open("/srv/shown", "wb") as file:
 """
 
 
-@pytest.mark.fault(123)
+@pytest.mark.fault(122)
 @pytest.mark.parametrize("verb", ["status", "why", "status --json", "help", "nonsense\x1b[31m"])
 def test_nor_does_the_runner_of_an_image(verb: str) -> None:
     with Box() as box:
@@ -265,7 +265,7 @@ def test_nor_does_the_runner_of_an_image(verb: str) -> None:
         assert out and {c for c in out if not c.isprintable() and c not in "\n\t"} == set()
 
 
-@pytest.mark.fault(126)
+@pytest.mark.fault(125)
 @pytest.mark.parametrize("link", [False, True], ids=["a file", "a link"])
 def test_motd_is_healed_when_the_host_is(link: bool) -> None:
     path = "/var/lib/motd" if link else "/etc/motd"

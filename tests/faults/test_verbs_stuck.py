@@ -75,7 +75,7 @@ HOW: dict[str, tuple[Callable[[Box], None], str, str, str]] = {
 }  # fmt: skip
 
 
-@pytest.mark.fault(121)
+@pytest.mark.fault(120)
 @pytest.mark.parametrize("kind", HOW)
 def test_what_keeps_the_runner_from_going_on_is_named(kind: str) -> None:
     happens, error, fault, step = HOW[kind]
@@ -94,7 +94,7 @@ def test_what_keeps_the_runner_from_going_on_is_named(kind: str) -> None:
         assert f"-> {step}" in out
 
 
-@pytest.mark.fault(121)
+@pytest.mark.fault(120)
 def test_a_state_that_becomes_read_only_while_a_stage_runs() -> None:
     with Box(payload([stage("one", NOTE + "note one; block go"), stage("two", NOTE + "note two")]).files) as box:
         box.from_outside(f"mkdir -p {STATE}; mount -t tmpfs -o mode=0711 tmpfs {STATE}")
@@ -113,7 +113,7 @@ def test_a_state_that_becomes_read_only_while_a_stage_runs() -> None:
         assert ask(box, "why")[0] == 0 if box.exists(BUNDLE) else box.state() == "healthy"
 
 
-@pytest.mark.fault(121)
+@pytest.mark.fault(120)
 def test_a_disk_that_is_full_when_a_stage_ends() -> None:
     fill = f"head -c 1000000 /dev/zero >{STATE}/filler || :"
     with Box(payload([stage("one", fill, verify="true")]).files) as box:
@@ -126,7 +126,7 @@ def test_a_disk_that_is_full_when_a_stage_ends() -> None:
         assert box.tick().returncode == 0
 
 
-@pytest.mark.fault(121)
+@pytest.mark.fault(120)
 def test_a_trigger_that_cannot_be_removed_after_success() -> None:
     with Box(payload([stage("one", NOTE + "note one; block go")]).files) as box:
         start_tick(box)
@@ -148,7 +148,7 @@ def test_a_trigger_that_cannot_be_removed_after_success() -> None:
         assert (box.exists(TRIGGER), box.sh("initialrunner why").stdout.split(";")[0]) == (False, "box-1 is healthy")
 
 
-@pytest.mark.fault(129)
+@pytest.mark.fault(128)
 def test_a_fetch_that_failed_for_good_is_named_with_the_next_step() -> None:
     fetch = {"url": "https://127.0.0.1:1/app?secret", "sha256": hashlib.sha256(b"x").hexdigest()}
     files = [RenderedFile("/srv/app", b"", deliver="fetch", fetch=fetch)]

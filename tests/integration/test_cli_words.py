@@ -63,7 +63,7 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorPro
         yield running
 
 
-@pytest.mark.fault(149)
+@pytest.mark.fault(147)
 @pytest.mark.parametrize("name", STORIES)
 @pytest.mark.parametrize("verb", VERBS, ids=" ".join)
 def test_no_control_character_reaches_the_terminal(collector: CollectorProcess, verb: list[str], name: str) -> None:

@@ -11,7 +11,7 @@ from box import Box, needs_root
 
 from bootstrap.rehearse.standin.places import log_of
 
-pytestmark = [pytest.mark.integration, needs_root, pytest.mark.fault(143)]
+pytestmark = [pytest.mark.integration, needs_root, pytest.mark.fault(141)]
 ETC = "/etc/systemd/system"
 # A daemon as they used to be: two forks, a pid file, and a parent that ends when it is ready.
 FORKING = """#!/bin/sh
@@ -380,7 +380,7 @@ fi
 CONTROL = "Package: pkg\nVersion: 1\nArchitecture: all\nMaintainer: a test <t@example.org>\nDescription: a test\n"
 
 
-@pytest.mark.fault(144)
+@pytest.mark.fault(142)
 def test_a_package_that_is_installed_starts_its_service_as_on_a_server(tmp_path: Path) -> None:
     """By Debian's own helpers, where the policy of a container would refuse it."""
     install = "[Install]\nWantedBy=multi-user.target\n"

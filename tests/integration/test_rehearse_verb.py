@@ -165,7 +165,7 @@ def test_what_was_written_can_be_kept(tmp_path: Path) -> None:
     assert "it is there already and not empty" in again.stderr
 
 
-@pytest.mark.fault(140)
+@pytest.mark.fault(138)
 def test_a_relative_folder_is_kept_in_and_nothing_is_left_by_what_could_not_start(tmp_path: Path) -> None:
     path, scratch = spec(tmp_path, INJECTED), tmp_path / "scratch"
     scratch.mkdir()
@@ -197,7 +197,7 @@ def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     assert "--keep /proc/none/kept: it cannot be made: No such file or directory" in done.stderr
 
 
-@pytest.mark.fault(140)
+@pytest.mark.fault(138)
 def test_the_callers_folder_does_not_shadow_the_package(tmp_path: Path) -> None:
     (tmp_path / "bootstrap.py").write_text("raise SystemExit('the wrong bootstrap')\n")
     program = [str(Path(sys.executable).parent / "bootstrap"), "rehearse", str(spec(tmp_path, INJECTED))]
@@ -205,7 +205,7 @@ def test_the_callers_folder_does_not_shadow_the_package(tmp_path: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-@pytest.mark.fault(141)
+@pytest.mark.fault(139)
 @pytest.mark.parametrize("network", ["none", "host"])
 def test_the_rehearsals_collector_answers_no_check_of_a_spec(tmp_path: Path, network: str) -> None:
     """Not on the port that it had, not to the name or the address of this machine, not as a process."""
@@ -229,7 +229,7 @@ def test_the_rehearsals_collector_answers_no_check_of_a_spec(tmp_path: Path, net
         ]
 
 
-@pytest.mark.fault(141)
+@pytest.mark.fault(139)
 def test_a_stage_may_listen_on_any_port_that_its_spec_names(tmp_path: Path) -> None:
     """All addresses, on the port that the collector had and on the first that it would take: both are the spec's."""
     serve = "setsid python3 -m http.server %d >/dev/null 2>&1 & "
@@ -243,14 +243,14 @@ def test_a_stage_may_listen_on_any_port_that_its_spec_names(tmp_path: Path) -> N
     assert "each signed and taken by the collector" in done.stdout
 
 
-@pytest.mark.fault(141)
+@pytest.mark.fault(139)
 def test_a_spec_with_a_proxy_reports_to_the_rehearsal(tmp_path: Path) -> None:
     text = INJECTED + "proxy: {http: 'http://127.0.0.1:9', https: 'http://127.0.0.1:9'}\n"
     done = rehearse(spec(tmp_path, text), folder=tmp_path)
     assert "each signed and taken by the collector" in done.stdout, done.stdout
 
 
-@pytest.mark.fault(142)
+@pytest.mark.fault(140)
 def test_the_timeline_tells_of_every_boot_of_needs_and_of_a_log_behind_a_failed_check(tmp_path: Path) -> None:
     text = (
         "version: 1\nname: web\nsecrets: {token: 'env:TOKEN_OF_A_TEST'}\n"
@@ -280,7 +280,7 @@ def test_the_timeline_tells_of_every_boot_of_needs_and_of_a_log_behind_a_failed_
     assert "a-secret-of-a-test" not in done.stdout
 
 
-@pytest.mark.fault(142)
+@pytest.mark.fault(140)
 def test_the_timeline_tells_why_a_runner_cannot_go_on(tmp_path: Path) -> None:
     """What a runner leaves where its journal cannot be written."""
     for path in ("/var/lib/initialrunner/stuck", "/run/initialrunner.stuck"):
@@ -425,7 +425,7 @@ health:
 """
 
 
-@pytest.mark.fault(143)
+@pytest.mark.fault(141)
 @pytest.mark.parametrize("trigger", ["auto", "systemd", "both"])
 def test_a_spec_with_a_unit_is_rehearsed_and_its_service_runs_again_after_a_reboot(
     tmp_path: Path, trigger: str
@@ -441,7 +441,7 @@ def test_a_spec_with_a_unit_is_rehearsed_and_its_service_runs_again_after_a_rebo
     assert not (kept / "written/0/etc/cron.d/initialrunner").exists()
 
 
-@pytest.mark.fault(143)
+@pytest.mark.fault(141)
 def test_a_unit_that_fails_is_a_failed_check_with_its_last_line(tmp_path: Path) -> None:
     text = UNIT.replace("/usr/bin/python3 -m", "/bin/sh -c 'echo no such database; exit 3' -m")
     text = text.replace(", reboot: after", "").replace("stable: 3", "stable: 3\n  deadline: 1s")

@@ -113,7 +113,7 @@ def bootstrap(folder: Path, *words: str, **more: str) -> subprocess.CompletedPro
     )  # fmt: skip
 
 
-@pytest.mark.fault(140)
+@pytest.mark.fault(138)
 def test_every_verb_takes_names_relative_to_the_callers_folder(folder: Path) -> None:
     covered = {(verb, option) for verb, options, _ in RUNS for option in options} | SERVED
     assert covered == path_options(), "an option that takes a path is in none of the runs, or is gone"
@@ -126,7 +126,7 @@ def test_every_verb_takes_names_relative_to_the_callers_folder(folder: Path) -> 
     assert list((folder / "made").glob("*.yaml"))
 
 
-@pytest.mark.fault(140)
+@pytest.mark.fault(138)
 def test_the_collector_takes_names_relative_to_the_callers_folder(folder: Path) -> None:
     authority = Authority(folder / "tls")
     pem = authority.certificate("IP:127.0.0.1")
@@ -155,7 +155,7 @@ def test_nothing_is_started_in_another_folder_but_by_absolute_names() -> None:
     assert found - {"rehearse/inside.py"} <= set(known)
 
 
-@pytest.mark.fault(140)
+@pytest.mark.fault(138)
 def test_lint_finds_shellcheck_by_a_relative_entry_of_path(folder: Path) -> None:
     (folder / "bin").mkdir()
     real = Path(sys.executable).parent / "shellcheck"

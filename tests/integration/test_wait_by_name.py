@@ -45,7 +45,7 @@ def member(collector: CollectorProcess, name: str, story: list[dict[str, Any]], 
 # --- whose end counts ---
 
 
-@pytest.mark.fault(147)
+@pytest.mark.fault(145)
 @pytest.mark.parametrize(("story", "state"), [(healthy_story("a"), "healthy"), (failed_story(), "failed")])
 @pytest.mark.parametrize("count", [1, 12], ids=["one", "many"])
 def test_an_end_of_before_is_no_answer_and_is_said(
@@ -67,7 +67,7 @@ def test_an_end_of_before_is_no_answer_and_is_said(
     assert end(start(collector, "wait", *names, "--deploy-id", OLD))[0] == (0 if state == "healthy" else 5)
 
 
-@pytest.mark.fault(147)
+@pytest.mark.fault(145)
 @pytest.mark.parametrize(("story", "code"), [(healthy_story("a"), 0), (failed_story(), 5)])
 def test_the_end_of_a_newer_deploy_is_the_answer(
     collector: CollectorProcess, story: list[dict[str, Any]], code: int
@@ -82,7 +82,7 @@ def test_the_end_of_a_newer_deploy_is_the_answer(
     assert f"deploy {OLD}" in err and NEW not in err
 
 
-@pytest.mark.fault(147)
+@pytest.mark.fault(145)
 def test_an_end_that_is_reached_after_the_wait_began_is_the_answer_whatever_its_deploy(
     collector: CollectorProcess,
 ) -> None:
@@ -101,7 +101,7 @@ def test_an_end_that_is_reached_after_the_wait_began_is_the_answer_whatever_its_
         assert ("had already ended (failed" in err) == (name == "healed")
 
 
-@pytest.mark.fault(147)
+@pytest.mark.fault(145)
 def test_a_group_that_had_its_members_before_is_no_answer(collector: CollectorProcess) -> None:
     member(collector, "web-a", healthy_story("a"), OLD)
     code, out, err = end(start(collector, "wait", "web-*", "--count", "1", "--timeout", "1s", "--json"))
@@ -116,7 +116,7 @@ def test_a_group_that_had_its_members_before_is_no_answer(collector: CollectorPr
     assert end(waiting)[:2] == (0, "web-* 1 of 1 healthy\nweb-b healthy\n")
 
 
-@pytest.mark.fault(147)
+@pytest.mark.fault(145)
 def test_one_old_end_holds_up_all_and_one_new_failure_ends_it(collector: CollectorProcess) -> None:
     collector.report(healthy_story("a"), server="old", deploy_id=OLD)
     waiting = start(collector, "wait", "old", "new")
@@ -148,7 +148,7 @@ def lines(collector: CollectorProcess) -> list[str]:
     return [line.partition("WARNING ")[2] for line in collector.errors().splitlines() if "refused (421)" in line]
 
 
-@pytest.mark.fault(148)
+@pytest.mark.fault(146)
 def test_a_report_under_a_name_that_is_not_ours_is_said_once_and_to_who_waits(collector: CollectorProcess) -> None:
     for _ in range(3):
         refused(collector, "10.0.2.2:8497")
@@ -173,7 +173,7 @@ def test_a_report_under_a_name_that_is_not_ours_is_said_once_and_to_who_waits(co
     assert 'reports_total{result="wrong_host"} 3' in collector.ask("GET", "/metrics").text
 
 
-@pytest.mark.fault(148)
+@pytest.mark.fault(146)
 def test_a_report_signed_with_another_secret_is_said_to_who_waits(collector: CollectorProcess) -> None:
     content, headers = signed(healthy_story("a"), server="web-7", deploy_id=NEW, secret=b"x" * 32)
     assert_error(collector.send(content, headers), 401, "forged")
@@ -186,7 +186,7 @@ def test_a_report_signed_with_another_secret_is_said_to_who_waits(collector: Col
         )
 
 
-@pytest.mark.fault(148)
+@pytest.mark.fault(146)
 def test_a_strangers_name_is_neither_an_escape_nor_a_command(collector: CollectorProcess) -> None:
     evil = "x\x9b2J$(reboot);`id`"
     refused(collector, evil)
@@ -198,7 +198,7 @@ def test_a_strangers_name_is_neither_an_escape_nor_a_command(collector: Collecto
     assert "refuses the reports of web-1" in err
 
 
-@pytest.mark.fault(148)
+@pytest.mark.fault(146)
 def test_names_are_bounded_and_scanners_leave_room_for_those_of_hosts(collector: CollectorProcess) -> None:
     for number in range(60):
         response = collector.ask("GET", "/", token=False, headers={"host": f"scan-{number}.example"})

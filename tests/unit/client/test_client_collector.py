@@ -142,7 +142,7 @@ def test_a_collector_that_does_not_know_after_is_not_asked_without_a_pause(colle
     assert len(Scripted.asked) < 12
 
 
-@pytest.mark.fault(149)
+@pytest.mark.fault(147)
 @pytest.mark.parametrize("status", [400, 503])
 def test_a_collectors_words_cannot_move_the_cursor(collector: Collector, status: int) -> None:
     Scripted.script = [(status, {"error": {"code": "x", "message": "\x1b[2J\x9b31m no"}})]

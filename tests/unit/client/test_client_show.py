@@ -32,7 +32,7 @@ WAITING = {"type": "state", "state": "waiting"}
 LINK = {"path": "/etc/a.pem", "why": "a link", "saw": "is a link to b.pem, which is not followed"}
 
 
-@pytest.mark.fault(149)
+@pytest.mark.fault(147)
 @pytest.mark.parametrize(
     ("story", "line", "shown"),
     [

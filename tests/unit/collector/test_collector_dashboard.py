@@ -43,7 +43,7 @@ class Tags(HTMLParser):
 EVIL = "\"><script src=//x></script><img onerror=alert(1) src=x>'{{7*7}}</pre></template>&lt;"
 
 
-@pytest.mark.fault(149)
+@pytest.mark.fault(147)
 def test_the_page_says_what_a_host_waits_for() -> None:
     begun = [reports.event(1, "started", stages=["join"]), reports.event(2, "state", state="running")]
     missing = [{"path": "/etc/a.pem", "why": "a link", "saw": "is a link to b.pem, which is not followed"}]

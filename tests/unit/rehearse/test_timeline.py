@@ -99,7 +99,7 @@ def test_a_failed_stage_shows_why_and_the_end_of_its_log() -> None:
     assert found[1:] == [f"            | line {number}" for number in range(9, 21)]
 
 
-@pytest.mark.fault(142)
+@pytest.mark.fault(140)
 @pytest.mark.parametrize("end", ["\\x0d", "\r", "\\x0d\\x0d"])
 def test_a_carriage_return_at_the_end_of_a_line_is_not_shown(end: str) -> None:
     """As dpkg ends its lines; the runner's tail shows it in four characters."""

@@ -46,7 +46,7 @@ def block(text: str, indent: int = 6) -> str:
     return "|\n" + "".join(f"{' ' * indent}{line}\n" for line in text.splitlines())
 
 
-@pytest.mark.fault(131)
+@pytest.mark.fault(130)
 @pytest.mark.parametrize("also", ["", "# {{ server }}\n"], ids=["no-marks", "a-template"])
 def test_the_length_of_an_array_keeps_all_that_stands_behind_it(tmp_path: Path, also: str) -> None:
     """The text runs as it would without us."""
@@ -62,7 +62,7 @@ def test_the_length_of_an_array_keeps_all_that_stands_behind_it(tmp_path: Path, 
 LOST = 'x=hello; echo "${#x}"\nrm -rf /srv/important   # the #} closes\n'
 
 
-@pytest.mark.fault(131)
+@pytest.mark.fault(130)
 def test_every_text_of_a_spec_keeps_what_would_be_a_comment(tmp_path: Path) -> None:
     lost = LOST.strip() + " {{ server }}"
     kept = lost.replace("{{ server }}", "web-1")
@@ -85,7 +85,7 @@ def test_every_text_of_a_spec_keeps_what_would_be_a_comment(tmp_path: Path) -> N
     assert (command["text"].strip(), http["url"], http["contains"]) == (kept, "http://127.0.0.1/{#a#}", "a{# b #}")
 
 
-@pytest.mark.fault(131)
+@pytest.mark.fault(130)
 @pytest.mark.parametrize("kind", ["stages", "files"])
 def test_a_template_file_has_comments_and_none_that_begins_behind_a_dollar(tmp_path: Path, kind: str) -> None:
     (tmp_path / "mine.j2").write_text(
@@ -99,7 +99,7 @@ def test_a_template_file_has_comments_and_none_that_begins_behind_a_dollar(tmp_p
     assert text == "#!/bin/bash\nn=${#disks[@]} web-1\n# {\n#}\n${#raw} 3 ${#} key\n"
 
 
-@pytest.mark.fault(131)
+@pytest.mark.fault(130)
 def test_a_comment_of_a_template_file_that_has_no_end_is_refused_with_a_way_out(tmp_path: Path) -> None:
     (tmp_path / "mine.j2").write_text("a\nsed 's/{#x//'\nb\n")
     problem = refused(tmp_path, "stages: [{name: one, template: mine.j2}]\n")
@@ -138,7 +138,7 @@ OTHERS = [
 ]  # fmt: skip
 
 
-@pytest.mark.fault(132)
+@pytest.mark.fault(131)
 @pytest.mark.parametrize(("text", "message"), OTHERS)
 @pytest.mark.parametrize(
     ("body", "what", "way"),
@@ -158,7 +158,7 @@ def test_braces_for_another_program_are_refused_with_every_way_to_write_them(
     assert (problem.message, problem.hint) == (f"{what}: {message}", RAW + way)
 
 
-@pytest.mark.fault(132)
+@pytest.mark.fault(131)
 @pytest.mark.parametrize("text", [param.values[0] for param in OTHERS])
 def test_each_of_the_ways_works(tmp_path: Path, text: str) -> None:
     (tmp_path / "it").write_text(text)

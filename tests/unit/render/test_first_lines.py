@@ -71,7 +71,7 @@ def problems(folder: Path, body: str, text: str) -> list[Problem]:
     return []
 
 
-@pytest.mark.fault(134)
+@pytest.mark.fault(133)
 @pytest.mark.parametrize(("text", "message", "hint"), CASES, ids=[case[0][:24].strip() for case in CASES])
 def test_a_first_line_that_cannot_work_is_refused(tmp_path: Path, text: str, message: str, hint: str) -> None:
     (problem,) = problems(tmp_path, PLACES[0][0], text)
@@ -80,7 +80,7 @@ def test_a_first_line_that_cannot_work_is_refused(tmp_path: Path, text: str, mes
     assert problem.where is not None and (problem.where.line, problem.where.column) == (4, 27)
 
 
-@pytest.mark.fault(134)
+@pytest.mark.fault(133)
 @pytest.mark.parametrize(("body", "shown"), PLACES, ids=[body.split("TEXT")[0][:40] for body, _ in PLACES])
 def test_every_text_that_runs_is_judged(tmp_path: Path, body: str, shown: str) -> None:
     (problem,) = problems(tmp_path, body, "\n#!/bin/bash\na=(1)\n")

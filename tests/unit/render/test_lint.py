@@ -114,7 +114,7 @@ def test_what_is_meant_is_not_told(tmp_path: Path, text: str) -> None:
     assert linted(tmp_path, "" if text == "{}\n" else text) == []
 
 
-@pytest.mark.fault(134)
+@pytest.mark.fault(133)
 @pytest.mark.parametrize(
     "text",
     [

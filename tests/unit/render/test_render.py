@@ -94,7 +94,7 @@ proxy: {https: "http://proxy:3128"}
     assert (plan["rollback"], plan["deadline_s"], plan["proxy"]) == (True, 1800.0, {"https": "http://proxy:3128"})
 
 
-@pytest.mark.fault(146)
+@pytest.mark.fault(144)
 def test_the_password_of_a_proxy_is_blotted_out_as_it_stands_and_as_it_is_meant(tmp_path: Path) -> None:
     text = 'proxy: {http: "http://svc:s3cr-et%40x@10.0.0.1:3128", https: "http://10.0.0.1:3128", no_proxy: "a,b"}\n'
     plan = rendered(tmp_path, text + "stages: [{name: one, run: 'true'}]\n").host_plan
@@ -198,7 +198,7 @@ every_boot:
     assert logs == {"worker.log": "worker it's web-1\n", "script.log": "from python\n", "other-user.log": "nobody\n"}
 
 
-@pytest.mark.fault(136)
+@pytest.mark.fault(135)
 def test_rc_local_runs_an_entry_as_a_number_with_an_account_or_without(tmp_path: Path) -> None:
     text = """
 every_boot:

@@ -37,7 +37,7 @@ def stages(*texts: str, more: str = "") -> str:
     return found + more
 
 
-@pytest.mark.fault(136)
+@pytest.mark.fault(135)
 @pytest.mark.parametrize(
     ("text", "line", "column", "message", "hint"),
     [
@@ -70,7 +70,7 @@ def test_a_user_that_nothing_makes_is_warned_of(
     assert told(tmp_path, text) == [(line, column, message, hint)]
 
 
-@pytest.mark.fault(136)
+@pytest.mark.fault(135)
 @pytest.mark.parametrize(
     ("maker", "files"),
     [
@@ -118,7 +118,7 @@ def test_users_of_every_distribution_and_numbers_are_taken(tmp_path: Path, user:
 EARLY = "files:\n  - {path: /data/etc/app.conf, content: x}\n"
 
 
-@pytest.mark.fault(133)
+@pytest.mark.fault(132)
 @pytest.mark.parametrize(
     "text",
     [
@@ -162,7 +162,7 @@ def test_what_mounts_nothing_over_a_file_is_not_told(tmp_path: Path, text: str) 
     assert warnings(tmp_path, EARLY + stages(text)) == []
 
 
-@pytest.mark.fault(133)
+@pytest.mark.fault(132)
 @pytest.mark.parametrize(
     ("path", "text", "home", "user"),
     [
@@ -188,7 +188,7 @@ def test_a_file_elsewhere_is_not_told(tmp_path: Path, text: str) -> None:
     assert warnings(tmp_path, files + stages(text)) == []
 
 
-@pytest.mark.fault(137)
+@pytest.mark.fault(136)
 @pytest.mark.parametrize(
     ("text", "how"),
     [
@@ -229,7 +229,7 @@ def test_what_does_not_reboot_is_not_told(tmp_path: Path, text: str) -> None:
     assert warnings(tmp_path, stages(text)) == []
 
 
-@pytest.mark.fault(137)
+@pytest.mark.fault(136)
 @pytest.mark.parametrize(
     "text",
     [

@@ -61,7 +61,7 @@ def test_a_spec_without_stages_says_so(tmp_path: Path) -> None:
     assert [problem.hint for problem in caught.value.problems] == ["the spec has no stages"]
 
 
-@pytest.mark.fault(133)
+@pytest.mark.fault(132)
 @pytest.mark.parametrize("file", ["content: x", "source: a.txt", "template: a.txt", "content: x, secret: true"])
 def test_the_host_plan_says_after_which_stage_a_file_is_placed(tmp_path: Path, file: str) -> None:
     (tmp_path / "a.txt").write_text("a\n")
@@ -72,7 +72,7 @@ def test_the_host_plan_says_after_which_stage_a_file_is_placed(tmp_path: Path, f
     assert "after" not in first
 
 
-@pytest.mark.fault(133)
+@pytest.mark.fault(132)
 def test_a_file_that_is_placed_later_belongs_to_the_stages_after_it(tmp_path: Path) -> None:
     file = "files:\n  - {path: /srv/a, content: %s}\n  - {path: /data/a, content: %s, after: disk}\n"
     before = digests(tmp_path, file % ("x", "x"))

@@ -18,7 +18,7 @@ from bootstrap.spec.models import File, Script, SpecModel, Stage
 
 HEAD = "version: 1\nname: web\n"
 CLOUD = "that is cloud-init's: give it beside the spec with --user-data FILE, or "
-FOREIGN = pytest.mark.fault(138)
+FOREIGN = pytest.mark.fault(137)
 WHOLE = {"cloud-config": "#cloud-config\nusers: [ann]\n", "script": "#!/bin/sh\nset -eu: no\n"}
 STAGE = "stages:\n  - {name: one, run: 'true', "
 FILE = "files:\n  - {path: /srv/a, content: x, "
@@ -248,13 +248,13 @@ def test_a_secret_in_a_stage_or_an_open_file_is_refused(tmp_path: Path, monkeypa
     assert problems(tmp_path, head + good) == []
 
 
-@pytest.mark.fault(138)
+@pytest.mark.fault(137)
 def test_a_key_of_another_tool_is_not_taken_for_one_of_ours_that_is_missing(tmp_path: Path) -> None:
     found = problems(tmp_path, "version: 1\nhostname: web-1\n")
     assert [p.message for p in found] == ["name is missing", "unknown key hostname"]
 
 
-@pytest.mark.fault(138)
+@pytest.mark.fault(137)
 def test_every_key_that_is_known_from_elsewhere_is_none_of_ours() -> None:
     keys = {info.alias or name for name, info in SpecModel.model_fields.items()}
     assert [key for key in sorted(keys) if foreign.key_hint((), key)] == []
@@ -271,7 +271,7 @@ def test_a_spec_may_be_read_from_a_pipe(tmp_path: Path) -> None:
     thread.join()
 
 
-@pytest.mark.fault(137)
+@pytest.mark.fault(136)
 @pytest.mark.parametrize(
     ("body", "pair"),
     [

@@ -23,7 +23,7 @@ from bootstrap.spec.tree import Reader, where_of
 from bootstrap.spec.types import NO_TEMPLATE, TEMPLATE
 from bootstrap.targets import channel, providers
 
-pytestmark = pytest.mark.fault(130)
+pytestmark = pytest.mark.fault(129)
 
 HEAD = {"version": "1", "name": "web", "report": {"url": "https://deploy.internal"}}
 MARKED = ("{{ value }}", "{% if value %}x{% endif %}", "a{#b")

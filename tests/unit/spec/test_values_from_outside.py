@@ -66,7 +66,7 @@ def problem(way: Callable[[str, Any], Any], name: str, value: Any) -> Problem:
     return problem
 
 
-@pytest.mark.fault(135)
+@pytest.mark.fault(134)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_a_misspelt_value_is_refused_with_the_one_that_was_meant(way: Callable[[str, Any], Any]) -> None:
     told = problem(way, "prot", "9090")
@@ -74,7 +74,7 @@ def test_a_misspelt_value_is_refused_with_the_one_that_was_meant(way: Callable[[
     assert told.hint == "did you mean port?"
 
 
-@pytest.mark.fault(135)
+@pytest.mark.fault(134)
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 @pytest.mark.parametrize(
     ("name", "value", "message", "hint"),
@@ -91,7 +91,7 @@ def test_a_text_over_a_list_or_a_map_is_refused(
     assert told.hint is not None and told.hint.startswith(hint)
 
 
-@pytest.mark.fault(135)
+@pytest.mark.fault(134)
 @pytest.mark.parametrize("way", [by_values_file, by_servers_file, by_plan, by_fleet], ids=lambda way: way.__name__)
 def test_a_list_over_a_text_and_a_text_deep_in_a_map_are_refused(way: Callable[[str, Any], Any]) -> None:
     is_text = way in (by_values_file, by_servers_file)
@@ -107,7 +107,7 @@ def test_what_is_declared_or_said_by_a_template_is_taken(way: Callable[[str, Any
     assert way("any", "x").files[0].content == b"8080 eu"
 
 
-@pytest.mark.fault(135)
+@pytest.mark.fault(134)
 @pytest.mark.parametrize(
     ("given", "users"),
     [
@@ -168,7 +168,7 @@ def test_a_misspelt_key_of_a_map_is_warned_of_since_a_template_may_go_through_th
     assert (warning.message, warning.hint) == ("the value sites has no alhpa in the spec", "did you mean alpha?")
 
 
-@pytest.mark.fault(135)
+@pytest.mark.fault(134)
 @pytest.mark.parametrize(
     ("value", "message"),
     [
