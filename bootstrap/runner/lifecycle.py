@@ -121,16 +121,13 @@ def reboot_after(run, stage):
     if stage["reboot"] == "if-required" and not mine and not required(run.host):
         return
     if not mine:
-        count = len(run.journal.find("rebooting")) + 1
-        if count > REBOOTS:
-            run.stages.end(
-                stage, "failed", StageFacts(run.journal.events, stage["name"]).attempt, cause="reboot", final=True
-            )
-        point = run.cold("covered_at_boot")(run.host)
-        if point:
-            # After that boot nobody could read what has run: all would begin anew.
-            why = "at its next boot the host mounts %s over the state of this run; mount it in a stage, before" % point
-            run.stages.end(stage, "failed", count, cause="reboot", tail=why, final=True)
+        count, point = len(run.journal.find("rebooting")) + 1, run.cold("covered_at_boot")(run.host)
+        if point or count > REBOOTS:
+            # Hidden by a mount after that boot, the journal could tell nobody what has run: all would begin anew.
+            why = "the next boot mounts %s over the state of this run; mount it in a stage before" % point
+            why = why if point else "%d reboots are the most" % REBOOTS
+            attempt = StageFacts(run.journal.events, stage["name"]).attempt
+            run.stages.end(stage, "failed", attempt, cause="reboot", tail=why, final=True)
         run.journal.add("rebooting", stage=stage["name"], count=count, boot_id=run.host.boot_id)
     run.report.drain(10)
     os.sync()

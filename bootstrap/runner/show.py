@@ -187,7 +187,7 @@ def sentences(host, plan, found):
             end = StageFacts(past, name).end
             says = "says: not yet" if end["result"] == "again" else end["result"]
             lines = ["stage %s %s (%s), attempt %d." % (name, says, how(end), number)]
-            lines += ["    " + line for line in end.get("tail", "").splitlines()[-10:]]
+            lines += ["    " + line for line in end.get("tail", "").splitlines()[-10:] or ["(it printed nothing)"]]
             again = "Run it again: initialrunner run %s --force" % name
             return lines + [again if state == "failed" else GO_ON]
     placed = plan.get("finished") or any(event.get("reason") == "placed" for event in past)

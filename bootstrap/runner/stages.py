@@ -344,7 +344,7 @@ class Stages:
         )
         if event.get("final"):
             how = "exit %d" % event["exit_code"] if "exit_code" in event else "cause: %s" % event.get("cause")
-            how = event["tail"] if event.get("cause") == "needs" else how
+            how = event["tail"] if event.get("cause") in ("needs", "reboot") else how
             raise Failed(stage["name"], event.get("cause"), "stage %s failed (%s)" % (stage["name"], how))
 
     def kill_left(self, began):

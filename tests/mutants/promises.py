@@ -83,7 +83,7 @@ MUTANTS = [
     ),
     of_runner(
         "lifecycle", "a reboot may hide the journal",
-        '        point = run.cold("covered_at_boot")(run.host)\n', "        point = None\n",
+        "        if point or count > REBOOTS:\n", "        if count > REBOOTS:\n",
         MOVED + "test_a_reboot_that_would_hide_the_state_is_refused_by_name", faults=(109,),
     ),
     of_runner(
@@ -111,7 +111,7 @@ MUTANTS = [
     ),
     of_runner(
         "stages", "a failure does not name what the stage needed",
-        '            how = event["tail"] if event.get("cause") == "needs" else how\n', "",
+        '            how = event["tail"] if event.get("cause") in ("needs", "reboot") else how\n', "",
         REASONS + "test_a_user_that_never_comes_is_named_in_the_failure_and_reported", faults=(113,),
     ),
     # --- nobody else's words command a terminal ---
