@@ -103,6 +103,22 @@ def test_a_forking_service_is_known_by_its_pid_file_and_stopped(box: Box) -> Non
     box.wait_for(lambda: systemctl_state(box, "guessed") == "failed")
 
 
+def test_a_daemon_that_puts_another_in_its_place_goes_on_as_that_one(box: Box) -> None:
+    """As nginx does when its package is upgraded: the new one writes the pid file, and the old one ends well."""
+    box.put("/srv/heir.sh", "#!/bin/sh\nsetsid sh -c 'echo $$ >/run/heir.pid; exec sleep 600' &\n"
+            "while ! [ -s /run/heir.pid ]; do sleep 0.02; done\n")  # fmt: skip
+    box.put("/srv/old.sh", "#!/bin/sh\ntrap 'rm /run/heir.pid; sh /srv/heir.sh; exit 0' USR2\n"
+            "echo $$ >/run/heir.pid\nwhile :; do sleep 0.05; done\n")  # fmt: skip
+    unit(box, "heir.service", "Type=forking\nPIDFile=/run/heir.pid\nExecStart=/bin/sh -c 'setsid sh /srv/old.sh &'")
+    systemctl(box, "start", "heir")
+    old = pid(box, "heir")
+    systemctl(box, "kill", "-s", "USR2", "heir")
+    box.wait_for(lambda: pid(box, "heir") not in (0, old))
+    assert (systemctl_state(box, "heir"), pid(box, "heir")) == ("active", int(box.text("/run/heir.pid")))
+    systemctl(box, "stop", "heir")
+    assert not alive(box, int(box.text("/run/heir.pid")))
+
+
 def systemctl_state(box: Box, name: str) -> str:
     return box.run("systemctl", "is-active", name).stdout.strip()
 
@@ -322,6 +338,14 @@ def test_a_unit_survives_the_stage_that_started_it_and_two_starts_at_once_are_on
     box.wait_for(lambda: box.exists("/srv/long"))
 
 
+def test_a_unit_holds_nothing_of_who_started_it(box: Box) -> None:
+    """debconf waits for the end of a pipe that a package's script passes on without knowing."""
+    unit(box, "apart.service", "ExecStart=/bin/sleep 600")
+    assert box.sh("{ systemctl start apart 3>&1 4>&1 9>&1; } | cat; echo ended", timeout_s=20).stdout == "ended\n"
+    assert systemctl_state(box, "apart") == "active"
+    assert box.sh(f"ls /proc/{pid(box, 'apart')}/fd").stdout.split() == ["0", "1", "2"]
+
+
 def test_scripts_in_init_d_are_units_too(box: Box) -> None:
     script = "#!/bin/sh\necho $1 >>/srv/classic\n[ $1 != start ] || setsid sleep 600 &\n"
     box.put("/etc/init.d/classic", script, 0o755)
@@ -344,6 +368,8 @@ def test_the_programs_beside_it(box: Box) -> None:
     assert (done.returncode, box.text("/etc/hostname")) == (0, "other-1\n")
     assert "the running name stays box-1" in done.stderr
     assert box.run("localectl", "set-locale", "LANG=C.UTF-8").returncode == 0
+    box.sh("ln -s /usr/bin/systemctl /usr/local/bin/runlevel")
+    assert box.run("runlevel").stdout == "N 5\n"
     assert box.run("systemctl", "is-system-running").stdout in ("running\n", "degraded\n")
 
 

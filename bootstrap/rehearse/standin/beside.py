@@ -101,6 +101,15 @@ def localectl(argv: Sequence[str]) -> int:
     return 0
 
 
+def system_v(argv: Sequence[str]) -> int:
+    """`runlevel`, `telinit` and whatever else is a link to systemctl."""
+    if os.path.basename(sys.argv[0]) == "runlevel":
+        print("N 5")
+        return 0
+    say("has no effect in a rehearsal")
+    return 0
+
+
 def _text(path: str) -> str:
     try:
         with open(path, encoding="utf-8", errors="replace") as file:

@@ -120,6 +120,9 @@ def _keep(unit: Unit, wait: bool) -> None:
             nothing = os.open("/dev/null", os.O_RDWR)
             for fd in (0, 1, 2):
                 os.dup2(nothing, fd)
+            # debconf, for one, waits until nobody holds the pipe that a maintainer script has from it.
+            os.closerange(3, theirs)
+            os.closerange(theirs + 1, os.sysconf("SC_OPEN_MAX"))
             keeper.begin(unit.name, [sys.executable, "-I", "-S", "-c", _CODE, HOME, str(theirs)])
         finally:
             os._exit(1)

@@ -53,6 +53,8 @@ def main(name: str, reply: int) -> None:
     with contextlib.suppress(OSError), open("/proc/self/comm", "w", encoding="ascii") as file:
         # So that a check for a process of Python does not see us.
         file.write("systemd")
+    # Not for the programs that it starts: whoever asked reads until nobody holds it.
+    os.set_inheritable(reply, False)
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
     with contextlib.suppress(OSError, AttributeError, ImportError):
         import ctypes
@@ -231,14 +233,18 @@ class Keeper:
 
     def forked_main(self) -> int:
         """The main process of a daemon that has left its parent: of its PIDFile=, else the only one there is."""
-        path = self.text("PIDFile")
+        path = self.pid_file()
         if not path:
-            mine = self.members()
-            return mine[0] if len(mine) == 1 else 0
-        path = path if path.startswith("/") else f"/run/{path}"
+            pids = self.members()
+            return pids[0] if len(pids) == 1 else 0
         if not self.until(lambda: pid_in(path) > 0, min(self.start_timeout(), 90)):
             raise Failure("protocol", f"{self.unit.name}: there is no pid in {path}, its PIDFile=")
         return pid_in(path)
+
+    def pid_file(self) -> str:
+        """PIDFile=, "" for none."""
+        path = self.text("PIDFile")
+        return path if path.startswith("/") or not path else f"/run/{path}"
 
     def run_all(self, key: str) -> None:
         """The commands of one key, one after the other. Raises Failure for one that fails and may not."""
@@ -266,10 +272,8 @@ class Keeper:
         """Until the main process ends: returns when it ended well. Raises Failure when not, and Stop."""
         if self.state.active != "active":
             return  # a oneshot that leaves nothing
-        main = self.state.main
-        if main:
-            self.until(lambda: (self.hear(), self.has_ended(main))[1], float("inf"))
-            status = self.ended.pop(main, 0)
+        if self.state.main:
+            status = self.main_end()
             if self.ended_well(status):
                 records.note(self.unit.name, f"{self.unit.name}: its main process has ended, exit {exit_of(status)}")
             else:
@@ -283,6 +287,16 @@ class Keeper:
                 return
             self.set(sub="exited")
         self.until(lambda: False, float("inf"))
+
+    def main_end(self) -> int:
+        """Wait for the end of the main process; its wait status. One that a daemon puts in its place counts for it."""
+        while True:
+            main = self.state.main
+            self.until(lambda: (self.hear(), self.has_ended(main) or self.state.main != main)[1], float("inf"))  # noqa: B023
+            successor = self.state.main if self.state.main != main else pid_in(self.pid_file())
+            if successor == main or successor not in self.members():
+                return self.ended.pop(main, 0)
+            self.set(main=successor)
 
     def has_ended(self, pid: int) -> bool:
         """Whether a process is gone; it may be no child of ours."""
@@ -388,7 +402,10 @@ class Keeper:
 
     def spawn(self, command: Command) -> int:
         more = {"MAINPID": str(self.state.main)} if self.state.main else {}
-        return spawn(self.unit, command, account_of(self.unit), {**self.environment, **more}, self.log)
+        pid = spawn(self.unit, command, account_of(self.unit), {**self.environment, **more}, self.log)
+        # Its number may have been that of another, long ended.
+        self.ended.pop(pid, None)
+        return pid
 
 
 def hit(pids: list[int], number: int) -> None:

@@ -16,9 +16,9 @@ PROGRAMS = {
 
 
 def main() -> None:
-    """argv[0] is the program's name."""
+    """argv[0] is the program's name; systems have links to systemctl by names of System V, such as runlevel."""
     try:
-        sys.exit(PROGRAMS[sys.argv[0]](sys.argv[1:]))
+        sys.exit(PROGRAMS.get(sys.argv[0], beside.system_v)(sys.argv[1:]))
     except BrokenPipeError:
         sys.exit(1)
     except OSError as error:
