@@ -203,7 +203,7 @@ def look_unit(host, plan, check, shell):
 
 def look_process(host, plan, check, shell):
     for pid in host.list("/proc"):
-        if pid.isdigit():
+        if pid.isdigit() and int(pid) != os.getpid():
             argv = host.text("/proc/%s/cmdline" % pid).split("\0")
             names = [os.path.basename(word) for word in argv[:2]] + [host.text("/proc/%s/comm" % pid).strip()]
             if check["name"] in names:

@@ -9,8 +9,8 @@ from bootstrap.payload import gates, pack
 from bootstrap.payload.bundle import unpack
 
 # Bytes of text, with every feature and for what examples/hello calls (docs/explanation/size.md).
-HOT_CEILING, WHOLE_CEILING, FETCH_CEILING = 18_750, 31_650, 34_150
-HELLO_HOT_CEILING, HELLO_WHOLE_CEILING = 17_400, 29_600
+HOT_CEILING, WHOLE_CEILING, FETCH_CEILING = 18_800, 31_750, 34_250
+HELLO_HOT_CEILING, HELLO_WHOLE_CEILING = 17_450, 29_700
 
 
 def test_the_packed_runner_does_not_grow() -> None:
