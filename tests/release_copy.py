@@ -31,7 +31,8 @@ base = pathlib.Path(bootstrap.__file__).parents[1]
 found = sorted(base.rglob("*.so"))
 for one in found:
     importlib.import_module(".".join(one.relative_to(base).with_name(one.name.split(".")[0]).parts))
-import uvicorn, starlette, asyncpg, pycdlib, requests
+import uvicorn, starlette, asyncpg, pycdlib, requests, initialrunner
+assert initialrunner.load is bootstrap.load
 print(len(found), "extensions")
 """
 
