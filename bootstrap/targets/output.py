@@ -20,6 +20,8 @@ MANIFEST = "manifest.json"
 NAMES = {
     "personality": "personality.json", "user-data": "user-data", "cloud-config": "cloud-config.yaml", "stub": "stub.sh",
 }  # fmt: skip
+# A stub that is no script by itself: it is compressed, or a part of a message.
+STUB_IN = "stub-user-data"
 # Beside a stub: what must lie at its URL.
 BUNDLE = "bundle"
 
@@ -102,7 +104,7 @@ def described(one: Packed) -> dict[str, Any]:
         described["output"] = _described(f"{label}.iso", _seed(one).image()) | {"directory": f"{label}/"}
     elif one.target in NAMES:
         content = _content(one)
-        described["output"] = _described(NAMES[one.target], content)
+        described["output"] = _described(_name(one), content)
     else:
         described["output"] = {"path": f"{one.target}/"}
     if one.target == "personality" and not one.url:
@@ -112,6 +114,11 @@ def described(one: Packed) -> dict[str, Any]:
 
 def _described(path: str, content: bytes) -> dict[str, Any]:
     return {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _name(one: Packed) -> str:
+    is_message = one.target == "stub" and not one.blob.startswith(b"#!")
+    return STUB_IN if is_message else NAMES[one.target]
 
 
 def _content(one: Packed) -> bytes:
@@ -131,7 +138,7 @@ def _write_target(one: Packed, folder: Path) -> None:
         carrier.write(folder / carrier.label)
         private(folder / f"{carrier.label}.iso", carrier.image())
     else:
-        private(folder / NAMES[one.target], _content(one))
+        private(folder / _name(one), _content(one))
     if one.target == "personality" and not one.url:
         private(folder / starter.NAME, one.blob)
     if one.url and not (folder / BUNDLE).exists():
