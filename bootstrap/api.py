@@ -282,12 +282,37 @@ class Rendering:
 
         return personality.items(self.pack("personality", provider, url=url).payload)
 
-    def stub(self, url: str | None = None) -> str:
-        """A script of at most 750 bytes that fetches the bundle from url and runs it if its SHA-256 is right.
+    @overload
+    def stub(self, url: str | None = None, *, encoded: bool | None = None, beside: Beside = ()) -> str: ...
 
-        url: https, or a published bundle's when not given. The bundle's bytes: `pack("stub", url=url).payload.bundle`.
+    @overload
+    def stub(
+        self, url: str | None, provider: str | None, *, encoded: bool | None = None, beside: Beside = ()
+    ) -> str | bytes: ...
+
+    @overload
+    def stub(
+        self, url: str | None = None, *, provider: str | None, encoded: bool | None = None, beside: Beside = ()
+    ) -> str | bytes: ...
+
+    def stub(
+        self,
+        url: str | None = None,
+        provider: str | None = None,
+        *,
+        encoded: bool | None = None,
+        beside: Beside = (),
+    ) -> str | bytes:
+        """User-data that fetches the bundle from url and runs it if its SHA-256 is right; some 500 bytes and the URL.
+
+        url: https, or a published bundle's when not given; its query may be that of a presigned URL. The bundle's
+        bytes: `pack("stub", url=url).payload.bundle`. provider: whose user-data it has to fit; None: measured against
+        nothing, and text. encoded, beside: as for user_data().
         """
-        return self.pack("stub", url=url).blob.decode("ascii")
+        from bootstrap.targets import user_data
+
+        packed = self.pack("stub", provider, beside, url=url)
+        return user_data.argument(packed.blob, packed.provider, encoded=encoded)
 
     def injected_files(self, provider: str = "nova", *, url: str | None = None) -> dict[str, bytes]:
         """`{path: content}`, contents as they are: what novaclient (`files=`) and libcloud (`ex_files=`) take.

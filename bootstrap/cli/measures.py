@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from bootstrap.targets.channel import Packed
+    from bootstrap.targets.fit import Measure
 
 COLUMNS = ("target", "what", "as", "used", "limit", "left", "")
 LEFT_ALIGNED = (0, 1, 2, 6)
@@ -18,7 +19,7 @@ def table(packed: Sequence[Packed], used: str = "used") -> str:
     for one in packed:
         for measure in one.measures:
             limit = "" if measure.limit is None else f"{measure.limit:,}"
-            if one.provider and measure.limit is None:
+            if one.provider and measure.limit is None and not measure.is_apart:
                 limit = "unknown"
             left = "" if measure.left is None else f"{measure.left:,}"
             target = f"{one.target} ({one.provider.name})" if one.provider else one.target
@@ -34,6 +35,17 @@ def table(packed: Sequence[Packed], used: str = "used") -> str:
     return "\n".join(lines)
 
 
+def _unmeasured(measure: Measure) -> Iterator[str]:
+    """A stub that not every provider takes, and nobody said which it is for."""
+    from bootstrap.targets.stub import MOST_BYTES
+
+    if measure.used > MOST_BYTES:
+        yield (
+            f"the stub has {measure.used:,} {measure.unit} and was measured against no limit: "
+            "--provider NAME says whether it fits there"
+        )
+
+
 def notes(packed: Sequence[Packed]) -> Iterator[str]:
     """What was decided that the spec did not ask for, and what nobody has published."""
     for one in packed:
@@ -43,6 +55,8 @@ def notes(packed: Sequence[Packed]) -> Iterator[str]:
         if one.lean:
             verbs = "`doctor`, `timeline`, `history`, `verify` and `run --dry-run`"
             yield f"{verbs} of the host's command are left out, since {taker} has no room for them"
-        unknown = sorted({measure.what for measure in one.measures if one.provider and measure.limit is None})
+        if one.target == "stub" and one.provider is None:
+            yield from _unmeasured(one.measures[0])
+        unknown = sorted({m.what for m in one.measures if one.provider and m.limit is None and not m.is_apart})
         if unknown:
             yield f"{taker} publishes no limit for {' and '.join(unknown)}: it may refuse what is taken here"

@@ -65,7 +65,8 @@ def command(
     as_json: bool,
 ) -> None:
     """Write DIR/NAME/: manifest.json and, by target, tree/, personality.json and starter, user-data,
-    cloud-config.yaml, cidata.iso and cidata/, config-2.iso and config-2/, stub.sh and bundle.
+    cloud-config.yaml, cidata.iso and cidata/, config-2.iso and config-2/, stub.sh (beside
+    your own user-data: stub-user-data) and bundle.
 
     The folder is 0700, since a payload holds secrets. Nothing is written when anything is refused; what an earlier
     render left there is replaced as a whole. With the same --deploy-id two runs give the same bytes.

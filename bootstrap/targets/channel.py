@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "config-drive", "stub")
 # Those with user-data, in which our part can stand beside the user's own.
-TAKES_PARTS = ("personality", "user-data", "nocloud", "config-drive")
+TAKES_PARTS = ("personality", "user-data", "nocloud", "config-drive", "stub")
 # What `build` takes: from an unsigned bundle to its signature.
 Sign = Callable[[bytes], str] | None
 
@@ -86,7 +86,7 @@ def _packed(
     # A secret is no advice for `fetch:`.
     contents = {f.path: f.content for f in rendered.files if f.deliver == "bundle" and not f.secret}
     if target == "stub" or (target == "personality" and provider is not None and stub.needed(provider)):
-        packed = _stub(rendered, target, provider, url, sign)
+        packed = _stub(rendered, target, provider, beside, url, sign)
     else:
         try:
             packed = _pack(rendered, target, provider, contents, beside, sign, lean=False)
@@ -102,24 +102,32 @@ def _packed(
     return packed
 
 
-def _stub(rendered: Rendered, target: str, provider: Provider | None, url: str | None, sign: Sign) -> Packed:
+def _stub(
+    rendered: Rendered,
+    target: str,
+    provider: Provider | None,
+    beside: Sequence[mime.Part],
+    url: str | None,
+    sign: Sign,
+) -> Packed:
     """All rides in the bundle, which lies at `url`; the server is given what fetches it."""
-    if url is None:
-        raise stub.require_url(provider)
+    url = stub.require(url, provider, beside)
     payload = build(rendered, channel="single", sign=sign)
     moved = tuple(file.path for file in rendered.files if file.deliver == "inject")
     script = stub.text(url, payload.digest)
     if target == "personality" and provider is not None:
-        payload = replace(payload, files=stub.files(payload, url))
+        stub.measured(script, script, provider, url, beside)
+        payload = replace(payload, files=stub.files(script))
         return Packed(
             target, provider, payload, tuple(fit.personality(payload.files, provider)), script, moved, url=url
         )
-    # Whoever takes it as user-data has far more room than a stub may take.
+    whole = mime.compose(stub.boothook(script, payload.deploy_id), beside) if beside else script
+    blob = user_data.content(whole, provider)
     measures = (
-        Measure("stub", len(script), stub.MOST_BYTES, "bytes", "text"),
-        Measure("bundle, at the URL", len(payload.bundle), None, "bytes", "text"),
+        stub.measured(blob, script, provider, url, beside),
+        Measure("bundle, at the URL", len(payload.bundle), None, "bytes", "text", is_apart=True),
     )
-    return Packed(target, None, payload, measures, script, moved, url=url)
+    return Packed(target, provider, payload, measures, blob, moved, url=url)
 
 
 def _pack(

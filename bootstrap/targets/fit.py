@@ -24,7 +24,8 @@ TEXT_COST, GZIP_COST, GZIP_AS_BASE64_COST = 5 / 4, 1.0, 4 / 3
 class Measure:
     """One line of the table: used and limit in the same unit; limit None: unknown, or none.
 
-    form: "text", "binary", "gzip" or "base64 of gzip"; empty for what is no content.
+    form: "text", "binary", "gzip" or "base64 of gzip"; empty for what is no content. is_apart: whether it goes another
+    way than by the provider's call, so that no limit of the provider's holds.
     """
 
     what: str
@@ -32,6 +33,7 @@ class Measure:
     limit: int | None
     unit: str
     form: str = ""
+    is_apart: bool = False
 
     @property
     def left(self) -> int | None:
@@ -71,11 +73,12 @@ def personality(
         message = f"{count.used} files to inject{which}, and {provider.name} takes {count.limit}"
         problems.append(Problem("payload.files", message, hint=mends.fewer(files, count.used)))
     for file in files:
-        size = _measure(file.path, file.content, provider.content)
-        path = _measure(file.path, file.path.encode(), provider.path)
+        size = measured(file.path, file.content, provider.content)
+        path = measured(file.path, file.path.encode(), provider.path)
         measures.append(size)
         if size.left is not None and size.left < 0 and file.path != BUNDLE:
-            message = f"{file.path}: {_count(file.content, provider.content)}, and {provider.name} takes {size.limit:,}"
+            used = counted(file.content, provider.content)
+            message = f"{file.path}: {used}, and {provider.name} takes {size.limit:,}"
             problems.append(Problem("payload.size", message, hint=mends.smaller(file)))
         if path.left is not None and path.left < 0:
             message = f"{file.path}: a path of {path.used} {path.unit}, and {provider.name} takes {path.limit}"
@@ -91,9 +94,9 @@ def user_data(blob: bytes, provider: Provider, *, contents: Mapping[str, bytes] 
     if limit is None:
         message = f"{provider.title} has no user-data"
         raise Refused([Problem("payload.channel", message, hint=f"--target personality --provider {provider.name}")])
-    size = _measure("user-data", blob, limit)
+    size = measured("user-data", blob, limit)
     if size.left is not None and size.left < 0:
-        message = f"user-data: {_count(blob, limit)}, and {provider.name} takes {size.limit:,}"
+        message = f"user-data: {counted(blob, limit)}, and {provider.name} takes {size.limit:,}"
         mends = _Mends(provider, dict(contents or {}), frozenset())
         cost = {"gzip": GZIP_COST, "base64 of gzip": GZIP_AS_BASE64_COST}.get(size.form, TEXT_COST)
         over = len(blob) - (limit.raw_bytes or 0)
@@ -101,7 +104,7 @@ def user_data(blob: bytes, provider: Provider, *, contents: Mapping[str, bytes] 
     return [size]
 
 
-def _measure(what: str, data: bytes, limit: Limit) -> Measure:
+def measured(what: str, data: bytes, limit: Limit) -> Measure:
     return Measure(what, limit.used(data), limit.most, limit.unit, form_of(data))
 
 
@@ -115,7 +118,7 @@ def form_of(data: bytes) -> str:
     return "text" if data.isascii() and b"\0" not in data else "binary"
 
 
-def _count(data: bytes, limit: Limit) -> str:
+def counted(data: bytes, limit: Limit) -> str:
     """The size as the limit counts it, with the bytes people know where that differs."""
     used = f"{limit.used(data):,} {limit.unit}"
     return used if limit.used(data) == len(data) else f"{used} ({len(data):,} bytes)"
@@ -165,10 +168,9 @@ class _Mends:
             freed += size
             moved.append(path)
         if freed < over:
-            return (
-                f"its files cannot give {over:,} bytes: let it fetch the bundle (--target stub), "
-                "or choose a provider with more room"
-            )
+            # A stub is user-data: where there is none, it is no way.
+            stub = "let it fetch the bundle (--target stub), or " if self.provider.user_data else ""
+            return f"its files cannot give {over:,} bytes: {stub}choose a provider with more room"
         named = [f"{path}, {len(self.contents[path]):,} bytes" for path in moved]
         return f"take {over:,} bytes out: move {_names(named)}, to `fetch:`"
 

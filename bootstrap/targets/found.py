@@ -23,6 +23,8 @@ from bootstrap.targets.output import MANIFEST, NAMES
 MOST_BYTES = 64 << 20
 # How a message begins that `mime` has composed.
 _MESSAGE = b"Content-Type: multipart/"
+# A line of every stub.
+_STUB = b"\n# initialrunner fetches its bundle"
 
 
 @dataclass(frozen=True)
@@ -73,7 +75,7 @@ def _in_folder(folder: Path) -> list[Found]:
         raise PayloadError(f"{folder / MANIFEST} cannot be read: {error}", hint="render again") from error
     found = []
     for target, digest, is_apart, output in targets:
-        path = folder / (output["path"] if target in seed.LABELS else NAMES.get(target, target))
+        path = folder / (output["path"] if target in (*seed.LABELS, "stub") else NAMES.get(target, target))
         # A stub carries none: what lies at its URL lies beside it too.
         place = folder / APART if is_apart else path
         one = _in_tree(path) if target == "tree" else next(iter(look(place) or ()), None)
@@ -146,6 +148,10 @@ def _carried(data: bytes, path: Path) -> dict[str, bytes] | None:
             raise PayloadError(f"{path} is no list of path and contents: {error}") from error
     if data.startswith((b"#!", b"\x1f\x8b")) or _is_base64(data):
         inner = _peeled(data)
+        if _STUB in inner:
+            raise PayloadError(
+                f"{path} is a stub: its bundle lies at its URL", hint="name the file `bundle` beside it, or the folder"
+            )
         if inner.startswith(_MESSAGE):
             return _in_message(inner, path)
         return _cloud_config(inner, path) if inner.startswith(b"#cloud-config") else {BUNDLE: inner}

@@ -20,6 +20,8 @@ MANIFEST = "manifest.json"
 NAMES = {
     "personality": "personality.json", "user-data": "user-data", "cloud-config": "cloud-config.yaml", "stub": "stub.sh",
 }  # fmt: skip
+# A stub that is no script by itself: it is compressed, or a part of a message.
+STUB_IN = "stub-user-data"
 # Beside a stub: what must lie at its URL.
 BUNDLE = "bundle"
 
@@ -166,12 +168,17 @@ def _output(one: Packed) -> ManifestOutput:
         label = seed.LABELS[one.target]
         return {**_described(f"{label}.iso", _seed(one).image()), "directory": f"{label}/"}
     if one.target in NAMES:
-        return _described(NAMES[one.target], _content(one))
+        return _described(_name(one), _content(one))
     return {"path": f"{one.target}/"}
 
 
 def _described(path: str, content: bytes) -> ManifestOutput:
     return {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
+
+
+def _name(one: Packed) -> str:
+    is_message = one.target == "stub" and not one.blob.startswith(b"#!")
+    return STUB_IN if is_message else NAMES[one.target]
 
 
 def _content(one: Packed) -> bytes:
@@ -191,7 +198,7 @@ def _write_target(one: Packed, folder: Path) -> None:
         carrier.write(folder / carrier.label)
         private(folder / f"{carrier.label}.iso", carrier.image())
     else:
-        private(folder / NAMES[one.target], _content(one))
+        private(folder / _name(one), _content(one))
     if one.target == "personality" and not one.url:
         private(folder / starter.NAME, one.blob)
     if one.url and not (folder / BUNDLE).exists():

@@ -1,51 +1,127 @@
-"""Target `stub`: a small script that fetches the bundle from a URL and starts it when its SHA-256 is right."""
+"""Target `stub`: a small script that fetches the bundle from a URL and starts it when its SHA-256 is right.
+
+How large it may be is the provider's affair: what its user-data holds, or, where its injected files are too small for
+a bundle, what one of those holds.
+"""
 
 from __future__ import annotations
 
+import calendar
 import hashlib
 import re
 import time
+from collections.abc import Sequence
+from urllib.parse import parse_qsl
 
 from bootstrap import resources
 from bootstrap.errors import Problem
-from bootstrap.payload.model import InjectedFile, Payload
-from bootstrap.payload.paths import STUB, TRIGGER
+from bootstrap.payload.model import InjectedFile
+from bootstrap.payload.paths import STATE, STUB, TRIGGER
 from bootstrap.payload.refused import Refused
-from bootstrap.targets.providers import Provider
+from bootstrap.targets import fit, mime, user_data
+from bootstrap.targets.fit import Measure
+from bootstrap.targets.providers import BYTES, Provider
 
 # What 1,000 characters of base64 hold: the smallest file that a provider takes.
 MOST_BYTES = 750
 _SAFE = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&()*+,;=%\[\]-]+")
+# The shortest host and path that a URL can do with; what is longer could have shorter names.
+_SHORTEST = len("https://x.io/b")
 
 
 def text(url: str, digest: str) -> bytes:
-    """The stub for a bundle of this SHA-256 at this URL. Raises Refused when that takes more than MOST_BYTES."""
+    """The stub for a bundle of this SHA-256 at this URL, of any size. Raises Refused when that is no such URL."""
     if not _SAFE.fullmatch(url) or not (url.startswith("https://") or _loopback(url)):
         message = f"{_shown(url)} is not the https:// URL of a bundle"
         raise Refused([Problem("payload.url", message, hint="https:// and what a URL may hold, quotes left out")])
-    script = resources.text("files/stub/stub.sh")
     until = f" by {end}" if (end := expiry(url)) else ""
-    script = script.replace("@UNTIL@", until).replace("@URL@", url).replace("@SHA256@", digest)
-    found = script.encode("ascii")
-    if len(found) > MOST_BYTES:
-        most = len(url) - (len(found) - MOST_BYTES)
-        message = f"the URL has {len(url)} characters and a stub has room for {most}"
-        raise Refused([Problem("payload.url", message, hint="shorter names of container, object or host")])
-    return found
+    script = resources.text("files/stub/stub.sh").replace("@UNTIL@", until).replace("@SHA256@", digest)
+    # The URL comes last: what it holds is no name of ours, whatever it looks like.
+    return script.replace("@URL@", url).encode("ascii")
+
+
+def boothook(script: bytes, deploy_id: str) -> bytes:
+    """The stub for cloud-init to start at every boot, early: nothing waits for it, and it works until a run has begun.
+
+    From then on a bundle and a trigger are on the disk, so that it has nothing to do; its URL may have ended by then.
+    """
+    body = script.decode("ascii").removeprefix("#!/bin/sh\n").removesuffix("\n")
+    hook = resources.text("files/stub/boothook.sh").replace("@STATE@", STATE).replace("@DEPLOY_ID@", deploy_id)
+    return hook.replace("@STUB@", body).encode("ascii")
 
 
 def expiry(url: str) -> str | None:
-    """When a TempURL ends, as people read it; None for other URLs."""
-    found = re.search(r"[?&]temp_url_expires=([0-9]+)(?:&|$)", url)
-    return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(int(found[1]))) if found else None
+    """When a TempURL or a presigned URL (AWS, Google) ends, as people read it; None for other URLs."""
+    query = {name.lower(): value for name, value in parse_qsl(url.partition("?")[2])}
+    try:
+        for kind in ("x-amz", "x-goog"):
+            if f"{kind}-date" in query:
+                began = calendar.timegm(time.strptime(query[f"{kind}-date"], "%Y%m%dT%H%M%SZ"))
+                ends = began + int(query[f"{kind}-expires"])
+                break
+        else:
+            ends = int(query["temp_url_expires"] if "temp_url_expires" in query else query["expires"])
+        return time.strftime("%Y-%m-%dT%H:%MZ", time.gmtime(ends))
+    except (KeyError, ValueError, OverflowError, OSError):
+        return None
 
 
-def files(payload: Payload, url: str) -> tuple[InjectedFile, ...]:
+def files(script: bytes) -> tuple[InjectedFile, ...]:
     """The stub and the cron entry that starts it, for create calls that inject small files; the entry is last."""
-    script = text(url, payload.digest)
     entry = resources.text("files/stub/cron").replace("@STUB@", STUB)
     entry = entry.replace("@SHA256@", hashlib.sha256(script).hexdigest())
     return InjectedFile(STUB, script, 0o600), InjectedFile(TRIGGER, entry.encode("ascii"), 0o644)
+
+
+def measured(
+    blob: bytes, script: bytes, provider: Provider | None, url: str, beside: Sequence[mime.Part] = ()
+) -> Measure:
+    """Measure what the server is given against the room that its provider has for a stub; None: against nothing.
+
+    script: the stub itself; blob: what became of it, with the user's own parts. Raises Refused when it does not fit.
+    """
+    if provider is None:
+        return Measure("stub", len(blob), None, BYTES, fit.form_of(blob))
+    limit = provider.content if needed(provider) else provider.user_data
+    if limit is None:
+        # It says so, and names the way there is.
+        fit.user_data(blob, provider)
+    assert limit is not None
+    measure = fit.measured("stub", blob, limit)
+    if measure.left is None or measure.left >= 0:
+        return measure
+    if beside and limit.used(user_data.content(script, provider)) <= (limit.most or 0):
+        raise Refused([_too_large(blob, provider, beside)])
+    raise Refused([_too_long(url, script, provider)])
+
+
+def _too_long(url: str, script: bytes, provider: Provider) -> Problem:
+    """The problem of a URL for which the provider has no room."""
+    injected = needed(provider)
+    limit = provider.content if injected else provider.user_data
+    holds = (limit.raw_bytes if limit else None) or 0
+    most = holds - (len(script) - len(url))
+    takes = f"files of {holds:,} bytes" if injected else f"user-data of {holds:,} bytes"
+    message = f"the URL has {len(url):,} characters and a stub has room for {most:,}: {provider.name} takes {takes}"
+    query = len(url) - len(url.split("?")[0])
+    if query + _SHORTEST <= most:
+        return Problem("payload.url", message, hint="shorter names of container, object or host")
+    hint = f"its query alone has {query:,}, so shorter names do not help: use a URL without so long a query"
+    if injected and provider.user_data:
+        hint += f", or user-data, which has room for the bundle itself: --target user-data --provider {provider.name}"
+    return Problem("payload.url", message, hint=hint)
+
+
+def _too_large(blob: bytes, provider: Provider, beside: Sequence[mime.Part]) -> Problem:
+    """The problem of user's own parts beside which a stub would fit, were they smaller."""
+    limit = provider.user_data
+    assert limit is not None
+    message = f"user-data: {fit.counted(blob, limit)} with the stub, and {provider.name} takes {limit.most:,}"
+    largest = max(beside, key=lambda part: len(part.data))
+    over = len(blob) - (limit.raw_bytes or 0)
+    return Problem(
+        "payload.size", message, hint=f"take {over:,} bytes out of your own: {largest.name} has {len(largest.data):,}"
+    )
 
 
 def needed(provider: Provider) -> bool:
@@ -54,20 +130,29 @@ def needed(provider: Provider) -> bool:
     return room is not None and room <= MOST_BYTES
 
 
-def require_url(provider: Provider | None) -> Refused:
-    """What to say when nobody told where the bundle lies."""
-    message = "a stub fetches the bundle, and nothing says from where"
-    if provider is not None and needed(provider):
-        message = f"{provider.name} takes files of {MOST_BYTES} bytes: they carry a stub, which fetches the bundle"
-    return Refused(
-        [
+def require(url: str | None, provider: Provider | None, beside: Sequence[mime.Part] = ()) -> str:
+    """The URL of the bundle. Raises Refused when nobody told it, or when a stub has no room for parts of the user's."""
+    problems = []
+    small = provider is not None and needed(provider)
+    takes = f"{provider.name} takes files of {MOST_BYTES} bytes" if provider is not None else ""
+    if url is None:
+        message = "a stub fetches the bundle, and nothing says from where"
+        problems.append(
             Problem(
                 "payload.url",
-                message,
+                f"{takes}: they carry a stub, which fetches the bundle" if small else message,
                 hint="bootstrap publish, then --published FILE; or --url URL, and put `bundle` of the output there",
             )
-        ]
-    )
+        )
+    if small and beside and provider is not None:
+        hint = "give your user-data to the create call itself, where the image runs cloud-init"
+        if provider.user_data:
+            hint += f"; or --target user-data --provider {provider.name}, which carries the bundle beside it"
+        message = f"{takes}: they carry a stub, and no user-data of yours"
+        problems.append(Problem("payload.user-data", message, hint=hint))
+    if url is None or problems:
+        raise Refused(problems)
+    return url
 
 
 def _loopback(url: str) -> bool:

@@ -7,13 +7,16 @@ import shutil
 from collections.abc import Mapping
 from pathlib import Path
 
+import presigned
 import pytest
 import yaml
 from box import Box, needs_root
+from bundle_server import BundleServer
 
 import bootstrap
 from bootstrap.api import Rendering
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
+from bootstrap.targets import stub
 
 pytestmark = [
     pytest.mark.integration,
@@ -101,6 +104,31 @@ def test_beside_the_users_own_parts_all_of_it_happens_and_a_lost_start_is_made_u
         assert not box.exists("/srv/theirs"), "the others are once an instance"
 
 
+@pytest.mark.fault(151)
+def test_a_stub_beside_the_users_own_parts_brings_the_bundle_and_does_nothing_at_later_boots(hello: Rendering) -> None:
+    with BundleServer() as server, Box(network="host") as box:
+        server.body = hello.pack("stub", url=server.url).payload.bundle
+        message = hello.stub(server.url, "ec2", beside=[THEIRS, THEIR_SCRIPT])
+        assert isinstance(message, str) and len(message) < 4_000
+        seeded(box, "nocloud", hello.nocloud().files | {"user-data": message.encode()})
+        first_boot(box)
+        box.wait_for(lambda: healthy(box))
+        assert box.text("/srv/theirs") == "written by cloud-init" and box.exists("/srv/run-by-cloud-init")
+        assert box.text("/srv/their-script") == "#cloud-boothook in the middle, and: ünïcode\n"
+        assert (len(server.asked), server.told) == (1, [])
+        # A later boot, and the URL may have ended long ago: nobody asks for it.
+        before = box.journal()
+        boot(box)
+        assert box.journal() == before and not box.exists(TRIGGER) and len(server.asked) == 1
+        # As if a power cut had lost all of ours and spared cloud-init's marks: the next boot begins anew.
+        box.sh(f"rm -rf {STATE} {COMMAND} /etc/initialrunner /srv/hello")
+        boot(box)
+        box.wait_for(lambda: healthy(box))
+        assert len(server.asked) == 2
+        logs = box.text("/var/log/cloud-init.log") + box.text("/var/log/cloud-init-output.log")
+        assert presigned.SIGNATURE not in logs
+
+
 def test_as_cloud_config_hello_ends_healthy_and_the_schema_is_content(hello: Rendering, tmp_path: Path) -> None:
     text = hello.cloud_config()
     with Box() as box:
@@ -124,9 +152,15 @@ def test_from_a_config_drive_whose_files_cron_ignores_hello_ends_healthy(hello: 
         assert box.journal() == before and not box.exists(TRIGGER)
 
 
-def test_what_cloud_init_makes_of_a_message_is_what_we_put_in(hello: Rendering, tmp_path: Path) -> None:
-    """Its own reader, part by part: types, order, and every byte of the bundle."""
-    message = hello.user_data(beside=[THEIRS, THEIR_SCRIPT.replace("\n", "\r\n"), "#include\nhttp://127.0.0.1:1/x\n"])
+@pytest.mark.parametrize("ours", ["bundle", "stub"])
+def test_what_cloud_init_makes_of_a_message_is_what_we_put_in(hello: Rendering, tmp_path: Path, ours: str) -> None:
+    """Its own reader, part by part: types, order, and every byte of the bundle, or of the stub."""
+    beside = [THEIRS, THEIR_SCRIPT.replace("\n", "\r\n"), "#include\nhttp://127.0.0.1:1/x\n"]
+    if ours == "bundle":
+        message, first = hello.user_data(beside=beside), hello.pack("user-data").payload.bundle
+    else:
+        message = hello.stub(presigned.url(), beside=beside)
+        first = stub.boothook(hello.pack("stub", url=presigned.url()).blob, hello.deploy_id)
     (tmp_path / "user-data").write_text(str(message))
     source = (
         "import sys, json, base64, email\nfrom cloudinit import user_data, util\n"
@@ -143,7 +177,7 @@ def test_what_cloud_init_makes_of_a_message_is_what_we_put_in(hello: Rendering, 
     done = subprocess.run(["/usr/bin/python3", "-c", source, tmp_path / "user-data"], capture_output=True, text=True)
     assert done.returncode == 0, done.stderr
     parts = [(kind, name, base64.b64decode(text)) for kind, name, text in json.loads(done.stdout)]
-    assert parts[0] == ("text/cloud-boothook", "initialrunner", hello.pack("user-data").payload.bundle)
+    assert parts[0] == ("text/cloud-boothook", "initialrunner", first)
     assert [part[0] for part in parts[1:]] == ["text/cloud-config", "text/x-shellscript", "text/x-include-url"]
     assert yaml.safe_load(parts[1][2])["runcmd"] == [["touch", "/srv/run-by-cloud-init"]]
     assert parts[2][2].decode() == THEIR_SCRIPT

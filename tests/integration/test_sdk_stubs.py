@@ -5,10 +5,12 @@ from __future__ import annotations
 import base64
 import json
 import os
+import re
 import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+import presigned
 import pytest
 import sdk_pages
 import venvs
@@ -30,6 +32,12 @@ server.start()
 print("http://%s:%s" % server.get_host_and_port(), flush=True)
 sys.stdin.read()
 os._exit(0)
+"""
+BUCKET = "acme-boot"
+MAKE_BUCKET = f"""\
+import boto3
+where = {{"LocationConstraint": "eu-west-1"}}
+boto3.client("s3").create_bucket(Bucket="{BUCKET}", CreateBucketConfiguration=where)
 """
 ASK = """\
 import boto3, json
@@ -70,22 +78,41 @@ def ec2() -> Iterator[dict[str, str]]:
             process.wait()
 
 
-def is_the_stub_of(folder: Path, arrived: bytes) -> bool:
-    """Whether what arrived is the stub that folder/web.yaml gives for the bundle that the page's program wrote."""
-    bundle = (folder / "bundle").read_bytes()
+def is_the_stub_of(folder: Path, arrived: bytes, bundle: bytes, url: str = URL) -> bool:
+    """Whether what arrived is the stub that folder/web.yaml gives for the bundle that the page's program put there."""
     plan = unpack(bundle).plan
     web = bootstrap.load(folder / "web.yaml").plan(plan["server"], deploy_id=plan["deploy_id"]).render()
-    return arrived == web.stub(URL).encode() and web.pack("stub", url=URL).payload.bundle == bundle
+    return arrived == web.stub(url).encode() and web.pack("stub", url=url).payload.bundle == bundle
 
 
-@pytest.mark.parametrize(("program", "where"), [("instance.py", "instances"), ("template.py", "templates")])
-def test_boto3(ec2: dict[str, str], tmp_path: Path, program: str, where: str) -> None:
-    sdk_pages.run("create-with-boto3.md", program, tmp_path, ec2)
-
-    asked = sdk_pages.python(["-c", ASK], tmp_path, ec2)
+def arrived_at(ec2: dict[str, str], folder: Path, where: str) -> bytes:
+    """The one user-data that EC2 has been given."""
+    asked = sdk_pages.python(["-c", ASK], folder, ec2)
     assert asked.returncode == 0, asked.stderr
     (arrived,) = json.loads(asked.stdout)[where]
-    assert is_the_stub_of(tmp_path, base64.b64decode(arrived, validate=True))
+    return base64.b64decode(arrived, validate=True)
+
+
+@pytest.mark.fault(151)
+def test_boto3_with_a_presigned_url(ec2: dict[str, str], tmp_path: Path) -> None:
+    login = {**ec2, "AWS_SESSION_TOKEN": presigned.TOKEN, "BUCKET": BUCKET}
+    made = sdk_pages.python(["-c", MAKE_BUCKET], tmp_path, login)
+    assert made.returncode == 0, made.stderr
+
+    sdk_pages.run("create-with-boto3.md", "instance.py", tmp_path, login)
+
+    arrived = arrived_at(ec2, tmp_path, "instances")
+    (url,) = re.findall(r"^u='(.*)'$", arrived.decode(), re.MULTILINE)
+    assert len(url) > 1_000 and "X-Amz-Security-Token=" in url
+    # boto3's own URL leads to the bundle, by the program that the stub would use.
+    fetched = subprocess.run(["curl", "-gsSf", "-K-"], input=f"url={url}\n".encode(), capture_output=True, check=True)
+    assert is_the_stub_of(tmp_path, arrived, fetched.stdout, url)
+
+
+def test_boto3_in_a_launch_template(ec2: dict[str, str], tmp_path: Path) -> None:
+    sdk_pages.run("create-with-boto3.md", "template.py", tmp_path, ec2)
+
+    assert is_the_stub_of(tmp_path, arrived_at(ec2, tmp_path, "templates"), (tmp_path / "bundle").read_bytes())
 
 
 def test_linode_api4(tmp_path: Path) -> None:
@@ -96,7 +123,7 @@ def test_linode_api4(tmp_path: Path) -> None:
         (body,) = clouds.bodies(url)
 
     arrived = json.loads(body)["metadata"]["user_data"]
-    assert is_the_stub_of(tmp_path, base64.b64decode(arrived, validate=True))
+    assert is_the_stub_of(tmp_path, base64.b64decode(arrived, validate=True), (tmp_path / "bundle").read_bytes())
 
 
 @pytest.mark.parametrize("provider", ["ec2", "linode"])

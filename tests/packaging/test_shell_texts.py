@@ -13,12 +13,13 @@ from bootstrap import resources
 from bootstrap.payload.build import build
 from bootstrap.payload.crontab import parse
 from bootstrap.payload.model import Payload
+from bootstrap.payload.paths import STATE
 from bootstrap.payload.tell import tell
 from bootstrap.plan.resolve import resolve
 from bootstrap.render.render import render
-from bootstrap.runner.tick import WRAPPER
+from bootstrap.runner.lifecycle import WRAPPER
 from bootstrap.spec.load import load
-from bootstrap.targets import starter
+from bootstrap.targets import starter, stub
 
 TOP = Path(__file__).parents[2]
 EXAMPLES = ("hello", "web")
@@ -41,7 +42,10 @@ def texts() -> Iterator[tuple[str, str, str]]:
     yield "a host without Python", "f() {\n" + tell(plan) + "\n}\nf x\n", HEAD_MEANS
     # Meant: the name of the one file is known now (2064), a number needs no quotes (2086).
     yield "stub", resources.text("files/stub/stub.sh"), "SC2064,SC2086"
-    yield "admin command", WRAPPER % {"files": "/etc/initialrunner/bundle", "sha256": "0" * 64}, "SC2016"
+    hook = stub.boothook(resources.text("files/stub/stub.sh").encode(), "d1").decode()
+    yield "stub, as a boothook", hook, "SC2064,SC2086"
+    values = {"files": "/etc/initialrunner/bundle", "sha256": "0" * 64, "path": "/bin", "state": STATE}
+    yield "admin command", WRAPPER % values, "SC2016"
     for entry in parse(resources.text("files/image/cron").encode()).entries:
         yield f"baked: cron {entry.schedule}", f"#!/bin/sh\n{entry.command}\n", CRON_MEANS
     yield "baked: admin command", resources.text("files/image/command.sh"), ""

@@ -7,6 +7,7 @@ import json
 import random
 from pathlib import Path
 
+import presigned
 import pytest
 import yaml
 
@@ -72,9 +73,63 @@ def test_every_target_is_written_and_told(here: Path, capsys: pytest.CaptureFixt
         f"tree                bundle              text  {tree:,}                    bytes\n"
         f"user-data (gce)     user-data           text  {script:,}  262,144  {262_144 - script:,}  characters\n"
         f"cloud-config (gce)  user-data           text  {config:,}  262,144  {262_144 - config:,}  characters\n"
-        f"stub                stub                text     {stub:,}      750      {750 - stub:,}  bytes\n"
-        f"stub                bundle, at the URL  text  {tree:,}                    bytes\n"
+        f"stub (gce)          stub                text     {stub:,}  262,144  {262_144 - stub:,}  characters\n"
+        f"stub (gce)          bundle, at the URL  text  {tree:,}                    bytes\n"
     )
+
+
+@pytest.mark.fault(151)
+def test_a_presigned_url_beside_user_data_of_ones_own_is_one_message(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (here / "mine.yaml").write_text("#cloud-config\npackages: [git]\n")
+    words = ["--target", "stub", "--url", presigned.url(), "--user-data", "mine.yaml"]
+
+    assert rendered(*words, "--provider", "ec2") == ExitCode.GOOD
+
+    out, err = capsys.readouterr()
+    folder = here / "build" / "web-1"
+    message = (folder / "stub-user-data").read_bytes()
+    assert err == ""
+    assert f"stub (ec2)  stub                text   {len(message):,}  16,384  {16_384 - len(message):,}  bytes" in out
+    assert message.startswith(b"Content-Type: multipart/mixed") and b"packages: [git]" in message
+    assert sorted(path.name for path in folder.iterdir()) == ["bundle", "manifest.json", "stub-user-data"]
+    manifest = (folder / "manifest.json").read_text()
+    assert json.loads(manifest)["targets"][0]["output"]["size"] == len(message)
+    assert presigned.SIGNATURE not in out + manifest
+
+    assert rendered(*words) == ExitCode.GOOD
+
+    assert capsys.readouterr().err == (
+        f"note: the stub has {len(message):,} bytes and was measured against no limit: --provider NAME says whether it "
+        "fits there\n"
+    )
+
+    assert rendered(*words, "--provider", "rackspace") == ExitCode.REFUSED
+
+    assert capsys.readouterr().err == (
+        "error[payload.user-data]: rackspace takes files of 750 bytes: they carry a stub, and no user-data of yours\n"
+        "  give your user-data to the create call itself, where the image runs cloud-init; or --target user-data "
+        "--provider rackspace, which carries the bundle beside it\n"
+    )
+
+
+def test_a_small_stub_needs_no_provider_and_no_note(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert rendered("--target", "stub", "--url", "https://deploy.example/bundle") == ExitCode.GOOD
+
+    assert capsys.readouterr().err == ""
+
+
+def test_a_limit_that_nobody_publishes_is_told_of_the_stub_and_not_of_what_lies_elsewhere(
+    here: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    words = ["--target", "stub", "--url", "https://deploy.example/bundle", "--provider", "proxmox"]
+
+    assert rendered(*words) == ExitCode.GOOD
+
+    out, err = capsys.readouterr()
+    assert err == "note: proxmox publishes no limit for stub: it may refuse what is taken here\n"
+    assert [" unknown " in line for line in out.splitlines()[2:]] == [True, False]
 
 
 def test_user_data_holds_what_the_spec_says(here: Path) -> None:

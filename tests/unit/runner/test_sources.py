@@ -8,6 +8,7 @@ import hashlib
 import textwrap
 from email.message import EmailMessage
 
+import presigned
 import pytest
 from handmade import payload, stage
 
@@ -116,14 +117,18 @@ def test_what_holds_no_bundle_says_so(data: bytes, said: str) -> None:
     assert str(caught.value) == said
 
 
-@pytest.mark.parametrize("form", ["plain", "gzip", "message"])
+@pytest.mark.parametrize("form", ["plain", "gzip", "message", "boothook", "boothook in a message, compressed"])
 def test_a_stub_names_what_it_would_fetch(form: str) -> None:
-    url = "https://store.example/v1/AUTH_x/c/b?temp_url_sig=00&temp_url_expires=1"
-    text = stub.text(url, PAYLOAD.digest)
-    data = {"plain": text, "gzip": gzip.compress(text), "message": mime.compose(text, [])}[form]
+    text = stub.text(presigned.url(), PAYLOAD.digest)
+    hook = stub.boothook(text, "d1")
+    beside = mime.read(["#cloud-config\n{}\n"])
+    data = {
+        "plain": text, "gzip": gzip.compress(text), "message": mime.compose(text, []), "boothook": hook,
+        "boothook in a message, compressed": gzip.compress(mime.compose(hook, beside)),
+    }[form]  # fmt: skip
     with pytest.raises(Elsewhere) as caught:
         whole(data)
-    assert caught.value.args == (url, PAYLOAD.digest)
+    assert caught.value.args == (presigned.url(), PAYLOAD.digest)
 
 
 def test_a_stub_without_its_digest_is_torn() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import gzip
 import random
 from dataclasses import replace
 
@@ -14,7 +15,7 @@ from bootstrap.payload.build import build
 from bootstrap.payload.bundle import unpack
 from bootstrap.payload.refused import Refused
 from bootstrap.render.model import Rendered, RenderedFile
-from bootstrap.targets import channel, personality
+from bootstrap.targets import channel, mime, personality, stub
 from bootstrap.targets.providers import FILES, Limit, Provider, provider
 
 DEPLOY = "20261120T120000-ab12cd"
@@ -192,3 +193,38 @@ def test_an_entry_that_cron_would_not_run_is_refused_for_every_target(target: st
     assert [problem.code for problem in ours.value.problems] == ["payload.cron-minute"]
     assert (ours.value.exit_code, theirs.value.exit_code) == (ExitCode.REFUSED, ExitCode.SPEC)
     assert str(theirs.value.problems[0].where) == "mine-cron.j2:1:1"
+
+
+@pytest.mark.parametrize("target", ["personality", "stub"])
+def test_user_data_of_ones_own_is_never_dropped_where_files_carry_a_stub(target: str) -> None:
+    beside = [mime.Part("mine.yaml", b"#cloud-config\n{}\n")]
+
+    with pytest.raises(Refused) as refused:
+        channel.pack(rendered(), target, provider("rackspace"), beside=beside)
+
+    assert [problem.code for problem in refused.value.problems] == ["payload.url", "payload.user-data"]
+
+
+def test_a_stub_beside_parts_is_judged_compressed_and_measured_as_user_data_is() -> None:
+    url, script = "https://deploy.example/bundle", "#!/bin/sh\n" + "".join(f"echo {n}\n" for n in range(2_000))
+    part = mime.Part("mine.sh", script.encode())
+
+    packed = channel.pack(rendered(), "stub", provider("ec2"), url=url, beside=[part])
+
+    assert (packed.measures[0].form, packed.measures[0].used) == ("gzip", len(packed.blob))
+    message = gzip.decompress(packed.blob)
+    assert len(message) > 16_384 and script.encode() in message
+    hook = stub.boothook(stub.text(url, packed.payload.digest), DEPLOY)
+    assert hook in message and b"text/cloud-boothook" in message
+    with pytest.raises(Refused, match="does not know what"):
+        channel.pack(rendered(), "stub", provider("ec2"), url=url, beside=[mime.Part("mine.txt", b"hello\n")])
+
+
+def test_a_stub_is_no_way_where_there_is_no_user_data() -> None:
+    big = rendered(RenderedFile("/secret", random.Random(1).randbytes(60_000), secret=True))
+
+    with pytest.raises(Refused) as refused:
+        channel.pack(big, "personality", provider("rackspace-v1"))
+    assert "stub" not in (refused.value.problems[0].hint or "")
+    with pytest.raises(Refused, match="has no user-data"):
+        channel.pack(rendered(), "stub", provider("rackspace-v1"), url="https://deploy.example/bundle")

@@ -12,18 +12,21 @@ import pytest
 
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.render.model import Rendered, RenderedFile
-from bootstrap.targets import channel, found, output, personality, starter
+from bootstrap.targets import channel, found, mime, output, personality, starter
 from bootstrap.targets.providers import provider
 
 DEPLOY = "20261120T120000-ab12cd"
 CRON = "@reboot root sh @FILES@ # @SHA256@ @MARK@\n"
 
 
-def packed(target: str, deploy_id: str = DEPLOY) -> channel.Packed:
+def rendered(deploy_id: str = DEPLOY) -> Rendered:
     plan = {"version": 1, "name": "web", "server": "web-1", "deploy_id": deploy_id, "revision": "0" * 12, "stages": []}
-    rendered = Rendered("web-1", deploy_id, "0" * 12, plan, (RenderedFile("/srv/one", b"one\n"),), CRON, None)
+    return Rendered("web-1", deploy_id, "0" * 12, plan, (RenderedFile("/srv/one", b"one\n"),), CRON, None)
+
+
+def packed(target: str, deploy_id: str = DEPLOY) -> channel.Packed:
     url = "https://deploy.example/bundle" if target == "stub" else None
-    return channel.pack(rendered, target, provider("nova") if target == "personality" else None, url=url)
+    return channel.pack(rendered(deploy_id), target, provider("nova") if target == "personality" else None, url=url)
 
 
 def test_it_is_found_in_a_rendered_folder_once_a_target(tmp_path: Path) -> None:
@@ -69,6 +72,25 @@ def test_it_is_found_in_a_root_without_a_manifest(tmp_path: Path) -> None:
 
     assert bundles is not None
     assert bundles[0].unpacked.digest == one.payload.digest
+
+
+def test_a_stub_beside_parts_is_looked_at_by_its_folder_and_by_itself_says_where_to_look(tmp_path: Path) -> None:
+    url = "https://deploy.example/bundle"
+    parts = [mime.Part("mine", b"#cloud-config\n{}\n")]
+    plain = packed("stub")
+    stubs = {"stub.sh": plain, "stub-user-data": channel.pack(rendered(), "stub", url=url, beside=parts)}
+    for name, one in stubs.items():
+        folder = output.write([one], tmp_path)
+
+        bundles = found.look(folder)
+
+        assert bundles is not None and bundles[0].unpacked.digest == plain.payload.digest
+        with pytest.raises(PayloadError) as refused:
+            found.look(folder / name)
+        assert refused.value.message == f"{folder / name} is a stub: its bundle lies at its URL"
+        (folder / name).write_bytes(one.blob + b"\n")
+        with pytest.raises(PayloadError, match=f"{name} differs from the digest in manifest.json"):
+            found.look(folder)
 
 
 @pytest.mark.parametrize("text", ["version: 1\nname: web\n", "", "# a comment\nversion: 1\n", "abcd"])
