@@ -104,7 +104,7 @@ def test_beside_the_users_own_parts_all_of_it_happens_and_a_lost_start_is_made_u
         assert not box.exists("/srv/theirs"), "the others are once an instance"
 
 
-@pytest.mark.fault(150)
+@pytest.mark.fault(148)
 def test_a_stub_beside_the_users_own_parts_brings_the_bundle_and_does_nothing_at_later_boots(hello: Rendering) -> None:
     with BundleServer() as server, Box(network="host") as box:
         server.body = hello.pack("stub", url=server.url).payload.bundle

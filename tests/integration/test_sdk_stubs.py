@@ -93,7 +93,7 @@ def arrived_at(ec2: dict[str, str], folder: Path, where: str) -> bytes:
     return base64.b64decode(arrived, validate=True)
 
 
-@pytest.mark.fault(150)
+@pytest.mark.fault(148)
 def test_boto3_with_a_presigned_url(ec2: dict[str, str], tmp_path: Path) -> None:
     login = {**ec2, "AWS_SESSION_TOKEN": presigned.TOKEN, "BUCKET": BUCKET}
     made = sdk_pages.python(["-c", MAKE_BUCKET], tmp_path, login)

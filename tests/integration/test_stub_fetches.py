@@ -27,7 +27,7 @@ def prepared(box: Box, *left: str) -> None:
     box.put("/usr/bin/logger", "#!/bin/sh\ncat >>/srv/logged\n", 0o755)
 
 
-@pytest.mark.fault(150)
+@pytest.mark.fault(148)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_presigned_url_is_asked_for_as_it_is_and_told_to_nobody(program: str) -> None:
     with BundleServer() as server, Box(network="host") as box:
@@ -47,7 +47,7 @@ def test_a_presigned_url_is_asked_for_as_it_is_and_told_to_nobody(program: str) 
         assert box.sh("ls /run/ir.bundle").returncode != 0
 
 
-@pytest.mark.fault(150)
+@pytest.mark.fault(148)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_every_character_that_a_url_may_hold_arrives(program: str) -> None:
     with BundleServer() as server, Box(network="host") as box:

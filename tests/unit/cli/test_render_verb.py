@@ -78,7 +78,7 @@ def test_every_target_is_written_and_told(here: Path, capsys: pytest.CaptureFixt
     )
 
 
-@pytest.mark.fault(150)
+@pytest.mark.fault(148)
 def test_a_presigned_url_beside_user_data_of_ones_own_is_one_message(
     here: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

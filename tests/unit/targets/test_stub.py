@@ -49,7 +49,7 @@ def fits(url: str, name: str, *beside: str) -> None:
 RACKSPACE_ROOM = 750 - len(stub.text("https://x", DIGEST)) + len("https://x")
 
 
-@pytest.mark.fault(150)
+@pytest.mark.fault(148)
 def test_a_url_of_one_character_too_many_is_refused_with_both_numbers_and_whose_they_are() -> None:
     fits("https://" + "x" * (RACKSPACE_ROOM - 8), "rackspace")
     with pytest.raises(PayloadError) as refused:
@@ -62,7 +62,7 @@ def test_a_url_of_one_character_too_many_is_refused_with_both_numbers_and_whose_
     assert problem.hint == "shorter names of container, object or host"
 
 
-@pytest.mark.fault(150)
+@pytest.mark.fault(148)
 def test_where_no_shorter_name_would_help_none_is_advised() -> None:
     url, room = presigned.url(), RACKSPACE_ROOM - len(" by 2026-11-21T21:00Z")
     with pytest.raises(PayloadError) as refused:
@@ -77,7 +77,7 @@ def test_where_no_shorter_name_would_help_none_is_advised() -> None:
     )
 
 
-@pytest.mark.fault(150)
+@pytest.mark.fault(148)
 @pytest.mark.parametrize("taker", PROVIDERS, ids=lambda taker: taker.name)
 def test_a_presigned_url_fits_wherever_user_data_carries_the_stub(taker: Provider) -> None:
     if stub.needed(taker):
@@ -124,7 +124,7 @@ def test_without_a_provider_it_is_measured_against_nothing() -> None:
     assert (measure.used, measure.limit) == (len(script), None)
 
 
-@pytest.mark.fault(150)
+@pytest.mark.fault(148)
 def test_the_whole_query_stands_in_the_script_as_the_shell_reads_it() -> None:
     url = presigned.url() + "&$HOME=$(reboot)*?[a]!;#@SHA256@@UNTIL@~"
     script = stub.text(url, DIGEST).decode()
