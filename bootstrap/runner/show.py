@@ -201,7 +201,7 @@ def sentences(host, plan, found):
         return ["health check failed: " + unhealthy(health), "Go on: initialrunner run"]
     if found["state"] == "failed":
         return ["%s failed: %s" % (server, reason), "Go on: initialrunner run"]
-    return ["%s is %s. %s" % (server, found["state"], SEE)]
+    return ["%s is %s%s. %s" % (server, found["state"], reason and ": " + reason, SEE)]
 
 
 def logs(host, plan, words):

@@ -109,7 +109,7 @@ def test_an_awaited_file_without_a_digest_counts_when_it_has_its_size_and_is_not
         box.put("/srv/table", b"half\n")
         start_tick(box)
         box.wait_for(lambda: box.exists(COMMAND))
-        lines = ["/srv/key is empty: 0 of ? bytes.", "/srv/table is short: 5 of 10 bytes."]
+        lines = ["/srv/key: empty, 0 of ? bytes.", "/srv/table: short, 5 of 10 bytes."]
         assert said(box, "why")[1].splitlines()[:2] == lines
         box.put("/srv/table", b"whole\nit is\n")
         assert said(box, "why")[1].splitlines()[:1] == lines[:1]

@@ -268,10 +268,19 @@ def test_a_failing_check_is_named_with_what_it_saw(check: dict, saw: str) -> Non
 
 def test_health_wants_passes_in_a_row() -> None:
     flaky = "echo >>/srv/asked; test $(wc -l </srv/asked) -ne 2\n"
-    checks = [{"kind": "command", "text": flaky}, {"kind": "process", "name": "python3"}, {"kind": "file", "path": "/"}]
-    with Box(payload([], health={"stable": 3, "interval_s": 0.05, "checks": checks}).files) as box:
+    checks = [{"kind": "command", "text": flaky}, {"kind": "process", "name": "sleep"}, {"kind": "file", "path": "/"}]
+    daemon = stage("one", "sleep 1008 &\n")
+    with Box(payload([daemon], health={"stable": 3, "interval_s": 0.05, "checks": checks}).files) as box:
         assert box.tick().returncode == 0
         assert box.text("/srv/asked").count("\n") == 5
+
+
+def test_the_runner_itself_is_not_the_process_that_is_looked_for() -> None:
+    health = {"deadline_s": 0.1, "interval_s": 0.05, "checks": [{"kind": "process", "name": "python3"}]}
+    with Box(payload([], health=health).files) as box:
+        assert box.sh("pgrep -x python3").stdout == ""
+        assert box.tick().returncode == 5
+        assert box.events("health")[-1]["saw"] == "no such process"
 
 
 def test_past_the_deadline_of_the_whole_no_stage_starts() -> None:
@@ -339,5 +348,5 @@ def test_status_says_what_ran_as_text_and_as_json() -> None:
         assert box.sh(f"{COMMAND} logs none").returncode == 2
         assert "no verb 'nonsense'" in box.sh(f"{COMMAND} nonsense").stderr
         again = box.sh(f"{COMMAND} run two --force")
-        assert (again.returncode, "stage two failed (exit 4)" in again.stdout) == (5, True)
+        assert (again.returncode, "two: failed (exit 4, cause: exit)" in again.stdout) == (5, True)
         assert box.sh(f"{COMMAND} run nothing").stderr == "initialrunner: no stage 'nothing'; there are: one, two\n"

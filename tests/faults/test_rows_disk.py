@@ -213,7 +213,7 @@ def test_while_its_state_is_hidden_by_a_mount_nothing_runs_again() -> None:
         # Nor does user-data, which may run again at every boot, or the admin.
         assert box.sh(f"sh {BUNDLE}").returncode == 5
         assert said(box, "run one")[2] == (
-            "initialrunner: [Errno 2] its journal is not there; is its file system mounted? "
+            "initialrunner: its journal is not there; is its file system mounted? "
             f"To begin anew: rm {COMMAND}\n"
         )
         assert box.exists(STATE) is False
