@@ -77,7 +77,7 @@ def test_nothing_waits_for_the_boothook_and_it_does_nothing_once_its_deploy_has_
         box.put("/srv/hook", stub.boothook(stub.text(server.url, DIGEST), DEPLOY), 0o700)
         server.open.clear()
         # Its output is a pipe that somebody reads to its end: it returns while the server has not answered yet.
-        done = box.sh(f"{shell} /srv/hook")
+        done = box.sh(f"{shell} /srv/hook 2>&1 | cat")
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         box.wait_for(lambda: bool(server.asked))
         assert not box.exists("/srv/started")
@@ -92,7 +92,8 @@ def test_nothing_waits_for_the_boothook_and_it_does_nothing_once_its_deploy_has_
         for name in ("journal", "journal.old.1"):
             box.sh("rm -rf /var/lib/initialrunner")
             box.put(f"/var/lib/initialrunner/{name}", f'{{"at": 1.0, "deploy_id": "{DEPLOY}", "seq": 1}}\n')
-            assert box.sh(f"{shell} /srv/hook").returncode == 0
+            assert box.sh(f"{shell} -c '. /srv/hook; wait'").returncode == 0
+            assert len(server.asked) == 1
         # Another one has: this one is new to the host.
         box.sh("rm -rf /var/lib/initialrunner")
         box.put("/var/lib/initialrunner/journal", '{"deploy_id": "20261120T090000-ab12cd", "seq": 1}\n')

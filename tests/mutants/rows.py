@@ -14,6 +14,7 @@ from mutants.mutant import (
     REHEARSED_UNITS,
     REPORTS,
     STAGES,
+    STUBS,
     TRIGGER,
     Mutant,
     of_runner,
@@ -224,6 +225,26 @@ MUTANTS = [
         "if sha256(T).hexdigest()!=s:", "if not s:",
         (FILES + "test_one_flipped_byte_runs_nothing",
          "tests/unit/payload/test_bundle.py::test_a_bundle_cut_off_anywhere_runs_nothing"), (14,),
+    ),
+    Mutant(
+        "the URL of a stub is an argument, for every process list", "files/stub/stub.sh",
+        "g url=|curl -gsSfm300 -K- -o$f||", 'curl -gsSfm300 -o$f "$u"||',
+        (STUBS + "test_a_presigned_url_is_asked_for_as_it_is_and_told_to_nobody",), (151,),
+    ),
+    Mutant(
+        "a stub that its provider does not take is rendered", "bootstrap/targets/stub.py",
+        "    if measure.left is None or measure.left >= 0:\n", "    if measure.used:\n",
+        ("tests/unit/targets/test_stub.py::test_a_presigned_url_fits_wherever_user_data_carries_the_stub",), (151,),
+    ),
+    Mutant(
+        "user-data of one's own is dropped where files carry a stub", "bootstrap/targets/stub.py",
+        "    if small and beside and provider is not None:\n", "    if False:\n",
+        ("tests/unit/targets/test_channel.py::test_user_data_of_ones_own_is_never_dropped_where_files_carry_a_stub",),
+    ),
+    Mutant(
+        "a stub fetches its bundle at every boot", "files/stub/boothook.sh",
+        "@STATE@/journal* && exit\n", "@STATE@/journal* || :\n",
+        (STUBS + "test_nothing_waits_for_the_boothook_and_it_does_nothing_once_its_deploy_has_begun",),
     ),
     of_runner(
         "report", "what was not taken is not sent again",
