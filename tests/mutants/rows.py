@@ -229,12 +229,12 @@ MUTANTS = [
     Mutant(
         "the URL of a stub is an argument, for every process list", "files/stub/stub.sh",
         "g url=|curl -gsSfm300 -K- -o$f||", 'curl -gsSfm300 -o$f "$u"||',
-        (STUBS + "test_a_presigned_url_is_asked_for_as_it_is_and_told_to_nobody",), (151,),
+        (STUBS + "test_a_presigned_url_is_asked_for_as_it_is_and_told_to_nobody",), (148,),
     ),
     Mutant(
         "a stub that its provider does not take is rendered", "bootstrap/targets/stub.py",
         "    if measure.left is None or measure.left >= 0:\n", "    if measure.used:\n",
-        ("tests/unit/targets/test_stub.py::test_a_presigned_url_fits_wherever_user_data_carries_the_stub",), (151,),
+        ("tests/unit/targets/test_stub.py::test_a_presigned_url_fits_wherever_user_data_carries_the_stub",), (148,),
     ),
     Mutant(
         "user-data of one's own is dropped where files carry a stub", "bootstrap/targets/stub.py",
