@@ -79,7 +79,7 @@ def test_a_stage_killed_for_memory_says_so_and_other_signals_do_not() -> None:
             assert ended(box, "shot") == [("failed", "signal"), ("failed", "signal")]
             assert box.events("stage.ended", stage="shot")[-1]["signal"] == 9
             assert ended(box, "hungry") == []
-            box.sh("initialrunner run hungry")
+            box.sh("initialrunner run hungry --force")
             assert ended(box, "hungry") == [("failed", "oom")]
             assert "oom" in said(box, "why")[1] or "oom" in said(box, "status")[1]
         finally:

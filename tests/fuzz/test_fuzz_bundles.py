@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 
 from bootstrap.cli import show
 from bootstrap.errors import PayloadError, UsageError
-from bootstrap.payload import pack
+from bootstrap.payload import gates, pack
 from bootstrap.payload.build import build
 from bootstrap.payload.bundle import compose, unpack
 from bootstrap.render.model import Rendered, RenderedFile
@@ -35,7 +35,7 @@ PAYLOAD = payload([stage("one", "touch /srv/ran\n")], files=[RenderedFile(*one) 
 BUNDLE = PAYLOAD.bundle
 # Half the digest ends it: what the last line hands on comes after the digest, which cannot prove it; a trigger's can.
 PROVEN = BUNDLE[: -32 - len(b' "$@"\n')]
-SOURCE = "\n\n".join(pack.sources(fetches=False))
+SOURCE = "\n\n".join(pack.sources(False, False, gates.unreached(unpack(BUNDLE).plan))).replace("\f", "")
 
 
 @dataclass(frozen=True)
