@@ -136,6 +136,6 @@ def test_after_a_final_failure_no_unit_has_failed_and_the_admin_can_go_on(machin
     machine.wait_for(lambda: "inactive" in machine.sh("systemctl is-active initialrunner.service"))
     assert machine.sh("systemctl --failed --plain --no-legend") == ""
     machine.put("/srv/go", "")
-    assert "good     cron" in machine.sh(f"{COMMAND} doctor")
+    assert "not used cron" in machine.sh(f"{COMMAND} doctor")
     machine.sh(f"{COMMAND} run one --force; {COMMAND} run")
     machine.wait_for(lambda: machine.state() == "healthy" and is_clean(machine))
