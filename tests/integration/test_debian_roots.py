@@ -38,7 +38,7 @@ exec chroot . /usr/sbin/cron -f
 
 RELEASES = {"bullseye": "3.9", "bookworm": "3.11", "trixie": "3.13"}
 # What tests of faults use inside a copy, beside what the runner needs.
-TOOLS = ("procps", "strace", "busybox", "faketime", "iproute2", "openssl", "systemd", "curl", "wget")
+TOOLS = ("procps", "strace", "busybox", "faketime", "iproute2", "openssl", "systemd", "curl", "wget", "e2fsprogs")
 
 
 @contextmanager
