@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import time
 from collections.abc import Callable, Iterable, Mapping
@@ -39,6 +40,7 @@ LOCK = "/run/initialrunner.lock"
 FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketime.so.1")), None)
 
 needs_faketime = pytest.mark.skipif(FAKETIME is None, reason="needs libfaketime (apt-get install faketime)")
+needs_cron = pytest.mark.skipif(not shutil.which("cron"), reason="needs Debian's cron")
 needs_root = pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 
 

@@ -40,8 +40,9 @@ _RUNNER = Path(__file__).resolve().parent.parent / "runner"
 def sources(lean: bool = False, fetches: bool = True, unreached: frozenset[str] = frozenset()) -> tuple[str, str]:
     """(hot, cold) as they run on hosts.
 
-    lean: without `doctor`; fetches: with what fetches files, which few plans need and all would pay for; unreached:
-    names that the plan never calls (see payload.gates). Raises PayloadError when two modules use one top-level name.
+    lean: without the verbs that no tick needs; fetches: with what fetches files, which few plans need and all would pay
+    for; unreached: names that the plan never calls (see payload.gates). Raises PayloadError when two modules use one
+    top-level name.
     """
     if unreached:
         hot, cold = (without(part, unreached) for part in sources(lean, fetches))

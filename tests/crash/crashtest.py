@@ -53,9 +53,14 @@ class Verdict(lives.Verdict):
     killed: bool = False
 
 
+def empty(box: Box) -> None:
+    """Take away what an earlier life has left in a box."""
+    box.sh(f"rm -rf {STATE} /etc/initialrunner {TRIGGER} {COMMAND} /srv /run/initialrunner*; mkdir /srv")
+
+
 def begin(box: Box, deploy: int) -> Life:
     """A life; many share a box and its collector."""
-    box.sh(f"rm -rf {STATE} /etc/initialrunner {TRIGGER} {COMMAND} /srv /run/initialrunner*; mkdir /srv")
+    empty(box)
     life = Life(box, deploy)
     life.inject()
     return life

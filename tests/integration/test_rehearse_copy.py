@@ -13,7 +13,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from box import Box, needs_root
+from box import Box, needs_cron, needs_root
 from handmade import payload, stage
 
 from bootstrap.errors import HostError, UsageError
@@ -22,7 +22,6 @@ from bootstrap.rehearse.copy import Copy, journal_events
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.integration, needs_root]
-needs_cron = pytest.mark.skipif(not shutil.which("cron"), reason="needs Debian's cron")
 
 
 @pytest.fixture(scope="module")

@@ -14,11 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from box import needs_root
+from box import needs_cron, needs_root
 
 ROOT = Path(__file__).resolve().parents[2]
 pytestmark = [pytest.mark.integration, needs_root]
-needs_cron = pytest.mark.skipif(not shutil.which("cron"), reason="needs Debian's cron")
 
 HELLO = ROOT / "examples" / "hello"
 INJECTED = """\
