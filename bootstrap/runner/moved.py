@@ -12,8 +12,8 @@ BLOCK = 1 << 20
 def follow(run):
     """Bring the state to the folder that has its name now, and leave a last word in the journal that was left.
 
-    What is there already stays, except a journal: a part of ours is what a copy of /var has, any other is of an
-    earlier life of that disk. Ours comes last, so that a killed runner's successor finds all or none of it.
+    A newer file that is there already stays, except a journal: a part of ours is what a copy of /var has, any other is
+    of an earlier life of that disk. Ours comes last, so that a killed runner's successor finds all or none of it.
     Raises OSError where the new place takes no files; the old journal is open then as before.
     """
     host, journal = run.host, run.journal
@@ -38,7 +38,7 @@ def follow(run):
 
 
 def bring(host, folder, path):
-    """Copy what lies in an open folder, the journal left out, into the folder `path`."""
+    """Copy the content of an open folder, the journal left out, into the folder `path`; a newer file there stays."""
     for name in os.listdir(folder):
         info, target = os.stat(name, dir_fd=folder, follow_symlinks=False), path + "/" + name
         if stat.S_ISDIR(info.st_mode):
@@ -47,9 +47,15 @@ def bring(host, folder, path):
             os.chmod(target, info.st_mode & 0o7777)
             bring(host, beneath, target)
             os.close(beneath)
-        elif stat.S_ISREG(info.st_mode) and target != JOURNAL and not os.path.lexists(target):
+        elif stat.S_ISREG(info.st_mode) and target != JOURNAL and not newer(target, info):
             with os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=folder), "rb") as file:
                 host.save(target, file.read(), info.st_mode & 0o7777, info.st_uid, info.st_gid)
+
+
+def newer(path, info):
+    """Whether a file has been written after that of which `info` is the stat; a link always stays."""
+    # A stage goes on writing to its log between the copy of /var and the mount, so the copy is the older one.
+    return os.path.lexists(path) and (os.path.islink(path) or os.lstat(path).st_mtime >= info.st_mtime)
 
 
 def covered_at_boot(host):

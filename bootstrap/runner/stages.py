@@ -456,10 +456,11 @@ class Stages:
             self.shell.kill_session(pid, self.shell.mark(label))
         more = {"cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "peak_kib": usage.ru_maxrss}
         more.update({"signal": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"exit_code": code})
-        if self.journal.moved():
-            looked(self.journal.follow)  # it mounted something over our folder: its outputs are there then
         more["tail"] = looked(tail, log, self.plan, began_at) or ""
         os.close(log)
+        if self.journal.moved():
+            # The stage mounted something over our folder: its outputs are there, and its log follows without secrets.
+            looked(self.journal.follow)
         self.host.part(group)
         more.update(looked(outputs, self.host, self.plan, label))
         result, cause = "failed", "timeout" if late else "signal" if "signal" in more else "exit"

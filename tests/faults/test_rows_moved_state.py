@@ -16,7 +16,7 @@ from bootstrap.runner.journal import JOURNAL, seal
 
 pytestmark = [pytest.mark.integration, needs_root]
 # The second stage is where the admin's script mounts: the test does it from outside, since a copy may not.
-MOVE = "note move; echo step=moved >>$INITIALRUNNER_OUTPUT; block mounted\n"
+MOVE = "echo step=moved >>$INITIALRUNNER_OUTPUT; note move; block mounted\n"
 STAGES = [
     stage("one", NOTE + "note one"),
     stage("move", NOTE + MOVE),
@@ -84,6 +84,24 @@ def test_a_run_goes_on_with_its_journal_where_its_folder_is_now(happens: Callabl
         assert ran(box) == ONCE
         status = json.loads(said(box, "status --json")[1])
         assert [(row["state"], row["attempts"]) for row in status["stages"]] == [("done", 1), ("done", 1), ("done", 2)]
+
+
+@pytest.mark.fault(109)
+def test_text_that_a_stage_writes_between_the_copy_of_its_folder_and_the_mount_is_kept() -> None:
+    """The copy lacks the last lines of the log and of the outputs: the originals are the newer files."""
+    late = "echo late words, pass-1234; echo step=late >>$INITIALRUNNER_OUTPUT"
+    writes = f"note move; block copied; {late}; note wrote; block mounted"
+    with Box(payload([stage("move", NOTE + writes), STAGES[2]], secrets=["pass-1234"]).files) as box:
+        start_tick(box)
+        box.wait_for(lambda: "move" in ran(box))
+        box.sh(f"mkdir -p /srv/disk/lib && cp -a {STATE} /srv/disk/lib")
+        box.put("/srv/copied", "")
+        box.wait_for(lambda: "wrote" in ran(box))
+        in_view_bind(box, "/srv/disk", "/var")
+        box.put("/srv/mounted", "")
+        box.wait_for(lambda: ended(box, "three"))
+        assert box.events("stage.ended", stage="move")[0]["outputs"] == {"step": "late"}
+        assert "late words, *********" in box.text(f"{STATE}/logs/move.log")
 
 
 @pytest.mark.fault(109)

@@ -10,7 +10,7 @@ from bootstrap.payload.bundle import unpack
 
 # Bytes of text, with every feature and for what examples/hello calls (docs/explanation/size.md).
 HOT_CEILING, WHOLE_CEILING, FETCH_CEILING = 18_800, 31_750, 34_250
-HELLO_HOT_CEILING, HELLO_WHOLE_CEILING = 17_450, 29_700
+HELLO_HOT_CEILING, HELLO_WHOLE_CEILING = 17_450, 29_720
 
 
 def test_the_packed_runner_does_not_grow() -> None:
