@@ -14,7 +14,7 @@ import bootstrap.runner
 from bootstrap import load, resources
 from bootstrap.payload import gates, pack
 from bootstrap.payload.bundle import unpack
-from bootstrap.runner.lifecycle import encode
+from bootstrap.runner.later.lifecycle import encode
 
 # Bytes of text.
 HOT_BUDGET, WHOLE_BUDGET = 13_500, 22_500
@@ -39,7 +39,7 @@ def main() -> int:
         return int(over)
     print("each module packed by itself (together they share words, so the sum is larger than the whole):")
     for name, size in sorted(modules.items(), key=lambda item: -item[1]):
-        print(f"  {name:12} {size:>7,}  {'cold' if name in pack.COLD else 'hot'}")
+        print(f"  {name:16} {size:>7,}  {'cold' if name in pack.COLD else 'hot'}")
     print(f"hot part       {hot:>7,}")
     print(f"with the verbs {whole:>7,}")
     print(f"hot, for hello {hello_hot:>7,}  budget {HOT_BUDGET:,}")

@@ -17,7 +17,7 @@ from pathlib import Path
 from bootstrap.image import baked
 from bootstrap.image.bake import CRON, PROGRAM, UNITS
 from bootstrap.rehearse.copy import JOURNAL
-from bootstrap.runner.baked import IMAGE, TAKEN
+from bootstrap.runner.baked.program import IMAGE, TAKEN
 from bootstrap.runner.host import BUNDLE, COMMAND
 
 TOP = Path(__file__).resolve().parents[1]

@@ -40,7 +40,7 @@ def checker() -> str:
 
     The modules as one file: neither needs another of ours.
     """
-    return "".join((RUNNER / f"{name}.py").read_text(encoding="utf-8") for name in ("host", "signed")) + CHECKER
+    return "".join((RUNNER / f"{name}.py").read_text(encoding="utf-8") for name in ("host", "baked/signed")) + CHECKER
 
 
 CHECKER = """

@@ -24,9 +24,9 @@ from bootstrap.image import baked, needs, signers
 from bootstrap.image.root import LeadsOut
 from bootstrap.image.within import Within
 from bootstrap.payload.refused import Refused
-from bootstrap.runner.baked import BUILDER, IMAGE, SIGNERS, TAKEN, TIMER
+from bootstrap.runner.baked.program import BUILDER, IMAGE, SIGNERS, TAKEN, TIMER
+from bootstrap.runner.baked.sources import NAMES, WITH_URL, named
 from bootstrap.runner.host import COMMAND, STATE, Host
-from bootstrap.runner.sources import NAMES, WITH_URL, named
 
 PROGRAM = "/usr/local/lib/initialrunner/baked.py"
 CRON = "/etc/cron.d/initialrunner-image"

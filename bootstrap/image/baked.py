@@ -10,9 +10,10 @@ import functools
 
 from bootstrap.errors import PayloadError
 from bootstrap.payload.pack import lines_of, source
+from bootstrap.runner import baked as runner_baked
 
 # In the order of their imports.
-MODULES = ("host", "terminal", "signed", "planned", "sources", "baked")
+MODULES = ("host", "terminal", *(f"baked/{name}" for name in runner_baked.MODULES))
 _HEAD = '"""initialrunner as baked into this image, made by `bootstrap bake`. Run as: python3 -I -S THIS_FILE VERB"""\n'
 
 
@@ -31,7 +32,7 @@ def text() -> str:
             own = getattr(node, "module", None) or ""
             if not own.startswith("bootstrap"):
                 imports.add(ast.unparse(node))
-            elif own.removeprefix("bootstrap.runner.") not in MODULES:
+            elif own.removeprefix("bootstrap.runner.").replace(".", "/") not in MODULES:
                 raise PayloadError(f"runner/{module}.py needs {own}, which is not baked")
         lines = [line for number, line in enumerate(written.splitlines(), 1) if number not in drop]
         bodies.append(f"# --- runner/{module}.py ---\n\n" + "\n".join(lines).strip() + "\n")

@@ -9,7 +9,7 @@ from bootstrap.errors import Problem, Where
 from bootstrap.image import able, signers
 from bootstrap.image.root import LeadsOut
 from bootstrap.image.within import Within
-from bootstrap.runner.baked import IMAGE
+from bootstrap.runner.baked.program import IMAGE
 from bootstrap.runner.contract import PYTHON_FLOOR
 from bootstrap.runner.host import COMMAND, STATE
 

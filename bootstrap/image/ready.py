@@ -16,7 +16,7 @@ from bootstrap.image.finding import Finding, Severity
 from bootstrap.image.root import Entry
 from bootstrap.image.tree import Tree
 from bootstrap.image.units import Start, Units
-from bootstrap.runner.baked import IMAGE, SIGNERS, TIMER
+from bootstrap.runner.baked.program import IMAGE, SIGNERS, TIMER
 from bootstrap.runner.contract import PYTHON_FLOOR
 from bootstrap.runner.host import COMMAND
 

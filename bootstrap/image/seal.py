@@ -15,7 +15,7 @@ from bootstrap.image.finding import Allowed, Finding, Severity
 from bootstrap.image.leftovers import LEFTOVERS
 from bootstrap.image.running import Running
 from bootstrap.image.tree import Tree
-from bootstrap.runner.baked import BUILDER
+from bootstrap.runner.baked.program import BUILDER
 
 VERSION = 1
 

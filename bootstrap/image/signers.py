@@ -1,6 +1,6 @@
 """Lines of an allowed_signers file by which no host of the image would take a bundle, for `bake` and for `seal`.
 
-The host's own reader, runner/signed.py, says which those are. What is told here beyond that is why, and how to mend it.
+The host's own reader, runner/baked/signed.py, decides which those are. This module adds the reason and the fix.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from fnmatch import fnmatchcase
 
 from bootstrap.image.root import shown
-from bootstrap.runner import signed
+from bootstrap.runner.baked import signed
 
 SHAPE = 'NAME namespaces="initialrunner" ssh-ed25519 AAAA…'
 _KIND = re.compile(r"(?:ssh|ecdsa|sk)-\S+", re.IGNORECASE)

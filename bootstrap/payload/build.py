@@ -13,8 +13,8 @@ from bootstrap.payload import gates, pack, triggers
 from bootstrap.payload.model import InjectedFile, Payload
 from bootstrap.payload.tell import tell
 from bootstrap.render.model import Rendered, RenderedFile
-from bootstrap.runner.files import trigger_text
 from bootstrap.runner.host import BUNDLE, TRIGGER
+from bootstrap.runner.tick.files import trigger_text
 
 RC_LOCAL = "/etc/rc.local"
 MOST_CHUNKS = 9
@@ -37,7 +37,8 @@ def build(
     chunk_bytes: the most raw bytes one injected file may hold; a larger bundle travels as bundle.1 … bundle.9.
     units: where systemd's are, unless the spec wants cron alone: "inside" (the runner makes them on a host that needs
     them), "apart" (as files too) or "none" (for a payload that has no room).
-    lean: without the verbs that have a stand-in (see runner/lean.py). What the plan never calls stays behind anyway.
+    lean: without the verbs that have a stand-in (see runner/later/no_doctor.py). Code that the plan never calls stays
+    behind anyway.
     sign: the signature of a bundle, as base64 text, to go along with it (see payload.sign).
     The same input gives the same bytes. Raises PayloadError when nine chunks are not enough.
     """

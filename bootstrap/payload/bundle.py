@@ -1,6 +1,6 @@
 """The bundle: one ASCII file that is a POSIX sh script, proves itself whole, and carries runner, plan and files.
 
-A signed bundle has a fourth packed part, its signature; what is signed is the bundle without it (runner/signed.py).
+A signed bundle has a fourth packed part, its signature, which signs the bundle without it (runner/baked/signed.py).
 Its text is fixed glue around three quoted strings, so that the running Python, which is handed only the strings,
 can rebuild the very text, check it against the digest on its last line, and write it to disk again.
 """
@@ -110,7 +110,7 @@ def _contents(entries: list[dict[str, Any]], files: bytes) -> dict[str, bytes]:
 
 def decode(text: str) -> bytes:
     """The bytes behind one packed section, with up to twelve zeros more: what the head of a bundle does on the host."""
-    from bootstrap.runner.planned import unpacked_text
+    from bootstrap.runner.baked.planned import unpacked_text
 
     return bytes(unpacked_text(text.encode("ascii")))
 

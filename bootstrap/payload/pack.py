@@ -15,17 +15,18 @@ import zlib
 from pathlib import Path
 
 from bootstrap.errors import PayloadError
+from bootstrap.runner import later, tick
 
-# In the order of their imports. Hot: what a tick needs; cold: the rare moments and the admin's verbs.
-HOT = ("contract", "host", "journal", "machine", "files", "checks", "report", "stages", "tick")
-COLD = ("lifecycle", "moved", "fetch", "terminal", "turn", "show", "doctor", "spare", "byhand", "admin")
-# Where every byte counts, verbs that no tick needs give way to a line that says so.
-LEAN_COLD = ("lifecycle", "moved", "fetch", "terminal", "turn", "show", "lean", "byhand", "admin")
-FETCHES = "fetch"
+# `loader` stands in for bundle.py, whose other names the head of a bundle brings.
+HOT = ("contract", "host", "loader", *(f"tick/{name}" for name in tick.MODULES))
+COLD = ("terminal", *(f"later/{name}" for name in later.MODULES))
+LEAN_COLD = ("terminal", *(f"later/{name}" for name in later.LEAN_MODULES))
+FETCHES = "later/fetch"
 # What is called by a name that is put together: by the head, and by check_fails for the kind of a check.
 BY_NAME = ("main", "look_")
-# Between modules: the head compiles them one by one, since one tree of the whole would take 5 MiB more.
-SEAM = "\f\n"
+# Before each module but the first: the head compiles them one by one, since one tree of the whole would take 5 MiB
+# more. A module begins with a comment that names it.
+SEAM = "\f"
 # Between hot and cold.
 PARTING = "\v"
 # The letters of `runner.lifecycle.encode`, which says why these, two at a time.
@@ -64,8 +65,8 @@ def _joined(names: tuple[str, ...], seen: dict[str, str]) -> str:
     for name in names:
         found, body = flatten(source(name, seen))
         imports.update(dict.fromkeys(found))
-        bodies.append(body)
-    return "\n".join(sorted(imports)) + "\n" + SEAM + SEAM.join(bodies)
+        bodies.append(f"{SEAM}#{name}.py\n{body}")
+    return "#imports\n" + "\n".join(sorted(imports)) + "\n" + "\n".join(bodies)
 
 
 def source(name: str, seen: dict[str, str]) -> str:

@@ -1,6 +1,6 @@
 """Signs bundles with ssh-keygen, by a key in a file, in an agent or on a security key, and checks signed ones.
 
-The format and the rules are the host's own: runner/signed.py.
+The format and the rules are the host's own: runner/baked/signed.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.errors import PayloadError, UsageError
-from bootstrap.runner import signed
+from bootstrap.runner.baked import signed
 
 # A security key waits for its touch, an agent for its owner's consent, a terminal for a passphrase.
 PATIENCE_S = 60.0
@@ -187,7 +187,7 @@ def verify(bundle: bytes, signers: Path) -> str:
 
 
 class _Here:
-    """This machine for runner/signed.py: as a Host, but for anybody, and without children of its own."""
+    """This machine for runner/baked/signed.py: as a Host, but for anybody, and without children of its own."""
 
     def save(self, path: str, data: bytes, mode: int, durable: bool) -> None:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:

@@ -24,5 +24,5 @@ def undo(t):
  f,g=91**4,lambda s:zip(*[iter(s)]*4)
  return b"".join([(((a*f+b)*f+c)*f+d).to_bytes(13,"big") for a,b,c,d in g([((a*91+b)*91+c)*91+d for a,b,c,d in g(t)])])
 HOT,COLD=_bz2.BZ2Decompressor().decompress(undo(PARTS[0])).split(b"%c"%11)
-for t in HOT.split(b"%c"%12):exec(compile(t,"initialrunner","exec"))
+for t in HOT.split(b"%c"%12):exec(compile(t,t.split(b"%c"%10)[0][1:],"exec"))
 main(sys.argv[1:])

@@ -16,7 +16,7 @@ from bootstrap.payload import triggers
 from bootstrap.payload.model import Payload
 from bootstrap.render.model import RenderedFile
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
-from bootstrap.runner.journal import unseal
+from bootstrap.runner.tick.journal import unseal
 
 MOST_TICKS = 30
 UNITS = triggers.units("auto")

@@ -29,7 +29,7 @@ from warm import Warm
 
 from bootstrap.rehearse.collector import Collector
 from bootstrap.runner.host import STATE, TRIGGER
-from bootstrap.runner.journal import JOURNAL
+from bootstrap.runner.tick.journal import JOURNAL
 
 SECRET = bytes(range(32))
 MACHINE_ID = "5ca1ab1e" * 4

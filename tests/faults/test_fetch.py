@@ -21,9 +21,9 @@ from oracle import NOTE, deliver, ran, said, start_tick
 from scripted_site import Site, Turn
 
 from bootstrap.render.model import RenderedFile
-from bootstrap.runner import fetch as fetching
-from bootstrap.runner.fetch import Fetch, Refused
 from bootstrap.runner.host import Host
+from bootstrap.runner.later import fetch as fetching
+from bootstrap.runner.later.fetch import Fetch, Refused
 
 pytestmark = pytest.mark.integration
 DATA = bytes(range(256)) * 12_000  # 3 MB

@@ -13,7 +13,7 @@ from handmade import payload, stage
 
 from bootstrap.render.model import RenderedFile
 from bootstrap.runner.host import STATE
-from bootstrap.runner.journal import unseal
+from bootstrap.runner.tick.journal import unseal
 
 pytestmark = [needs_root, pytest.mark.skipif(shutil.which("strace") is None, reason="needs strace")]
 # The runner's own python3 comes by PATH; only the runner itself is traced, not what it starts.

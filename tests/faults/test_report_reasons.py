@@ -11,7 +11,7 @@ import pytest
 from scripted_site import Site, Turn
 
 from bootstrap.runner.host import Host
-from bootstrap.runner.report import Report
+from bootstrap.runner.tick.report import Report
 
 pytestmark = pytest.mark.integration
 

@@ -18,7 +18,7 @@ from oracle import NOTE, deliver, ran, said
 
 from bootstrap.rehearse.collector import Collector
 from bootstrap.runner.host import STATE, TRIGGER, Host
-from bootstrap.runner.report import Report
+from bootstrap.runner.tick.report import Report
 
 pytestmark = pytest.mark.integration
 SECRET = bytes(range(32))

@@ -12,7 +12,7 @@ from handmade import payload, stage
 from oracle import NOTE, ended, ran, said, start_tick
 
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE
-from bootstrap.runner.journal import JOURNAL, seal
+from bootstrap.runner.tick.journal import JOURNAL, seal
 
 pytestmark = [pytest.mark.integration, needs_root]
 SPACE = "no space or no inodes are left: see df -h and df -i"

@@ -12,7 +12,7 @@ from oracle import NOTE, ended, ran, said, start_tick
 from test_rows_disk import goes_on, in_view, tmpfs
 
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE
-from bootstrap.runner.journal import JOURNAL, seal
+from bootstrap.runner.tick.journal import JOURNAL, seal
 
 pytestmark = [pytest.mark.integration, needs_root]
 # The second stage is where the admin's script mounts: the test does it from outside, since a copy may not.

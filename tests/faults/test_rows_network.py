@@ -14,7 +14,7 @@ from oracle import NOTE, deliver, ended, ran, said, start_tick
 
 from bootstrap.rehearse.collector import Collector
 from bootstrap.runner.host import STATE, TRIGGER, Host
-from bootstrap.runner.report import Report
+from bootstrap.runner.tick.report import Report
 
 pytestmark = [pytest.mark.integration, needs_root]
 SECRET = bytes(range(32))

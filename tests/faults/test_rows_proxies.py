@@ -16,11 +16,11 @@ import pytest
 from neighbours import Authority
 from scripted_site import Site
 
-from bootstrap.runner.checks import check_fails, http, proxy_for
-from bootstrap.runner.doctor import collector_faults
-from bootstrap.runner.fetch import Fetch
 from bootstrap.runner.host import Host
-from bootstrap.runner.report import Report
+from bootstrap.runner.later.doctor import collector_faults
+from bootstrap.runner.later.fetch import Fetch
+from bootstrap.runner.tick.checks import check_fails, http, proxy_for
+from bootstrap.runner.tick.report import Report
 
 pytestmark = pytest.mark.integration
 LOGIN = "svc:s3cr-et%40x"

@@ -14,7 +14,7 @@ from bootstrap.payload.model import Payload
 from bootstrap.plan.resolve import resolve
 from bootstrap.render.render import render
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
-from bootstrap.runner.journal import JOURNAL, seal
+from bootstrap.runner.tick.journal import JOURNAL, seal
 from bootstrap.spec.load import load
 
 pytestmark = [pytest.mark.integration, needs_root]

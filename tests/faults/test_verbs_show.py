@@ -12,9 +12,9 @@ from oracle import NOTE, deliver, ran, said, start_tick
 
 from bootstrap.image import baked
 from bootstrap.render.model import RenderedFile
-from bootstrap.runner.admin import USAGE
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
-from bootstrap.runner.journal import JOURNAL, seal
+from bootstrap.runner.later.admin import USAGE
+from bootstrap.runner.tick.journal import JOURNAL, seal
 
 pytestmark = [pytest.mark.integration, needs_root]
 TWO = stage("two", NOTE + "note two")

@@ -13,9 +13,9 @@ from hypothesis import event, given
 from hypothesis import strategies as st
 
 from bootstrap.runner import host as host_module
-from bootstrap.runner import journal as journal_module
 from bootstrap.runner.host import Host
-from bootstrap.runner.journal import Journal, events_in
+from bootstrap.runner.tick import journal as journal_module
+from bootstrap.runner.tick.journal import Journal, events_in
 
 fields = st.fixed_dictionaries(
     {},

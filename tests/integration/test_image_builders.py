@@ -23,7 +23,7 @@ from handmade import payload, stage
 from release_copy import copied, make
 from systemd_box import Machine
 
-from bootstrap.runner.baked import BUILDER, TAKEN
+from bootstrap.runner.baked.program import BUILDER, TAKEN
 from bootstrap.runner.host import BUNDLE
 
 REFUSED = "error[key.private]"

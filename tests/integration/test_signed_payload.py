@@ -14,8 +14,8 @@ from test_cloud_init_boots import first_boot, seeded
 import bootstrap
 from bootstrap.api import Rendering
 from bootstrap.payload.sign import verify
+from bootstrap.runner.baked.signed import split
 from bootstrap.runner.host import BUNDLE, COMMAND, TRIGGER
-from bootstrap.runner.signed import split
 
 pytestmark = [pytest.mark.integration, needs_root, keys.needs_ssh_keygen]
 HELLO = Path(__file__).parents[2] / "examples/hello/hello.yaml"

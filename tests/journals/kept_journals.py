@@ -17,7 +17,7 @@ from oracle import NOTE, kill_runner_after, start_tick
 
 from bootstrap.payload.model import Payload
 from bootstrap.runner.host import STATE
-from bootstrap.runner.journal import VERSION
+from bootstrap.runner.tick.journal import VERSION
 
 UUID, MACHINE_ID = "4c4c4544-0033-4a10-8052-b4c04f4b3132", "0123456789abcdef0123456789abcdef"
 FIRST = "note first; echo revision=7 >$INITIALRUNNER_OUTPUT; [ -e /srv/again ] || { >/srv/again; exit 3; }"

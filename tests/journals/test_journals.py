@@ -11,7 +11,7 @@ from box import Box, needs_root
 from oracle import ran, said
 
 from bootstrap.runner.host import STATE
-from bootstrap.runner.journal import VERSION, unseal
+from bootstrap.runner.tick.journal import VERSION, unseal
 
 HERE = Path(__file__).resolve().parent
 KEPT = sorted(path.relative_to(HERE) for path in HERE.glob("*/*.journal"))
@@ -73,5 +73,5 @@ def test_todays_runner_writes_what_the_kept_journals_of_its_format_hold(moment: 
         today = shape(box.journal())
     missing = {kind: fields - today.get(kind, set()) for kind, fields in kept.items()}
     assert {kind: fields for kind, fields in missing.items() if fields} == {}, (
-        "a field that readers may count on is gone: raise VERSION in runner/journal.py and keep both formats"
+        "a field that readers may count on is gone: raise VERSION in runner/tick/journal.py and keep both formats"
     )

@@ -9,42 +9,42 @@ PLANNED = "tests/unit/runner/test_planned.py::"
 
 MUTANTS: list[Mutant] = [
     of_runner(
-        "sources", "a drive's file counts that has other bytes than its plan names",
+        "baked/sources", "a drive's file counts that has other bytes than its plan names",
         "elif len(data) != size or sha256(data).hexdigest() != digest:", "elif False:",
         FILES + "test_a_file_that_is_not_the_plans_is_never_written_and_said",
     ),
     of_runner(
-        "planned", "a file of the bundle's inside may come from the drive",
+        "baked/planned", "a file of the bundle's inside may come from the drive",
         'for f in plan["files"] if f.get("deliver") == "inject"', 'for f in plan["files"] if "size" in f',
         PLANNED + "test_what_is_to_be_injected_travels_beside_and_so_may_the_units",
     ),
     of_runner(
-        "planned", "the trigger comes from the drive",
+        "baked/planned", "the trigger comes from the drive",
         "for path in wanted if path not in OWN", "for path in wanted",
         PLANNED + "test_what_the_bundle_writes_itself_does_not", FILES + "test_the_trigger_is_never_copied",
     ),
     of_runner(
-        "planned", "a file that another hand has put there is replaced",
+        "baked/planned", "a file that another hand has put there is replaced",
         "(there[0] != data and is_torn(there[0], data))", "there[0] != data",
         FILES + "test_only_what_is_absent_or_torn_is_written",
     ),
     of_runner(
-        "planned", "a torn file stays",
+        "baked/planned", "a torn file stays",
         "there is None or (there[0] != data and is_torn(there[0], data))", "there is None",
         FILES + "test_only_what_is_absent_or_torn_is_written",
     ),
     of_runner(
-        "planned", "a plan is unpacked without bound",
+        "baked/planned", "a plan is unpacked without bound",
         "work.decompress(unpacked_text(parts[1]), MOST_UNPACKED)", "work.decompress(unpacked_text(parts[1]))",
         PLANNED + "test_neither_plan_nor_code_grows_beyond_its_bound",
     ),
     of_runner(
-        "baked", "the bundle is started before the files beside it are there",
+        "baked/program", "the bundle is started before the files beside it are there",
         'if not bring(host, about.get("files", {}), BROUGHT, log):', "if False:",
         FILES + "test_from_a_service",
     ),
     of_runner(
-        "baked", "a file that could not be read in time is given up",
+        "baked/program", "a file that could not be read in time is given up",
         '                return False\n            said += found["so"]',
         '                found = {"files": {}, "so": ""}\n            said += found["so"]',
         FILES + "test_a_service_that_fails_in_between_is_asked_again_before_anything_starts",

@@ -28,34 +28,34 @@ BRACES = "tests/unit/render/test_braces.py::"
 MUTANTS = [
     # --- promise 2: fetched files ---
     of_runner(
-        "fetch", "a fetched file of other bytes is taken",
+        "later/fetch", "a fetched file of other bytes is taken",
         "                raise Refused(\"digest\", other)\n", "                self.whole = lambda: True\n",
         FETCH + "test_other_bytes_are_refused_with_both_digests_and_the_size",
     ),
     of_runner(
-        "fetch", "a part that others could have made is gone on with",
+        "later/fetch", "a part that others could have made is gone on with",
         "            if (info.st_mode, info.st_nlink, info.st_uid, info.st_gid) == wanted:\n                return\n",
         "            return\n",
         FETCH + "test_a_part_that_others_could_have_made_is_not_gone_on_with",
     ),
     of_runner(
-        "fetch", "a redirect out of https is followed",
+        "later/fetch", "a redirect out of https is followed",
         "            if not there.startswith(\"https://\") and not near:\n", "            if not there:\n",
         FETCH + "test_a_redirect_is_followed_within_https_and_not_out_of_it",
     ),
     of_runner(
-        "fetch", "who fetches outlives the runner",
+        "later/fetch", "who fetches outlives the runner",
         "    ctypes.CDLL(None).prctl(1, 9)\n", "",
         FETCH + "test_a_runner_that_is_killed_leaves_nobody_at_work_and_the_next_goes_on",
     ),
     of_runner(
-        "fetch", "what a URL has behind its ? is told",
+        "later/fetch", "what a URL has behind its ? is told",
         'entry["fetch"]["url"].split("?")[0])', 'entry["fetch"]["url"])',
         FETCH + "test_what_makes_no_sense_to_ask_for_again_fails_the_run_and_says_why",
     ),
     # --- promise 1: nothing lost, repeated or beside itself ---
     of_runner(
-        "journal", "the journal is not synced",
+        "tick/journal", "the journal is not synced",
         "            os.fsync(self.fd)\n        except", "        except",
         ORDER + "test_every_record_is_synced_before_the_next_call", faults=(44,),
     ),
@@ -70,34 +70,34 @@ MUTANTS = [
         ORDER + "test_what_is_put_in_place_is_synced_before_its_name_and_its_folder_after", faults=(44,),
     ),
     of_runner(
-        "stages", "a stage begins before that is on disk",
+        "tick/stages", "a stage begins before that is on disk",
         '        more = {"pid": pid, "start": self.shell.started_at(pid), "boot_id": self.host.boot_id}\n',
         '        go()\n        more = {"pid": pid, "start": self.shell.started_at(pid), "boot_id": self.host.boot_id}\n',
         ORDER + "test_a_stage_is_let_go_after_its_start_is_on_disk", faults=(45, 46),
     ),
     of_runner(
-        "journal", "a torn tail stays, and the next line is glued to it",
+        "tick/journal", "a torn tail stays, and the next line is glued to it",
         "        os.ftruncate(self.fd, sum(len(line) + 1 for line in lines[:whole]))", "",
         JOURNAL + "test_a_torn_tail_is_cut_and_the_next_line_stands_alone", faults=(47,),
     ),
     of_runner(
-        "journal", "the checksum of a line is not looked at",
+        "tick/journal", "the checksum of a line is not looked at",
         "        if crc == '%08x\"}' % zlib.crc32(text.encode()):", "        if crc:",
         JOURNAL + "test_a_damaged_middle_is_set_aside_and_named", faults=(47,),
     ),
     of_runner(
-        "journal", "a damaged middle is dropped in silence",
+        "tick/journal", "a damaged middle is dropped in silence",
         "            self.mend(data, [event for event in events if event])\n            return\n",
         "            pass\n",
         JOURNAL + "test_a_damaged_middle_is_set_aside_and_named", faults=(47,),
     ),
     of_runner(
-        "journal", "a record that did not fit leaves half a line",
+        "tick/journal", "a record that did not fit leaves half a line",
         "            os.ftruncate(self.fd, before)\n            raise", "            raise",
         JOURNAL + "test_an_event_that_does_not_fit_leaves_no_half_line", faults=(42,),
     ),
     of_runner(
-        "journal", "a journal of a newer format is read all the same",
+        "tick/journal", "a journal of a newer format is read all the same",
         "VERSION = 1 ", "VERSION = 99 ",
         LIFE + "test_a_journal_of_a_newer_format_is_not_guessed_at", faults=(47,),
     ),
@@ -107,70 +107,70 @@ MUTANTS = [
         FAULTS + "test_runner_by_hand.py::test_beside_a_working_runner_the_admin_is_told_who_works", faults=(27, 84),
     ),
     of_runner(
-        "stages", "what a cut attempt left running is not killed",
+        "tick/stages", "what a cut attempt left running is not killed",
         "        return self.shell.kill_session(began[\"pid\"] if known else None, mark)", "        return []",
         STAGES + "test_an_attempt_cut_short_is_killed_asked_and_made_again", faults=(46,),
     ),
     of_runner(
-        "stages", "verify is not asked about a cut attempt",
+        "tick/stages", "verify is not asked about a cut attempt",
         'if stage.get("verify") and self.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:\n'
         "            more", "if False:\n            more",
         STAGES + "test_verify_decides_an_attempt_cut_short_after_its_last_effect", faults=(46,),
     ),
     of_runner(
-        "stages", "on_interrupt: fail is not heard",
+        "tick/stages", "on_interrupt: fail is not heard",
         'if policy == "fail" or', "if", STAGES + "test_on_interrupt_fail_stops_and_asks", faults=(46,),
     ),
     of_runner(
-        "machine", "cuts without end are made again without end",
+        "tick/history", "cuts without end are made again without end",
         "        return self.cut >= INTERRUPTS or", "        return False and self.cut >= INTERRUPTS or",
         MACHINE + "test_interruptions_in_a_row_are_bounded", ROWS + "test_twenty_cuts_without_progress_are_a_failure",
         faults=(45,),
     ),
     of_runner(
-        "machine", "reboots without end",
+        "tick/history", "reboots without end",
         "REBOOTS = 20, 3, 3", "REBOOTS = 20, 3, 99", ROWS + "test_a_fourth_reboot_is_refused", faults=(75,),
     ),
     of_runner(
-        "machine", "an undone stage still counts as done",
+        "tick/history", "an undone stage still counts as done",
         '                self.state = "pending"  # nor may', "                pass  # nor may",
         LIFE + "test_what_failed_or_was_undone_is_not_inherited",
     ),
     of_runner(
-        "lifecycle", "roll-back in the order of the stages",
+        "later/lifecycle", "roll-back in the order of the stages",
         "    for stage in reversed(run.plan.get(\"stages\", [])):", "    for stage in run.plan.get(\"stages\", []):",
         STAGES + "test_roll_back_undoes_in_reverse_order",
     ),
     of_runner(
-        "tick", "every boot's stages run at every tick",
+        "tick/run", "every boot's stages run at every tick",
         'if not self.journal.find("every_boot", name=stage["name"], boot_id=self.host.boot_id):', "if True:",
         LIFE + "test_later_boots_run_what_every_boot_names_from_rc_local",
         STAGES + "test_every_boot_runs_once_a_boot_after_the_stages",
         LIFE + "test_a_boot_that_comes_while_reports_are_owed_changes_nothing_that_was_found",
     ),
     of_runner(
-        "tick", "a clone goes on where its original was",
+        "tick/run", "a clone goes on where its original was",
         "        other = known[0] != uuid if uuid and known[0] else bool(known[1] and machine and known[1] != machine)\n",
         "        other = False\n", STAGES + "test_a_clone_begins_anew_and_the_same_host_does_not", faults=(87,),
     ),
     of_runner(
-        "tick", "the same host with another machine-id begins anew",
+        "tick/run", "the same host with another machine-id begins anew",
         "known[0] != uuid if uuid and known[0] else bool(", "known[0] != uuid or bool(",
         LIFE + "test_who_this_host_is", faults=(90,),
     ),
     of_runner(
-        "lifecycle", "a changed stage is inherited as done",
+        "later/lifecycle", "a changed stage is inherited as done",
         '        if not runs or runs[-1][0]["digests"][name] != stage["digest"] or', "        if not runs or",
         STAGES + "test_a_new_deploy_inherits_what_is_done_and_the_same",
     ),
     of_runner(
-        "tick", "a healthy host that owes reports is running again after a boot",
+        "tick/run", "a healthy host that owes reports is running again after a boot",
         "            if not same_boot and not final(journal.events):", "            if not same_boot:",
         LIFE + "test_a_boot_that_comes_while_reports_are_owed_changes_nothing_that_was_found",
     ),
     # --- promise 2: nothing but what was pinned, nowhere but where it was declared ---
     of_runner(
-        "files", "an injected file is run as it lies there",
+        "tick/files", "an injected file is run as it lies there",
         '        host.save(path, data, entry.get("mode", 0o644), *ids(entry) or (0, 0))\n',
         '        if not before or before[0] != data:\n'
         '            host.save(path, data, entry.get("mode", 0o644), *ids(entry) or (0, 0))\n',
@@ -183,22 +183,22 @@ MUTANTS = [
         FILES + "test_a_link_that_another_user_could_make_is_not_followed", faults=(15, 50),
     ),
     of_runner(
-        "files", "what others could write is not put aside",
+        "tick/files", "what others could write is not put aside",
         "        host.save(aside, data)\n", "", TRIGGER + "test_a_trigger_that_others_could_write_is_rendered_again_not_trusted",
         DOCTOR + "test_what_others_could_write_is_put_aside_not_made_trusted", faults=(21,),
     ),
     of_runner(
-        "files", "leftovers of agents stay beside the trigger",
+        "tick/files", "leftovers of agents stay beside the trigger",
         '            if other.startswith(name + ".") and (".bak." in other or ".tmp." in other):', "            if False:",
         TRIGGER + "test_leftovers_of_injection_agents_beside_our_files_are_removed", faults=(6,),
     ),
     of_runner(
-        "tick", "an old payload works on beside a newer trigger",
+        "tick/run", "an old payload works on beside a newer trigger",
         '            if "sha256sum" in text and self.sha256 not in text:', "            if False:",
         FILES + "test_the_payload_of_an_old_deploy_in_the_image_gives_way_to_the_new_trigger", faults=(19,),
     ),
     of_runner(
-        "lifecycle", "a newer bundle that came meanwhile is removed with the old one",
+        "later/lifecycle", "a newer bundle that came meanwhile is removed with the old one",
         "    if whole(host, files, sha256):\n        for", "    if all(map(host.read, files)):\n        for",
         LIFE + "test_a_newer_payload_that_comes_at_the_last_moment_is_started_not_deleted", faults=(7, 19),
     ),
@@ -208,29 +208,29 @@ MUTANTS = [
         (TRIGGER + "test_a_bundle_that_is_not_the_pinned_one_starts_nothing",), (3, 14),
     ),
     of_runner(
-        "tick", "the trigger goes before the reports are taken",
+        "tick/run", "the trigger goes before the reports are taken",
         "        if not self.report.drain(20) and not self.give_up():", "        if False:",
         REPORTS + "test_while_events_are_owed_status_says_why_and_the_trigger_stays", faults=(33, 60),
     ),
     # --- promise 3: every event once and in order, or given up and said ---
     of_runner(
-        "report", "any answer is an acknowledgement",
+        "tick/report", "any answer is an acknowledgement",
         "            if status == 200:", "            if status:",
         REPORTS + "test_a_bad_answer_is_no_acknowledgement_and_the_events_come_again",
         FAULTS + "test_rows_reports.py::test_what_is_no_acknowledgement_takes_nothing_off_the_list", faults=(61, 63),
     ),
     of_runner(
-        "checks", "half an answer is an acknowledgement",
+        "tick/checks", "half an answer is an acknowledgement",
         "    if answer.length:\n", "    if False:\n",
         FAULTS + "test_rows_reports.py::test_what_is_no_acknowledgement_takes_nothing_off_the_list", faults=(64, 65),
     ),
     of_runner(
-        "report", "Retry-After is not heard",
+        "tick/report", "Retry-After is not heard",
         '        if said.startswith("in "):', "        if False:",
         FAULTS + "test_rows_reports.py::test_a_collector_that_names_a_time_is_left_alone_until_then", faults=(61,),
     ),
     of_runner(
-        "tick", "what nobody takes is owed for ever",
+        "tick/run", "what nobody takes is owed for ever",
         "        if ticks < GIVE_UP_TICKS:", "        if True:",
         FAULTS + "test_rows_reports.py::test_what_is_not_taken_for_a_week_is_given_up_and_said", faults=(60, 70),
     ),
@@ -247,12 +247,12 @@ MUTANTS = [
     ),
     # --- promise 4: every wait has an end, every failure a cause ---
     of_runner(
-        "stages", "KILL never follows TERM",
+        "tick/shell", "KILL never follows TERM",
         "            late = self.host.uptime() > end\n", "            late = False\n",
         STAGES + "test_a_hanging_stage_is_ended_with_all_it_started", faults=(71, 73),
     ),
     of_runner(
-        "stages", "only the session of a stage is killed",
+        "tick/shell", "only the session of a stage is killed",
         '                    marked = mark and (\n', '                    marked = False and (\n',
         STAGES + "test_a_hanging_stage_is_ended_with_all_it_started",
         KERNEL + "test_what_left_its_session_and_its_environment_dies_with_its_stage", faults=(73,),
@@ -264,41 +264,41 @@ MUTANTS = [
         KERNEL + "test_what_a_killed_runner_left_behind_dies_before_the_next_attempt", faults=(73,),
     ),
     of_runner(
-        "stages", "a stage may take for ever",
+        "tick/shell", "a stage may take for ever",
         "            if left <= 0:\n                break\n", "",
         STAGES + "test_a_hanging_stage_is_ended_with_all_it_started", faults=(71,),
     ),
     of_runner(
-        "stages", "exit 75 is a failure",
+        "tick/stages", "exit 75 is a failure",
         '            result = "again"\n', "            pass\n",
         STAGES + "test_exit_75_means_not_yet_and_uses_no_attempt",
     ),
     of_runner(
-        "stages", "exit 0 is enough",
+        "tick/stages", "exit 0 is enough",
         "                if check:\n", "                if False:\n",
         STAGES + "test_exit_0_with_nothing_done_is_found_by_verify", faults=(82,),
     ),
     of_runner(
-        "checks", "a command that fails in the middle is passed over",
+        "tick/checks", "a command that fails in the middle is passed over",
         'SHELL = ["/bin/sh", "-eu"]', 'SHELL = ["/bin/sh"]',
         STAGES + "test_a_command_that_fails_in_the_middle_fails_the_stage", faults=(82,),
     ),
     of_runner(
-        "stages", "no pause between attempts",
+        "tick/stages", "no pause between attempts",
         "            while self.host.uptime() < end:\n                self.run.meanwhile()", "            while False:\n                pass",
         ROWS + "test_pauses_between_attempts_double_up_to_their_limit_and_the_last_failure_is_final",
     ),
     of_runner(
-        "stages", "one attempt more than declared",
+        "tick/stages", "one attempt more than declared",
         'if facts.failed + 1 >= stage.get("attempts", 1):', 'if facts.failed >= stage.get("attempts", 1):',
         STAGES + "test_a_stage_that_fails_for_good_stops_the_rest_and_says_why",
     ),
     of_runner(
-        "tick", "one good moment is health",
+        "tick/run", "one good moment is health",
         '        stable = health.get("stable", 1)\n', "        stable = 1\n", STAGES + "test_health_wants_passes_in_a_row",
     ),
     of_runner(
-        "journal", "deadlines count by the wall clock",
+        "tick/journal", "deadlines count by the wall clock",
         '                total, boot, first = total + last - first, event["boot_id"], event["uptime_s"]\n'
         '            last = event["uptime_s"]',
         '                total, boot, first = total + last - first, event["boot_id"], event["at"]\n'
@@ -306,53 +306,53 @@ MUTANTS = [
         JOURNAL + "test_time_counts_over_boots_but_not_while_powered_off", faults=(37, 38),
     ),
     of_runner(
-        "stages", "a log grows without end",
+        "tick/logs", "a log grows without end",
         "    if size > limit:\n", "    if False:\n",
         FAULTS + "test_rows_programs.py::test_a_flood_of_output_is_cut_and_the_stage_ends_as_it_would_have", faults=(53,),
     ),
     of_runner(
-        "stages", "killed for memory is just another signal",
+        "tick/stages", "killed for memory is just another signal",
         '            cause = "oom"', "            pass",
         KERNEL + "test_a_stage_killed_for_memory_says_so_and_other_signals_do_not", faults=(74,),
     ),
     of_runner(
-        "stages", "a full disk is just another exit",
+        "tick/stages", "a full disk is just another exit",
         '            cause = "disk"', "            pass",
         KERNEL + "test_a_stage_that_fills_the_disk_fails_for_that", faults=(42,),
     ),
     of_runner(
-        "stages", "an interrupted dpkg stays so",
+        "tick/stages", "an interrupted dpkg stays so",
         '        if self.host.list("/var/lib/dpkg/updates"):', "        if False:",
         FAULTS + "test_rows_apt.py::test_a_dpkg_that_was_cut_short_is_finished_before_the_next_attempt", faults=(78,),
     ),
     of_runner(
-        "stages", "apt does not wait for its lock",
+        "tick/stages", "apt does not wait for its lock",
         'APT = """DPkg::Lock::Timeout "600";\n', 'APT = """\n',
         FAULTS + "test_rows_apt.py::test_apt_waits_for_dpkgs_lock_that_another_holds", faults=(77,),
     ),
     of_runner(
-        "doctor", "doctor does not see who can write the trigger",
+        "later/doctor", "doctor does not see who can write the trigger",
         "    if info.st_mode & 0o022:\n        how", "    if False:\n        how",
         DOCTOR + "test_an_entry_that_cron_does_not_run_is_named_and_mended", faults=(21,),
     ),
     of_runner(
-        "doctor", "doctor unmasks what somebody masked",
+        "later/doctor", "doctor unmasks what somebody masked",
         'and not any("masked" in fault for fault, _ in cron_faults(run))', "",
         DOCTOR + "test_a_cron_that_does_not_run_is_started_and_a_masked_one_is_left", faults=(29,),
     ),
     # --- promise 5: secrets ---
     of_runner(
-        "stages", "secrets stay in the logs",
+        "tick/logs", "secrets stay in the logs",
         '    for secret in map(str.encode, plan.get("secrets", [])):\n        at', "    for secret in []:\n        at",
         STAGES + "test_a_secret_is_in_no_process_list_log_or_file_and_is_gone_after_success", faults=(86,),
     ),
     of_runner(
-        "stages", "a stage's outputs keep a secret",
+        "tick/logs", "a stage's outputs keep a secret",
         "    finally:\n        host.remove(path)\n    for secret", "    finally:\n        pass\n    for secret",
         ROWS + "test_a_secret_of_a_stage_that_fails_is_in_no_log_report_or_output", faults=(86,),
     ),
     of_runner(
-        "lifecycle", "a stage's secrets stay in the admin's command",
+        "later/lifecycle", "a stage's secrets stay in the admin's command",
         'if k not in secret})', "if k})",
         STAGES + "test_a_secret_is_in_no_process_list_log_or_file_and_is_gone_after_success", faults=(86,),
     ),
@@ -436,22 +436,22 @@ MUTANTS = [
     ),
     # --- other ways in: units, boothooks, starters ---
     of_runner(
-        "lifecycle", "units go although a newer payload needs them",
+        "later/lifecycle", "units go although a newer payload needs them",
         "if units and not newer and not os.path.lexists(TRIGGER):", "if units:",
         UNITS + "test_units_stay_for_a_newer_payload",
     ),
     of_runner(
-        "lifecycle", "units of others go too",
+        "later/lifecycle", "units of others go too",
         "plan.get(\"units\", {}).items() if host.text(path) == text]", "plan.get(\"units\", {}).items()]",
         UNITS + "test_a_unit_of_the_admin_under_our_name_stays",
     ),
     of_runner(
-        "lifecycle", "a unit that others can write is trusted",
+        "later/lifecycle", "a unit that others can write is trusted",
         "== text.encode() and not found[1].st_uid and not found[1].st_mode & 0o022:", "== text.encode():",
         UNITS + "test_units_that_were_changed_or_opened_are_made_anew_where_systemd_runs",
     ),
     of_runner(
-        "lifecycle", "the drop-in goes before the timer",
+        "later/lifecycle", "the drop-in goes before the timer",
         "key=lambda path: \"timer\" not in path", "key=lambda path: \"multi\" not in path",
         UNITS + "test_the_timer_goes_first_since_a_boot_still_begins_with_the_others",
     ),
@@ -460,7 +460,7 @@ MUTANTS = [
         " ! -perm /022", "", (UNITS + "test_an_entry_that_others_could_write_starts_nothing",),
     ),
     of_runner(
-        "admin", "an old boothook undoes a newer deploy",
+        "later/admin", "an old boothook undoes a newer deploy",
         "if \"INSTANCE_ID\" in os.environ and overtaken(run, past):", "if overtaken(run, []) and not past:",
         STARTER + "test_an_old_payload_at_a_later_boot_does_not_undo_a_newer_deploy",
     ),

@@ -22,23 +22,23 @@ from mutants.mutant import (
 
 MUTANTS = [
     of_runner(
-        "tick", "a file that came too late heals nothing",
+        "tick/run", "a file that came too late heals nothing",
         '        healed = {"healed_s": self.journal.elapsed()} if self.journal.find("state", state="failed") else {}',
         "        healed = {}", FILES + "test_a_file_that_never_comes_fails_the_run_and_a_later_one_heals_it",
         FAULTS + "test_rows_reports.py::test_a_healed_run_is_not_told_as_overdue", faults=(2,),
     ),
     of_runner(
-        "stages", "stages get the environment of cron",
+        "tick/shell", "stages get the environment of cron",
         "                    os.execve(argv[0], argv, env)", "                    os.execve(argv[0], argv, os.environ)",
         TRIGGER + "test_a_stage_has_the_environment_a_script_expects_not_crons", faults=(26,),
     ),
     of_runner(
-        "stages", "a stage ignores what Python ignores",
+        "tick/shell", "a stage ignores what Python ignores",
         "                            signal.signal(number, signal.SIG_DFL)", "                            pass",
         FAULTS + "test_rows_programs.py::test_a_stage_ignores_and_blocks_no_signal", faults=(26,),
     ),
     of_runner(
-        "stages", "a stage has no log",
+        "tick/shell", "a stage has no log",
         "                    os.dup2(log, 1)\n", "", TRIGGER + "test_output_is_kept_without_a_mail_agent", faults=(32,),
     ),
     Mutant(
@@ -47,17 +47,17 @@ MUTANTS = [
         faults=(36,),
     ),
     of_runner(
-        "stages", "a stage is executed as a file",
+        "tick/shell", "a stage is executed as a file",
         "        argv = [word.strip() for word in argv] + [script]", "        argv = [script]",
         FAULTS + "test_rows_disk.py::test_where_nothing_may_be_executed_stages_run_all_the_same", faults=(13, 40),
     ),
     of_runner(
-        "journal", "a run goes on without its record",
+        "tick/journal", "a run goes on without its record",
         "            os.ftruncate(self.fd, before)\n            raise", "            os.ftruncate(self.fd, before)",
         FAULTS + "test_rows_disk.py::test_a_stage_whose_begin_finds_no_room_does_not_begin", faults=(42,),
     ),
     of_runner(
-        "lifecycle", "a full disk is not said to want inodes",
+        "later/lifecycle", "a full disk is not said to want inodes",
         'hint = "; no space or no inodes are left: see df -h and df -i" if error.args[0] == 28 else ""', 'hint = ""',
         FAULTS + "test_rows_disk.py::test_without_inodes_it_waits_and_names_them", faults=(43,),
     ),
@@ -68,61 +68,61 @@ MUTANTS = [
         FAULTS + "test_rows_disk.py::test_a_pid_in_a_stale_lock_file_is_nobody", faults=(49,),
     ),
     of_runner(
-        "tick", "a hidden journal is begun anew",
+        "tick/run", "a hidden journal is begun anew",
         "        if self.known and not any(", "        if False and not any(",
         FAULTS + "test_rows_disk.py::test_while_its_state_is_hidden_by_a_mount_nothing_runs_again", faults=(52,),
     ),
     of_runner(
-        "stages", "control characters go into reports",
+        "tick/logs", "control characters go into reports",
         '    return plain(data[start:][-TAIL_BYTES:].decode("utf-8", "backslashreplace"))[-TAIL_BYTES:]',
         '    return data[start:][-TAIL_BYTES:].decode("utf-8", "backslashreplace")[-TAIL_BYTES:]', FAULTS + "test_rows_programs.py::test_a_flood_of_output_is_cut_and_the_stage_ends_as_it_would_have",
         REPORTS + "test_a_failure_is_told_with_its_last_lines", faults=(54,),
     ),
     of_runner(
-        "stages", "needs are not waited for",
+        "tick/stages", "needs are not waited for",
         "                if not missing:\n                    break\n                if missing != reported:", "                break\n                if missing != reported:",
         STAGES + "test_a_need_is_waited_for_and_named", faults=(55, 85),
     ),
     of_runner(
-        "checks", "names are asked for without an end",
+        "tick/checks", "names are asked for without an end",
         'return ask(host, lambda: resolve(plan), 6) and "names do not resolve"',
         'return resolve(plan) and "names do not resolve"',
         FAULTS + "test_rows_network.py::test_a_name_server_that_is_silent_holds_up_only_the_stage_that_needs_names", faults=(56,),
     ),
     of_runner(
-        "checks", "the proxy is not asked",
+        "tick/checks", "the proxy is not asked",
         "    return None if near else proxy.get(to.scheme)", "    return None",
         FAULTS + "test_rows_network.py::test_what_leaves_the_host_goes_through_the_proxy_and_metadata_never", faults=(57,),
     ),
     of_runner(
-        "checks", "any certificate will do",
+        "tick/checks", "any certificate will do",
         "        context = ssl.create_default_context(cadata=ca)", "        context = ssl._create_unverified_context()",
         FAULTS + "test_rows_certificates.py::test_nothing_is_told_to_who_cannot_prove_who_it_is", faults=(58, 59),
     ),
     of_runner(
-        "report", "hosts come back all at once",
+        "tick/report", "hosts come back all at once",
         "        jitter = 0.5 + ord(os.urandom(1)) / 512.0", "        jitter = 1.0",
         FAULTS + "test_rows_network.py::test_hosts_that_are_refused_together_do_not_come_back_together", faults=(69,),
     ),
     of_runner(
-        "stages", "a daemon holds its stage",
+        "tick/shell", "a daemon holds its stage",
         "            done, status, usage = os.wait4(pid, os.WNOHANG)\n            if done:\n",
         "            done, status, usage = os.wait4(pid, os.WNOHANG)\n            if done and not self.members(pid, None):\n",
         STAGES + "test_a_daemon_that_holds_stdout_holds_neither_stage_nor_lock", faults=(72,),
     ),
     of_runner(
-        "lifecycle", "the host's name is its identity",
+        "later/lifecycle", "the host's name is its identity",
         "        instance_id=uuid or machine, product_uuid=uuid,", "        instance_id=os.uname()[1], product_uuid=os.uname()[1],",
         FAULTS + "test_rows_programs.py::test_a_host_that_is_renamed_in_mid_stage_stays_who_it_is",
         LIFE + "test_who_this_host_is", faults=(76, 90),
     ),
     of_runner(
-        "stages", "packages may ask",
+        "tick/shell", "packages may ask",
         '"DEBIAN_FRONTEND": "noninteractive", ', "", FAULTS + "test_rows_apt.py::test_a_package_with_a_question_takes_its_own_answer",
         FAULTS + "test_rows_apt.py::test_what_asks_after_an_installation_is_told_not_to", faults=(79,),
     ),
     of_runner(
-        "stages", "what is done is run again when asked",
+        "tick/stages", "what is done is run again when asked",
         '            if facts.state in ("done", "skipped"):\n                return self.reboot(stage)\n', "",
         STAGES + "test_a_declared_reboot_resumes_at_the_next_stage",
         FAULTS + "test_rows_programs.py::test_a_stage_that_may_run_once_runs_again_only_when_forced", faults=(75, 81),
@@ -134,12 +134,12 @@ MUTANTS = [
         faults=(91,),
     ),
     of_runner(
-        "files", "a file with a second name is given away",
+        "tick/files", "a file with a second name is given away",
         "        if before.st_nlink > 1:", "        if False:",
         FAULTS + "test_rows_links.py::test_a_hard_link_among_the_awaited_files_gives_nobody_roots_file", faults=(50,),
     ),
     of_runner(
-        "doctor", "doctor does not look at the password's age",
+        "later/doctor", "doctor does not look at the password's age",
         '[0::2][:2] == ["root", "0"]:', '[0::2][:2] == ["root", "none"]:', DOCTOR + "test_a_root_password_that_must_be_changed_keeps_cron_from_running_anything", faults=(30,),
     ),
     Mutant(
@@ -186,24 +186,24 @@ MUTANTS = [
         STAGES + "test_a_daemon_that_holds_stdout_holds_neither_stage_nor_lock", faults=(48,),
     ),
     of_runner(
-        "machine", "a cut attempt uses up an attempt",
+        "tick/history", "a cut attempt uses up an attempt",
         "            self.cut += 1\n", "            self.cut += 1\n            self.failed += 1\n",
         FAULTS + "test_rows_stages.py::test_an_attempt_cut_short_uses_up_none_of_those_declared",
         MACHINE + "test_a_stage_is_what_its_last_event_says", faults=(45,),
     ),
     of_runner(
-        "files", "a file counts when it exists",
+        "tick/files", "a file counts when it exists",
         '            if digest_of(file) == entry["sha256"]:', "            if have:",
         FILES + "test_a_file_that_grows_in_place_runs_only_when_whole", FILES + "test_a_torn_set_is_not_run",
         FILES + "test_a_script_with_crlf_is_another_file_and_is_said_to_differ", faults=(3, 7, 10),
     ),
     of_runner(
-        "files", "an empty file counts",
+        "tick/files", "an empty file counts",
         'return None if have >= max(1, want or 0) else "short" if have else "empty"', "return None",
         FILES + "test_an_awaited_file_without_a_digest_counts_when_it_has_its_size_and_is_not_empty", faults=(4,),
     ),
     of_runner(
-        "files", "a file that is not there is an error",
+        "tick/files", "a file that is not there is an error",
         '            self.seen.pop(path, None)\n            return {"why": "absent", "want": want}\n', "            raise\n",
         FILES + "test_a_file_that_vanishes_for_a_moment_is_waited_for", FILES + "test_a_late_file_is_waited_for_and_run_once", faults=(1, 5),
     ),
@@ -215,7 +215,7 @@ MUTANTS = [
         FAULTS + "test_rows_links.py::test_a_link_in_place_of_the_lock_is_not_followed_and_said", faults=(15, 50),
     ),
     of_runner(
-        "files", "what others could write is trusted",
+        "tick/files", "what others could write is trusted",
         "        trusted = info.st_uid == 0 and not info.st_mode & 0o022 and stat.S_ISREG(info.st_mode)\n",
         "        trusted = True\n", TRIGGER + "test_a_trigger_that_others_could_write_is_rendered_again_not_trusted",
         faults=(21, 22),
@@ -247,20 +247,20 @@ MUTANTS = [
         (STUBS + "test_nothing_waits_for_the_boothook_and_it_does_nothing_once_its_deploy_has_begun",),
     ),
     of_runner(
-        "report", "what was not taken is not sent again",
+        "tick/report", "what was not taken is not sent again",
         "            self.failures, self.reason = self.failures + 1, said.replace(\"\\n\", \" \")",
         "            self.acked = len(self.journal.events)",
         REPORTS + "test_a_bad_answer_is_no_acknowledgement_and_the_events_come_again",
         REPORTS + "test_a_collector_that_is_down_loses_nothing_and_stops_no_stage", faults=(60, 61),
     ),
     of_runner(
-        "report", "a slow answer is waited for",
+        "tick/report", "a slow answer is waited for",
         "self.sender = Question(self.host, lambda: self.send(body, first), 25)",
         "self.sender = Question(self.host, lambda: self.send(body, first), 2500)",
         REPORTS + "test_an_answer_that_drips_is_given_up_in_time_and_holds_no_stage", faults=(62,),
     ),
     of_runner(
-        "lifecycle", "the report key stays on the host",
+        "later/lifecycle", "the report key stays on the host",
         'if key not in ("report", "secrets")}', 'if key not in ("secrets",)}',
         FAULTS + "test_runner_admin.py::test_report_without_a_collector_and_after_the_end",
         FAULTS + "test_rows_reports.py::test_what_is_not_taken_for_a_week_is_given_up_and_said", faults=(70, 86),

@@ -10,55 +10,55 @@ KEYS = "tests/unit/payload/test_sign.py::"
 
 MUTANTS = [
     of_runner(
-        "signed", "an unsigned bundle is taken",
+        "baked/signed", "an unsigned bundle is taken",
         "    if signature is None:\n", '    if signature is None:\n        return "x"\n    if signature is None:\n',
         SIGNED + "test_unsigned",
     ),
     of_runner(
-        "signed", "a signed bundle that differs from its digest is taken",
+        "baked/signed", "a signed bundle that differs from its digest is taken",
         "    if hashlib.sha256(body).hexdigest() != found.group(4).decode():", "    if False:",
         SIGNED + "test_no_byte_of_a_signed_bundle_can_be_changed",
     ),
     of_runner(
-        "signed", "what ssh-keygen says of a signature does not count",
+        "baked/signed", "what ssh-keygen says of a signature does not count",
         "    if code:\n        if not fit:", "    if False:\n        if not fit:",
         SIGNED + "test_a_part_that_was_altered", SIGNED + "test_a_signature_of_another_bundle",
     ),
     of_runner(
-        "signed", "a key that has expired counts",
+        "baked/signed", "a key that has expired counts",
         "        and now <= seconds(", "        and 0 <= seconds(", SIGNED + "test_the_times_of_a_key",
     ),
     of_runner(
-        "signed", "a key counts before its time",
+        "baked/signed", "a key counts before its time",
         'seconds(line.options.get("valid-after", "19700101z")) <= now\n',
         'seconds(line.options.get("valid-after", "19700101z")) <= 1e12\n', SIGNED + "test_the_times_of_a_key",
     ),
     of_runner(
-        "signed", "a time without Z is that of UTC",
+        "baked/signed", "a time without Z is that of UTC",
         "(calendar.timegm if utc else time.mktime)", "(calendar.timegm)",
         SIGNED + "test_a_time_without_z_is_that_of_the_hosts_zone",
     ),
     of_runner(
-        "signed", "a list that others can write is believed",
+        "baked/signed", "a list that others can write is believed",
         "found[1].st_uid or found[1].st_mode & 0o022", "found[1].st_uid",
         SIGNED + "test_a_list_that_is_not_there_or_not_roots_allows_nobody",
     ),
     of_runner(
-        "signed", "the namespaces that a key is for are not passed on",
+        "baked/signed", "the namespaces that a key is for are not passed on",
         """    kept += ['namespaces="%s"'""", """    kept += [] and ['namespaces="%s"'""",
         SIGNED + "test_a_key_that_may_sign_other_things_only",
     ),
     of_runner(
-        "signed", "more may stand behind what was signed",
+        "baked/signed", "more may stand behind what was signed",
         "found = SHAPE.fullmatch(bundle)", "found = SHAPE.match(bundle)",
         SIGNED + "test_nothing_can_be_put_around_what_was_signed",
     ),
     of_runner(
-        "signed", "a signature may be written in many ways",
+        "baked/signed", "a signature may be written in many ways",
         "or wrapped(blob) != signature", "", SIGNED + "test_a_signature_written_another_way_is_not_taken",
     ),
     of_runner(
-        "signed", "the list and the signature stay where they were checked",
+        "baked/signed", "the list and the signature stay where they were checked",
         "            host.remove(scratch + end)", "            pass",
         SIGNED + "test_who_signed_is_named_by_the_list_of_the_image",
     ),

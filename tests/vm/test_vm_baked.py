@@ -14,7 +14,7 @@ from images import Image, Recipe
 
 from bootstrap.api import Rendering
 from bootstrap.image.bake import Settings, bake
-from bootstrap.runner.baked import TAKEN
+from bootstrap.runner.baked.program import TAKEN
 from bootstrap.runner.host import BUNDLE
 from bootstrap.targets import iso
 

@@ -17,7 +17,7 @@ from bootstrap.errors import ExitCode, PayloadError
 from bootstrap.payload import bundle as bundles
 from bootstrap.payload.bundle import unpack
 from bootstrap.payload.sign import signer, verify
-from bootstrap.runner.signed import split
+from bootstrap.runner.baked.signed import split
 from bootstrap.targets import channel
 from bootstrap.targets.channel import Packed
 from bootstrap.targets.providers import provider

@@ -20,8 +20,8 @@ from bootstrap.image.finding import Severity
 from bootstrap.image.seal import seal
 from bootstrap.payload import sign
 from bootstrap.payload.refused import Refused
-from bootstrap.runner import signed
-from bootstrap.runner.baked import SIGNERS
+from bootstrap.runner.baked import signed
+from bootstrap.runner.baked.program import SIGNERS
 from bootstrap.runner.host import Host
 
 pytestmark = [needs_root, keys.needs_ssh_keygen, pytest.mark.usefixtures("runners_signals")]

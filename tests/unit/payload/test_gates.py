@@ -58,11 +58,11 @@ def names(lean: bool, **features: Any) -> set[str]:
 
 
 def callers(name: str) -> Iterator[str]:
-    """The top-level definitions that name it, as a name or as what `cold` is asked for."""
+    """The top-level definitions that name it, as a name or as what `later` is asked for."""
     for text in pack.sources():
         for node in ast.parse(text).body:
             words = {n.id for n in ast.walk(node) if isinstance(n, ast.Name)}
-            calls = [n for n in ast.walk(node) if isinstance(n, ast.Call) and ast.unparse(n.func).endswith("cold")]
+            calls = [n for n in ast.walk(node) if isinstance(n, ast.Call) and ast.unparse(n.func) == "later"]
             words |= {arg.value for call in calls for arg in call.args if isinstance(arg, ast.Constant)}
             if name in words and getattr(node, "name", None) != name:
                 yield getattr(node, "name", ast.unparse(node))

@@ -13,8 +13,8 @@ from handmade import payload, stage
 from bootstrap.payload.bundle import SEPARATOR, compose, unpack
 from bootstrap.payload.pack import encode
 from bootstrap.render.model import RenderedFile
+from bootstrap.runner.baked.planned import MOST_UNPACKED, Unplanned, is_torn, plan_in, travels_beside
 from bootstrap.runner.host import BUNDLE, TRIGGER
-from bootstrap.runner.planned import MOST_UNPACKED, Unplanned, is_torn, plan_in, travels_beside
 
 FILES = (
     RenderedFile("/etc/rc.local", b"#!/bin/sh\n", 0o755, deliver="inject"),

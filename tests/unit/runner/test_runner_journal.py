@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from bootstrap.runner import host as host_module
-from bootstrap.runner import journal as journal_module
 from bootstrap.runner.host import Host
-from bootstrap.runner.journal import Journal, seal, unseal
+from bootstrap.runner.tick import journal as journal_module
+from bootstrap.runner.tick.journal import Journal, seal, unseal
 
 
 @pytest.fixture

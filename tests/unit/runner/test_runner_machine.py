@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bootstrap.runner.machine import StageFacts, backoff, final
+from bootstrap.runner.tick.history import StageFacts, backoff, final
 
 
 def started(attempt: int = 1) -> dict:

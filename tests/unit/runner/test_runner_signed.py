@@ -17,7 +17,7 @@ from box import needs_root
 
 from bootstrap.payload import bundle as bundles
 from bootstrap.payload import sign
-from bootstrap.runner import signed
+from bootstrap.runner.baked import signed
 from bootstrap.runner.contract import PYTHON_FLOOR
 from bootstrap.runner.host import Host
 

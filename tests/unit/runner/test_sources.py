@@ -12,8 +12,8 @@ import presigned
 import pytest
 from handmade import payload, stage
 
-from bootstrap.runner import sources
-from bootstrap.runner.sources import Elsewhere, Nothing, Torn, whole
+from bootstrap.runner.baked import sources
+from bootstrap.runner.baked.sources import Elsewhere, Nothing, Torn, whole
 from bootstrap.targets import cloud_config, mime, starter, stub
 
 PAYLOAD = payload([stage("one", "echo ran >>/srv/oracle")])

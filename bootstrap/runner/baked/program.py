@@ -14,10 +14,9 @@ import syslog
 import time
 from hashlib import sha256
 
-from bootstrap.runner.host import COMMAND, STATE, TRIGGER, Host
-from bootstrap.runner.planned import Unplanned, bring, travels_beside
-from bootstrap.runner.signed import Unsigned, check
-from bootstrap.runner.sources import (
+from bootstrap.runner.baked.planned import Unplanned, bring, travels_beside
+from bootstrap.runner.baked.signed import Unsigned, check
+from bootstrap.runner.baked.sources import (
     AGAIN_S,
     FETCH_S,
     LOOK_S,
@@ -31,6 +30,7 @@ from bootstrap.runner.sources import (
     look_at,
     named,
 )
+from bootstrap.runner.host import COMMAND, STATE, TRIGGER, Host
 from bootstrap.runner.terminal import guard
 
 IMAGE = "/etc/initialrunner/image.json"

@@ -10,8 +10,8 @@ import os
 import zlib
 from hashlib import sha256
 
+from bootstrap.runner.baked.signed import SEALED, SHAPE
 from bootstrap.runner.host import BUNDLE, TRIGGER
-from bootstrap.runner.signed import SEALED, SHAPE
 
 MOST_UNPACKED = 4 << 20  # bytes of a plan, or of the code that is its dictionary; they are a hundredth of it
 PARTING = b"\v"  # between the code a tick needs and the rest

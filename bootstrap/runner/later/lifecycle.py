@@ -5,14 +5,16 @@ import json
 import os
 import zlib
 
-from bootstrap.runner.bundle import HOT, PARTS, TEXT
+from bootstrap.runner.bundle import HOT, PARTS, TEXT, later
 from bootstrap.runner.contract import EXIT_AGAIN
-from bootstrap.runner.files import digest, ended_mark, tell_fixed, trigger_text, whole
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, STUB, TRIGGER
-from bootstrap.runner.journal import VERSION, events_in
-from bootstrap.runner.machine import REBOOTS, StageFacts, final
-from bootstrap.runner.stages import PATH, Again, tail
-from bootstrap.runner.tick import EARLY, STUCK
+from bootstrap.runner.tick.files import digest, ended_mark, tell_fixed, trigger_text, whole
+from bootstrap.runner.tick.history import REBOOTS, StageFacts, final
+from bootstrap.runner.tick.journal import VERSION, events_in
+from bootstrap.runner.tick.logs import tail
+from bootstrap.runner.tick.run import EARLY, STUCK
+from bootstrap.runner.tick.shell import PATH
+from bootstrap.runner.tick.signals import Again
 
 WRAPPER = """#!/bin/sh
 # initialrunner: runs the bundle named here, when it is whole, and nothing else.
@@ -121,7 +123,7 @@ def reboot_after(run, stage):
     if stage["reboot"] == "if-required" and not mine and not required(run.host):
         return
     if not mine:
-        count, point = len(run.journal.find("rebooting")) + 1, run.cold("covered_at_boot")(run.host)
+        count, point = len(run.journal.find("rebooting")) + 1, later("covered_at_boot")(run.host)
         if point or count > REBOOTS:
             # Hidden by a mount after that boot, the journal could tell nobody what has run: all would begin anew.
             why = "the next boot mounts %s over the state of this run; mount it in a stage before" % point

@@ -1,8 +1,8 @@
 """Whose turn it is: the lock for somebody at a terminal, and what they put right before the trigger's turn comes."""
 
 from bootstrap.runner.host import LOCK, STATE
-from bootstrap.runner.journal import JOURNAL, events_in
 from bootstrap.runner.terminal import refuse
+from bootstrap.runner.tick.journal import JOURNAL, events_in
 
 
 def holder():

@@ -4,7 +4,7 @@ import os
 import stat
 
 from bootstrap.runner.host import FOLDER, STATE
-from bootstrap.runner.journal import JOURNAL, seal
+from bootstrap.runner.tick.journal import JOURNAL, seal
 
 BLOCK = 1 << 20
 

@@ -6,13 +6,13 @@ import time
 
 from bootstrap.runner.bundle import TEXT
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
-from bootstrap.runner.files import Waiting, awaited, digest
 from bootstrap.runner.host import STATE, TRIGGER
-from bootstrap.runner.journal import JOURNAL, Journal, events_in
-from bootstrap.runner.machine import StageFacts, final
+from bootstrap.runner.later.turn import holder
 from bootstrap.runner.terminal import refuse
-from bootstrap.runner.tick import Run
-from bootstrap.runner.turn import holder
+from bootstrap.runner.tick.files import Waiting, awaited, digest
+from bootstrap.runner.tick.history import StageFacts, final
+from bootstrap.runner.tick.journal import JOURNAL, Journal, events_in
+from bootstrap.runner.tick.run import Run
 
 ENDED_WELL = "done", "skipped"
 SEE = "See: initialrunner status"

@@ -5,10 +5,11 @@ import os
 import signal
 import sys
 
-from bootstrap.runner.bundle import COLD, TEXT
-from bootstrap.runner.checks import check_fails
+from bootstrap.runner.bundle import TEXT, later
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
-from bootstrap.runner.files import (
+from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER, Host
+from bootstrap.runner.tick.checks import check_fails
+from bootstrap.runner.tick.files import (
     Waiting,
     awaited,
     digest,
@@ -23,23 +24,16 @@ from bootstrap.runner.files import (
     units_wanted,
     whole,
 )
-from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER, Host
-from bootstrap.runner.journal import Journal
-from bootstrap.runner.machine import final
-from bootstrap.runner.report import Report
-from bootstrap.runner.stages import APT, Again, Failed, Shell, Stages, Superseded
+from bootstrap.runner.tick.history import final
+from bootstrap.runner.tick.journal import Journal
+from bootstrap.runner.tick.report import Report
+from bootstrap.runner.tick.shell import Shell
+from bootstrap.runner.tick.signals import Again, Failed, Superseded
+from bootstrap.runner.tick.stages import APT, Stages
 
 STUCK = STATE + "/stuck", "/run/initialrunner.stuck"  # why the last tick could not go on
 EARLY = "# early\n"  # ends the command that was written before there was a journal
-WAITING = COLD.split(b"\f")  # modules of the cold part that are not compiled yet
 GIVE_UP_TICKS = 7 * 24 * 60  # a tick a minute: events not taken for a week are given up
-
-
-def cold(name):
-    """A function of the cold part, compiled on first use: a tick should not pay for the admin's verbs."""
-    while name not in globals():
-        exec(compile(WAITING.pop(0), "initialrunner-cold", "exec"), globals())
-    return globals()[name]
 
 
 def bundle_files(host):
@@ -52,8 +46,6 @@ def bundle_files(host):
 
 class Run:
     """One run of the plan on this machine."""
-
-    cold = staticmethod(cold)
 
     def __init__(self, host, plan):
         # Blocked, the end of a child waits for pause() to take it, and none is missed.
@@ -71,7 +63,7 @@ class Run:
             # Not so where others lie beside it: then a kill came between putting one aside and opening the next.
             raise OSError(2, "its journal is not there; is its file system mounted? To begin anew: rm " + COMMAND)
         self.journal = Journal(self.host)
-        self.journal.follow = lambda: cold("follow")(self)
+        self.journal.follow = lambda: later("follow")(self)
         self.report = Report(self.host, self.plan, self.journal, self.deadline)
         self.shell = Shell(self.host, self.plan, self.journal, lambda: self.meanwhile())
         self.stages = Stages(self)
@@ -92,9 +84,9 @@ class Run:
         if not own_trigger(self.host, self.plan, self.journal, self.sha256, self.files):
             raise Superseded
         if units_wanted(self.plan):
-            cold("own_units")(self)
+            later("own_units")(self)
         if not self.known:
-            cold("own_command")(self)
+            later("own_command")(self)
         own_bundle(self.host, self.files)
         tidy_leftovers(self.host)
         for path in filter(os.path.exists, STUCK):
@@ -128,7 +120,7 @@ class Run:
     def place(self):
         for entry in self.plan["files"]:
             if "fetch" in entry:
-                cold("fetch")(self, entry)
+                later("fetch")(self, entry)
         place(self.host, self.plan, self.journal)
         self.host.save(STATE + "/apt.conf", APT.encode(), 0o644)
         healed = {"healed_s": self.journal.elapsed()} if self.journal.find("state", state="failed") else {}
@@ -227,7 +219,7 @@ class Run:
         elif final(self.journal.events)["state"] == "healthy":
             self.every_boot()  # a boot that came while reports were still owed
         if final(self.journal.events)["state"] == "failed" and self.plan.get("rollback"):
-            cold("roll_back")(self)
+            later("roll_back")(self)
         return self.finish()
 
     def finish(self):
@@ -235,7 +227,7 @@ class Run:
         if not self.report.drain(20) and not self.give_up():
             return EXIT_AGAIN if healthy else EXIT_FAILED
         if healthy:
-            cold("leave")(self)
+            later("leave")(self)
             return EXIT_DONE
         # A final failure is an end too: from now on the trigger costs one `test` a minute.
         self.host.save(ended_mark(self.sha256), b"failed\n")
@@ -288,8 +280,8 @@ def identity(run):
                 moved = ", with another machine-id" if known[1] != machine else ""
                 journal.add("state", state="running", boot_id=host.boot_id, reason="boot" + moved)
             return
-        cold("put_aside")(run, "old")
-    cold("open_journal")(run, uuid, machine)
+        later("put_aside")(run, "old")
+    later("open_journal")(run, uuid, machine)
 
 
 def tick(host, plan, kind=Run):
@@ -309,7 +301,7 @@ def tick(host, plan, kind=Run):
         return EXIT_AGAIN
     except (OSError, KeyError) as error:
         # Nothing may run that cannot be recorded or placed; the next tick finds the same state and tries again.
-        return cold("stuck")(run, error)
+        return later("stuck")(run, error)
 
 
 def main(argv):
@@ -318,9 +310,9 @@ def main(argv):
     host, plan = Host(), json.loads(part(1).decode())
     if plan["server"].endswith("*"):
         plan["group"] = plan["server"]
-        plan["server"] = cold("instance_name")(host, plan)
+        plan["server"] = later("instance_name")(host, plan)
     verb = argv[0] if argv else "install"
     # At a terminal somebody wants to see what comes of it.
     if argv == ["tick"] and not plan.get("finished") and not os.isatty(1):
         sys.exit(tick(host, plan))
-    sys.exit(cold("admin")(host, plan, verb, argv[1:]))
+    sys.exit(later("admin")(host, plan, verb, argv[1:]))

@@ -6,10 +6,10 @@ import os
 import stat
 
 from bootstrap.runner.bundle import sha256
-from bootstrap.runner.checks import LOCAL, exchange
-from bootstrap.runner.files import ids
 from bootstrap.runner.host import Question
-from bootstrap.runner.stages import Again, Failed
+from bootstrap.runner.tick.checks import LOCAL, exchange
+from bootstrap.runner.tick.files import ids
+from bootstrap.runner.tick.signals import Again, Failed
 
 PIECE, SILENCE_S, REDIRECTS, RESERVE = 1 << 16, 60, 5, 1 << 26
 PAUSES = [1, 2, 4, 8, 16]  # seconds, after attempts in a row that brought nothing; then it is the next tick's turn

@@ -3,18 +3,18 @@
 import os
 
 from bootstrap.runner.bundle import COLD, HOT, TEXT
-from bootstrap.runner.byhand import report, reset, run_stages, source, tick_told
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
-from bootstrap.runner.doctor import doctor
-from bootstrap.runner.files import digest, trigger_text
 from bootstrap.runner.host import BUNDLE, STUB, TRIGGER
-from bootstrap.runner.journal import JOURNAL, events_in
-from bootstrap.runner.lifecycle import clean, earlier
-from bootstrap.runner.machine import final
-from bootstrap.runner.show import logs, status, why
-from bootstrap.runner.spare import history, timeline, verify
+from bootstrap.runner.later.byhand import report, reset, run_stages, source, tick_told
+from bootstrap.runner.later.doctor import doctor
+from bootstrap.runner.later.lifecycle import clean, earlier
+from bootstrap.runner.later.show import logs, status, why
+from bootstrap.runner.later.spare import history, timeline, verify
 from bootstrap.runner.terminal import guard, refuse
-from bootstrap.runner.tick import Run, tick
+from bootstrap.runner.tick.files import digest, trigger_text
+from bootstrap.runner.tick.history import final
+from bootstrap.runner.tick.journal import JOURNAL, events_in
+from bootstrap.runner.tick.run import Run, tick
 
 USAGE = """usage: initialrunner VERB
   status [--json]  what ran, when, how it ended

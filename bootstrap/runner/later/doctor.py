@@ -5,13 +5,13 @@ import os
 import stat
 import time
 
-from bootstrap.runner.checks import http
-from bootstrap.runner.files import own_trigger, tidy_leftovers, trigger_text, units_wanted
 from bootstrap.runner.host import BUNDLE, STATE, TRIGGER
-from bootstrap.runner.journal import JOURNAL, unseal
-from bootstrap.runner.lifecycle import TIMER
-from bootstrap.runner.show import has_ended, unsent
-from bootstrap.runner.tick import Run, identity
+from bootstrap.runner.later.lifecycle import TIMER
+from bootstrap.runner.later.show import has_ended, unsent
+from bootstrap.runner.tick.checks import http
+from bootstrap.runner.tick.files import own_trigger, tidy_leftovers, trigger_text, units_wanted
+from bootstrap.runner.tick.journal import JOURNAL, unseal
+from bootstrap.runner.tick.run import Run, identity
 
 CRON_FOLDER = os.path.dirname(TRIGGER)
 SKEW_S = 300

@@ -3,12 +3,12 @@
 import os
 
 from bootstrap.runner.contract import EXIT_DONE, EXIT_FAILED
-from bootstrap.runner.files import digest_of, ids, looks
 from bootstrap.runner.host import STATE
-from bootstrap.runner.journal import JOURNAL, events_in
-from bootstrap.runner.lifecycle import earlier
-from bootstrap.runner.machine import StageFacts
-from bootstrap.runner.show import ENDED_WELL, date, lacking
+from bootstrap.runner.later.lifecycle import earlier
+from bootstrap.runner.later.show import ENDED_WELL, date, lacking
+from bootstrap.runner.tick.files import digest_of, ids, looks
+from bootstrap.runner.tick.history import StageFacts
+from bootstrap.runner.tick.journal import JOURNAL, events_in
 
 # What takes time: how it is called, and which events end it.
 SPANS = {

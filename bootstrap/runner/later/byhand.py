@@ -4,17 +4,17 @@ import os
 
 from bootstrap.runner.bundle import COLD, HOT
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
-from bootstrap.runner.files import Waiting, awaited, whole
 from bootstrap.runner.host import STATE
-from bootstrap.runner.journal import JOURNAL, events_in
-from bootstrap.runner.lifecycle import put_aside, tidy_stages
-from bootstrap.runner.machine import StageFacts, final
-from bootstrap.runner.show import ENDED_WELL, NOT_TAKEN, how, lacking, why
-from bootstrap.runner.spare import say_stages
-from bootstrap.runner.stages import Again, Superseded
+from bootstrap.runner.later.lifecycle import put_aside, tidy_stages
+from bootstrap.runner.later.show import ENDED_WELL, NOT_TAKEN, how, lacking, why
+from bootstrap.runner.later.spare import say_stages
+from bootstrap.runner.later.turn import holder, patient_lock, unmark
 from bootstrap.runner.terminal import refuse
-from bootstrap.runner.tick import Run, tick
-from bootstrap.runner.turn import holder, patient_lock, unmark
+from bootstrap.runner.tick.files import Waiting, awaited, whole
+from bootstrap.runner.tick.history import StageFacts, final
+from bootstrap.runner.tick.journal import JOURNAL, events_in
+from bootstrap.runner.tick.run import Run, tick
+from bootstrap.runner.tick.signals import Again, Superseded
 
 # The events of a run that somebody looks at, as lines.
 TOLD = {

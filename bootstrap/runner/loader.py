@@ -1,0 +1,14 @@
+"""Brings functions of the part that is compiled later. In a bundle it stands in for bundle.py, whose names it uses."""
+
+from bootstrap.runner.bundle import COLD
+
+WAITING = COLD.split(b"\f")  # modules that are not compiled yet
+
+
+def later(name):
+    """A function of the later part, compiled on first use: a tick should not pay for the admin's verbs."""
+    while name not in globals():
+        module = WAITING.pop(0)
+        # The first line names the module, so that a traceback leads to a line of it.
+        exec(compile(module, module.split(b"\n")[0][1:], "exec"), globals())
+    return globals()[name]

@@ -1,0 +1,75 @@
+"""Logs and outputs of stages: opened, kept short, read without secrets."""
+
+import os
+
+from bootstrap.runner.host import STATE, plain
+
+LOG_BYTES, TAIL_BYTES, OUTPUT_BYTES = 1 << 20, 2048, 4096
+
+
+def output_of(label):
+    """Where a stage may write key=value lines; by attempt, so that none is in the way of the next."""
+    return "%s/stages/%s.output" % (STATE, label.replace("/", "."))
+
+
+def open_log(host, name):
+    os.close(host.folder(STATE + "/logs", True))
+    os.chmod(STATE + "/logs", 0o700)
+    log = host.open("%s/logs/%s.log" % (STATE, name), os.O_RDWR | os.O_APPEND | os.O_CREAT)
+    bound_log(log, LOG_BYTES)
+    return log
+
+
+def bound_log(log, limit=2 * LOG_BYTES):
+    """Keep a log's two ends, never blocking the writer: it appends, so cutting the file is safe. True when cut.
+
+    Half of the limit is left as its head, and no attempt begins behind that: what follows its beginning is its own.
+    """
+    size = os.fstat(log).st_size
+    if size > limit:
+        # O_APPEND descriptors write at the end whatever the offset: another one is needed to write in place.
+        fd = os.open("/proc/self/fd/%d" % log, os.O_WRONLY)
+        # Again while the writer adds: what comes between the last look and the cut is lost, its last words perhaps.
+        for _ in range(20):
+            size = os.fstat(log).st_size
+            end = b"\n[cut: the log was too long]\n" + os.pread(log, limit // 4 - 64, size - limit // 4 + 64)
+            os.pwrite(fd, end, limit // 2)
+            if os.fstat(log).st_size == size:
+                break
+        os.ftruncate(log, limit // 2 + len(end))
+        os.close(fd)
+    return size > limit
+
+
+def tail(log, plan, start=0):
+    """The last lines of a log as text. Secrets are blotted out in the file itself first, at the same length."""
+    bound_log(log)
+    data = os.pread(log, 2 * LOG_BYTES, 0)
+    for secret in map(str.encode, plan.get("secrets", [])):
+        at = data.find(secret)
+        while at >= 0:
+            # In place, as above.
+            fd = os.open("/proc/self/fd/%d" % log, os.O_WRONLY)
+            os.pwrite(fd, b"*" * len(secret), at)
+            os.close(fd)
+            data = data[:at] + b"*" * len(secret) + data[at + len(secret) :]
+            at = data.find(secret)
+    return plain(data[start:][-TAIL_BYTES:].decode("utf-8", "backslashreplace"))[-TAIL_BYTES:]
+
+
+def outputs(host, plan, label):
+    """{"outputs": key=value lines that an attempt wrote to $INITIALRUNNER_OUTPUT}, secrets blotted out; {} without any.
+
+    The file goes: it may hold a secret as it is. It is the stage's, who may have made anything of it: no more is read
+    than counts. Raises OSError where it is no regular file.
+    """
+    path = output_of(label)
+    try:
+        with os.fdopen(host.open(path), "rb") as file:
+            text = file.read(OUTPUT_BYTES).decode("utf-8", "replace")
+    finally:
+        host.remove(path)
+    for secret in plan.get("secrets", []):
+        text = text.replace(secret, "*" * len(secret))
+    pairs = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
+    return {"outputs": pairs} if pairs else {}
