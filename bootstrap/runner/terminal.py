@@ -3,7 +3,7 @@
 import os
 import sys
 
-from bootstrap.runner.host import plain
+from bootstrap.runner.console import plain
 
 
 class Plain:

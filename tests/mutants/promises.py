@@ -60,13 +60,13 @@ MUTANTS = [
         ORDER + "test_every_record_is_synced_before_the_next_call", faults=(44,),
     ),
     of_runner(
-        "host", "a file takes its name before its bytes are on disk",
+        "disk", "a file takes its name before its bytes are on disk",
         "                if durable:\n                    os.fsync(fd)\n", "",
         ORDER + "test_what_is_put_in_place_is_synced_before_its_name_and_its_folder_after", faults=(44,),
     ),
     of_runner(
-        "host", "a name is not synced",
-        "            if durable:\n                os.fsync(here)\n        except", "        except",
+        "disk", "a name is not synced",
+        "            if durable:\n                os.fsync(parent)\n        except", "        except",
         ORDER + "test_what_is_put_in_place_is_synced_before_its_name_and_its_folder_after", faults=(44,),
     ),
     of_runner(
@@ -178,7 +178,7 @@ MUTANTS = [
         FILES + "test_a_file_that_grows_in_place_runs_only_when_whole", faults=(8, 9),
     ),
     of_runner(
-        "host", "a link that others could make is followed",
+        "disk", "a link that others could make is followed",
         "if folder.st_uid or link.st_uid or folder.st_mode & 0o022:", "if False:",
         FILES + "test_a_link_that_another_user_could_make_is_not_followed", faults=(15, 50),
     ),
@@ -258,7 +258,7 @@ MUTANTS = [
         KERNEL + "test_what_left_its_session_and_its_environment_dies_with_its_stage", faults=(73,),
     ),
     of_runner(
-        "host", "a stage is in no control group",
+        "processes", "a stage is in no control group",
         '                file.write("0")', "                pass",
         KERNEL + "test_what_left_its_session_and_its_environment_dies_with_its_stage",
         KERNEL + "test_what_a_killed_runner_left_behind_dies_before_the_next_attempt", faults=(73,),

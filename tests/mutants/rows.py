@@ -176,12 +176,12 @@ MUTANTS = [
         ("tests/unit/targets/test_fit.py::test_a_file_of_7680_bytes_fits_nova_and_one_byte_more_does_not",), (17,),
     ),
     of_runner(
-        "host", "the lock leaks into a child that outlives the runner",
+        "processes", "the lock leaks into a child that outlives the runner",
         "                os.close(self.locked)  # a child", "                pass  # a child",
         REPORTS + "test_a_killed_runners_report_that_still_drips_does_not_hold_the_lock", faults=(45,),
     ),
     of_runner(
-        "host", "the lock leaks into what a stage leaves running",
+        "processes", "the lock leaks into what a stage leaves running",
         "                os.close(self.locked)  # a child", "                os.set_inheritable(self.locked, True)  # a child",
         STAGES + "test_a_daemon_that_holds_stdout_holds_neither_stage_nor_lock", faults=(48,),
     ),
@@ -208,7 +208,7 @@ MUTANTS = [
         FILES + "test_a_file_that_vanishes_for_a_moment_is_waited_for", FILES + "test_a_late_file_is_waited_for_and_run_once", faults=(1, 5),
     ),
     of_runner(
-        "host", "a link in place of a file is followed",
+        "disk", "a link in place of a file is followed",
         "flags | os.O_NOFOLLOW | os.O_NONBLOCK", "flags | os.O_NONBLOCK",
         FILES + "test_a_link_pipe_or_folder_in_place_of_an_injected_file_is_not_read",
         FAULTS + "test_rows_links.py::test_a_link_under_a_name_that_will_be_written_is_replaced_not_followed",

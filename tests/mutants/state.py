@@ -64,7 +64,7 @@ MUTANTS: list[Mutant] = [
     ),
     # --- nobody else's words command a terminal ---
     of_runner(
-        "host", "a terminal obeys the words of a peer",
+        "console", "a terminal obeys the words of a peer",
         '% plain(line.replace("\\n", " "))', '% line.replace("\\n", " ")',
         REASONS + "test_words_of_a_peer_reach_motd_and_console_without_what_a_terminal_obeys", faults=(115,),
     ),

@@ -9,7 +9,7 @@ from bootstrap.runner.host import BUNDLE, STATE, TRIGGER
 from bootstrap.runner.later.lifecycle import TIMER
 from bootstrap.runner.later.show import has_ended, unsent
 from bootstrap.runner.tick.checks import http
-from bootstrap.runner.tick.files import own_trigger, tidy_leftovers, trigger_text, units_wanted
+from bootstrap.runner.tick.files import ensure_trigger, tidy_leftovers, trigger_text, units_wanted
 from bootstrap.runner.tick.journal import JOURNAL, unseal
 from bootstrap.runner.tick.run import Run, identity
 
@@ -104,7 +104,7 @@ def fix_trigger(run):
     if run.over():
         raise OSError("another runner has finished meanwhile: nothing has to start any more")
     identity(run)
-    own_trigger(run.host, run.plan, run.journal, run.sha256, run.files)
+    ensure_trigger(run.host, run.plan, run.journal, run.sha256, run.files)
     tidy_leftovers(run.host)
     for name in run.host.list(CRON_FOLDER):
         path = os.path.join(CRON_FOLDER, name)

@@ -6,7 +6,7 @@ import os
 import stat
 
 from bootstrap.runner.bundle import sha256
-from bootstrap.runner.host import Question
+from bootstrap.runner.processes import Question
 from bootstrap.runner.tick.checks import LOCAL, exchange
 from bootstrap.runner.tick.files import ids
 from bootstrap.runner.tick.signals import Again, Failed

@@ -243,7 +243,7 @@ def leave(run):
     clean(host, plan, run.files, run.sha256, digest(text))
 
 
-def own_units(run):
+def ensure_units(run):
     """See to the systemd units, as to the trigger; systemd, which looks at boot only, is told of new ones."""
     host = run.host
     for path, text in run.plan["units"].items():

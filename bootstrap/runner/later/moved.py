@@ -3,7 +3,8 @@
 import os
 import stat
 
-from bootstrap.runner.host import FOLDER, STATE
+from bootstrap.runner.disk import FOLDER
+from bootstrap.runner.host import STATE
 from bootstrap.runner.tick.journal import JOURNAL, seal
 
 BLOCK = 1 << 20

@@ -15,7 +15,7 @@ CRONS = "/usr/sbin/cron", "/usr/sbin/crond"
 EVENTS = 0x2 | 0x4 | 0x8 | 0x80 | 0x100  # IN_MODIFY ATTRIB CLOSE_WRITE MOVED_TO CREATE
 
 
-def part(number):
+def section(number):
     """Section `number` of this bundle, unpacked: 1 plan, 2 file contents."""
     return zlib.decompressobj(zdict=HOT).decompress(undo(PARTS[number]))
 
@@ -42,7 +42,7 @@ def ids(entry):
         return None
 
 
-def own_late(host, plan):
+def give_to_late_users(host, plan):
     """Give files to users that stages have made meanwhile. The entries whose user is still missing."""
     left = []
     for entry in plan["files"] + plan.get("wait_for", []):
@@ -161,7 +161,7 @@ def trigger_text(plan, sha256, files):
     return text.replace("@MARK@", ended_mark(sha256)).encode()
 
 
-def own_trigger(host, plan, journal, sha256, files):
+def ensure_trigger(host, plan, journal, sha256, files):
     """See to the trigger: ours, root's, and not writable by others. False when it names a newer bundle.
 
     It is never chmod-ed into trust: what others could have written is put aside and written again from the plan.
@@ -200,7 +200,7 @@ def looks(info):
     return {"mode": "%04o" % (info.st_mode & 0o7777), "owner": "%d:%d" % (info.st_uid, info.st_gid)}
 
 
-def own_bundle(host, files):
+def protect_bundle(host, files):
     """Close the bundle to other users (the channel may have brought it 0644, and it holds the report key); keep it."""
     for path in files:
         found = host.read(path)
@@ -221,7 +221,7 @@ def tidy_leftovers(host):
 
 def contents(plan):
     """{path: bytes} of the files that ride in this bundle."""
-    data, found, start = part(2), {}, 0
+    data, found, start = section(2), {}, 0
     for entry in plan["files"]:
         if entry.get("deliver", "bundle") == "bundle":
             found[entry["path"]] = data[start : start + entry["size"]]

@@ -2,7 +2,8 @@
 
 import os
 
-from bootstrap.runner.host import STATE, plain
+from bootstrap.runner.console import plain
+from bootstrap.runner.host import STATE
 
 LOG_BYTES, TAIL_BYTES, OUTPUT_BYTES = 1 << 20, 2048, 4096
 

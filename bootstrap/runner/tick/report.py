@@ -4,7 +4,8 @@ import json
 import os
 
 from bootstrap.runner.contract import REPORT_VERSION
-from bootstrap.runner.host import STATE, Question
+from bootstrap.runner.host import STATE
+from bootstrap.runner.processes import Question
 from bootstrap.runner.tick.checks import signed
 
 BATCH = 200  # events a request: far under the collector's limit of 1 MiB, tails of logs included

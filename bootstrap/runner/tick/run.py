@@ -14,12 +14,12 @@ from bootstrap.runner.tick.files import (
     awaited,
     digest,
     ended_mark,
+    ensure_trigger,
+    give_to_late_users,
     lacks,
-    own_bundle,
-    own_late,
-    own_trigger,
-    part,
     place,
+    protect_bundle,
+    section,
     tidy_leftovers,
     units_wanted,
     whole,
@@ -81,13 +81,13 @@ class Run:
         if self.over():
             raise Superseded
         identity(self)
-        if not own_trigger(self.host, self.plan, self.journal, self.sha256, self.files):
+        if not ensure_trigger(self.host, self.plan, self.journal, self.sha256, self.files):
             raise Superseded
         if units_wanted(self.plan):
-            later("own_units")(self)
+            later("ensure_units")(self)
         if not self.known:
             later("own_command")(self)
-        own_bundle(self.host, self.files)
+        protect_bundle(self.host, self.files)
         tidy_leftovers(self.host)
         for path in filter(os.path.exists, STUCK):
             self.host.remove(path)
@@ -135,7 +135,7 @@ class Run:
 
     def owners(self):
         """Every file has the owner the plan names, now that the stages have had their time to make the users."""
-        left = own_late(self.host, self.plan)
+        left = give_to_late_users(self.host, self.plan)
         if left:
             raise Failed(
                 None, "missing", "no user %s on this host, who should own %s" % (left[0]["user"], left[0]["path"])
@@ -209,7 +209,7 @@ class Run:
                 for stage in self.plan.get("stages", []):
                     self.stages.work(stage)
                     self.place_after(stage["name"])
-                    own_late(self.host, self.plan)
+                    give_to_late_users(self.host, self.plan)
                 self.owners()
                 self.every_boot()
                 if self.health():
@@ -307,7 +307,7 @@ def tick(host, plan, kind=Run):
 def main(argv):
     """The entry of a bundle: without arguments it installs itself (user-data), else the verb named."""
     os.umask(0o022)
-    host, plan = Host(), json.loads(part(1).decode())
+    host, plan = Host(), json.loads(section(1).decode())
     if plan["server"].endswith("*"):
         plan["group"] = plan["server"]
         plan["server"] = later("instance_name")(host, plan)

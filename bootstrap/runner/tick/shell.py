@@ -92,7 +92,7 @@ class Shell:
                 os.close(ours)
                 if group:
                     # Here, not in the parent: the kernel takes 10 ms over it, and the parent has an fsync to wait for.
-                    self.host.join(group)
+                    self.host.enter_cgroup(group)
                 if os.read(ready, 1):
                     os.dup2(log, 1)
                     os.dup2(log, 2)

@@ -172,7 +172,7 @@ class Stages:
         if self.journal.moved():
             # The stage mounted something over our folder: its outputs are there, and its log follows without secrets.
             looked(self.journal.follow)
-        self.host.part(group)
+        self.host.remove_cgroup(group)
         more.update(looked(outputs, self.host, self.plan, label))
         result, cause = "failed", "timeout" if late else "signal" if "signal" in more else "exit"
         kills = killed_for_memory(self.host)

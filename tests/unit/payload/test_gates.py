@@ -33,7 +33,7 @@ CALLERS = {
     "lacks": {"wait_for_files"},
     "proxy_for": {"exchange"},  # where plan["proxy"]
     "through": {"exchange"},
-    "own_units": {"Run"},  # where units_wanted(plan), which asks plan["units"]
+    "ensure_units": {"Run"},  # where units_wanted(plan), which asks plan["units"]
     "need_missing": {"Stages"},  # work through stage["needs"]
     "network": {"need_missing"},
     "resolve": {"need_missing"},
