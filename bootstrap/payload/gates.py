@@ -40,7 +40,7 @@ def _awaits(plan: Plan) -> bool:
 
 
 GATES = (
-    Gate("late files", _awaits, ("Waiting", "wait_for_files", "lacks", "still_missing")),
+    Gate("late files", _awaits, ("Waiting", "wait_for_files", "still_missing")),
     Gate("proxy", lambda plan: bool(plan.get("proxy")), ("proxy_for", "through")),
     Gate("units", lambda plan: bool(plan.get("units")), ("ensure_units",)),
     Gate("needs", _of_a_stage("needs"), ("need_missing", "network", "resolve", "server_ready")),

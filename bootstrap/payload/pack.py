@@ -22,7 +22,7 @@ HOT = ("contract", "disk", "processes", "console", "host", "loader", *(f"tick/{n
 COLD = ("terminal", *(f"later/{name}" for name in later.MODULES))
 LEAN_COLD = ("terminal", *(f"later/{name}" for name in later.LEAN_MODULES))
 FETCHES = "later/fetch"
-# What is called by a name that is put together: by the head, and by check_fails for the kind of a check.
+# What is called by a name that is put together: by the head, and by check_fault for the kind of a check.
 BY_NAME = ("main", "look_")
 # Before each module but the first: the head compiles them one by one, since one tree of the whole would take 5 MiB
 # more. A module begins with a comment that names it.

@@ -15,7 +15,7 @@ class Processes:
         """Fork a child in a session of its own, with default signals and /dev/null as its standard files."""
         pid = os.fork()
         if pid == 0:
-            # The runner blocks SIGCHLD; a mask outlives exec, and a stage that waits for its children would hang.
+            # The runner blocks SIGCHLD, and a mask outlives exec: a stage that waits for that signal would hang.
             signal.pthread_sigmask(signal.SIG_SETMASK, [])
             # A session is what is killed as one when the child is out of time, its own children included.
             os.setsid()

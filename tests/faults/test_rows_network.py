@@ -187,7 +187,7 @@ def test_hosts_that_are_refused_together_do_not_come_back_together() -> None:
     fleet = [Report(clock, {"report": {}}, SimpleNamespace(events=[{}]), lambda: 60.0) for _ in range(300)]
     for longest in (2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0):
         for one in fleet:
-            one.heard(b"collector answers 429")
+            one.take_answer(b"collector answers 429")
         pauses = [one.not_before - 100.0 for one in fleet]
         assert longest / 2 <= min(pauses) and max(pauses) <= longest
         # Thirty in every tenth, if chance is even; twice that in one of them would be a crowd.

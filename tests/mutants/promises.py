@@ -87,7 +87,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/journal", "a damaged middle is dropped in silence",
-        "            self.mend(data, [event for event in events if event])\n            return\n",
+        "            self.rebuild(data, [event for event in events if event])\n            return\n",
         "            pass\n",
         JOURNAL + "test_a_damaged_middle_is_set_aside_and_named", faults=(47,),
     ),
@@ -108,7 +108,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/stages", "what a cut attempt left running is not killed",
-        "        return self.shell.kill_session(began[\"pid\"] if known else None, mark)", "        return []",
+        "        return self.shell.kill_session(began[\"pid\"] if is_ours else None, mark)", "        return []",
         STAGES + "test_an_attempt_cut_short_is_killed_asked_and_made_again", faults=(46,),
     ),
     of_runner(
@@ -150,12 +150,12 @@ MUTANTS = [
     ),
     of_runner(
         "tick/run", "a clone goes on where its original was",
-        "        other = known[0] != uuid if uuid and known[0] else bool(known[1] and machine and known[1] != machine)\n",
+        "        other = old_uuid != uuid if uuid and old_uuid else bool(old_machine and machine and old_machine != machine)\n",
         "        other = False\n", STAGES + "test_a_clone_begins_anew_and_the_same_host_does_not", faults=(87,),
     ),
     of_runner(
         "tick/run", "the same host with another machine-id begins anew",
-        "known[0] != uuid if uuid and known[0] else bool(", "known[0] != uuid or bool(",
+        "old_uuid != uuid if uuid and old_uuid else bool(", "old_uuid != uuid or bool(",
         LIFE + "test_who_this_host_is", faults=(90,),
     ),
     of_runner(
@@ -226,7 +226,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/report", "Retry-After is not heard",
-        '        if said.startswith("in "):', "        if False:",
+        '        if text.startswith("in "):', "        if False:",
         FAULTS + "test_rows_reports.py::test_a_collector_that_names_a_time_is_left_alone_until_then", faults=(61,),
     ),
     of_runner(
@@ -248,7 +248,7 @@ MUTANTS = [
     # --- promise 4: every wait has an end, every failure a cause ---
     of_runner(
         "tick/shell", "KILL never follows TERM",
-        "            late = self.host.uptime() > end\n", "            late = False\n",
+        "            overdue = self.host.uptime() > end\n", "            overdue = False\n",
         STAGES + "test_a_hanging_stage_is_ended_with_all_it_started", faults=(71, 73),
     ),
     of_runner(
@@ -265,7 +265,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/shell", "a stage may take for ever",
-        "            if left <= 0:\n                break\n", "",
+        "            if left_s <= 0:\n                break\n", "",
         STAGES + "test_a_hanging_stage_is_ended_with_all_it_started", faults=(71,),
     ),
     of_runner(
@@ -275,7 +275,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/stages", "exit 0 is enough",
-        "                if check:\n", "                if False:\n",
+        "                if code:\n", "                if False:\n",
         STAGES + "test_exit_0_with_nothing_done_is_found_by_verify", faults=(82,),
     ),
     of_runner(

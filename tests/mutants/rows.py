@@ -69,7 +69,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/run", "a hidden journal is begun anew",
-        "        if self.known and not any(", "        if False and not any(",
+        "        if self.has_command and not any(", "        if False and not any(",
         FAULTS + "test_rows_disk.py::test_while_its_state_is_hidden_by_a_mount_nothing_runs_again", faults=(52,),
     ),
     of_runner(
@@ -204,7 +204,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/files", "a file that is not there is an error",
-        '            self.seen.pop(path, None)\n            return {"why": "absent", "want": want}\n', "            raise\n",
+        '            self.states.pop(path, None)\n            return {"why": "absent", "want": want}\n', "            raise\n",
         FILES + "test_a_file_that_vanishes_for_a_moment_is_waited_for", FILES + "test_a_late_file_is_waited_for_and_run_once", faults=(1, 5),
     ),
     of_runner(
@@ -248,7 +248,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/report", "what was not taken is not sent again",
-        "            self.failures, self.reason = self.failures + 1, said.replace(\"\\n\", \" \")",
+        "            self.failures, self.reason = self.failures + 1, text.replace(\"\\n\", \" \")",
         "            self.acked = len(self.journal.events)",
         REPORTS + "test_a_bad_answer_is_no_acknowledgement_and_the_events_come_again",
         REPORTS + "test_a_collector_that_is_down_loses_nothing_and_stops_no_stage", faults=(60, 61),

@@ -36,7 +36,7 @@ MUTANTS: list[Mutant] = [
     ),
     of_runner(
         "tick/stages", "an exit code is lost to what lies where the outputs should",
-        "        more.update(looked(outputs, self.host, self.plan, label))\n",
+        "        more.update(unless_fails(outputs, self.host, self.plan, label))\n",
         "        more.update(outputs(self.host, self.plan, label))\n",
         ENDS + "test_the_exit_code_is_recorded_whatever_lies_where_the_outputs_should", faults=(112,),
     ),
@@ -59,7 +59,7 @@ MUTANTS: list[Mutant] = [
     ),
     of_runner(
         "tick/stages", "a failure does not name what the stage needed",
-        '            how = event["tail"] if event.get("cause") in ("needs", "reboot") else how\n', "",
+        '            reason = event["tail"] if event.get("cause") in ("needs", "reboot") else reason\n', "",
         REASONS + "test_a_user_that_never_comes_is_named_in_the_failure_and_reported", faults=(113,),
     ),
     # --- nobody else's words command a terminal ---

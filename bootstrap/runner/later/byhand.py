@@ -28,8 +28,8 @@ TOLD = {
 class ByHand(Run):
     """A run that somebody looks at."""
 
-    def by_hand(self):
-        Run.by_hand(self)
+    def open(self):
+        Run.open(self)
         add = self.journal.add
 
         def told(kind, **fields):
@@ -80,7 +80,7 @@ def run_stages(host, plan, words):
 
 def prepare(run, names, chosen, force):
     """Do what a tick does before its first stage. The exit code where these stages must not be run yet."""
-    run.by_hand()
+    run.open()
     past, ended = run.journal.events, final(run.journal.events)
     ended = ended if past and past[0].get("deploy_id") == run.plan["deploy_id"] else None
     if run.plan.get("finished") or (ended and ended["state"] == "healthy"):
@@ -158,7 +158,7 @@ def go_on(host, plan):
     if lock is None:
         return EXIT_AGAIN
     run = Run(host, plan)
-    run.by_hand()
+    run.open()
     if (final(run.journal.events) or {}).get("state") == "failed":
         run.state("running", reason="by hand", boot_id=host.boot_id, healed_s=run.journal.elapsed())
         unmark(host)
@@ -186,7 +186,7 @@ def report(host, plan, words):
     if lock is None:
         return refuse("pid %s is at work and reports by itself" % holder(), EXIT_AGAIN)
     run = Run(host, plan)
-    run.by_hand()
+    run.open()
     taken = run.report.drain(30)
     reason = run.report.reason or NOT_TAKEN
     print("all %d events are with the collector" % run.report.acked if taken else "not reported: " + reason)
@@ -201,7 +201,7 @@ def reset(host, plan, words):
     run = Run(host, plan)
     if not whole(host, run.files, run.sha256):
         return refuse("no bundle is left to begin anew with; try: initialrunner run STAGE --force", EXIT_REFUSED)
-    run.by_hand()
+    run.open()
     now = final(run.journal.events)
     if now and now != before and now["state"] == "healthy":
         return refuse("the runner that was at work has ended healthy", EXIT_REFUSED)

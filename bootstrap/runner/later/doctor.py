@@ -100,8 +100,8 @@ def fix_trigger(run):
     lock = run.host.lock(2)
     if lock is None:
         raise OSError("a runner is at work; try again when it has ended")
-    run.by_hand()
-    if run.over():
+    run.open()
+    if run.ended_meanwhile():
         raise OSError("another runner has finished meanwhile: nothing has to start any more")
     identity(run)
     ensure_trigger(run.host, run.plan, run.journal, run.sha256, run.files)

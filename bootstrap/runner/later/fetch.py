@@ -1,5 +1,6 @@
 """Fetches a file that the plan pins by digest: piece by piece, gone on with after a cut, in place only when whole."""
 
+import errno
 import fcntl
 import json
 import os
@@ -16,7 +17,10 @@ PAUSES = [1, 2, 4, 8, 16]  # seconds, after attempts in a row that brought nothi
 
 
 class Refused(Exception):
-    """Asking again would bring the same: (cause, one line)."""
+    """Asking again would bring the same. cause: a word; text: one line for people."""
+
+    def __init__(self, cause, text):
+        self.cause, self.text = cause, text
 
 
 def fetch(run, entry):
@@ -33,8 +37,8 @@ def fetch(run, entry):
     finally:
         if child.pid:
             child.kill_group()
-    is_final, cause, said = json.loads((child.answer or b'[false, "missing", "no end in time"]').decode())
-    if not said:
+    is_final, cause, fault = json.loads((child.answer or b'[false, "missing", "no end in time"]').decode())
+    if fault is None:
         return
     if run.deadline() <= 0:
         is_final, cause = True, "deadline" if cause == "missing" else cause
@@ -47,9 +51,9 @@ def fetch(run, entry):
                     host.remove(part_of(other["path"]))
             except OSError:
                 pass  # where nothing can be written, there is no part either
-        raise Failed(None, cause, "%s: %s" % (shown, said))
-    say(run, entry, "%s: %s" % (shown, said))
-    raise Again(said)
+        raise Failed(None, cause, "%s: %s" % (shown, fault))
+    say(run, entry, "%s: %s" % (shown, fault))
+    raise Again(fault)
 
 
 def say(run, entry, reason):
@@ -67,7 +71,7 @@ def part_of(path):
 
 
 def verdict(run, entry, parent):
-    """[final, cause, line] of an attempt to have the file, as JSON; an empty line says that it is in place."""
+    """Return [final, cause, fault] of an attempt to have the file, as JSON; without a fault it is in place."""
     import ctypes
     from http.client import HTTPException
 
@@ -76,14 +80,19 @@ def verdict(run, entry, parent):
     if os.getppid() != parent:
         os._exit(1)
     try:
-        found = False, "missing", Fetch(run.host, run.plan, entry).work()
+        is_final, cause, fault = False, "missing", Fetch(run.host, run.plan, entry).work()
     except Refused as refused:
-        found = (True,) + refused.args
+        is_final, cause, fault = True, refused.cause, refused.text
     except (OSError, HTTPException, ValueError) as error:
-        # ValueError: what a server sends us on to need not be a URL.
-        found = False, "disk" if getattr(error, "errno", None) in (28, 122) else "missing", str(error)
+        # ValueError: the location that a server redirects us to need not be a URL.
+        is_final, cause, fault = False, "disk" if is_full(error) else "missing", str(error)
     # A line is enough: status lines and locations are of another's making, and may be of any length.
-    return json.dumps(found[:2] + (found[2][:400],)).encode()
+    return json.dumps([is_final, cause, fault and fault[:400]]).encode()
+
+
+def is_full(error):
+    """Whether the disk or the quota takes no more."""
+    return getattr(error, "errno", None) in (errno.ENOSPC, errno.EDQUOT)
 
 
 class Fetch:
@@ -99,7 +108,7 @@ class Fetch:
         self.mark, self.pieced, self.restarts = None, True, 0
 
     def work(self):
-        """Nothing ("") when the file is in place, else why it is not yet. Raises Refused and OSError."""
+        """Return the fault, None when the file is in place. Raises Refused and OSError."""
         self.open()
         try:
             return self.pull()
@@ -122,23 +131,23 @@ class Fetch:
         if not self.have:
             self.copy()
         while not self.whole():
-            before, said = self.have, "other bytes than before"
+            before, fault = self.have, "other bytes than before"
             try:
                 self.attempt()
             except (OSError, HTTPException) as error:
-                # A full disk is nothing that another attempt would mend.
-                if getattr(error, "errno", None) in (28, 122):
+                # No other attempt would empty a full disk.
+                if is_full(error):
                     raise
-                said = str(error) or type(error).__name__
+                fault = str(error) or type(error).__name__
             tries = 0 if self.have > before else tries + 1
             if tries > len(PAUSES):
-                return said
+                return fault
             if not self.whole():
                 self.host.pause(([0.2] + PAUSES)[tries] * (0.5 + ord(os.urandom(1)) / 256.0))
         os.fsync(self.fd)
         os.rename(self.part, self.name, src_dir_fd=self.here, dst_dir_fd=self.here)
         os.fsync(self.here)
-        return ""
+        return None
 
     def open(self):
         """The part that a killed runner left, if only we can have made it; else an empty one."""
@@ -203,7 +212,7 @@ class Fetch:
         if self.have > self.most:
             raise Refused("digest", "more than the %d bytes that it may have" % self.most)
         if self.spare() < len(block):
-            raise OSError(28, "no space left: %d bytes have come, and what is free is needed by others" % at)
+            raise OSError(errno.ENOSPC, "no space left: %d bytes have come, and what is free is needed by others" % at)
         while block:
             done = os.pwrite(self.fd, block, at)
             block, at = block[done:], at + done
@@ -287,7 +296,8 @@ class Fetch:
         if size > self.most:
             raise Refused("digest", "%d bytes, more than the %d that it may have" % (size, self.most))
         if self.spare() < size - self.have:
-            raise OSError(28, "no space left: %d bytes are to come and %d are free" % (size - self.have, self.spare()))
+            text = "no space left: %d bytes are to come and %d are free" % (size - self.have, self.spare())
+            raise OSError(errno.ENOSPC, text)
 
     def spare(self):
         """The bytes that a fetched file may take from the disk: a twentieth of it, or 64 MiB, is left to the others."""

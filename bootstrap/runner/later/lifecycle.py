@@ -1,6 +1,7 @@
 """The rare moments of a run: a new journal, a reboot, a roll-back, and leaving the machine clean."""
 
 import binascii
+import errno
 import json
 import os
 import zlib
@@ -8,7 +9,7 @@ import zlib
 from bootstrap.runner.bundle import HOT, PARTS, TEXT, later
 from bootstrap.runner.contract import EXIT_AGAIN
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, STUB, TRIGGER
-from bootstrap.runner.tick.files import digest, ended_mark, tell_fixed, trigger_text, whole
+from bootstrap.runner.tick.files import digest, ended_mark, record_fix, trigger_text, whole
 from bootstrap.runner.tick.history import REBOOTS, StageFacts, final
 from bootstrap.runner.tick.journal import VERSION, events_in
 from bootstrap.runner.tick.logs import tail
@@ -70,7 +71,7 @@ def put_aside(run, kind):
     for name in run.journal.events[0].get("stages", []):
         began = StageFacts(run.journal.events, name).open
         if began:
-            run.stages.kill_left(began)
+            run.stages.kill_leftovers(began)
     run.journal.fresh(kind)
 
 
@@ -108,7 +109,7 @@ def instance_name(host, plan):
     return plan["server"].replace("*", (uuid or machine).replace("-", "")[:12] or "unknown")
 
 
-def mend_dpkg(run, name):
+def repair_dpkg(run, name):
     """Finish what a killed dpkg began: apt does nothing before that. Beside one at work its lock ends this at once."""
     text = "dpkg --configure -a --force-confdef --force-confold"
     if run.shell.run({"name": name}, name + "/dpkg", text, 900)[0] == 0:
@@ -252,7 +253,7 @@ def ensure_units(run):
             host.settle(path)
             continue
         host.save(path, text.encode(), 0o644)
-        tell_fixed(run.journal, path, found and found[1], host.read(path)[1])
+        record_fix(run.journal, path, found and found[1], host.read(path)[1])
     if host.run(["systemctl", "is-active", "-q", TIMER]):
         host.run(["systemctl", "daemon-reload"])
         host.run(["systemctl", "start", TIMER])
@@ -300,7 +301,7 @@ def later_boots(host, plan):
 
 def stuck(run, error):
     """Leave the cause where people look: console, motd, the admin's verbs and, where it takes more, the journal."""
-    hint = "; no space or no inodes are left: see df -h and df -i" if error.args[0] == 28 else ""
+    hint = "; no space or no inodes are left: see df -h and df -i" if error.args[0] == errno.ENOSPC else ""
     reason = "cannot go on yet: %s%s" % (error, hint)
     run.host.say("%s %s" % (run.plan["server"], reason))
     try:

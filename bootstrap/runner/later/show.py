@@ -9,7 +9,7 @@ from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.host import STATE, TRIGGER
 from bootstrap.runner.later.turn import holder
 from bootstrap.runner.terminal import refuse
-from bootstrap.runner.tick.files import Waiting, awaited, digest
+from bootstrap.runner.tick.files import Waiting, awaited, digest, lack_text
 from bootstrap.runner.tick.history import StageFacts, final
 from bootstrap.runner.tick.journal import JOURNAL, Journal, events_in
 from bootstrap.runner.tick.run import Run
@@ -40,11 +40,7 @@ def how(end):
 
 def lacking(event):
     """What a `waiting` event says is missing."""
-    texts = []
-    for lack in event.get("missing", []):
-        words = lack["path"], lack["why"], lack.get("have", 0), lack.get("want") or "?"
-        texts.append("%s %s" % (lack["path"], lack["saw"]) if "saw" in lack else "%s: %s, %s of %s bytes" % words)
-    return event.get("for") or "; ".join(texts)
+    return event.get("for") or "; ".join(map(lack_text, event.get("missing", [])))
 
 
 def unsent(host):
@@ -195,7 +191,7 @@ def sentences(host, plan, found):
     # To a first look everything is unsettled that must rest: where the run has failed, that is no reason.
     missing = [lack for lack in missing if lack["why"] != "unsettled" or found["state"] != "failed"]
     if missing:
-        return [lacking({"missing": [lack]}) + "." for lack in missing] + [GO_ON]
+        return [lack_text(lack) + "." for lack in missing] + [GO_ON]
     health = found.get("health", {"ok": True})
     if not health["ok"]:
         return ["health check failed: " + unhealthy(health), "Go on: initialrunner run"]

@@ -6,7 +6,7 @@ from bootstrap.runner.contract import EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.host import STATE
 from bootstrap.runner.later.lifecycle import earlier
 from bootstrap.runner.later.show import ENDED_WELL, date, lacking
-from bootstrap.runner.tick.files import digest_of, ids, looks
+from bootstrap.runner.tick.files import digest_of, ids, mode_and_owner
 from bootstrap.runner.tick.history import StageFacts
 from bootstrap.runner.tick.journal import JOURNAL, events_in
 
@@ -72,7 +72,7 @@ def differences(host, entry):
             info, data = os.fstat(file.fileno()), digest_of(file)
     except OSError as error:
         return [error.strerror]
-    now, faults = looks(info), []
+    now, faults = mode_and_owner(info), []
     if data != entry.get("sha256", data) or info.st_size < entry.get("min_size", 0):
         faults.append("other bytes")
     if "mode" in entry and info.st_mode & 0o7777 != entry["mode"]:
