@@ -38,11 +38,11 @@ def travels_beside(bundle):
         for path, (size, digest) in wanted.items():
             plain = path.startswith("/") and os.path.abspath(path) == path and b"\0" not in os.fsencode(path)
             if not plain or path.startswith("//") or not isinstance(size, int) or len(digest) != 64:
-                raise ValueError("it names %r" % path)
+                raise ValueError("its entry for %r is not valid" % path)
     except (ValueError, OverflowError, OSError, EOFError, zlib.error) as error:
         raise Unplanned(str(error) or type(error).__name__)
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise Unplanned("it is none of this program's (%s)" % type(error).__name__)
+        raise Unplanned("it is not a plan of this program (%s)" % type(error).__name__)
     return {path: wanted[path] for path in wanted if path not in OWN}
 
 
@@ -50,13 +50,13 @@ def plan_in(bundle):
     """The host plan of a whole bundle. Raises what its unpackers raise."""
     found = SHAPE.fullmatch(bundle)
     if not found:
-        raise ValueError("it has another form than this runner knows")
+        raise ValueError("this runner does not know its form")
     parts = found.group(2).split(SEALED)
     code = bz2.BZ2Decompressor().decompress(unpacked_text(parts[0]), MOST_UNPACKED)
     work = zlib.decompressobj(zdict=code.split(PARTING)[0])
     plan = work.decompress(unpacked_text(parts[1]), MOST_UNPACKED)
     if not work.eof:
-        raise ValueError("it is cut off, or has more than %d bytes" % MOST_UNPACKED)
+        raise ValueError("it is cut off or larger than %d bytes" % MOST_UNPACKED)
     return json.loads(plan.decode())
 
 
@@ -91,7 +91,7 @@ def bring(host, files, kept, say):
             if there is None or (there[0] != data and is_torn(there[0], data)):
                 host.save(path, data)
             elif there[0] != data:
-                say("%s is another file than the one that came with the bundle, and stays" % path)
+                say("%s differs from the file that came with the bundle, and stays as it is" % path)
         except (OSError, ValueError) as error:
             say("%s, which came with the bundle, cannot be put in place: %s" % (path, error))
             if getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT):

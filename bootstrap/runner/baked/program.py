@@ -55,10 +55,10 @@ ENVIRONMENT = {
 }  # fmt: skip
 AGAIN = 75  # EX_TEMPFAIL
 USAGE = """usage: initialrunner VERB
-This image has no bundle yet. Until one has come there are:
-  status [--json]   what this image waits for, and what each source said
-  why               one sentence and one command
-  tick [--for S]    look, and take the bundle that is there; --for goes on looking for S seconds (the trigger does)
+This image has no bundle yet. Until one has arrived, the verbs are:
+  status [--json]   show what this image waits for, and what each source reported
+  why               explain it in one sentence, with the next command
+  tick [--for S]    look for a bundle and start it; --for S: go on looking for S seconds, as the trigger does
   help
 """
 
@@ -83,14 +83,14 @@ def blocked(host):
     mark = read_json(host, BUILDER)
     uuid = host.ids()[0]
     if host.read(BUILDER) and not mark:
-        return "builder", "%s cannot be read, so this may be the builder" % BUILDER
+        return "builder", "%s cannot be read, so this machine may be the builder of the image" % BUILDER
     if mark and (mark.get("boot_id") == host.boot_id or (uuid and mark.get("product_uuid") == uuid)):
         return "builder", "this machine is the builder of the image: only its clones take a bundle"
     image = read_json(host, IMAGE)
     if image.get("version") != 1:
         return "broken", "%s is missing or cannot be read" % IMAGE
     if goes_on(host):
-        return "otherwise", "a bundle has come another way and is at work, or done"
+        return "otherwise", "a bundle was started another way, and is at work or done"
     return None
 
 
@@ -167,7 +167,7 @@ class Finder:
             left = waits_for_cloud_init(self.host, self.image) if patient else None
             if left is None:
                 if patient and cloud_init_runs(self.host):
-                    self.tell(CI_END, "has not come in its time; going on without it")
+                    self.tell(CI_END, "did not come in time; going on without it")
                 for name in self.names:
                     if self.ask(name):
                         return True
@@ -181,7 +181,7 @@ class Finder:
         if self.next.get(source, 0) > self.host.uptime():
             return False
         if name not in NAMES:
-            self.tell(source, "this runner knows no such source")
+            self.tell(source, "this runner does not know such a source")
             return False
         found = self.child(lambda: self.keep(look_at(self.host, source)), LOOK_S[name])
         if "url" in found:
@@ -236,7 +236,7 @@ class Finder:
             found = self.child(lambda: self.beside(source, bundle), LOOK_S[named(source)[0]])
             if "said" in found:
                 # The bundle would wait for ever for what this source may give in a moment.
-                self.tell(source, "%s; what is beside it: %s" % (said, found["said"]))
+                self.tell(source, "%s; its injected files: %s" % (said, found["said"]))
                 return False
             said += found["so"]
             if found["files"]:
@@ -252,7 +252,7 @@ class Finder:
         try:
             wanted = travels_beside(bundle)
         except Unplanned as error:
-            return {"files": {}, "so": ", whose plan cannot be read: %s" % error}
+            return {"files": {}, "so": ", but its plan cannot be read: %s" % error}
         if not wanted:
             return {"files": {}, "so": ""}
 
@@ -331,7 +331,7 @@ def take(host):
         # Without a trigger of its own it may need us again: to hand over twice does no harm.
         host.remove(TAKING)
         put(host, RUN + "/refused.json", json.dumps({"code": code, "source": about["source"]}))
-        log("the bundle from %s ended with exit %d and will not go on by itself: again" % (about["source"], code))
+        log("the bundle from %s ended with exit %d and left no trigger of its own: trying again" % (about["source"], code))
         host.remove(ABOUT)
         return AGAIN
     done(host, about)
@@ -389,7 +389,7 @@ def nothing_yet(host):
     """Ten minutes without a bundle: one line on the console and in motd."""
     if host.uptime() - since(host, "bundle") > TELL_S and not os.path.exists(RUN + "/told"):
         put(host, RUN + "/told", "")
-        host.say("waits for a bundle; ask initialrunner why")
+        host.say("waits for a bundle; try: initialrunner why")
 
 
 # --- people ---
@@ -404,7 +404,7 @@ def facts(host):
     if state:
         found["reason"] = state[1]
     elif left is not None:
-        found["reason"] = "waits for cloud-init to end, %d s more at most" % left
+        found["reason"] = "waits for cloud-init to end, for at most %d s more" % left
     else:
         found["reason"] = "no source has a bundle yet"
     if refused and not state:
@@ -438,7 +438,7 @@ def why(host, words):
     found = facts(host)
     state, reason = found["state"], found["reason"]
     if state == "builder":
-        print("%s. To use it as a server all the same: rm %s" % (reason, BUILDER))
+        print("%s. To use it as a server anyway: rm %s" % (reason, BUILDER))
         return 0
     if state == "broken":
         print("%s. Bake the image again: bootstrap bake ROOT" % reason)

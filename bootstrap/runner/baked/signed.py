@@ -58,11 +58,11 @@ def split(bundle):
     found = SHAPE.fullmatch(bundle)
     parts = found.group(2).split(SEALED) if found else ()
     if len(parts) not in (3, 4):
-        raise Unsigned("damaged", "it is not a whole bundle", "render it again, or copy it again whole")
+        raise Unsigned("damaged", "the bundle is not whole", "render it again, or copy all of it again")
     body = bundle[: found.start(4) - len("_bundle ")]
     if hashlib.sha256(body).hexdigest() != found.group(4).decode():
         raise Unsigned("damaged", "the bundle is cut off or altered: it differs from the digest on its last line",
-                       "render it again, or copy it again whole")  # fmt: skip
+                       "render it again, or copy all of it again")  # fmt: skip
     if len(parts) == 3:
         return bundle, None
     unsigned = found.group(1) + SEALED.join(parts[:3]) + found.group(3)
@@ -81,10 +81,10 @@ def check(host, bundle, signers, scratch=SCRATCH):
     except OSError as error:
         raise Unsigned("signers", "%s cannot be read: %s" % (signers, error), "bake the image again", key)
     if found is None:
-        raise Unsigned("signers", "%s is not there, so that nobody may sign" % signers, "bake the image again", key)
+        raise Unsigned("signers", "%s is missing: no signature can be accepted" % signers, "bake the image again", key)
     if found[1].st_uid or found[1].st_mode & 0o022:
-        raise Unsigned("signers", "%s can be written by others than root, so that it says nothing" % signers,
-                       "look at what it holds, then give it to root with mode 0644", key)  # fmt: skip
+        raise Unsigned("signers", "%s can be written by users other than root, so it cannot be trusted" % signers,
+                       "check its content, then make root its owner and 0644 its mode", key)  # fmt: skip
     return verify(host, unsigned, signature, found[0].decode("latin-1"), signers, scratch)
 
 
@@ -94,7 +94,7 @@ def verify(host, unsigned, signature, allowed, name, scratch):
     scratch: where two private files may lie for the moment. host: save, remove, ask and now of a Host.
     """
     if signature is None:
-        raise Unsigned("unsigned", "the bundle is not signed, and only what a key of %s has signed is taken" % name,
+        raise Unsigned("unsigned", "the bundle is not signed, but a signature by a key in %s is required" % name,
                        "sign it: bootstrap render --sign KEY")  # fmt: skip
     blob, namespace = opened(signature)
     key = fingerprint(blob)
@@ -106,7 +106,7 @@ def verify(host, unsigned, signature, allowed, name, scratch):
     if not mine:
         bad = "" if not unread else "; line %s of it cannot be read" % ", ".join(map(str, unread))
         raise Unsigned("unknown", "the bundle is signed by %s, which %s does not allow%s" % (key, name, bad),
-                       "sign it with an allowed key, or add this one to the image", key)  # fmt: skip
+                       "sign it with an allowed key, or add this key to the image", key)  # fmt: skip
     good = in_time(mine, host.now(), key, name)
     # ssh-keygen names the first line of a key, whatever that is for.
     fit = [line for line in good if any(fnmatch.fnmatchcase(NAMESPACE, word) for word in namespaces(line))]
@@ -121,8 +121,8 @@ def verify(host, unsigned, signature, allowed, name, scratch):
         code, said = keygen(host, ["find-principals"] + files, unsigned, key)
         principal = said.split("\n")[0]
         if code or not principal:
-            raise Unsigned("unknown", "ssh-keygen finds %s in %s and does not take it: %s" % (key, name, said.strip()),
-                           "look at the line; of a certificate, at its principals and its own times", key)  # fmt: skip
+            raise Unsigned("unknown", "ssh-keygen finds %s in %s but does not accept it: %s" % (key, name, said.strip()),
+                           "check that line; for a certificate, also its principals and its validity", key)  # fmt: skip
         code, said = keygen(host, ["verify", "-n", NAMESPACE, "-I", principal] + files, unsigned, key)
     finally:
         for end in ".list", ".sig":
@@ -131,8 +131,8 @@ def verify(host, unsigned, signature, allowed, name, scratch):
         if not fit:
             raise Unsigned("namespace", "%s allows %s to sign for %s only" % (name, key, namespaces(good[0])[0]),
                            'write namespaces="%s" there' % NAMESPACE, key)  # fmt: skip
-        raise Unsigned("altered", "the bundle is not the one that %s has signed: it was altered since, or the "
-                       "signature is another bundle's" % key, "render and sign it again", key)  # fmt: skip
+        raise Unsigned("altered", "the bundle is not the one that %s has signed: it was altered later, or the "
+                       "signature belongs to another bundle" % key, "render and sign it again", key)  # fmt: skip
     return "%s %s" % (principal, key)
 
 
@@ -156,13 +156,13 @@ def keygen(host, arguments, data, key):
     answer = host.ask(question, KEYGEN_S + 5)
     code, _, said = os.fsdecode(answer or b"124\n").partition("\n")
     if code == "127":
-        raise Unsigned("ssh-keygen", "the bundle is signed, and this host has no ssh-keygen to check it with",
+        raise Unsigned("ssh-keygen", "the bundle is signed, but this host has no ssh-keygen to check it with",
                        "install openssh-client (openssh on RHEL) in the image", key)  # fmt: skip
     if code == "124":
         raise Unsigned("ssh-keygen", "ssh-keygen did not answer within %g s" % KEYGEN_S, "try again", key)
     if "unknown option" in said or "illegal option" in said or "Unsupported operation" in said:
         raise Unsigned("ssh-keygen", "this host's ssh-keygen is too old to check signatures",
-                       "it takes OpenSSH 8.2 or newer", key)  # fmt: skip
+                       "install OpenSSH 8.2 or newer", key)  # fmt: skip
     return int(code), said
 
 
@@ -267,7 +267,7 @@ def in_time(lines, now, key, name):
     said = " and ".join("%s %s" % limit for limit in sorted(limits.items()) if limit[0].startswith("valid-"))
     raise Unsigned(
         "early" if is_early else "expired",
-        "the key %s, which has signed the bundle, is %s: %s has %s, and %s"
+        "the key %s, which signed the bundle, is %s: %s has %s, and %s"
         % (key, "not valid yet" if is_early else "no longer valid", name, said, clock),
         "if the clock is right, sign with a key that is valid; else set the clock", key,
     )  # fmt: skip

@@ -71,7 +71,7 @@ def whole(data):
                 return cut(text, start)
             except Torn as torn:
                 best = torn
-    raise best or Nothing("%d bytes, and no bundle in them" % len(data) if data else "is empty")
+    raise best or Nothing("%d bytes, but no bundle in them" % len(data) if data else "is empty")
 
 
 def cut(text, start):
@@ -128,11 +128,11 @@ def unzipped(data):
     try:
         text = work.decompress(data, MOST)
     except zlib.error:
-        raise Torn("compressed, and damaged: %d bytes" % len(data))
+        raise Torn("compressed but damaged: %d bytes" % len(data))
     if work.unconsumed_tail:
-        raise Nothing("more than %d bytes once it is unpacked" % MOST)
+        raise Nothing("more than %d bytes when unpacked" % MOST)
     if not work.eof and not BEGINS.match(text):
-        raise Torn("compressed, and cut off: %d bytes so far" % len(data))
+        raise Torn("compressed but cut off: %d bytes so far" % len(data))
     return text
 
 
@@ -219,7 +219,7 @@ def injected(host):
 def pinned(trigger, bundle):
     """Nothing else than what an injected trigger names. Raises Nothing."""
     if "sha256sum" in trigger and sha256(bundle).hexdigest() not in trigger:
-        raise Nothing("%s names another bundle" % TRIGGER)
+        raise Nothing("%s names a different bundle" % TRIGGER)
 
 
 def nocloud(host):
@@ -297,11 +297,11 @@ def files_beside(get, wanted, keep):
         room -= size
         data = get(places[path]) if room >= 0 else None
         if room < 0:
-            left[path] = "more than %d bytes with all before it" % MOST
+            left[path] = "more than %d bytes together with the files before it" % MOST
         elif data is None:
-            left[path] = "listed, and not there"
+            left[path] = "listed but missing"
         elif len(data) != size or sha256(data).hexdigest() != digest:
-            left[path] = "other bytes than its plan names"
+            left[path] = "other bytes than the plan names"
         else:
             keep(data, digest)
             kept[path] = digest

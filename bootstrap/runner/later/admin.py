@@ -17,17 +17,17 @@ from bootstrap.runner.tick.journal import JOURNAL, events_in
 from bootstrap.runner.tick.run import Run, tick
 
 USAGE = """usage: initialrunner VERB
-  status [--json]  what ran, when, how it ended
-  why  why the server is not healthy, and what to do
-  logs [STAGE] [-f]  what stages printed; -f goes on while a runner is at work
-  timeline [--blame]  what took how long; --blame: the longest first
-  history  every journal of this host
-  verify  the files that were placed, beside what is there now
-  doctor [--fix]  why nothing starts or arrives
-  run [STAGE...] [--from STAGE] [--force] [--dry-run]  go on, or run these stages; --force: also what is done
-  tick  go on where the last tick ended, as cron does
-  report  send what the collector does not have
-  reset  put the journal aside: the next tick begins anew
+  status [--json]  show every stage: its state, start, duration and result
+  why  explain why the server is not healthy, and what to do
+  logs [STAGE] [-f]  print the output of stages; -f follows it while a runner is at work
+  timeline [--blame]  show what took how long; --blame: the longest first
+  history  list every journal of this host
+  verify  compare the placed files with the plan
+  doctor [--fix]  find out why nothing starts or is reported; --fix repairs what is safe
+  run [STAGE...] [--from STAGE] [--force] [--dry-run]  continue, or run these stages; --force: also those that are done
+  tick  continue, as cron does every minute
+  report  send events that the collector does not have
+  reset  set the journal aside and start over
   source  print the source of this runner"""
 
 
@@ -49,7 +49,7 @@ def admin(host, plan, verb, words):
         elif verb not in verbs:
             return refuse("no verb %r\n%s" % (verb, USAGE), 2)
         elif wrong:
-            return refuse("%s knows no %s\nusage: initialrunner %s" % (verb, wrong[0], about), 2)
+            return refuse("%s takes no %s\nusage: initialrunner %s" % (verb, wrong[0], about), 2)
         elif os.geteuid():
             return refuse("only root can read the journal; try: sudo initialrunner " + verb, 2)
         else:

@@ -55,8 +55,8 @@ def run_stages(host, plan, words):
     chosen = [word for word in words if word[:1] != "-"]
     unknown = ", ".join(repr(word) for word in chosen if word not in names)
     if unknown or (force and not chosen) or ("--from" in words and len(chosen) != 1):
-        what = "no stage " + unknown if unknown else "--from takes one stage, --force one or more"
-        return refuse("%s; there are: %s" % (what, ", ".join(names)), 2)
+        problem = "no stage " + unknown if unknown else "--from takes one stage, --force one or more"
+        return refuse("%s; stages: %s" % (problem, ", ".join(names)), 2)
     if "--from" in words:
         chosen = names[names.index(chosen[0]) :]
     if "--dry-run" in words:
@@ -69,7 +69,7 @@ def run_stages(host, plan, words):
     try:
         return prepare(run, names, chosen, force) or work_through(run, chosen, force)
     except Superseded:
-        return refuse("this bundle has had its time", EXIT_AGAIN)
+        return refuse("a newer bundle has replaced this one", EXIT_AGAIN)
     except Exception as error:
         # An OSError is no failure of a stage: nothing may run that cannot be recorded.
         return refuse(error.args[-1], EXIT_AGAIN if isinstance(error, (Again, OSError)) else EXIT_FAILED)
@@ -91,12 +91,12 @@ def prepare(run, names, chosen, force):
         missing = (awaited(run.plan) and still_missing(run)) or []
         if missing or ended:
             reason = lacking({"missing": missing}) or "initialrunner run places them"
-            return refuse("%s waits for its files: %s" % (chosen[0], reason), EXIT_AGAIN)
+            return refuse("%s needs its files first: %s" % (chosen[0], reason), EXIT_AGAIN)
         run.place()
     for name in names[: max(map(names.index, chosen))]:
         state = StageFacts(run.journal.events, name).state
         if name not in chosen and state not in ENDED_WELL and not force:
-            return refuse("%s comes first, and is %s; --force runs %s now" % (name, state, chosen[-1]), EXIT_AGAIN)
+            return refuse("%s comes first and is %s; --force runs %s now" % (name, state, chosen[-1]), EXIT_AGAIN)
     return 0
 
 
@@ -122,7 +122,7 @@ def work_through(run, chosen, force):
         known = dict(stage.get("environment", {}), **{key: os.environ[key] for key in secrets if key in os.environ})
         gone = [key for key in secrets if key not in known]
         if gone:
-            text = "stage %s needs %s in the environment: it was scrubbed after success"
+            text = "stage %s needs %s in the environment: secrets are removed after success"
             return refuse(text % (name, ", ".join(gone)), EXIT_REFUSED)
         plan["secrets"] = plan.get("secrets", []) + [known[key] for key in secrets if known[key]]
         stage = dict(stage, environment=known)
@@ -179,17 +179,17 @@ def tick_told(host, plan, words):
 def report(host, plan, words):
     """Offer the whole journal to the collector now."""
     if "report" not in plan:
-        gone = "all was reported or given up, the key is gone"
+        gone = "all events were reported or given up"
         print("nothing to report: " + (gone if plan.get("finished") else "the spec names no collector"))
         return EXIT_DONE
     lock = host.lock(2)
     if lock is None:
-        return refuse("pid %s is at work and reports by itself" % holder(), EXIT_AGAIN)
+        return refuse("pid %s is at work and will report by itself" % holder(), EXIT_AGAIN)
     run = Run(host, plan)
     run.by_hand()
     taken = run.report.drain(30)
     reason = run.report.reason or NOT_TAKEN
-    print("all %d events are with the collector" % run.report.acked if taken else "not reported: " + reason)
+    print("all %d events have reached the collector" % run.report.acked if taken else "not reported: " + reason)
     return EXIT_DONE if taken else EXIT_AGAIN
 
 
@@ -200,18 +200,18 @@ def reset(host, plan, words):
         return EXIT_AGAIN
     run = Run(host, plan)
     if not whole(host, run.files, run.sha256):
-        return refuse("no bundle is left to begin anew with; try: initialrunner run STAGE --force", EXIT_REFUSED)
+        return refuse("the bundle is gone, so nothing can start over; try: initialrunner run STAGE --force", EXIT_REFUSED)
     run.by_hand()
     now = final(run.journal.events)
     if now and now != before and now["state"] == "healthy":
-        return refuse("the runner that was at work has ended healthy", EXIT_REFUSED)
+        return refuse("not reset: the other runner has just ended healthy", EXIT_REFUSED)
     if run.journal.events:
         put_aside(run, "reset")
     unmark(host)
     tidy_stages(host)
     for name in "undelivered", "unsent":
         host.remove("%s/%s" % (STATE, name))
-    print("the journal is put aside; every stage is pending again")
+    print("the journal was set aside; every stage is pending again")
     return EXIT_DONE
 
 

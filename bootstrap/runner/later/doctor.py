@@ -37,7 +37,7 @@ def doctor(host, plan, words):
             try:
                 fix(run)
             except OSError as error:
-                print("cannot   %-10s%s" % (name, error))
+                print("failed   %-10s%s" % (name, error))
             faults = look(run)
         for fault, fix in faults or ():
             print("WRONG    %-10s%s\n         %-10s-> %s" % (name, fault, "", fix))
@@ -56,7 +56,7 @@ def trigger_faults(run):
     for name in host.list(CRON_FOLDER):
         path = os.path.join(CRON_FOLDER, name)
         if path != TRIGGER and run.sha256 in host.text(path):
-            dot = "cron never reads a name with a dot" if "." in name else "a second copy of ours"
+            dot = "cron ignores names with a dot" if "." in name else "a copy of our entry"
             found.append(("%s: %s" % (path, dot), "rm " + path))
         elif name.startswith(os.path.basename(TRIGGER) + ".") and (".bak." in name or ".tmp." in name):
             found.append((path + ": left by an injection agent", mend))
@@ -71,11 +71,11 @@ def trigger_faults(run):
         found.append(("%s belongs to user %d: cron ignores it (WRONG FILE OWNER)" % (TRIGGER, info.st_uid), mend))
     if info.st_mode & 0o022:
         how = stat.S_IMODE(info.st_mode)
-        found.append(("%s has mode %04o, others can write it: cron ignores it (INSECURE MODE)" % (TRIGGER, how), mend))
+        found.append(("%s has mode %04o, so others can write it: cron ignores it (INSECURE MODE)" % (TRIGGER, how), mend))
     data, wanted = host.read(TRIGGER)[0], trigger_text(run.plan, run.sha256, run.files)
     if data != wanted:
         if run.sha256.encode() not in data and b"sha256sum" in data:
-            found.append((TRIGGER + " waits for another bundle than this one", "inject that bundle again"))
+            found.append((TRIGGER + " waits for a different bundle", "inject that bundle again"))
         else:
             found.append(("%s %s" % (TRIGGER, crontab_fault(data, wanted)), mend))
     return found
@@ -86,13 +86,13 @@ def crontab_fault(data, wanted):
     if not data:
         return "is empty"
     if b"\r" in data:
-        return "has CRLF line ends: cron hands the carriage return on to the shell"
+        return "has CRLF line ends: cron passes the carriage return to the shell"
     if not data.endswith(b"\n"):
         return "has no newline at its end: cron ignores the file"
     for number, line in enumerate(data.split(b"\n"), 1):
         if line not in wanted.split(b"\n"):
-            return "has a line %d that is not the plan's: %.60s" % (number, line.decode("utf-8", "replace"))
-    return "is not the entry that the plan has"
+            return "differs from the plan in line %d: %.60s" % (number, line.decode("utf-8", "replace"))
+    return "differs from the plan"
 
 
 def fix_trigger(run):
@@ -102,7 +102,7 @@ def fix_trigger(run):
         raise OSError("a runner is at work; try again when it has ended")
     run.by_hand()
     if run.over():
-        raise OSError("another runner has finished meanwhile: nothing has to start any more")
+        raise OSError("another runner has finished meanwhile: nothing needs to start")
     identity(run)
     own_trigger(run.host, run.plan, run.journal, run.sha256, run.files)
     tidy_leftovers(run.host)
@@ -140,11 +140,11 @@ def cron_faults(run):
                     return [(unit + " is masked", "systemctl unmask %s && systemctl enable --now %s" % (unit, unit))]
             except OSError:
                 pass
-        return [("%s is installed and does not run" % name, MEND)]
+        return [("%s is installed but does not run" % name, MEND)]
     # The third field of shadow is the day of the last change; 0 means: must be changed before anything else.
     for line in run.host.text("/etc/shadow").splitlines():
         if line.split(":")[0::2][:2] == ["root", "0"]:
-            return [("root's password must be changed first: cron runs nothing", "chage -d -1 root")]
+            return [("root's password has expired: cron runs nothing", "chage -d -1 root")]
     return []
 
 
@@ -166,13 +166,13 @@ def disk_faults(run):
             path = os.path.dirname(path)
         info = os.statvfs(path)
         if info.f_flag & 1:  # ST_RDONLY
-            fault = "read-only, so nothing is recorded and nothing is run", "findmnt -T"
+            fault = "read-only: nothing can be recorded or run", "findmnt -T"
         elif info.f_bfree * info.f_frsize < 1 << 16 or (info.f_files and not info.f_ffree):
             fault = "no space or no inodes left", "df -h; df -i"
         elif " %s " % path in mounts and os.path.isfile(path):
-            fault = "a mount of its own, which cannot be replaced", "umount"
+            fault = "a mount point, so the file cannot be replaced", "umount"
         elif not os.access(path, os.W_OK):
-            fault = "not to be written, even by root: immutable?", "chattr -i"
+            fault = "not writable even by root: immutable?", "chattr -i"
         else:
             continue
         found.setdefault((os.stat(path).st_dev, fault), path)
@@ -188,7 +188,7 @@ def clock_faults(run):
     if run.host.now() > made - SKEW_S:
         return []
     says = time.strftime("%Y-%m-%d %H:%M", time.gmtime(run.host.now()))
-    return [("it is %s, before this payload was made: certificates will not be valid" % says, "timedatectl; date -u")]
+    return [("the clock says %s, before this payload was made: certificates will be invalid" % says, "timedatectl; date -u")]
 
 
 def journal_faults(run):
@@ -197,7 +197,7 @@ def journal_faults(run):
             bad = sum(not unseal(line) for line in file.read().split(b"\n")[:-1])
     except OSError:
         return []
-    return [("%d lines of the journal do not prove themselves" % bad, "the next tick sets them aside")] if bad else []
+    return [("%d lines of the journal are damaged" % bad, "the next tick sets them aside")] if bad else []
 
 
 def collector_faults(run):
@@ -220,10 +220,10 @@ def collector_faults(run):
     status, _, date = said.partition(" ")
     if status != "200":
         said = "answers %s, not 200" % status if status.isdigit() else said
-        return [("%s: %s" % (base, said), "see to name, route, firewall and certificate; then: initialrunner report")]
+        return [("%s: %s" % (base, said), "check name, route, firewall and certificate; then: initialrunner report")]
     skew = run.host.now() - int(date)
     if abs(skew) > SKEW_S:
         return [
-            ("this clock and the collector's differ by %d s: it refuses our reports" % skew, "timedatectl; date -u")
+            ("this clock and the collector's differ by %d s: reports are refused" % skew, "timedatectl; date -u")
         ]
     return [("not reported: " + owed, "initialrunner report")] if owed else []

@@ -172,7 +172,7 @@ class Fetch:
         if self.have:
             self.restarts += 1
         if self.restarts > 3:
-            raise Refused("digest", "it changes while it is read, or never has the bytes that the plan pins")
+            raise Refused("digest", "it changes while it is read, or never matches the SHA-256 that the plan pins")
         os.ftruncate(self.fd, 0)
         self.total, self.have = sha256(), 0
 
@@ -201,9 +201,9 @@ class Fetch:
         at = self.have
         self.keep(block)
         if self.have > self.most:
-            raise Refused("digest", "more than the %d bytes that it may have" % self.most)
+            raise Refused("digest", "larger than the %d bytes that are allowed" % self.most)
         if self.spare() < len(block):
-            raise OSError(28, "no space left: %d bytes have come, and what is free is needed by others" % at)
+            raise OSError(28, "no space left: %d bytes arrived; the rest of the disk is reserved" % at)
         while block:
             done = os.pwrite(self.fd, block, at)
             block, at = block[done:], at + done
@@ -274,7 +274,7 @@ class Fetch:
 
             said += ": the URL expired at " + time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(int(end)))
         elif status in (401, 403):
-            said += ": the service does not accept this URL: another key, other rights, or its time is over"
+            said += ": the service refuses this URL: wrong key, missing rights, or expired"
         elif status == 404:
             # It may be published late; the service says the same where it is of another region.
             raise OSError(said + ": not published (yet), removed, or in another region")
@@ -285,9 +285,9 @@ class Fetch:
     def room(self, size):
         """Refuse early what is too large for the plan or for the disk."""
         if size > self.most:
-            raise Refused("digest", "%d bytes, more than the %d that it may have" % (size, self.most))
+            raise Refused("digest", "%d bytes, but only %d are allowed" % (size, self.most))
         if self.spare() < size - self.have:
-            raise OSError(28, "no space left: %d bytes are to come and %d are free" % (size - self.have, self.spare()))
+            raise OSError(28, "no space left: %d more bytes are needed, %d are free" % (size - self.have, self.spare()))
 
     def spare(self):
         """The bytes that a fetched file may take from the disk: a twentieth of it, or 64 MiB, is left to the others."""

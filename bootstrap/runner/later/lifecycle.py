@@ -22,7 +22,7 @@ PATH=%(path)s
 b=$(cat %(files)s 2>/dev/null)
 [ $# = 0 ] && set -- status
 if [ "$(echo "$b" | sha256sum)" = "%(sha256)s  -" ]; then eval "$b"; exit; fi
-echo "initialrunner: %(files)s is missing, incomplete or another one: bring it again. What has run: %(state)s/logs" >&2
+echo "initialrunner: %(files)s is missing, incomplete or a different bundle: inject it again. Logs: %(state)s/logs" >&2
 exit 4
 """
 
@@ -126,8 +126,8 @@ def reboot_after(run, stage):
         count, point = len(run.journal.find("rebooting")) + 1, later("covered_at_boot")(run.host)
         if point or count > REBOOTS:
             # Hidden by a mount after that boot, the journal could tell nobody what has run: all would begin anew.
-            why = "the next boot mounts %s over the state of this run; mount it in a stage before" % point
-            why = why if point else "%d reboots are the most" % REBOOTS
+            why = "the next boot mounts %s over the state of this run; mount it in an earlier stage" % point
+            why = why if point else "more than %d reboots" % REBOOTS
             attempt = StageFacts(run.journal.events, stage["name"]).attempt
             run.stages.end(stage, "failed", attempt, cause="reboot", tail=why, final=True)
         run.journal.add("rebooting", stage=stage["name"], count=count, boot_id=run.host.boot_id)
@@ -137,7 +137,7 @@ def reboot_after(run, stage):
         if run.host.run(argv, 30) == 0:
             break
     run.host.pause(60)
-    raise Again("the reboot after %s has not come" % stage["name"])
+    raise Again("the reboot after stage %s did not happen" % stage["name"])
 
 
 def required(host):

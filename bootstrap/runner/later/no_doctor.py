@@ -2,7 +2,7 @@
 
 
 def doctor(*words):
-    print("this was left out of this payload, which had no room for it; try: initialrunner why; df -h; df -i; findmnt")
+    print("this verb was left out of this payload for lack of room; try: initialrunner why; df -h; df -i; findmnt")
     return 2
 
 

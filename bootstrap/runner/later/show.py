@@ -16,8 +16,8 @@ from bootstrap.runner.tick.run import Run
 
 ENDED_WELL = "done", "skipped"
 SEE = "See: initialrunner status"
-GO_ON = "Go on: initialrunner tick"
-FIX = "What to fix: initialrunner doctor"
+GO_ON = "Continue: initialrunner tick"
+FIX = "Find the cause: initialrunner doctor"
 SHOWN = "exit_code", "signal", "cause", "took_s", "cpu_s", "peak_kib", "outputs", "inherited"
 
 
@@ -52,7 +52,7 @@ def unsent(host):
     return host.text(STATE + "/unsent").strip().partition(" ")[2].replace("None", NOT_TAKEN)
 
 
-NOT_TAKEN = "the collector answers, and has not taken all"
+NOT_TAKEN = "the collector answers but has not taken all events"
 
 
 def has_ended(host):
@@ -169,12 +169,12 @@ def sentences(host, plan, found):
         if found["stuck"]:
             return ["%s is healthy, but its trigger %s cannot be removed: %s" % (server, TRIGGER, reason), FIX]
         if "not_reported" in found:
-            return ["%(server)s is healthy, and not reported: %(not_reported)s. Send it: initialrunner report" % found]
+            return ["%(server)s is healthy but not reported: %(not_reported)s. Report it: initialrunner report" % found]
         return ["%s is healthy; nothing is wrong. %s" % (server, SEE)]
     if found["stuck"]:
         return ["%s %s" % (server, reason), FIX]
     if not past:
-        return ["%s has not begun. %s" % (server, FIX)]
+        return ["%s has not started. %s" % (server, FIX)]
     if past[-1].get("for"):
         return ["%s waits: %s. %s" % (past[-1]["missing"][0]["path"], reason, SEE)]
     for row in found["stages"]:
@@ -182,7 +182,7 @@ def sentences(host, plan, found):
         if state in ("running", "interrupted"):
             if found["runner"]:
                 return ["stage %s is running, attempt %d. See: initialrunner logs %s" % (name, number, name)]
-            return ["stage %s was cut short, attempt %d: its runner is gone." % (name, number), GO_ON]
+            return ["stage %s was interrupted in attempt %d: its runner is gone." % (name, number), GO_ON]
         if state == "failed" or (state == "pending" and number):
             end = StageFacts(past, name).end
             says = "says: not yet" if end["result"] == "again" else end["result"]
@@ -198,9 +198,9 @@ def sentences(host, plan, found):
         return [lacking({"missing": [lack]}) + "." for lack in missing] + [GO_ON]
     health = found.get("health", {"ok": True})
     if not health["ok"]:
-        return ["health check failed: " + unhealthy(health), "Go on: initialrunner run"]
+        return ["health check failed: " + unhealthy(health), "Continue: initialrunner run"]
     if found["state"] == "failed":
-        return ["%s failed: %s" % (server, reason), "Go on: initialrunner run"]
+        return ["%s failed: %s" % (server, reason), "Continue: initialrunner run"]
     return ["%s is %s%s. %s" % (server, found["state"], reason and ": " + reason, SEE)]
 
 
@@ -208,7 +208,7 @@ def logs(host, plan, words):
     """The log of a stage, or all of them with their names."""
     names, known = [word for word in words if word != "-f"], [name[:-4] for name in host.list(STATE + "/logs")]
     if set(names) - set(known) or words == ["-f"]:
-        return refuse("no log of %s; there are: %s" % ((names or words)[0], ", ".join(known)), 2)
+        return refuse("no log of %s; logs: %s" % ((names or words)[0], ", ".join(known)), 2)
     for name in names or known:
         if not names:
             print("==> %s <==" % name)

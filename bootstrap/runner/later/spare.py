@@ -74,7 +74,7 @@ def differences(host, entry):
         return [error.strerror]
     now, faults = looks(info), []
     if data != entry.get("sha256", data) or info.st_size < entry.get("min_size", 0):
-        faults.append("other bytes")
+        faults.append("other content")
     if "mode" in entry and info.st_mode & 0o7777 != entry["mode"]:
         faults.append("mode " + now["mode"])
     if "user" in entry and (info.st_uid, info.st_gid) != ids(entry):
@@ -95,5 +95,5 @@ def say_stages(host, plan, names, force):
         if known and known[-1]["digests"][name] != stage["digest"]:
             reason += "; changed since deploy " + known[-1]["deploy_id"]
         runs = force or one.state not in ENDED_WELL
-        print("%-9s %-20s %s" % ("would run" if runs else "leaves", name, reason))
+        print("%-10s %-20s %s" % ("would run" if runs else "would skip", name, reason))
     return EXIT_DONE

@@ -32,7 +32,7 @@ def patient_lock(host, plan):
         doing = "pid %s is at work%s" % (pid, ", stage %s" % begun[-1]["stage"] if begun else "")
         if doing != told:
             told = doing
-            refuse(doing + "; waiting for it (Ctrl-C gives up)", 0)
+            refuse(doing + "; waiting for it (Ctrl-C stops waiting)", 0)
     return None
 
 
