@@ -43,7 +43,7 @@ def text_of(one: Payload) -> str:
 OTHER = "differs from the plan in line "
 # How the entry is broken: (its text, mode, owner), what doctor says, what the real cron says or does.
 BROKEN = {
-    "others can write it": ((text_of(ONE), 0o664, (0, 0)), "mode 0664, so others can write it", "INSECURE MODE"),
+    "others can write it": ((text_of(ONE), 0o664, (0, 0)), "mode 0664, others can write it", "INSECURE MODE"),
     "not root's": ((text_of(ONE), 0o644, (65534, 65534)), "belongs to user 65534", "WRONG FILE OWNER"),
     "CRLF": ((text_of(ONE).replace("\n", "\r\n"), 0o644, (0, 0)), "has CRLF line ends", None),
     "no newline": ((text_of(ONE)[:-1], 0o644, (0, 0)), "has no newline at its end", "Missing newline before EOF"),

@@ -101,7 +101,7 @@ def test_other_bytes_are_refused_with_both_digests_and_the_size(tmp_path: Path) 
 
 
 def test_an_object_that_is_other_bytes_and_always_cut_off_is_given_up(tmp_path: Path) -> None:
-    with Site() as site, pytest.raises(Refused, match="never has the bytes"):
+    with Site() as site, pytest.raises(Refused, match="never matches the SHA-256"):
         url = site.put("/x", OTHER)
         site.next(*[Turn(cut=2_000_000), Turn()] * 9)
         work(url, tmp_path / "x")
@@ -244,7 +244,7 @@ def test_what_names_no_length_stops_before_the_disk_is_full_and_can_be_gone_on_w
     with Site() as site:
         url = site.put("/x", large)
         site.next(turn)
-        with pytest.raises(OSError, match=r"no space left: 1[0-9]{7} bytes have come") as full:
+        with pytest.raises(OSError, match=r"no space left: 1[0-9]{7} bytes arrived") as full:
             work(url, small / "x", sha256=hashlib.sha256(large).hexdigest())
     assert full.value.errno == errno.ENOSPC
     # A twentieth is left to the others, less one piece.
@@ -391,7 +391,7 @@ def test_a_fetch_without_an_end_fails_at_the_deadline_and_leaves_nothing_on_the_
         # At the deadline it was waiting for room, or trying again.
         assert (end["state"], end["cause"]) in [("failed", "disk"), ("failed", "deadline")]
         (full,) = [e["reason"] for e in box.events("state", state="waiting") if "no space" in e["reason"]][:1]
-        assert re.match(r"/srv/x: http://.*/x: .*no space left: \d+ bytes have come", full)
+        assert re.match(r"/srv/x: http://.*/x: .*no space left: \d+ bytes arrived", full)
         assert box.sh("ls -A /srv").stdout == ""
 
 

@@ -125,7 +125,7 @@ def test_the_command_of_a_host_whose_bundle_is_gone_says_what_to_do() -> None:
         code, _, error = said(box, "why")
         assert (code, error) == (
             4, f"initialrunner: {BUNDLE} is missing, incomplete or a different bundle: inject it again. "
-            f"What has run: {STATE}/logs\n",
+            f"Logs: {STATE}/logs\n",
         )  # fmt: skip
 
 

@@ -160,7 +160,7 @@ def test_the_command_runs_no_other_bundle_than_its_own() -> None:
         box.tick()
         box.sh(f"echo : >>{BUNDLE}")
         what = f"initialrunner: {BUNDLE} is missing, incomplete or a different bundle: inject it again."
-        assert said(box, "status") == (4, "", f"{what} What has run: {STATE}/logs\n")
+        assert said(box, "status") == (4, "", f"{what} Logs: {STATE}/logs\n")
 
 
 def test_status_line_by_line_on_a_host_that_failed() -> None:

@@ -234,7 +234,7 @@ def test_who_stops_listening_does_not_stop_the_run() -> None:
 def test_reset_does_nothing_where_nothing_can_begin_anew() -> None:
     with Box(payload([TWO]).files) as box:
         assert box.tick().returncode == 0
-        refused = "initialrunner: the bundle is gone, so nothing can start over; try: initialrunner run STAGE --force\n"
+        refused = "initialrunner: without the bundle nothing can start over; try: initialrunner run STAGE --force\n"
         journal = box.journal()
         assert said(box, "reset") == (4, "", refused)
         assert box.journal() == journal

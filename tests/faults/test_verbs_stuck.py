@@ -61,7 +61,7 @@ HOW: dict[str, tuple[Callable[[Box], None], str, str, str]] = {
         var_lib_read_only, "[Errno 30] Read-only file system", "/var/lib: read-only: nothing can be recorded or run",
         "findmnt -T /var/lib",
     ),
-    "/etc read-only": (etc_read_only, "[Errno 30] Read-only file system", f"{TRIGGER}: read-only: nothing", "findmnt -T "),
+    "/etc read-only": (etc_read_only, "[Errno 30] Read-only file system", f"{TRIGGER}: read-only", "findmnt -T "),
     "bundle immutable": (
         bundle_immutable, "[Errno 1] Operation not permitted",
         f"{BUNDLE}: not writable even by root: immutable?", f"chattr -i {BUNDLE}",

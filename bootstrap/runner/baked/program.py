@@ -331,7 +331,7 @@ def take(host):
         # Without a trigger of its own it may need us again: to hand over twice does no harm.
         host.remove(TAKING)
         put(host, RUN + "/refused.json", json.dumps({"code": code, "source": about["source"]}))
-        log("the bundle from %s ended with exit %d and left no trigger of its own: trying again" % (about["source"], code))
+        log("the bundle from %s ended with exit %d and left no trigger: trying again" % (about["source"], code))
         host.remove(ABOUT)
         return AGAIN
     done(host, about)

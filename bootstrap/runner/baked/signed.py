@@ -121,7 +121,7 @@ def verify(host, unsigned, signature, allowed, name, scratch):
         code, said = keygen(host, ["find-principals"] + files, unsigned, key)
         principal = said.split("\n")[0]
         if code or not principal:
-            raise Unsigned("unknown", "ssh-keygen finds %s in %s but does not accept it: %s" % (key, name, said.strip()),
+            raise Unsigned("unknown", "ssh-keygen finds %s in %s but refuses it: %s" % (key, name, said.strip()),
                            "check that line; for a certificate, also its principals and its validity", key)  # fmt: skip
         code, said = keygen(host, ["verify", "-n", NAMESPACE, "-I", principal] + files, unsigned, key)
     finally:

@@ -1,4 +1,4 @@
-"""Stands in for the verbs that a payload without room for them leaves out: those of doctor.py and spare.py."""
+"""Stands in for doctor.py and spare.py in a payload without room for these verbs."""
 
 
 def doctor(*words):
@@ -6,4 +6,4 @@ def doctor(*words):
     return 2
 
 
-timeline = history = verify = say_stages = doctor
+timeline = history = verify = preview = doctor

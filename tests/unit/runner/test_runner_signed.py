@@ -226,7 +226,8 @@ def test_a_part_that_was_altered(site: Site, part: int) -> None:
     assert kind == "altered"
     if part < 3:
         assert reason == (
-            "the bundle is not the one that KEY has signed: it was altered later, or the signature belongs to another bundle"
+            "the bundle is not the one that KEY has signed: it was altered later, or the signature belongs to another "
+            "bundle"
         )
 
 
@@ -323,7 +324,7 @@ def test_a_certificate_counts_by_its_authority(tmp_path: Path, kind: str, monkey
     assert site.check(bundle) == f"ci@example.org {site.fingerprint}"
     keys.allowed(site.signers, tmp_path / "ca", principal="b@example.org", options="cert-authority")
     kind, reason = site.refused(bundle)
-    assert kind == "unknown" and reason.startswith("ssh-keygen finds KEY in /allowed_signers and does not take it: ")
+    assert kind == "unknown" and reason.startswith("ssh-keygen finds KEY in /allowed_signers but refuses it: ")
     keys.allowed(site.signers, tmp_path / "ca")  # allowed itself, not to certify others
     assert site.refused(bundle)[0] == "unknown"
 
