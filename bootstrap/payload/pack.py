@@ -29,7 +29,7 @@ BY_NAME = ("main", "look_")
 SEAM = "\f"
 # Between hot and cold.
 PARTING = "\v"
-# The letters of `runner.lifecycle.encode`, which says why these, two at a time.
+# The letters of `runner.later.leaving.encode`, which says why these, two at a time.
 _LETTERS = [chr(code) for code in range(33, 127) if chr(code) not in "'\\{"]
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 # Bytes that one block of bzip2 takes for sure at level 1; a host needs 400 KiB more to unpack each further level.

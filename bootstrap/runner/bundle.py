@@ -15,7 +15,7 @@ TEXT = b""  # the whole bundle, as its digest counts it
 
 
 def undo(text):
-    """The bytes that five-for-four text stands for: what pack() of later/lifecycle.py makes."""
+    """The bytes that five-for-four text stands for: what pack() of later/leaving.py makes."""
     raise NotImplementedError("only the head of a bundle brings this")
 
 

@@ -204,7 +204,7 @@ def test_a_host_that_reaches_no_collector_tells_it_on_the_host() -> None:
         reason = json.loads(said(box, "status --json")[1])["not_reported"]
         assert "Network is unreachable" in reason
         assert f"  not reported: {reason}\n" in said(box, "status")[1]
-        why = f"box-1 is healthy, and not reported: {reason}. Send it: initialrunner report\n"
+        why = f"box-1 is healthy but not reported: {reason}. Send it: initialrunner report\n"
         assert said(box, "why") == (0, why, "")
         # The last tick of the seventh day; what was never told is still to be read here afterwards.
         box.put(f"{STATE}/undelivered", str(7 * 24 * 60 - 1), 0o600)

@@ -34,13 +34,13 @@ MUTANTS = [
     ),
     of_runner(
         "later/fetch", "a part that others could have made is gone on with",
-        "            if (info.st_mode, info.st_nlink, info.st_uid, info.st_gid) == wanted:\n                return\n",
+        "            if (info.st_mode, info.st_nlink, info.st_uid, info.st_gid) == expected:\n                return\n",
         "            return\n",
         FETCH + "test_a_part_that_others_could_have_made_is_not_gone_on_with",
     ),
     of_runner(
         "later/fetch", "a redirect out of https is followed",
-        "            if not there.startswith(\"https://\") and not near:\n", "            if not there:\n",
+        "            if not target.startswith(\"https://\") and not near:\n", "            if not target:\n",
         FETCH + "test_a_redirect_is_followed_within_https_and_not_out_of_it",
     ),
     of_runner(
@@ -137,7 +137,7 @@ MUTANTS = [
         LIFE + "test_what_failed_or_was_undone_is_not_inherited",
     ),
     of_runner(
-        "later/lifecycle", "roll-back in the order of the stages",
+        "later/recovery", "roll-back in the order of the stages",
         "    for stage in reversed(run.plan.get(\"stages\", [])):", "    for stage in run.plan.get(\"stages\", []):",
         STAGES + "test_roll_back_undoes_in_reverse_order",
     ),
@@ -159,7 +159,7 @@ MUTANTS = [
         LIFE + "test_who_this_host_is", faults=(90,),
     ),
     of_runner(
-        "later/lifecycle", "a changed stage is inherited as done",
+        "later/opening", "a changed stage is inherited as done",
         '        if not runs or runs[-1][0]["digests"][name] != stage["digest"] or', "        if not runs or",
         STAGES + "test_a_new_deploy_inherits_what_is_done_and_the_same",
     ),
@@ -198,7 +198,7 @@ MUTANTS = [
         FILES + "test_the_payload_of_an_old_deploy_in_the_image_gives_way_to_the_new_trigger", faults=(19,),
     ),
     of_runner(
-        "later/lifecycle", "a newer bundle that came meanwhile is removed with the old one",
+        "later/leaving", "a newer bundle that came meanwhile is removed with the old one",
         "    if whole(host, files, sha256):\n        for", "    if all(map(host.read, files)):\n        for",
         LIFE + "test_a_newer_payload_that_comes_at_the_last_moment_is_started_not_deleted", faults=(7, 19),
     ),
@@ -332,7 +332,7 @@ MUTANTS = [
     ),
     of_runner(
         "later/doctor", "doctor does not see who can write the trigger",
-        "    if info.st_mode & 0o022:\n        how", "    if False:\n        how",
+        "    if info.st_mode & 0o022:\n        mode", "    if False:\n        mode",
         DOCTOR + "test_an_entry_that_cron_does_not_run_is_named_and_mended", faults=(21,),
     ),
     of_runner(
@@ -352,7 +352,7 @@ MUTANTS = [
         ROWS + "test_a_secret_of_a_stage_that_fails_is_in_no_log_report_or_output", faults=(86,),
     ),
     of_runner(
-        "later/lifecycle", "a stage's secrets stay in the admin's command",
+        "later/leaving", "a stage's secrets stay in the admin's command",
         'if k not in secret})', "if k})",
         STAGES + "test_a_secret_is_in_no_process_list_log_or_file_and_is_gone_after_success", faults=(86,),
     ),
@@ -436,22 +436,22 @@ MUTANTS = [
     ),
     # --- other ways in: units, boothooks, starters ---
     of_runner(
-        "later/lifecycle", "units go although a newer payload needs them",
+        "later/leaving", "units go although a newer payload needs them",
         "if units and not newer and not os.path.lexists(TRIGGER):", "if units:",
         UNITS + "test_units_stay_for_a_newer_payload",
     ),
     of_runner(
-        "later/lifecycle", "units of others go too",
+        "later/leaving", "units of others go too",
         "plan.get(\"units\", {}).items() if host.text(path) == text]", "plan.get(\"units\", {}).items()]",
         UNITS + "test_a_unit_of_the_admin_under_our_name_stays",
     ),
     of_runner(
-        "later/lifecycle", "a unit that others can write is trusted",
-        "== text.encode() and not found[1].st_uid and not found[1].st_mode & 0o022:", "== text.encode():",
+        "later/opening", "a unit that others can write is trusted",
+        "== text.encode() and not present[1].st_uid and not present[1].st_mode & 0o022:", "== text.encode():",
         UNITS + "test_units_that_were_changed_or_opened_are_made_anew_where_systemd_runs",
     ),
     of_runner(
-        "later/lifecycle", "the drop-in goes before the timer",
+        "later/leaving", "the drop-in goes before the timer",
         "key=lambda path: \"timer\" not in path", "key=lambda path: \"multi\" not in path",
         UNITS + "test_the_timer_goes_first_since_a_boot_still_begins_with_the_others",
     ),

@@ -57,8 +57,8 @@ MUTANTS = [
         FAULTS + "test_rows_disk.py::test_a_stage_whose_begin_finds_no_room_does_not_begin", faults=(42,),
     ),
     of_runner(
-        "later/lifecycle", "a full disk is not said to want inodes",
-        'hint = "; no space or no inodes are left: see df -h and df -i" if error.args[0] == 28 else ""', 'hint = ""',
+        "later/recovery", "a full disk is not said to want inodes",
+        'hint = "; no space or no inodes are left: see df -h and df -i" if error.args[0] == errno.ENOSPC else ""', 'hint = ""',
         FAULTS + "test_rows_disk.py::test_without_inodes_it_waits_and_names_them", faults=(43,),
     ),
     of_runner(
@@ -111,7 +111,7 @@ MUTANTS = [
         STAGES + "test_a_daemon_that_holds_stdout_holds_neither_stage_nor_lock", faults=(72,),
     ),
     of_runner(
-        "later/lifecycle", "the host's name is its identity",
+        "later/opening", "the host's name is its identity",
         "        instance_id=uuid or machine, product_uuid=uuid,", "        instance_id=os.uname()[1], product_uuid=os.uname()[1],",
         FAULTS + "test_rows_programs.py::test_a_host_that_is_renamed_in_mid_stage_stays_who_it_is",
         LIFE + "test_who_this_host_is", faults=(76, 90),
@@ -260,7 +260,7 @@ MUTANTS = [
         REPORTS + "test_an_answer_that_drips_is_given_up_in_time_and_holds_no_stage", faults=(62,),
     ),
     of_runner(
-        "later/lifecycle", "the report key stays on the host",
+        "later/leaving", "the report key stays on the host",
         'if key not in ("report", "secrets")}', 'if key not in ("secrets",)}',
         FAULTS + "test_runner_admin.py::test_report_without_a_collector_and_after_the_end",
         FAULTS + "test_rows_reports.py::test_what_is_not_taken_for_a_week_is_given_up_and_said", faults=(70, 86),

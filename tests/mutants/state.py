@@ -30,7 +30,7 @@ MUTANTS: list[Mutant] = [
         MOVED + "test_the_left_journal_begins_nothing_anew_and_the_new_one_goes_on_when_it_is_back", faults=(109,),
     ),
     of_runner(
-        "later/lifecycle", "a reboot may hide the journal",
+        "later/reboot", "a reboot may hide the journal",
         "        if point or count > REBOOTS:\n", "        if count > REBOOTS:\n",
         MOVED + "test_a_reboot_that_would_hide_the_state_is_refused_by_name", faults=(109,),
     ),
@@ -52,7 +52,7 @@ MUTANTS: list[Mutant] = [
         ENDS + "test_the_last_words_of_a_failed_stage_come_through_the_pipes_that_it_made", faults=(111,),
     ),
     of_runner(
-        "later/lifecycle", "what holds the runner up is kept for itself",
+        "later/recovery", "what holds the runner up is kept for itself",
         '            run.journal.add("waiting", missing=[{"path": run.plan["server"], "why": "cannot go on"}], **{"for": reason})\n',
         "            pass\n",
         REASONS + "test_what_holds_the_runner_up_is_in_the_journal_the_report_and_a_file_until_it_goes_on", faults=(114,),

@@ -195,8 +195,8 @@ class Shell:
                 if overdue or pid not in signalled:
                     self.host.kill(pid, signal.SIGKILL if overdue else signal.SIGTERM)
             signalled.update(pids)
-            # A leader that is our own child is a zombie until wait4() takes it; members() leaves zombies out, so nothing
-            # here waits for it.
+            # A leader that is our own child is a zombie until wait4() takes it; members() leaves zombies out, so that
+            # nothing here waits for it.
             time.sleep(0.02)
 
     def run(self, stage, label, text, timeout_s=60):

@@ -165,7 +165,7 @@ class Stages:
         name, number = stage["name"], facts.attempt + 1
         label = "%s/%d" % (name, number)
         if self.host.list("/var/lib/dpkg/updates"):
-            later("repair_dpkg")(self.run, name)
+            later("fix_dpkg")(self.run, name)
         log = open_log(self.host, name)
         log_start = os.fstat(log).st_size
         group, oom = self.shell.group(self.shell.mark(label)), killed_for_memory(self.host)
