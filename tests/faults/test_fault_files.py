@@ -61,8 +61,9 @@ def test_a_late_file_is_waited_for_and_run_once() -> None:
 def test_a_file_that_never_comes_fails_the_run_and_a_later_one_heals_it() -> None:
     with Box(without(late(deadline_s=1), STAGE1), cron="fast") as box:
         (state,) = box.wait_for(lambda: box.events("state", state="failed"))
-        assert (state["reason"], state["cause"], state["final"]) == (f"{STAGE1} is absent", "missing", False)
-        assert f"box-1 failed: {STAGE1} is absent; ask `initialrunner why`" in box.text("/etc/motd")
+        reason = f"{STAGE1}: absent, 0 of {len(SCRIPT)} bytes"
+        assert (state["reason"], state["cause"], state["final"]) == (reason, "missing", False)
+        assert f"box-1 failed: {reason}; ask `initialrunner why`" in box.text("/etc/motd")
         assert ran(box) == []
         box.put(STAGE1, SCRIPT, 0o400)
         box.wait_for(lambda: healthy(box))

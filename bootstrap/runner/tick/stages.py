@@ -190,7 +190,7 @@ class Stages:
         # Before the journal follows a mount: secrets are blotted out of the log, which is then taken along.
         more["tail"] = unless_fails(tail, log, self.plan, log_start) or ""
         os.close(log)
-        # Where the stage mounted something over our folder, its outputs are in the new one.
+        # The stage may have mounted something over our folder: its outputs are in the new one then.
         unless_fails(self.journal.keep_up)
         self.host.remove_cgroup(group)
         more.update(unless_fails(outputs, self.host, self.plan, label))
