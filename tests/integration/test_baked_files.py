@@ -238,7 +238,7 @@ def test_units_come_along_where_their_text_is_the_plans() -> None:
         assert set(json.loads(box.text(TAKEN))["files"]) == {EXTRA, ODD, service, conf}
         assert not box.exists(timer)
         assert box.text(service) == "# of the image\n"
-        assert ("another file" in box.syslog()) and service in box.syslog()
+        assert ("differs from the file that came with the bundle" in box.syslog()) and service in box.syslog()
         box.wait_for(lambda: box.state() == "healthy" and not box.exists(conf))
 
 

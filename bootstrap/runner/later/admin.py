@@ -103,6 +103,7 @@ def install(host, plan, words):
     if "INSTANCE_ID" in os.environ and overtaken(run, past):
         return EXIT_DONE
     if lock is not None:
+        # Run from user-data, the bundle is in no file that a trigger could start again.
         if run.files == [BUNDLE]:
             host.save(BUNDLE, TEXT)
         text = host.text(TRIGGER)

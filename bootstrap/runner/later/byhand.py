@@ -205,6 +205,7 @@ def reset(host, plan, words):
     if not whole(host, run.files, run.sha256):
         return refuse("without the bundle nothing can start over; try: initialrunner run STAGE --force", EXIT_REFUSED)
     run.open()
+    # The end that was there before the wait is the one to reset; a success that came meanwhile is news to the admin.
     now = final(run.journal.events)
     if now and now != before and now["state"] == "healthy":
         return refuse("not reset: the other runner has just ended healthy", EXIT_REFUSED)

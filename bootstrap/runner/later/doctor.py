@@ -42,6 +42,7 @@ def doctor(host, plan, words):
         for fault, hint in faults or ():
             print("WRONG    %-10s%s\n         %-10s-> %s" % (name, fault, "", hint))
             wrong = 5
+        # An empty list means that the part is good, None that this host does not use it.
         if not faults:
             print("%-9s%s" % ("good" if faults == [] else "not used", name))
     return wrong
@@ -168,6 +169,7 @@ def disk_faults(run):
         while not os.path.exists(path):
             path = os.path.dirname(path)
         info = os.statvfs(path)
+        # btrfs has no fixed number of inodes, and reports none in all and none free.
         if info.f_flag & 1:  # ST_RDONLY
             fault = "read-only: nothing can be recorded or run", "findmnt -T"
         elif info.f_bfree * info.f_frsize < 1 << 16 or (info.f_files and not info.f_ffree):

@@ -123,6 +123,7 @@ class Fetch:
         """Ask until all is there, or nothing more comes; then put it in place."""
         from http.client import HTTPException
 
+        # The child of a runner that was killed a moment ago may still hold the part.
         fcntl.flock(self.fd, fcntl.LOCK_EX)
         self.total, self.have = sha256(), 0
         for block in iter(lambda: os.read(self.fd, PIECE), b""):

@@ -100,6 +100,7 @@ def clean(host, plan, files, sha256, command_sha256):
     if whole(host, files, sha256):
         for path in files:
             host.remove(path)
+    # The trigger names the command since it was handed over, or still the bundle if a kill came before that.
     text = host.text(TRIGGER)
     if command_sha256 in text or sha256 in text:
         host.remove(TRIGGER)

@@ -89,6 +89,7 @@ def facts(host, plan):
     for event in find("health"):
         summary["health"] = {k: event.get(k) for k in ("ok", "check", "saw")}
     if os.path.exists(TRIGGER) and not has_ended(host):
+        # cron starts a tick at each full minute.
         summary["next_tick_s"] = 60 - int(host.now()) % 60
     if unsent(host):
         summary["not_reported"] = unsent(host)
@@ -161,6 +162,7 @@ def why(host, plan, words):
 
 def sentences(host, plan, summary):
     """The lines of `why`: one sentence, its evidence, and one command."""
+    # The questions come in the order in which they explain one another: the first cause that is found is the answer.
     past, server, reason = events_in(JOURNAL), plan["server"], summary["reason"]
     if summary["state"] == "healthy":
         if summary["stuck"]:

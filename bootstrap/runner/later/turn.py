@@ -12,6 +12,7 @@ def holder():
     try:
         with open(LOCK) as file:
             pid = file.read().strip()
+            # The pid alone proves nothing, since a killed runner leaves it in the file: the kernel's lock does.
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
