@@ -21,6 +21,7 @@ from bootstrap.plan.model import (
     Text,
 )
 from bootstrap.runner.contract import NAME_PATTERN
+from bootstrap.runner.defaults import FILE, SECRET_MODE
 from bootstrap.spec.load import Spec
 from bootstrap.spec.models import Check, File, Need, Script, Stage
 from bootstrap.spec.servers import NAME_HINT, name_fault
@@ -164,7 +165,7 @@ def _file(spec: Spec, number: int, file: File) -> PlannedFile:
     return PlannedFile(
         path=_text(spec, file.path, "files", number, "path", rule="path"),
         where=spec.where("files", number, "path"),
-        mode=file.mode if file.mode is not None else 0o600 if file.secret else 0o644,
+        mode=file.mode if file.mode is not None else SECRET_MODE if file.secret else FILE["mode"],
         owner=_text(spec, file.owner, "files", number, "owner", rule="owner"),
         text=text,
         data=data,

@@ -30,6 +30,7 @@ from bootstrap.runner.baked.sources import (
     look_at,
     named,
 )
+from bootstrap.runner.defaults import BAKED
 from bootstrap.runner.host import COMMAND, STATE, TRIGGER, Host
 from bootstrap.runner.terminal import guard
 
@@ -129,7 +130,7 @@ def waits_for_cloud_init(host, image):
     """Seconds left to wait for cloud-init; None when it has ended, is not there, or had its time."""
     if not cloud_init_runs(host):
         return None
-    left = since(host, "cloud-init") + image.get("cloud_init_deadline_s", 600) - host.uptime()
+    left = since(host, "cloud-init") + dict(BAKED, **image)["cloud_init_deadline_s"] - host.uptime()
     return left if left > 0 else None
 
 

@@ -143,7 +143,7 @@ class Fetch:
     def open(self):
         """The part that a killed runner left, if only we can have made it; else an empty one."""
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
-        wanted = (self.entry.get("mode", 0o644) | stat.S_IFREG, 1) + (ids(self.entry) or (0, 0))
+        wanted = (self.entry["mode"] | stat.S_IFREG, 1) + (ids(self.entry) or (0, 0))
         try:
             self.fd = os.open(self.part, flags, dir_fd=self.here)
             info = os.fstat(self.fd)
@@ -155,7 +155,7 @@ class Fetch:
         self.drop()
         self.fd = os.open(self.part, flags | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self.here)
         os.fchown(self.fd, *wanted[2:])
-        os.fchmod(self.fd, self.entry.get("mode", 0o644))
+        os.fchmod(self.fd, self.entry["mode"])
 
     def drop(self):
         try:

@@ -53,13 +53,13 @@ def open_journal(run, uuid, machine):
         for name in host.list("/etc/ssh")
         if name.startswith("ssh_host_") and name.endswith(".pub")
     ]
-    stages = plan.get("stages", [])
+    stages = plan["stages"]
     more = {key: plan[key] for key in ("server", "deploy_id", "revision")}
     run.journal.add(
         "started", version=VERSION, journal=binascii.hexlify(os.urandom(8)).decode(), boot_id=host.boot_id,
         instance_id=uuid or machine, product_uuid=uuid,
         machine_id=machine, stages=[s["name"] for s in stages], digests={s["name"]: s["digest"] for s in stages},
-        deadline_s=plan.get("deadline_s", 3600), python="%d.%d" % os.sys.version_info[:2],
+        deadline_s=plan["deadline_s"], python="%d.%d" % os.sys.version_info[:2],
         host_keys=keys, addresses=addresses(host), **more
     )  # fmt: skip
     inherit(run, stages, uuid, machine)
@@ -87,7 +87,7 @@ def inherit(run, stages, uuid, machine):
     for stage in stages:
         name = stage["name"]
         runs = [events for events in mine if name in events[0].get("digests", {})]
-        if not runs or runs[-1][0]["digests"][name] != stage["digest"] or stage.get("rerun") == "deploy":
+        if not runs or runs[-1][0]["digests"][name] != stage["digest"] or stage["rerun"] == "deploy":
             continue
         if StageFacts(runs[-1], name).state in ("done", "skipped") and (
             not stage.get("verify") or run.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0
@@ -147,11 +147,11 @@ def required(host):
 
 def roll_back(run):
     """Undo the stages that are done, last one first; journalled like stages, each once."""
-    for stage in reversed(run.plan.get("stages", [])):
+    for stage in reversed(run.plan["stages"]):
         name = stage["name"] + ".undo"
         if stage.get("undo") and StageFacts(run.journal.events, stage["name"]).state == "done":
             run.journal.add("stage.started", stage=name, attempt=1, boot_id=run.host.boot_id)
-            code, saw = run.shell.run(stage, name, stage["undo"], stage.get("timeout_s", 900))
+            code, saw = run.shell.run(stage, name, stage["undo"], stage["timeout_s"])
             more = {"cause": "exit"} if code else {}
             run.journal.add(
                 "stage.ended",
@@ -167,8 +167,8 @@ def roll_back(run):
 def scrubbed(plan, files, sha256):
     """This bundle with neither secrets nor file contents: what stays as the admin's command."""
     kept = {key: plan[key] for key in plan if key not in ("report", "secrets")}
-    kept["stages"] = [scrub_stage(stage) for stage in plan.get("stages", [])]
-    kept["every_boot"] = [scrub_stage(stage) for stage in plan.get("every_boot", [])]
+    kept["stages"] = [scrub_stage(stage) for stage in plan["stages"]]
+    kept["every_boot"] = [scrub_stage(stage) for stage in plan["every_boot"]]
     kept["finished"] = {"files": files, "sha256": sha256}
     packed = [PARTS[0], pack(json.dumps(kept, sort_keys=True).encode(), HOT), pack(b"", HOT)]
     body = TEXT.decode().rsplit("_bundle ", 1)[0].replace("\n-\n".join(PARTS), "\n-\n".join(packed))
@@ -223,7 +223,7 @@ def leave(run):
     host, plan = run.host, run.plan
     heal_motd(host, plan["server"])
     for entry in plan["files"]:
-        found = host.read(entry["path"]) if not entry.get("keep", True) else None
+        found = host.read(entry["path"]) if not entry["keep"] else None
         if found and digest(found[0]) == entry["sha256"]:
             host.remove(entry["path"])
     for name in host.list(STATE + "/logs"):

@@ -67,7 +67,7 @@ def facts(host, plan):
     past, find = run.journal.events, run.journal.find
     found = {key: plan[key] for key in ("server", "deploy_id", "revision")}
     found.update(state="waiting", reason="", runner=holder())
-    found["stages"] = [stage_facts(run, stage["name"]) for stage in plan.get("stages", [])]
+    found["stages"] = [stage_facts(run, stage["name"]) for stage in plan["stages"]]
     for event in past:
         # What was said last counts until something else happens; of a failure, until another state comes.
         if event["type"] == "waiting":

@@ -54,9 +54,7 @@ def history(host, plan, words):
 def verify(host, plan, words):
     """What was placed beside what is there now. 5 when something differs."""
     code = EXIT_DONE
-    # Without a word of mode and owner a file of ours has these, and a file of another hand its own.
-    ours = [dict({"mode": 0o644, "user": "root"}, **entry) for entry in plan["files"]]
-    for entry in ours + plan.get("wait_for", []):
+    for entry in plan["files"] + plan.get("wait_for", []):
         if plan.get("finished") and not entry.get("keep", True):
             continue
         faults = differences(host, entry)
@@ -85,7 +83,7 @@ def differences(host, entry):
 def say_stages(host, plan, names, force):
     """What `run` would do with each of these stages, and why; nothing is touched."""
     past = events_in(JOURNAL)
-    for stage in plan.get("stages", []):
+    for stage in plan["stages"]:
         name = stage["name"]
         one = StageFacts(past, name)
         if name not in names:

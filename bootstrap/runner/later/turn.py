@@ -23,7 +23,7 @@ def holder():
 
 def patient_lock(host, plan):
     """The lock; while another runner has it, who that is and what it does. None after the plan's own deadline."""
-    end, told = host.uptime() + max(60, plan.get("deadline_s", 3600)), None
+    end, told = host.uptime() + max(60, plan["deadline_s"]), None
     while host.uptime() < end:
         lock = host.lock(1)
         if lock is not None:

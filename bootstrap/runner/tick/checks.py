@@ -2,6 +2,8 @@
 
 import os
 
+from bootstrap.runner.defaults import CHECK
+
 SHELL = ["/bin/sh", "-eu"]
 LOCAL = ["localhost", "127.0.0.1", "::1"]
 
@@ -184,7 +186,7 @@ def check_fails(host, plan, check, shell):
 def look_http(host, plan, check, shell):
     def question():
         status, body, _ = http(check["url"], plan, 5)
-        if status != check.get("status", 200):
+        if status != check.get("status", CHECK["status"]):
             raise ValueError("status %d" % status)
         if check.get("contains", "").encode() not in body:
             raise ValueError("%r is not in the answer" % check["contains"])

@@ -34,7 +34,7 @@ def digest_of(file):
 
 def ids(entry):
     """(uid, gid) of a file entry; None when the host has no such user or group yet: a stage may make it."""
-    user, group = entry.get("user", "root"), entry.get("group", "root")
+    user, group = entry["user"], entry["group"]
     try:
         uid = int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
         return uid, int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
@@ -46,24 +46,24 @@ def own_late(host, plan):
     """Give files to users that stages have made meanwhile. The entries whose user is still missing."""
     left = []
     for entry in plan["files"] + plan.get("wait_for", []):
-        if entry.get("user", "root") != "root" or entry.get("group", "root") != "root":
+        if {entry.get("user", "root"), entry.get("group", "root")} != {"root"}:
             owner, found = ids(entry), host.look(entry["path"])
             if not owner:
                 left.append(entry)
             elif found and (found.st_uid, found.st_gid) == (0, 0):
-                give(host, entry, owner, 0o644)
+                give(host, entry, owner)
     return left
 
 
-def give(host, entry, owner, mode):
-    """Give a file that is there the owner, and the mode of its entry or else this one. How it was, and how it is."""
+def give(host, entry, owner):
+    """Give a file that is there the owner, and the mode that its entry names, if any. How it was, and how it is."""
     fd = host.open(entry["path"])
     try:
         before = os.fstat(fd)
         if before.st_nlink > 1:
             raise PermissionError(1, "a hard link that others could have made", entry["path"])
         os.fchown(fd, *owner)
-        os.fchmod(fd, entry.get("mode", mode or before.st_mode & 0o7777))  # chown takes set-id bits away
+        os.fchmod(fd, entry.get("mode", before.st_mode & 0o7777))  # chown takes set-id bits away
         os.fsync(fd)
         return before, os.fstat(fd)
     finally:
@@ -192,7 +192,7 @@ def own_trigger(host, plan, journal, sha256, files):
 def units_wanted(plan):
     """Whether systemd shall start us: where the spec says so, where units were injected, and where there is no cron."""
     units = plan.get("units", [])
-    chosen = plan.get("trigger") or any(map(os.path.exists, units)) or not any(map(os.path.exists, CRONS))
+    chosen = plan["trigger"] != "auto" or any(map(os.path.exists, units)) or not any(map(os.path.exists, CRONS))
     return units and chosen and os.path.isdir("/run/systemd/system")
 
 
@@ -247,7 +247,7 @@ def place(host, plan, journal, stage=None):
             raise OSError(EXIT_AGAIN, "changed after it was looked at", path)
         # Written again even where bytes and mode are right: the old inode may still be open for writing
         # ("Text file busy"), and whoever holds it could change what was checked.
-        host.save(path, data, entry.get("mode", 0o644), *ids(entry) or (0, 0))
+        host.save(path, data, entry["mode"], *ids(entry) or (0, 0))
         after = host.read(path)
         # None: whoever owns the folder has taken the file away again.
         if not after or after[0] != data:
@@ -256,7 +256,7 @@ def place(host, plan, journal, stage=None):
     for entry in late:
         if "mode" in entry or "user" in entry:
             owner = ids(entry) or (0, 0) if "user" in entry else (-1, -1)
-            tell_fixed(journal, entry["path"], *give(host, entry, owner, None))
+            tell_fixed(journal, entry["path"], *give(host, entry, owner))
     # The journal will say that they are there: they must be, after a power cut too.
     for entry in entries + late:
         host.settle(entry["path"])

@@ -7,6 +7,7 @@ import sys
 
 from bootstrap.runner.bundle import TEXT, later
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
+from bootstrap.runner.defaults import filled
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER, Host
 from bootstrap.runner.tick.checks import check_fails
 from bootstrap.runner.tick.files import (
@@ -95,7 +96,7 @@ class Run:
     def deadline(self):
         """Seconds left for the whole bootstrap; a file that came after its deadline gives it a new start."""
         healed = max([0] + [event.get("healed_s", 0) for event in self.journal.find("state")])
-        return self.plan.get("deadline_s", 3600) + healed - self.journal.elapsed()
+        return self.plan["deadline_s"] + healed - self.journal.elapsed()
 
     def meanwhile(self):
         """What goes on while we wait for anything: reports, and an eye on the trigger."""
@@ -143,7 +144,7 @@ class Run:
 
     def every_boot(self):
         """Once a boot, unless rc.local did: the file tells who has begun, the journal what we have ended."""
-        if not self.plan.get("every_boot"):
+        if not self.plan["every_boot"]:
             return
         self.host.save(STATE + "/every-boot", self.plan["deploy_id"].encode() + b"\n", 0o644)
         flag = "/run/initialrunner.boot." + self.host.boot_id
@@ -157,7 +158,7 @@ class Run:
             return
         for stage in self.plan["every_boot"]:
             if not self.journal.find("every_boot", name=stage["name"], boot_id=self.host.boot_id):
-                code, saw = self.shell.run(stage, stage["name"], stage["text"], stage.get("timeout_s", 900))
+                code, saw = self.shell.run(stage, stage["name"], stage["text"], stage["timeout_s"])
                 self.journal.add(
                     "every_boot",
                     name=stage["name"],
@@ -173,14 +174,13 @@ class Run:
             return True
         if not self.journal.find("state", state="checking", boot_id=self.host.boot_id):
             self.state("checking", boot_id=self.host.boot_id)
-        end = self.journal.find("state", state="checking")[-1]["uptime_s"] + health.get("deadline_s", 600)
-        stable = health.get("stable", 1)
+        end = self.journal.find("state", state="checking")[-1]["uptime_s"] + health["deadline_s"]
         while True:
             saw = None
             for check in health["checks"]:
                 saw = saw or check_fails(self.host, self.plan, check, self.run_check)
             passed = 0 if saw else passed + 1
-            if passed >= stable:
+            if passed >= health["stable"]:
                 self.journal.add("health", ok=True, passed=passed)
                 return True
             if self.host.uptime() >= end:
@@ -191,7 +191,7 @@ class Run:
                     self.fail("health was not stable in time", "deadline")
                 return False
             self.meanwhile()
-            self.host.pause(health.get("interval_s", 1))
+            self.host.pause(health["interval_s"])
 
     def run_check(self, text):
         return self.shell.run({"name": "health"}, "health", text, 30)
@@ -206,7 +206,7 @@ class Run:
                         self.give_up()
                         return EXIT_FAILED
                     self.place()
-                for stage in self.plan.get("stages", []):
+                for stage in self.plan["stages"]:
                     self.stages.work(stage)
                     self.place_after(stage["name"])
                     own_late(self.host, self.plan)
@@ -218,7 +218,7 @@ class Run:
                 self.fail(failure.args[2], failure.args[1])
         elif final(self.journal.events)["state"] == "healthy":
             self.every_boot()  # a boot that came while reports were still owed
-        if final(self.journal.events)["state"] == "failed" and self.plan.get("rollback"):
+        if final(self.journal.events)["state"] == "failed" and self.plan["rollback"]:
             later("roll_back")(self)
         return self.finish()
 
@@ -307,7 +307,7 @@ def tick(host, plan, kind=Run):
 def main(argv):
     """The entry of a bundle: without arguments it installs itself (user-data), else the verb named."""
     os.umask(0o022)
-    host, plan = Host(), json.loads(part(1).decode())
+    host, plan = Host(), filled(json.loads(part(1).decode()))
     if plan["server"].endswith("*"):
         plan["group"] = plan["server"]
         plan["server"] = later("instance_name")(host, plan)

@@ -70,7 +70,7 @@ class Stages:
     def settle(self, stage, facts):
         """An attempt without an end: kill what is left of it, then let verify or on_interrupt decide."""
         began, name = facts.open, stage["name"]
-        policy = stage.get("on_interrupt", "retry")
+        policy = stage["on_interrupt"]
         if facts.state == "running":
             rebooted = began["boot_id"] != self.host.boot_id
             more = {"killed": self.kill_left(began), "policy": policy, "rebooted": rebooted}
@@ -93,7 +93,7 @@ class Stages:
     def needs(self, stage):
         """Wait until all the stage needs is there; a wait that outlives the whole deadline fails the stage."""
         reported, attempt = None, self.facts(stage).attempt
-        for need in [{"user": stage.get("user", "root")}] + stage.get("needs", []):
+        for need in [{"user": stage["user"]}] + stage.get("needs", []):
             while True:
                 if "user" in need:
                     missing = None if account(need["user"]) else no_user(stage)
@@ -136,9 +136,9 @@ class Stages:
     def rest(self, stage, facts):
         """The pause before another attempt."""
         if facts.failed and facts.end and facts.end["result"] == "failed":
-            end = facts.end["uptime_s"] + backoff(stage.get("delay_s", 10), stage.get("max_delay_s", 300), facts.failed)
+            end = facts.end["uptime_s"] + backoff(stage["delay_s"], stage["max_delay_s"], facts.failed)
             # A second more than the limit: the journal rounds, and a capped pause must not be taken for another boot's.
-            if end - self.host.uptime() > stage.get("max_delay_s", 300) + 1:
+            if end - self.host.uptime() > stage["max_delay_s"] + 1:
                 end = self.host.uptime()  # the failure was in another boot
             while self.host.uptime() < end:
                 self.run.meanwhile()
@@ -158,7 +158,7 @@ class Stages:
         begun = self.host.uptime()
         go()
         try:
-            status, usage, late = self.shell.wait(pid, stage.get("timeout_s", 900), log)
+            status, usage, late = self.shell.wait(pid, stage["timeout_s"], log)
         except Superseded:
             self.shell.kill_session(pid, self.shell.mark(label))
             raise
@@ -190,12 +190,12 @@ class Stages:
                     result, cause, more["tail"] = "failed", "verify", "verify exit %d\n%s" % (check, saw)
         if result == "failed":
             more["cause"] = cause
-            if facts.failed + 1 >= stage.get("attempts", 1):
+            if facts.failed + 1 >= stage["attempts"]:
                 more["final"] = True
         self.end(stage, result, number, self.host.uptime() - begun, **more)
         if result == "again":
             raise Again("stage %s says: not yet" % name)
 
     def reboot(self, stage):
-        if stage.get("reboot", "never") != "never":
+        if stage["reboot"] != "never":
             later("reboot_after")(self.run, stage)
