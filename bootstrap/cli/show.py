@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootstrap.runner.defaults import CHECK, filled
+from bootstrap.runner.defaults import filled
 
 if TYPE_CHECKING:
     from bootstrap.render.model import RenderedFile
@@ -217,7 +217,7 @@ def _check(check: dict[str, Any]) -> str:
     kind = check["kind"]
     words = [kind, *(str(check[key]).strip() for key in ("url", "address", "name", "text", "path") if key in check)]
     if kind == "http":
-        words.append(str(check.get("status", CHECK["status"])))
+        words.append(str(check["status"]))
     if "contains" in check:
         words.append(f"contains {check['contains']!r}")
     if "free" in check:

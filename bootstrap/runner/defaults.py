@@ -26,4 +26,5 @@ def filled(plan):
         plan[key] = [dict(table, **entry) for entry in plan.get(key, [])]
     if "health" in plan:
         plan["health"] = dict(HEALTH, **plan["health"])
+        plan["health"]["checks"] = [dict(CHECK, **check) for check in plan["health"]["checks"]]
     return plan

@@ -2,8 +2,6 @@
 
 import os
 
-from bootstrap.runner.defaults import CHECK
-
 SHELL = ["/bin/sh", "-eu"]
 LOCAL = ["localhost", "127.0.0.1", "::1"]
 
@@ -186,7 +184,7 @@ def check_fails(host, plan, check, shell):
 def look_http(host, plan, check, shell):
     def question():
         status, body, _ = http(check["url"], plan, 5)
-        if status != check.get("status", CHECK["status"]):
+        if status != check["status"]:
             raise ValueError("status %d" % status)
         if check.get("contains", "").encode() not in body:
             raise ValueError("%r is not in the answer" % check["contains"])
