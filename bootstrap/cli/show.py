@@ -214,15 +214,10 @@ def _stage_lines(number: int, stage: dict[str, Any]) -> list[str]:
 
 
 def _check(check: dict[str, Any]) -> str:
-    kind = check["kind"]
-    words = [kind, *(str(check[key]).strip() for key in ("url", "address", "name", "text", "path") if key in check)]
-    if kind == "http":
-        words.append(str(check["status"]))
-    if "contains" in check:
-        words.append(f"contains {check['contains']!r}")
-    if "free" in check:
-        words.append(f"{check['free']:,} bytes free")
-    return " ".join(words)
+    from bootstrap.spec.check_kinds import CHECK_KINDS
+
+    fields = [field for field in CHECK_KINDS.get(check["kind"], ()) if field.key in check]
+    return " ".join([check["kind"], *(field.words.format(check[field.key]).strip() for field in fields)])
 
 
 def _show_spec(

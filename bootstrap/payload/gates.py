@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.runner.defaults import filled
+from bootstrap.spec.check_kinds import CHECK_KINDS
 
 Plan = Mapping[str, Any]
-CHECK_KINDS = ("http", "tcp", "unit", "process", "command", "file", "disk", "memory")
 
 
 @dataclass(frozen=True)

@@ -17,6 +17,7 @@ from bootstrap.render import habits, jinja, later, names, secret_values, shape, 
 from bootstrap.render.model import Published, Rendered, RenderedFile
 from bootstrap.runner.contract import PLAN_VERSION, server_key
 from bootstrap.runner.defaults import CHECK, HEALTH, PLAN, STAGE, filled
+from bootstrap.spec.check_kinds import CHECK_KINDS
 from bootstrap.spec.load import in_order
 from bootstrap.spec.paths import Taken, clashes
 from bootstrap.spec.rules import in_the_clear
@@ -237,14 +238,20 @@ class _Renderer:
         for number, check in enumerate(health.checks):
             what = f"health.checks[{number}]"
             before = len(self.problems)
-            field = f"{what}.disk.path" if check.kind == "disk" else what
-            fields = {k: self.text(v, field) if isinstance(v, Text) else v for k, v in check.fields}
-            if check.kind == "command" and len(self.problems) == before:
-                raw = fields["text"].encode("utf-8", "surrogateescape")
-                self.problems += shape.script(raw, f"{what}.command", check.where, name=None, must_exec=False)
-            if fields.get("status") == CHECK["status"]:
-                del fields["status"]
-            checks.append({"kind": check.kind, **fields})
+            rendered_check = {"kind": check.kind}
+            values = dict(check.fields)
+            for row in CHECK_KINDS[check.kind]:
+                value = values.get(row.key)
+                path = ".".join((what, *row.place))
+                if isinstance(value, Text):
+                    # A value of the check itself goes by the name of the check; one of a map within it, by its path.
+                    value = self.text(value, path if len(row.place) > 1 else what)
+                if row.is_script and len(self.problems) == before:
+                    raw = str(value).encode("utf-8", "surrogateescape")
+                    self.problems += shape.script(raw, path, check.where, name=None, must_exec=False)
+                if value not in (None, CHECK.get(row.key)):
+                    rendered_check[row.key] = value
+            checks.append(rendered_check)
         found: dict[str, Any] = {"checks": checks}
         return found | _unlike(HEALTH, {key: getattr(health, key) for key in HEALTH})
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSche
 
 from bootstrap.runner.defaults import CHECK, FILE, HEALTH, PLAN, SECRET_MODE, STAGE
 from bootstrap.spec import types as t
+from bootstrap.spec.check_kinds import CHECK_KINDS
 from bootstrap.spec.tree import Scalar
 
 Values = dict[str, Any]
@@ -215,7 +216,7 @@ class Check(Strict):
     disk: Disk | None = Field(None, description="free space")
     memory: Memory | None = Field(None, description="available memory")
 
-    _one = one_of("http", "tcp", "unit", "process", "command", "file", "disk", "memory")
+    _one = one_of(*CHECK_KINDS)
 
 
 class Health(Strict):

@@ -169,14 +169,9 @@ def signed(plan, method, path, body, journal, first):
 def check_fails(host, plan, check, shell):
     """None when a check passes, else (name of the check, what it saw). shell(text) -> (exit code, last lines)."""
     kind = check["kind"]
-    name = "%s %s" % (
-        kind,
-        check.get("url")
-        or check.get("address")
-        or check.get("name")
-        or check.get("path")
-        or check.get("text", "").strip().split("\n")[0],
-    )
+    # The value that says what it looks at: a check has one of these keys, or none.
+    subject = [check[key] for key in ("url", "address", "name", "path", "text") if key in check] or [""]
+    name = "%s %s" % (kind, subject[0].strip().split("\n")[0])
     saw = globals()["look_" + kind](host, plan, check, shell)
     return (name, saw) if saw else None
 
