@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from bootstrap.cli.roots import RootFolder
+from bootstrap.runner.defaults import BAKED
 
 if TYPE_CHECKING:
     from bootstrap.image.bake import Baked, Change
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--cloud-init-deadline",
-    default="10m",
+    default=f"{BAKED['cloud_init_deadline_s'] // 60}m",
     show_default=True,
     metavar="DURATION",
     help="How long to wait for cloud-init, where it is enabled.",

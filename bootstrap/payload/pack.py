@@ -18,7 +18,8 @@ from bootstrap.errors import PayloadError
 from bootstrap.runner import later, tick
 
 # `loader` stands in for bundle.py, whose other names the head of a bundle brings.
-HOT = ("contract", "disk", "processes", "console", "host", "loader", *(f"tick/{name}" for name in tick.MODULES))
+_GROUND = ("contract", "defaults", "disk", "processes", "console", "host", "loader")
+HOT = (*_GROUND, *(f"tick/{name}" for name in tick.MODULES))
 COLD = ("terminal", *(f"later/{name}" for name in later.MODULES))
 LEAN_COLD = ("terminal", *(f"later/{name}" for name in later.LEAN_MODULES))
 FETCHES = "later/fetch"

@@ -261,6 +261,15 @@ def test_a_file_for_a_user_that_a_stage_makes_gets_it_afterwards() -> None:
         assert box.stat("/srv/file")[:2] == ("0640", "late:late")
 
 
+def test_a_file_of_another_hand_keeps_its_mode_when_its_user_comes_late() -> None:
+    """It may be a private key: only a mode that the spec names changes its own."""
+    wait_for = [{"path": "/srv/tls.key", "min_size": 1, "user": "late", "group": "late"}]
+    with Box(payload([stage("user", "useradd -M late")], wait_for=wait_for).files) as box:
+        box.put("/srv/tls.key", "k", 0o600)
+        assert box.tick().returncode == 0, box.console()
+        assert box.stat("/srv/tls.key")[:2] == ("0600", "late:late")
+
+
 def test_a_file_for_a_user_that_nobody_makes_fails_the_run() -> None:
     files = [RenderedFile("/srv/file", b"x\n", owner=("nobody-made", "root"))]
     with Box(payload([stage("one", ":")], files=files).files) as box:

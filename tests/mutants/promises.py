@@ -138,7 +138,7 @@ MUTANTS = [
     ),
     of_runner(
         "later/recovery", "roll-back in the order of the stages",
-        "    for stage in reversed(run.plan.get(\"stages\", [])):", "    for stage in run.plan.get(\"stages\", []):",
+        "    for stage in reversed(run.plan[\"stages\"]):", "    for stage in run.plan[\"stages\"]:",
         STAGES + "test_roll_back_undoes_in_reverse_order",
     ),
     of_runner(
@@ -171,9 +171,9 @@ MUTANTS = [
     # --- promise 2: nothing but what was pinned, nowhere but where it was declared ---
     of_runner(
         "tick/files", "an injected file is run as it lies there",
-        '        host.save(path, data, entry.get("mode", 0o644), *ids(entry) or (0, 0))\n',
+        '        host.save(path, data, entry["mode"], *ids(entry) or (0, 0))\n',
         '        if not before or before[0] != data:\n'
-        '            host.save(path, data, entry.get("mode", 0o644), *ids(entry) or (0, 0))\n',
+        '            host.save(path, data, entry["mode"], *ids(entry) or (0, 0))\n',
         FILES + "test_read_only_and_not_executable_is_mended",
         FILES + "test_a_file_that_grows_in_place_runs_only_when_whole", faults=(8, 9),
     ),
@@ -290,12 +290,12 @@ MUTANTS = [
     ),
     of_runner(
         "tick/stages", "one attempt more than declared",
-        'if facts.failed + 1 >= stage.get("attempts", 1):', 'if facts.failed >= stage.get("attempts", 1):',
+        'if facts.failed + 1 >= stage["attempts"]:', 'if facts.failed >= stage["attempts"]:',
         STAGES + "test_a_stage_that_fails_for_good_stops_the_rest_and_says_why",
     ),
     of_runner(
         "tick/run", "one good moment is health",
-        '        stable = health.get("stable", 1)\n', "        stable = 1\n", STAGES + "test_health_wants_passes_in_a_row",
+        'if passed >= health["stable"]:', "if passed >= 1:", STAGES + "test_health_wants_passes_in_a_row",
     ),
     of_runner(
         "tick/journal", "deadlines count by the wall clock",

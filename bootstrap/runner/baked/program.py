@@ -28,6 +28,7 @@ from bootstrap.runner.baked.sources import (
     look_at,
     named,
 )
+from bootstrap.runner.defaults import BAKED
 from bootstrap.runner.host import STATE, TRIGGER
 
 IMAGE = "/etc/initialrunner/image.json"
@@ -117,7 +118,7 @@ def waits_for_cloud_init(host, image):
     """The seconds left to wait for cloud-init; None when it has ended, is not there, or its time is over."""
     if not cloud_init_runs(host):
         return None
-    wait_s = since(host, "cloud-init") + image.get("cloud_init_deadline_s", 600) - host.uptime()
+    wait_s = since(host, "cloud-init") + dict(BAKED, **image)["cloud_init_deadline_s"] - host.uptime()
     return wait_s if wait_s > 0 else None
 
 

@@ -52,7 +52,7 @@ class ByHand(Run):
 
 def run_stages(host, plan, words):
     """Run stages by hand, in the order of the plan, on the terminal's time and under the runner's lock."""
-    names, force = [stage["name"] for stage in plan.get("stages", [])], "--force" in words
+    names, force = [stage["name"] for stage in plan["stages"]], "--force" in words
     chosen = [word for word in words if word[:1] != "-"]
     unknown = ", ".join(repr(word) for word in chosen if word not in names)
     if unknown or (force and not chosen) or ("--from" in words and len(chosen) != 1):

@@ -154,7 +154,7 @@ class Fetch:
     def open(self):
         """Open the part that a killed runner left, if nobody but root can have made it; else an empty one."""
         flags = os.O_RDWR | os.O_NOFOLLOW | os.O_NONBLOCK
-        expected = (self.entry.get("mode", 0o644) | stat.S_IFREG, 1) + (ids(self.entry) or (0, 0))
+        expected = (self.entry["mode"] | stat.S_IFREG, 1) + (ids(self.entry) or (0, 0))
         try:
             self.fd = os.open(self.part, flags, dir_fd=self.folder)
             info = os.fstat(self.fd)
@@ -166,7 +166,7 @@ class Fetch:
         self.drop()
         self.fd = os.open(self.part, flags | os.O_CREAT | os.O_EXCL, 0o600, dir_fd=self.folder)
         os.fchown(self.fd, *expected[2:])
-        os.fchmod(self.fd, self.entry.get("mode", 0o644))
+        os.fchmod(self.fd, self.entry["mode"])
 
     def drop(self):
         try:

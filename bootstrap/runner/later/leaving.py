@@ -14,8 +14,8 @@ from bootstrap.runner.tick.logs import tail
 def scrubbed(plan, files, sha256):
     """The text of this bundle with neither secrets nor file contents: it stays as the admin's command."""
     public = {key: plan[key] for key in plan if key not in ("report", "secrets")}
-    public["stages"] = [scrub_stage(stage) for stage in plan.get("stages", [])]
-    public["every_boot"] = [scrub_stage(stage) for stage in plan.get("every_boot", [])]
+    public["stages"] = [scrub_stage(stage) for stage in plan["stages"]]
+    public["every_boot"] = [scrub_stage(stage) for stage in plan["every_boot"]]
     public["finished"] = {"files": files, "sha256": sha256}
     packed = [PARTS[0], pack(json.dumps(public, sort_keys=True).encode(), HOT), pack(b"", HOT)]
     body = TEXT.decode().rsplit("_bundle ", 1)[0].replace("\n-\n".join(PARTS), "\n-\n".join(packed))
@@ -70,7 +70,7 @@ def leave(run):
     host, plan = run.host, run.plan
     heal_motd(host, plan["server"])
     for entry in plan["files"]:
-        placed = host.read(entry["path"]) if not entry.get("keep", True) else None
+        placed = host.read(entry["path"]) if not entry["keep"] else None
         if placed and digest(placed[0]) == entry["sha256"]:
             host.remove(entry["path"])
     for name in host.list(STATE + "/logs"):

@@ -62,13 +62,13 @@ def open_journal(run, uuid, machine):
         for name in host.list("/etc/ssh")
         if name.startswith("ssh_host_") and name.endswith(".pub")
     ]
-    stages = plan.get("stages", [])
+    stages = plan["stages"]
     more = {key: plan[key] for key in ("server", "deploy_id", "revision")}
     run.journal.add(
         "started", version=VERSION, journal=binascii.hexlify(os.urandom(8)).decode(), boot_id=host.boot_id,
         instance_id=uuid or machine, product_uuid=uuid,
         machine_id=machine, stages=[s["name"] for s in stages], digests={s["name"]: s["digest"] for s in stages},
-        deadline_s=plan.get("deadline_s", 3600), python="%d.%d" % os.sys.version_info[:2],
+        deadline_s=plan["deadline_s"], python="%d.%d" % os.sys.version_info[:2],
         host_keys=keys, addresses=addresses(host), **more
     )  # fmt: skip
     inherit(run, stages, uuid, machine)
@@ -98,7 +98,7 @@ def inherit(run, stages, uuid, machine):
         name = stage["name"]
         # Only the last run of that name counts: after deploys A, B, A the host is in the state of B, so A runs again.
         runs = [events for events in lives if name in events[0].get("digests", {})]
-        if not runs or runs[-1][0]["digests"][name] != stage["digest"] or stage.get("rerun") == "deploy":
+        if not runs or runs[-1][0]["digests"][name] != stage["digest"] or stage["rerun"] == "deploy":
             continue
         if StageFacts(runs[-1], name).state in ("done", "skipped") and (
             not stage.get("verify") or run.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0

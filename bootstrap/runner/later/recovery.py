@@ -19,11 +19,11 @@ def fix_dpkg(run, name):
 
 def roll_back(run):
     """Undo the stages that are done, last one first; journalled like stages, each once."""
-    for stage in reversed(run.plan.get("stages", [])):
+    for stage in reversed(run.plan["stages"]):
         name = stage["name"] + ".undo"
         if stage.get("undo") and StageFacts(run.journal.events, stage["name"]).state == "done":
             run.journal.add("stage.started", stage=name, attempt=1, boot_id=run.host.boot_id)
-            code, output = run.shell.run(stage, name, stage["undo"], stage.get("timeout_s", 900))
+            code, output = run.shell.run(stage, name, stage["undo"], stage["timeout_s"])
             more = {"cause": "exit"} if code else {}
             run.journal.add(
                 "stage.ended",

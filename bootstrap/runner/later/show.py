@@ -63,7 +63,7 @@ def facts(host, plan):
     past, find = run.journal.events, run.journal.find
     summary = {key: plan[key] for key in ("server", "deploy_id", "revision")}
     summary.update(state="waiting", reason="", runner=holder())
-    summary["stages"] = [stage_facts(run, stage["name"]) for stage in plan.get("stages", [])]
+    summary["stages"] = [stage_facts(run, stage["name"]) for stage in plan["stages"]]
     for event in past:
         # The last reason counts until something else happens; that of a failure, until the next state.
         if event["type"] == "waiting":

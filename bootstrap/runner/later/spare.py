@@ -54,9 +54,7 @@ def history(host, plan, words):
 def verify(host, plan, words):
     """Compare the placed files with what is there now. 5 when something differs."""
     code = EXIT_DONE
-    # A placed file has this mode and owner unless the plan names others; an awaited file keeps its own.
-    placed = [dict({"mode": 0o644, "user": "root"}, **entry) for entry in plan["files"]]
-    for entry in placed + plan.get("wait_for", []):
+    for entry in plan["files"] + plan.get("wait_for", []):
         if plan.get("finished") and not entry.get("keep", True):
             continue
         faults = differences(host, entry)
@@ -85,7 +83,7 @@ def differences(host, entry):
 def preview(host, plan, names, force):
     """Print for each of these stages whether `run` would run it, and why; nothing is touched."""
     past = events_in(JOURNAL)
-    for stage in plan.get("stages", []):
+    for stage in plan["stages"]:
         name = stage["name"]
         record = StageFacts(past, name)
         if name not in names:

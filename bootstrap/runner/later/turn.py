@@ -24,7 +24,7 @@ def holder():
 
 def patient_lock(host, plan):
     """Take the lock, printing which runner has it until then. None after the plan's own deadline."""
-    end, printed = host.uptime() + max(60, plan.get("deadline_s", 3600)), None
+    end, printed = host.uptime() + max(60, plan["deadline_s"]), None
     while host.uptime() < end:
         lock = host.lock(1)
         if lock is not None:

@@ -186,14 +186,9 @@ def signed(plan, method, path, body, journal, first):
 
 def check_name(check):
     """Return how a check is called in reports: its kind, and the field that tells it from others of its kind."""
-    return "%s %s" % (
-        check["kind"],
-        check.get("url")
-        or check.get("address")
-        or check.get("name")
-        or check.get("path")
-        or check.get("text", "").strip().split("\n")[0],
-    )
+    # A check has one of these keys, or none.
+    subject = [check[key] for key in ("url", "address", "name", "path", "text") if key in check] or [""]
+    return "%s %s" % (check["kind"], subject[0].strip().split("\n")[0])
 
 
 def check_fault(host, plan, check, shell):
@@ -205,7 +200,7 @@ def check_fault(host, plan, check, shell):
 def look_http(host, plan, check, shell):
     def question():
         status, body, _ = http(check["url"], plan, 5)
-        if status != check.get("status", 200):
+        if status != check["status"]:
             raise ValueError("status %d" % status)
         if check.get("contains", "").encode() not in body:
             raise ValueError("%r is not in the answer" % check["contains"])

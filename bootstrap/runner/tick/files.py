@@ -35,7 +35,7 @@ def digest_of(file):
 
 def ids(entry):
     """Return (uid, gid) of a file entry; None when the host has no such user or group yet: a stage may make it."""
-    user, group = entry.get("user", "root"), entry.get("group", "root")
+    user, group = entry["user"], entry["group"]
     try:
         uid = int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
         return uid, int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
@@ -50,19 +50,19 @@ def give_to_late_users(host, plan):
     """
     ownerless = []
     for entry in plan["files"] + plan.get("wait_for", []):
-        if entry.get("user", "root") != "root" or entry.get("group", "root") != "root":
+        if {entry.get("user", "root"), entry.get("group", "root")} != {"root"}:
             owner, info = ids(entry), host.look(entry["path"])
             if not owner:
                 ownerless.append(entry)
             elif info and (info.st_uid, info.st_gid) == (0, 0):
-                give(host, entry, owner, 0o644)
+                give(host, entry, owner)
     return ownerless
 
 
-def give(host, entry, owner, mode):
-    """Give a file that is there this owner and the mode of its entry, or `mode` where that has none.
+def give(host, entry, owner):
+    """Give a file that is there this owner, and the mode of its entry if that has one.
 
-    mode: None keeps the mode it has. Return its stat results before and after.
+    Return its stat results before and after.
     """
     fd = host.open(entry["path"])
     try:
@@ -72,7 +72,7 @@ def give(host, entry, owner, mode):
             raise PermissionError(errno.EPERM, "a hard link that others could have made", entry["path"])
         os.fchown(fd, *owner)
         # After chown, which takes set-id bits away.
-        os.fchmod(fd, entry.get("mode", mode or before.st_mode & 0o7777))
+        os.fchmod(fd, entry.get("mode", before.st_mode & 0o7777))
         os.fsync(fd)
         return before, os.fstat(fd)
     finally:
@@ -215,7 +215,7 @@ def ensure_trigger(host, plan, journal, sha256, files):
 def units_wanted(plan):
     """Whether systemd shall start us: where the spec says so, where units were injected, and where there is no cron."""
     units = plan.get("units", [])
-    chosen = plan.get("trigger") or any(map(os.path.exists, units)) or not any(map(os.path.exists, CRONS))
+    chosen = plan["trigger"] != "auto" or any(map(os.path.exists, units)) or not any(map(os.path.exists, CRONS))
     return units and chosen and os.path.isdir("/run/systemd/system")
 
 
@@ -275,7 +275,7 @@ def place(host, plan, journal, stage=None):
             raise OSError(errno.EAGAIN, "changed after it was looked at", path)
         # Written again even where bytes and mode are right: the old inode may still be open for writing
         # ("Text file busy"), and whoever holds it could change what was checked.
-        host.save(path, data, entry.get("mode", 0o644), *ids(entry) or (0, 0))
+        host.save(path, data, entry["mode"], *ids(entry) or (0, 0))
         after = host.read(path)
         # None: whoever owns the folder has taken the file away again.
         if not after or after[0] != data:
@@ -284,7 +284,7 @@ def place(host, plan, journal, stage=None):
     for entry in brought:
         if "mode" in entry or "user" in entry:
             owner = ids(entry) or (0, 0) if "user" in entry else (-1, -1)
-            record_fix(journal, entry["path"], *give(host, entry, owner, None))
+            record_fix(journal, entry["path"], *give(host, entry, owner))
     # The journal will say that they are there. They must be, after a power cut too.
     for entry in entries + brought:
         host.settle(entry["path"])

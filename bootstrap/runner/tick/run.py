@@ -8,6 +8,7 @@ import sys
 
 from bootstrap.runner.bundle import TEXT, later
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
+from bootstrap.runner.defaults import filled
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER, Host
 from bootstrap.runner.tick.checks import check_fault, check_name
 from bootstrap.runner.tick.files import (
@@ -98,7 +99,7 @@ class Run:
     def deadline(self):
         """Return the seconds left for the whole bootstrap; a file that came after its deadline gives it a new start."""
         healed = max([0] + [event.get("healed_s", 0) for event in self.journal.find("state")])
-        return self.plan.get("deadline_s", 3600) + healed - self.journal.elapsed()
+        return self.plan["deadline_s"] + healed - self.journal.elapsed()
 
     def meanwhile(self):
         """Do what goes on while we wait for anything: send reports, and keep an eye on the trigger.
@@ -153,7 +154,7 @@ class Run:
 
         A file in /run names which of us two has begun in this boot; the journal names the stages that we have ended.
         """
-        if not self.plan.get("every_boot"):
+        if not self.plan["every_boot"]:
             return
         self.host.save(STATE + "/every-boot", self.plan["deploy_id"].encode() + b"\n", 0o644)
         flag = "/run/initialrunner.boot." + self.host.boot_id
@@ -168,7 +169,7 @@ class Run:
             return
         for stage in self.plan["every_boot"]:
             if not self.journal.find("every_boot", name=stage["name"], boot_id=self.host.boot_id):
-                code, last_lines = self.shell.run(stage, stage["name"], stage["text"], stage.get("timeout_s", 900))
+                code, last_lines = self.shell.run(stage, stage["name"], stage["text"], stage["timeout_s"])
                 self.journal.add(
                     "every_boot",
                     name=stage["name"],
@@ -184,15 +185,14 @@ class Run:
             return True
         if not self.journal.find("state", state="checking", boot_id=self.host.boot_id):
             self.state("checking", boot_id=self.host.boot_id)
-        end = self.journal.find("state", state="checking")[-1]["uptime_s"] + health.get("deadline_s", 600)
-        stable = health.get("stable", 1)
+        end = self.journal.find("state", state="checking")[-1]["uptime_s"] + health["deadline_s"]
         while True:
             for check in health["checks"]:
                 fault = check_fault(self.host, self.plan, check, self.run_check)
                 if fault:
                     break
             passed = 0 if fault else passed + 1
-            if passed >= stable:
+            if passed >= health["stable"]:
                 self.journal.add("health", ok=True, passed=passed)
                 return True
             if self.host.uptime() >= end:
@@ -201,7 +201,7 @@ class Run:
                 self.fail("%s: %s" % (name, fault) if fault else "health was not stable in time", "deadline")
                 return False
             self.meanwhile()
-            self.host.pause(health.get("interval_s", 1))
+            self.host.pause(health["interval_s"])
 
     def run_check(self, text):
         """Return (exit code, last lines) of the text of a check."""
@@ -217,7 +217,7 @@ class Run:
                         self.give_up()
                         return EXIT_FAILED
                     self.place()
-                for stage in self.plan.get("stages", []):
+                for stage in self.plan["stages"]:
                     self.stages.work(stage)
                     self.place_after(stage["name"])
                     give_to_late_users(self.host, self.plan)
@@ -229,7 +229,7 @@ class Run:
                 self.fail(failure.text, failure.cause)
         elif final(self.journal.events)["state"] == "healthy":
             self.every_boot()  # a boot that came while reports were still owed
-        if final(self.journal.events)["state"] == "failed" and self.plan.get("rollback"):
+        if final(self.journal.events)["state"] == "failed" and self.plan["rollback"]:
             later("roll_back")(self)
         return self.finish()
 
@@ -320,7 +320,7 @@ def tick(host, plan, kind=Run):
 def main(argv):
     """Run the verb that is named: the entry of a bundle. Without arguments, as in user-data, it installs itself."""
     os.umask(0o022)
-    host, plan = Host(), json.loads(section(1).decode())
+    host, plan = Host(), filled(json.loads(section(1).decode()))
     if plan["server"].endswith("*"):
         plan["group"] = plan["server"]
         plan["server"] = later("instance_name")(host, plan)

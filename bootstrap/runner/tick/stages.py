@@ -84,7 +84,7 @@ class Stages:
         The order matters: a leftover that still works could make verify lie, or work beside the next attempt.
         """
         began, name = facts.open, stage["name"]
-        policy = stage.get("on_interrupt", "retry")
+        policy = stage["on_interrupt"]
         if facts.state == "running":
             rebooted = began["boot_id"] != self.host.boot_id
             more = {"killed": self.kill_leftovers(began), "policy": policy, "rebooted": rebooted}
@@ -108,7 +108,7 @@ class Stages:
     def needs(self, stage):
         """Wait until every need of the stage is met; a wait that outlives the whole deadline fails the stage."""
         reported, attempt = None, self.facts(stage).attempt
-        for need in [{"user": stage.get("user", "root")}] + stage.get("needs", []):
+        for need in [{"user": stage["user"]}] + stage.get("needs", []):
             while True:
                 if "user" in need:
                     missing = None if account(need["user"]) else no_user(stage)
@@ -151,10 +151,10 @@ class Stages:
     def wait_to_retry(self, stage, facts):
         """Pause before another attempt; at once where the failure was in another boot."""
         if facts.failed and facts.end and facts.end["result"] == "failed":
-            end = facts.end["uptime_s"] + backoff(stage.get("delay_s", 10), stage.get("max_delay_s", 300), facts.failed)
+            end = facts.end["uptime_s"] + backoff(stage["delay_s"], stage["max_delay_s"], facts.failed)
             # One second of slack: journal times are rounded, and a pause at max_delay must not look like one from an
             # earlier boot.
-            if end - self.host.uptime() > stage.get("max_delay_s", 300) + 1:
+            if end - self.host.uptime() > stage["max_delay_s"] + 1:
                 end = self.host.uptime()
             while self.host.uptime() < end:
                 self.run.meanwhile()
@@ -177,7 +177,7 @@ class Stages:
         start = self.host.uptime()
         go()
         try:
-            status, usage, timed_out = self.shell.wait(pid, stage.get("timeout_s", 900), log)
+            status, usage, timed_out = self.shell.wait(pid, stage["timeout_s"], log)
         except Superseded:
             self.shell.kill_session(pid, self.shell.mark(label))
             raise
@@ -210,7 +210,7 @@ class Stages:
                     result, cause, more["tail"] = "failed", "verify", "verify exit %d\n%s" % (code, lines)
         if result == "failed":
             more["cause"] = cause
-            if facts.failed + 1 >= stage.get("attempts", 1):
+            if facts.failed + 1 >= stage["attempts"]:
                 more["final"] = True
         self.end(stage, result, number, self.host.uptime() - start, **more)
         if result == "again":
@@ -218,5 +218,5 @@ class Stages:
 
     def reboot(self, stage):
         """Reboot after a stage that asks for it."""
-        if stage.get("reboot", "never") != "never":
+        if stage["reboot"] != "never":
             later("reboot_after")(self.run, stage)
