@@ -38,9 +38,11 @@ def security_key() -> str:
 def checker() -> str:
     """A Python text that checks the bundle, by the list and at the scratch path it is given, as a baked runner would.
 
-    The modules as one file: neither needs another of ours.
+    The modules that this takes as one file, and thus without their imports of each other.
     """
-    return "".join((RUNNER / f"{name}.py").read_text(encoding="utf-8") for name in ("host", "baked/signed")) + CHECKER
+    texts = [(RUNNER / f"{name}.py").read_text(encoding="utf-8") for name in ("form", "host", "baked/signed")]
+    lines = [line for text in texts for line in text.splitlines() if not line.startswith("from bootstrap.")]
+    return "\n".join(lines) + CHECKER
 
 
 CHECKER = """

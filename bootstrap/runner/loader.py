@@ -1,8 +1,8 @@
 """Brings functions of the part that is compiled later. In a bundle it stands in for bundle.py, whose names it uses."""
 
-from bootstrap.runner.bundle import COLD
+from bootstrap.runner.bundle import COLD, SEAM
 
-WAITING = COLD.split(b"\f")  # modules that are not compiled yet
+WAITING = COLD.split(SEAM)  # modules that are not compiled yet
 
 
 def later(name):

@@ -50,7 +50,7 @@ MUTANTS = [
     ),
     of_runner(
         "baked/signed", "more may stand behind what was signed",
-        "found = SHAPE.fullmatch(bundle)", "found = SHAPE.match(bundle)",
+        "found = WHOLE.fullmatch(bundle)", "found = WHOLE.match(bundle)",
         SIGNED + "test_nothing_can_be_put_around_what_was_signed",
     ),
     of_runner(

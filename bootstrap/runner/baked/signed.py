@@ -14,15 +14,12 @@ import re
 import time
 from collections import namedtuple
 
+from bootstrap.runner.form import LAST_LINE, SEPARATOR, WHOLE
+
 NAMESPACE = "initialrunner"
-SEALED = b"\n-\n"  # between packed parts
 SCRATCH = "/run/initialrunner.signed"
 KEYGEN_S = 20  # for a step of ssh-keygen's; it takes milliseconds
 
-SHAPE = re.compile(
-    rb"(#!/bin/sh\n# initialrunner[^'\n]*\n_bundle\(\) \{\nP='[^']*'\nH='[^']*'\nD=')([^']*)('\neval \"\$H\"\n\}\n)"
-    rb"_bundle ([0-9a-f]{64}) \"\$@\"\n"
-)
 # A line of allowed_signers, as ssh-keygen(1) has it. What this does not match, backslashes included, allows nobody.
 OPTION = r'(?:cert-authority|(?:namespaces|valid-after|valid-before)="[^"\\]*")'
 LINE = re.compile(
@@ -55,18 +52,18 @@ def split(bundle):
 
     Raises Unsigned (damaged) for anything that is not a whole bundle.
     """
-    found = SHAPE.fullmatch(bundle)
-    parts = found.group(2).split(SEALED) if found else ()
+    found = WHOLE.fullmatch(bundle)
+    parts = found.group(2).split(SEPARATOR.encode()) if found else ()
     if len(parts) not in (3, 4):
         raise Unsigned("damaged", "it is not a whole bundle", "render it again, or copy it again whole")
-    body = bundle[: found.start(4) - len("_bundle ")]
+    body = b"".join(found.groups()[:3])
     if hashlib.sha256(body).hexdigest() != found.group(4).decode():
         raise Unsigned("damaged", "the bundle is cut off or altered: it differs from the digest on its last line",
                        "render it again, or copy it again whole")  # fmt: skip
     if len(parts) == 3:
         return bundle, None
-    unsigned = found.group(1) + SEALED.join(parts[:3]) + found.group(3)
-    return unsigned + b'_bundle %s "$@"\n' % hashlib.sha256(unsigned).hexdigest().encode(), parts[3].decode("latin-1")
+    unsigned = found.group(1) + SEPARATOR.encode().join(parts[:3]) + found.group(3)
+    return unsigned + (LAST_LINE % hashlib.sha256(unsigned).hexdigest()).encode(), parts[3].decode("latin-1")
 
 
 def check(host, bundle, signers, scratch=SCRATCH):

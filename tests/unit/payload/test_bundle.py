@@ -14,10 +14,9 @@ from bootstrap import resources
 from bootstrap.errors import PayloadError
 from bootstrap.payload import gates, pack
 from bootstrap.payload.build import build
-from bootstrap.payload.bundle import compose, decode, unpack
+from bootstrap.payload.bundle import compose, reader, unpack
 from bootstrap.render.model import Rendered, RenderedFile
-from bootstrap.runner.later.lifecycle import encode
-from bootstrap.runner.later.lifecycle import pack as deflate
+from bootstrap.runner.form import decode, deflated, encode
 
 NOBODY: dict = {} if os.geteuid() else {"user": 65534, "group": 65534, "extra_groups": []}
 CRON = "* * * * * root cat @FILES@ | grep -q @SHA256@ || test -e @MARK@\n"
@@ -120,7 +119,7 @@ def test_damage_within_gzip_is_found() -> None:
 def test_a_right_digest_around_a_plan_that_is_none_of_ours_is_refused(plan: bytes) -> None:
     """Found by fuzzing: each was a traceback."""
     dictionary = pack.sources()[0].encode()
-    parts = [pack.packed(), *(deflate(part, dictionary) for part in (plan, b""))]
+    parts = [pack.packed(), *(pack.deflate(part, dictionary) for part in (plan, b""))]
     with pytest.raises(PayloadError, match="its plan is not one of this program's"):
         unpack(compose(parts))
 
@@ -197,13 +196,13 @@ def test_two_modules_with_one_name_are_refused(monkeypatch: pytest.MonkeyPatch, 
     pack.sources.cache_clear()
 
 
-def test_shipped_shell_holds_no_character_the_glue_forbids() -> None:
-    for name in ("files/bundle/head.sh", "files/bundle/stub.py"):
-        assert not set(resources.text(name)) & set("'\\")
+def test_neither_reader_nor_head_holds_a_character_that_the_glue_forbids() -> None:
+    for text in reader(), resources.text("files/bundle/head.sh"):
+        assert text.isascii() and not set(text) & set("'\\")
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 12, 13, 14, 26, 402, 403, 404, 1000])
 def test_the_fast_packing_of_the_generator_is_that_of_the_runner(length: int) -> None:
     for data in (bytes(length), b"\xff" * length, bytes(range(256)) * 4, bytes(range(256)) * 4 + bytes(length)):
         assert pack.encode(data) == encode(data)
-        assert pack.deflate(data, b"a dictionary") == deflate(data, b"a dictionary")
+        assert pack.deflate(data, b"a dictionary") == encode(deflated(data, b"a dictionary"))
