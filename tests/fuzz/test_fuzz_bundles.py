@@ -26,6 +26,7 @@ from bootstrap.payload import gates, pack
 from bootstrap.payload.build import build
 from bootstrap.payload.bundle import compose, unpack
 from bootstrap.render.model import Rendered, RenderedFile
+from bootstrap.runner import form
 from bootstrap.runner.form import encode
 from bootstrap.targets import cloud_config, personality
 
@@ -34,7 +35,8 @@ PAYLOAD = payload([stage("one", "touch /srv/ran\n")], files=[RenderedFile(*one) 
 BUNDLE = PAYLOAD.bundle
 # Half the digest ends it: what the last line hands on comes after the digest, which cannot prove it; a trigger's can.
 PROVEN = BUNDLE[: -32 - len(b' "$@"\n')]
-SOURCE = "\n\n".join(pack.sources(False, False, gates.unreached(unpack(BUNDLE).plan))).replace("\f", "")
+MODULES = form.SEAM.decode().join(pack.sources(False, False, gates.unreached(unpack(BUNDLE).plan)))
+SOURCE = MODULES.replace(form.SEAM.decode(), "\n") + "\n"
 
 
 @dataclass(frozen=True)

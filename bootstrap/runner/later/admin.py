@@ -28,7 +28,7 @@ USAGE = """usage: initialrunner VERB
   tick  go on where the last tick ended, as cron does
   report  send what the collector does not have
   reset  put the journal aside: the next tick begins anew
-  source  print the source of this runner"""
+  source [MODULE]  print the source of this runner"""
 
 
 def admin(host, plan, verb, words):
@@ -67,7 +67,8 @@ def misused(signature, words):
     """The words that are not in a verb's line of the usage."""
     names = [word for word in words if word[:1] != "-"]
     known = names + signature.replace("[", "").replace("]", "").split()
-    return [word for word in words if word not in known] + names[99 if "..." in signature else "STAGE" in known :]
+    most = 99 if "..." in signature else not signature.islower()
+    return [word for word in words if word not in known] + names[most:]
 
 
 def finished(host, plan, words):

@@ -6,6 +6,7 @@ import base64
 import gzip
 import hashlib
 import os
+import re
 import subprocess
 
 import pytest
@@ -16,6 +17,7 @@ from bootstrap.payload import gates, pack
 from bootstrap.payload.build import build
 from bootstrap.payload.bundle import compose, reader, unpack
 from bootstrap.render.model import Rendered, RenderedFile
+from bootstrap.runner import form
 from bootstrap.runner.form import decode, deflated, encode
 
 NOBODY: dict = {} if os.geteuid() else {"user": 65534, "group": 65534, "extra_groups": []}
@@ -161,8 +163,26 @@ def test_a_bundle_cut_off_anywhere_runs_nothing(shell: str) -> None:
 def test_the_whole_bundle_prints_the_source_it_holds() -> None:
     bundle = build(rendered(), channel="single").bundle
     run = subprocess.run(["sh", "-s", "source"], input=bundle, capture_output=True, timeout=30, check=True)
-    hot, cold = pack.sources(unreached=gates.unreached(unpack(bundle).plan))
-    assert run.stdout.decode() == (hot + "\n\n" + cold).replace("\f", "")
+    assert run.stdout == b"\n".join(modules_in(bundle)) + b"\n"
+
+
+def modules_in(bundle: bytes) -> list[bytes]:
+    inside = unpack(bundle)
+    return [module for part in (inside.hot, inside.cold) for module in part.encode().split(form.SEAM)]
+
+
+def test_a_traceback_names_a_line_of_a_module_that_source_prints() -> None:
+    bundle = build(rendered(), channel="single").bundle
+    code, _, files = form.WHOLE.fullmatch(bundle)[2].decode().split(form.SEPARATOR)
+    # Its plan names no server, which no renderer would write.
+    broken = compose([code, pack.deflate(b"{}", unpack(bundle).hot.encode()), files])
+    run = subprocess.run(["sh", "-s", "why"], input=broken, capture_output=True, timeout=30, **NOBODY)
+    module, line, error = re.findall(r'File "([a-z/]+\.py)", line (\d+), in main\n(.*)', run.stderr.decode())[-1]
+    assert (module, error) == ("tick/run.py", "KeyError: 'server'")
+    printed = subprocess.run(["sh", "-s", "source", module], input=bundle, capture_output=True, timeout=30, check=True)
+    lines = printed.stdout.decode().split("\n")
+    assert lines[0] == "#tick/run.py" and 'plan["server"].endswith' in lines[int(line) - 1]
+    assert sum(line.startswith("#") for line in lines) == 1
 
 
 @pytest.mark.fault(83)

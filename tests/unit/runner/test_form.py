@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import os
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from handmade import payload, stage
@@ -13,6 +14,7 @@ from bootstrap.payload import pack
 from bootstrap.payload.bundle import reader, unpack
 from bootstrap.runner import bundle, form
 
+PAGE = Path(__file__).parents[3] / "docs/reference/bundle.md"
 PAYLOAD = payload([stage("one", "true")])
 READER = ast.parse(reader())
 
@@ -82,3 +84,7 @@ def test_code_holds_a_seam_before_each_module_that_its_first_line_names() -> Non
     assert [[text.split("\n")[0] for text in part] for part in modules] == [
         ["#imports", *(f"#{name}.py" for name in names)] for names in (pack.HOT, pack.COLD)
     ]
+
+
+def test_the_reference_page_shows_the_letters_in_the_order_of_their_values() -> None:
+    assert f"\n{form.LETTERS}\n" in PAGE.read_text(encoding="utf-8")
