@@ -42,7 +42,7 @@ def checker() -> str:
 
     The modules as one file, whose imports of each other are left out.
     """
-    modules = ("disk", "processes", "console", "host", "baked/signed")
+    modules = ("disk", "processes", "console", "host", "form", "baked/signed")
     flat = [pack.flatten((RUNNER / f"{name}.py").read_text(encoding="utf-8")) for name in modules]
     imports = [line for lines, _ in flat for line in lines]
     return "\n".join([*imports, *(body for _, body in flat), CHECKER])

@@ -222,7 +222,7 @@ MUTANTS = [
     ),
     Mutant(
         "a bundle does not look whether it is whole", "files/bundle/stub.py",
-        "if sha256(T).hexdigest()!=s:", "if not s:",
+        "if sha256(body.encode()).hexdigest() != expected:", "if not expected:",
         (FILES + "test_one_flipped_byte_runs_nothing",
          "tests/unit/payload/test_bundle.py::test_a_bundle_cut_off_anywhere_runs_nothing"), (14,),
     ),

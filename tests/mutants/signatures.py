@@ -50,7 +50,7 @@ MUTANTS = [
     ),
     of_runner(
         "baked/signed", "more may stand behind what was signed",
-        "match = SHAPE.fullmatch(bundle)", "match = SHAPE.match(bundle)",
+        "match = WHOLE.fullmatch(bundle)", "match = WHOLE.match(bundle)",
         SIGNED + "test_nothing_can_be_put_around_what_was_signed",
     ),
     of_runner(

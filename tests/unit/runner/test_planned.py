@@ -10,10 +10,11 @@ import zlib
 import pytest
 from handmade import payload, stage
 
-from bootstrap.payload.bundle import SEPARATOR, compose, unpack
+from bootstrap.payload.bundle import compose, unpack
 from bootstrap.payload.pack import encode
 from bootstrap.render.model import RenderedFile
 from bootstrap.runner.baked.planned import MOST_UNPACKED, Unplanned, is_torn, plan_in, travels_beside
+from bootstrap.runner.form import SEPARATOR
 from bootstrap.runner.host import BUNDLE, TRIGGER
 
 FILES = (

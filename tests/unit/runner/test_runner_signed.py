@@ -234,7 +234,7 @@ def test_a_part_that_was_altered(site: Site, part: int) -> None:
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b"import os,sys", b"import sys,os"),
+        (b"import os\nimport sys", b"import sys\nimport os"),
         (b"for p in python3", b"for p in python4"),
         (b"sets this server up once", b"sets this server up twice"),
     ],
