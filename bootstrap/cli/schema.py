@@ -5,12 +5,12 @@ from __future__ import annotations
 import click
 
 
-@click.command(short_help="Print the JSON Schema of a spec, for editors.")
+@click.command()
 def command() -> None:
     """Print the JSON Schema of a spec to stdout.
 
     \b
-    Editors with the YAML language server take it by a first line such as
+    Save it as spec.schema.json. An editor with the YAML language server then checks a spec that begins with
       # yaml-language-server: $schema=spec.schema.json
     """
     import json

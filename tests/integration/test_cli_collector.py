@@ -72,7 +72,7 @@ def test_wait_is_6_when_time_is_out(collector: CollectorProcess) -> None:
     assert done.stdout == "slow running\nnever never heard of\n"
     assert done.stderr.splitlines()[-2:] == [
         "error[gate]: not healthy within 0.3s",
-        "  next: the console of a server never heard of says what its bundle waits for",
+        "  next: look at the console of each server never heard of: it says what it waits for",
     ]
 
 

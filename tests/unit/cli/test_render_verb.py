@@ -101,8 +101,8 @@ def test_a_presigned_url_beside_user_data_of_ones_own_is_one_message(
     assert rendered(*words) == ExitCode.GOOD
 
     assert capsys.readouterr().err == (
-        f"note: the stub has {len(message):,} bytes and was measured against no limit: --provider NAME says whether it "
-        "fits there\n"
+        f"note: the stub has {len(message):,} bytes and was measured against no limit: give --provider NAME to "
+        "check that it fits\n"
     )
 
     assert rendered(*words, "--provider", "rackspace") == ExitCode.REFUSED

@@ -56,8 +56,8 @@ def test_findings_are_told_by_kind_with_their_mend(root: Path, capsys: pytest.Ca
         "warning[identity.hostname]: clones that get no name use this one\n"
         "  /etc/hostname: a host name\n"
         "  mend: write localhost, if that is not wanted\n"
-        "note: --allow /var/log/* met nothing\n"
-        "root: 4 findings, 1 warning, --clean mends 2\n"
+        "note: --allow /var/log/* matched nothing\n"
+        "root: 4 findings, 1 warning, --clean fixes 2\n"
     )
 
 
