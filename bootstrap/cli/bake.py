@@ -71,8 +71,10 @@ def command(
     from bootstrap.spec.types import duration
 
     if remove:
+        # An option that has no effect is probably a mistake.
         if sources or allowed_signers or trigger != "auto":
             raise UsageError("--remove takes everything out", hint="no other option goes with it")
+        # The paths are the same whatever was baked, so no option has to be repeated.
         changes = bake.remove(root)
         if as_json:
             click.echo(json.dumps({"root": str(root), "changes": [vars(change) for change in changes]}, indent=1))

@@ -59,6 +59,7 @@ def command(
 
     spec = inputs.load().spec
     plan = resolve(spec, server=server or spec.example_server, deploy_id=DEPLOY_ID)
+    # Texts stand in for the secrets, which need not exist on the machine that checks.
     rendered = render(plan, stand_in=True)
     warnings = [*spec.warnings, *rendered.warnings]
     packed, refused = _packed(spec, rendered, targets, provider)
@@ -67,9 +68,11 @@ def command(
         warnings += _cron_warnings(spec, rendered)
     warnings += exposed(spec, targets, [payload.target for payload in packed])
     if lint:
+        # shellcheck is an optional dependency.
         from bootstrap.render import lint as shellcheck
 
         warnings += shellcheck.lint(plan, rendered)
+    # An error of shellcheck counts as one without --strict, too.
     if any(strict or warning.severity == "error" for warning in warnings):
         raise SpecError(in_order([replace(w, severity="error") if strict else w for w in warnings]))
     if as_json:
@@ -81,6 +84,7 @@ def command(
     print_warnings(warnings, [*notes(packed), *refused])
     if packed:
         click.echo(table(packed))
+    # Counts of zero are left out.
     checks = len(plan.health.checks) if plan.health else 0
     counts = [(len(plan.files), "file"), (len(plan.stages), "stage"), (checks, "check"), (len(warnings), "warning")]
     summary = ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in counts if number)
@@ -110,6 +114,7 @@ def _packed(
     Return what fits, and a sentence for each target that does not. Raises PayloadError when a --target does not fit;
     without --target, when no target fits.
     """
+    # Packing takes time, so it is done on request only.
     if not targets and not provider:
         return [], []
     from bootstrap.errors import PayloadError, UsageError
@@ -126,6 +131,7 @@ def _packed(
             packed.append(channel.pack(rendered, target, profile, cron_template=_cron_template(spec)))
         except PayloadError as error:
             refused.append(error)
+    # A target that nobody asked for may be too small, as long as another one of the provider's fits.
     if refused and (targets or not packed):
         raise Refused([problem for error in refused for problem in error.problems])
     return packed, [_sentence(problem) for error in refused for problem in error.problems]

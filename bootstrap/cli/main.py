@@ -34,6 +34,7 @@ VERBS = {
     "status": "Show the servers as the collector knows them.",
 }
 
+# \b keeps click from joining the lines into a paragraph.
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value}  {code.meaning}" for code in ExitCode)
 
 
@@ -47,6 +48,7 @@ class Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         command: click.Command = importlib.import_module(f"bootstrap.cli.{cmd_name}").command
+        # For shell completion, which asks the command and not this group.
         command.short_help = VERBS[cmd_name]
         return command
 
@@ -75,6 +77,7 @@ class Verbs(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(bootstrap.__version__, prog_name="bootstrap")
+# Listed for `--help` only: main() takes it out of the arguments before click sees them.
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
     """First-boot bootstrap: turns one spec into a healthy server, and reports the result to the deployer.
@@ -102,6 +105,7 @@ def print_warnings(warnings: Iterable[Problem], notes: Iterable[str] = ()) -> No
 
 def paint(problem: Problem) -> str:
     """Return the problem's text, with a coloured severity when stderr is a terminal and NO_COLOR is not set."""
+    # Not needed unless there is an error.
     import os
 
     text = render_problem(problem)
@@ -119,6 +123,7 @@ def main(argv: list[str] | None = None) -> None:
     if isinstance(sys.stdout, io.TextIOWrapper):
         # The name of a file need not be UTF-8, so its bytes are printed unchanged.
         sys.stdout.reconfigure(errors="surrogateescape")
+    # Read here as well as by the verbs: an error can come before click has parsed the options of a verb.
     debug, as_json = "--debug" in arguments, "--json" in arguments
     # --debug may stand anywhere: somebody who sees a bug adds it at the end of the same command line.
     arguments = [word for word in arguments if word != "--debug"]
@@ -128,11 +133,13 @@ def main(argv: list[str] | None = None) -> None:
         sys.exit(int(exit_code) if isinstance(exit_code, int) else ExitCode.GOOD)
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
+        # The convention of shells: 128 and the number of SIGINT.
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(ExitCode.USAGE)
     except BootstrapError as error:
+        # Raised again, so that Python itself prints the traceback.
         if debug:
             raise
         report_error(error, as_json=as_json)

@@ -25,6 +25,7 @@ def command(directory: Path) -> None:
     from bootstrap import resources
     from bootstrap.errors import UsageError
 
+    # An empty folder is fine: it may have been made for this, or be a new repository's without files.
     if directory.exists() and any(directory.iterdir()):
         raise UsageError(f"{directory} is not empty", hint="name a new folder: `new` replaces no files")
     directory.mkdir(parents=True, exist_ok=True)
@@ -33,7 +34,7 @@ def command(directory: Path) -> None:
         # `bootstrap check DIRECTORY` looks for a spec of the folder's own name.
         target = directory / (f"{name}.yaml" if source.name == "hello.yaml" else source.name)
         text = source.read_text(encoding="utf-8")
-        # The comment at the top of the example says how to run it from a checkout.
+        # A comment at the top of the example shows how to run it; it should name the new folder.
         target.write_text(text.replace("bootstrap rehearse examples/hello", f"bootstrap rehearse {directory}"))
         click.echo(f"wrote {target}")
     click.echo(f"\nnext:\n  bootstrap check {directory}\n  bootstrap rehearse {directory}")

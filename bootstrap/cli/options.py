@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from bootstrap.client.collector import Collector
 
 _F = TypeVar("_F", bound=Callable[..., Any])
+# The same units as in a spec. They stand here as well, since `--help` must not import the models of a spec.
 _UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
@@ -38,6 +39,7 @@ def gathered(parameter: str, kind: type, *options: Callable[[Any], Any]) -> Call
     names = [field.name for field in fields(kind)]
 
     def decorate(function: _F) -> _F:
+        # wraps() hands on the options that decorators below this one have added to the function.
         @functools.wraps(function)
         def call(**values: Any) -> Any:
             return function(**{parameter: kind(**{name: values.pop(name) for name in names})}, **values)
@@ -61,6 +63,7 @@ class SpecOptions:
 
     def load(self) -> Project:
         """Read and check the spec. Raises SpecError."""
+        # Imported when it is called: `--help` must not pay for YAML.
         from bootstrap import api
 
         return api.load(self.spec, overrides=self.overrides, values_files=self.values_files)
@@ -83,6 +86,7 @@ def spec_options(metavar: str = "SPEC", *, must_exist: bool = False) -> Callable
     )  # fmt: skip
 
 
+# For the verbs that look at one server as an example; `render` and `publish` have a --server of their own.
 server_option = click.option(
     "--server", metavar="NAME", help="The server to resolve the spec for.  [default: the spec's name and -1]"
 )
@@ -159,6 +163,7 @@ class CollectorOptions:
         from bootstrap.cli.state_dir import state_path
         from bootstrap.client.collector import connect
 
+        # On the machine of the collector no option is needed: `serve` left its token in the state folder.
         return connect(self.url, self.token_file, default_token=state_path("token"), ca=self.ca)
 
 

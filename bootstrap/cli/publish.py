@@ -131,6 +131,7 @@ def command(
     plans = [project.plan(name, deploy_id=deploy_id, report_url=report.report_url) for name in names]
     secret = report.read_secret() if servers and plans[0].reports else None
     key = open_key(sign)
+    # Whatever can be refused without the network has been refused by now: nothing is uploaded for a wrong spec.
     publisher, remark = store.publisher(lifetime_s, dry_run=dry_run)
     print_warnings(project.warnings)
     urls = publisher.files(plans[0].plan)
@@ -139,8 +140,10 @@ def command(
     expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(publisher.expires))
     facts = {
         "container": store.container, "region": region, "endpoint": endpoint.interface, "expires": expires,
+        # Files belong to no roll-out; a bundle does, and `render` has to be given the same id.
         "deploy_id": deploy_id if servers else None,
     }  # fmt: skip
+    # Written last: the file exists only if every upload has succeeded.
     if not dry_run:
         written.append(result.write(Published(urls, bundles), to.output, **facts))
     if to.as_json:
@@ -171,6 +174,7 @@ def _publish_bundles(
     stubs = []
     for plan in plans:
         rendering = plan.render(secret, published=published, sign=key)
+        # In user-data no file is injected, so the bundle contains them all.
         payload = rendering.pack("user-data").payload
         digest, bundle = payload.digest, payload.bundle
         url = publisher.put(f"bundle of {rendering.server}", digest[:DIGITS], bundle)

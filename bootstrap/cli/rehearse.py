@@ -39,6 +39,7 @@ def brought_file(text: str) -> tuple[str, bytes]:
 
 def octal(text: str) -> int:
     """Read permission bits in octal, the `type` of --inject-mode."""
+    # int() would also take a prefix, a sign and underscores.
     if not re.fullmatch(r"[0-7]{3,5}", text) or int(text, 8) > 0o7777:
         raise click.BadParameter(f"{text!r} is not a mode in octal; write 0400 or 0644")
     return int(text, 8)
@@ -126,11 +127,13 @@ def command(
         report=not no_report,
         **options,
     )
+    # A CI job that is cancelled gets TERM, and a closed terminal sends HUP.
     for number in (signal.SIGTERM, signal.SIGHUP):
         # As on Ctrl-C an exception is raised, so that the copy is cleaned up.
         signal.signal(number, signal.default_int_handler)
     outcome = rehearsal.rehearse(
         settings,
+        # With --json stdout is for the outcome alone.
         show=lambda line: click.echo(line, err=as_json),
         warn=lambda line: click.secho(line, fg=None if os.environ.get("NO_COLOR") else "red", err=True),
         deploy_id=new_deploy_id(),

@@ -43,6 +43,7 @@ class PackOptions:
 
     def pack(self, rendering: Rendering) -> list[Packed]:
         """Pack one server for every target, each once, in the order of the command line. Raises PayloadError."""
+        # A target that is named twice has one output folder.
         targets = dict.fromkeys(self.targets)
         return [rendering.pack(target, self.provider, self.beside, url=self.url) for target in targets]
 
@@ -116,6 +117,7 @@ def command(
 
     if (server is None) == (servers is None):
         raise UsageError("give --server NAME, or --servers FILE", hint="one of them")
+    # Opened first: a wrong key should be refused before a large fleet is planned.
     key = open_key(sign)
     project = inputs.load()
     if server is not None:
@@ -124,8 +126,10 @@ def command(
     else:
         fleet = project.fleet(Path(servers or ""), deploy_id=report.deploy_id, report_url=report.report_url)
         written = _write_fleet(fleet, packing.pack, report, key, to.output)
+    # The spec, a template and a target may each give the same warning; it is printed once.
     warnings = (*project.warnings, *written.warnings, *project.exposed(*packing.targets))
     print_warnings(dict.fromkeys(warnings), written.notes)
+    # The folder is a fact of this machine and not of the manifest, which is read on others.
     if to.as_json:
         click.echo(json.dumps({**written.manifest, "directory": str(written.folder)}, indent=1))
         return
@@ -151,6 +155,7 @@ def _write_server(
     from bootstrap.targets import output as output_files
 
     published_objects = result.read(published) if published else None
+    # A spec without `report:` needs no secret, and none has to exist.
     secret = report.read_secret() if plan.reports else None
     rendering = plan.render(secret, published=published_objects, sign=key)
     # Everything is packed and measured before anything is written: a payload that does not fit leaves no trace.

@@ -13,6 +13,7 @@ def command() -> None:
     Save it as spec.schema.json. An editor with the YAML language server then checks a spec that begins with
       # yaml-language-server: $schema=spec.schema.json
     """
+    # The models of a spec bring pydantic along, which `--help` must not import.
     import json
 
     from bootstrap.spec.schema import schema

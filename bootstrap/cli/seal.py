@@ -55,6 +55,7 @@ def command(
     from bootstrap.errors import ExitCode, UsageError
     from bootstrap.image.seal import seal
 
+    # Keys have an option of their own, since they may be the only way into a clone.
     if clean_access and not clean:
         raise UsageError("--clean-access goes with --clean")
     sealed = seal(

@@ -71,6 +71,7 @@ def command(
     """
     from bootstrap.errors import UsageError
 
+    # Starlette and uvicorn are an extra of the package, since most machines only render.
     try:
         from bootstrap.collector import server
         from bootstrap.collector.app import create_app
@@ -94,6 +95,7 @@ def command(
     # Bound here and not by uvicorn: with port 0 the URL is only known afterwards.
     bound = server.bind(address)
     url = server.url_of(bound, address, tls is not None)
+    # After the checks above, so that their errors look like those of other verbs and not like log lines.
     _log_to_stderr()
 
     def ready() -> None:
@@ -118,6 +120,7 @@ def _secret(path: Path | None) -> bytes:
 
     from bootstrap.secret import VARIABLE, make_secret, read_secret
 
+    # The variable comes before the default file, so that a container needs no file.
     if path is None and os.environ.get(VARIABLE):
         return read_secret()
     path = path or state_path("secret", make=True)

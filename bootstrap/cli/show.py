@@ -60,6 +60,7 @@ def command(
         return
     verified = [_verify(bundle, signers) for bundle in bundles]
     if source:
+        # Every bundle of one folder carries the same runner. Its text ends with a newline already.
         click.echo(bundles[0].unpacked.hot + bundles[0].unpacked.cold, nl=False)
     elif path:
         _show_file(bundles[0], path, reveal)
@@ -90,6 +91,7 @@ def _show_file(bundle: Found, path: str, reveal: bool) -> None:
     if entry is None:
         names = ", ".join(file["path"] for file in plan["files"]) or "none"
         raise UsageError(f"{path} is not among the bundle's files", hint=f"there are: {names}")
+    # Masking the whole content would only look like a file.
     if entry.get("secret") and not reveal:
         raise UsageError(f"{path} is a secret", hint="--reveal shows it")
     if path not in bundle.unpacked.files:
@@ -102,6 +104,7 @@ def _show_file(bundle: Found, path: str, reveal: bool) -> None:
         if secret in content:
             content = content.replace(secret, redact.MASK.encode())
             click.echo("a secret in it is shown as ***; --reveal shows it", err=True)
+    # The bytes themselves: a file of the server need not be text.
     sys.stdout.buffer.write(content)
 
 
@@ -182,6 +185,7 @@ def _file_line(file: dict[str, Any], width: int) -> str:
     """Return path, size, mode, owner, digest and the special properties of one file."""
     size = f"{file['size']:,} bytes" if "size" in file else "fetched" if "fetch" in file else "with a secret"
     owner = f"{file.get('user', 'root')}:{file.get('group', 'root')}"
+    # Only what differs from the defaults is remarked on.
     marks = ["secret"] if file.get("secret") else []
     if file.get("deliver", "bundle") != "bundle":
         marks.append(file["deliver"])
@@ -259,6 +263,7 @@ def _spec_file(file: RenderedFile) -> dict[str, Any]:
     entry: dict[str, Any] = {"path": file.path, "mode": file.mode, "user": file.owner[0], "group": file.owner[1]}
     if file.fetch is not None:
         entry |= {"fetch": file.fetch, "sha256": file.fetch["sha256"]}
+    # With a mask in place of the secret the content has another size and digest than on the server.
     elif not file.secret and redact.MASK.encode() not in file.content:
         entry |= {"size": len(file.content), "sha256": hashlib.sha256(file.content).hexdigest()}
     condition = {"after": file.after} if file.after else {}

@@ -19,6 +19,7 @@ def table(packed: Sequence[Packed], used: str = "used") -> str:
     rows += [_row(payload, measure) for payload in packed for measure in payload.measures]
     widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
     lines = []
+    # Numbers are aligned to the right, so that their digits stand below each other.
     for row in rows:
         cells = [
             cell.ljust(width) if column in LEFT_ALIGNED else cell.rjust(width)
@@ -47,6 +48,7 @@ def notes(packed: Sequence[Packed]) -> Iterator[str]:
         taker = payload.provider.name if payload.provider else payload.target
         for path in payload.moved:
             yield f"{path} rides in the bundle, since {taker} takes too few files"
+        # They are what a tick does not need.
         if payload.lean:
             verbs = "`doctor`, `timeline`, `history`, `verify` and `run --dry-run`"
             yield f"{verbs} of the host's command are left out, since {taker} has no room for them"

@@ -39,6 +39,7 @@ def command(
         entries = _entries(client, servers, deploy_id)
     else:
         entries = patiently(lambda: client.servers(deploy_id), PATIENCE_S)
+    # Details of a group would be many pages; its members get a line each.
     is_list = not servers or any(name.endswith("*") for name in servers)
     if as_json:
         click.echo(json_text(entries))
@@ -65,6 +66,7 @@ def _entries(client: Collector, servers: tuple[str, ...], deploy_id: str | None)
             server = patiently(partial(client.server, name, deploy_id), PATIENCE_S)
             members = [server] if server else []
         entries += members
+        # All unknown names are reported at once.
         unknown += [] if members else [name]
     if unknown:
         deploy = f" in deploy {deploy_id}" if deploy_id else ""
@@ -82,6 +84,7 @@ def _paint(text: str) -> str:
 
     if os.environ.get("NO_COLOR"):
         return text
+    # The texts come from client/show.py, which knows nothing of colours.
     words = "|".join(COLOURS)
     # A state is coloured only as a column of its own; the same word in the line of a log stays as it is.
     return re.sub(rf"(?<=  )({words})(?=\s|$)", lambda m: click.style(m[1], fg=COLOURS[m[1]]), text)

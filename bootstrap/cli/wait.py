@@ -91,8 +91,10 @@ def _print(outcome: Outcome, timeout_s: float) -> None:
 
     from bootstrap.client.show import ago, failure, plain, progress, span
 
+    # One moment for all servers, so that equal ages look equal.
     now = time.time()
     for group in outcome.groups:
+        # The form of the lines below it: name and state, without a colon.
         click.echo(progress(group).replace(": ", " ", 1))
     for server in outcome.servers:
         state = server["state"] or "never heard of"
@@ -106,6 +108,7 @@ def _print(outcome: Outcome, timeout_s: float) -> None:
         elif outcome.result == "timeout" and state != "healthy" and server.get("deploy_id"):
             report = f"last report {ago(server.get('last_seen'), now)}"
             click.echo(plain(f"{server['server']}: {state} in deploy {server['deploy_id']}, {report}"), err=True)
+    # The code is that of the deployer's gate, which ends in the same way.
     if outcome.result == "timeout":
         click.echo(f"error[gate]: not healthy within {span(timeout_s)}", err=True)
         if outcome.why:
