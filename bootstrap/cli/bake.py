@@ -36,7 +36,7 @@ if TYPE_CHECKING:
     "--allowed-signers",
     type=click.Path(path_type=Path),
     metavar="FILE",
-    help="Take only bundles that one of these keys has signed. FILE has the format of ssh-keygen's.",
+    help="Take only bundles that one of these keys has signed. FILE is an allowed signers file of ssh-keygen.",
 )
 @click.option(
     "--cloud-init-deadline",

@@ -81,7 +81,7 @@ def spec_options(metavar: str = "SPEC", *, must_exist: bool = False) -> Callable
         click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override one value of the spec."),
         click.option(
             "--values", "values_files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-            help="Override values of the spec by those of this YAML file.",
+            help="Override values of the spec with those in this YAML file.",
         ),
     )  # fmt: skip
 

@@ -58,7 +58,7 @@ pack_options = gathered(
     click.option("--provider", metavar="NAME", help="Obey the limits of this provider (nova, ec2, hetzner, ...)."),
     click.option(
         "--user-data", "beside", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-        help="Your own cloud-config, script or other user-data, to go along with ours; may be given several times.",
+        help="Your own cloud-config, script or other user-data, to send along with ours; may be given several times.",
     ),
     click.option("--url", metavar="URL", help="For a stub: the URL that hosts fetch the bundle from."),
 )  # fmt: skip
@@ -78,7 +78,7 @@ class Written:
 
 @click.command()
 @spec_options()
-@click.option("--server", metavar="NAME", help="The server's name, part of its report key; of a group: 'web-*'.")
+@click.option("--server", metavar="NAME", help="The server's name, part of its report key; for a group: 'web-*'.")
 @click.option("--servers", metavar="FILE", help="Many servers at once: YAML or CSV with the name and values of each.")
 @pack_options
 @report_options

@@ -9,8 +9,10 @@ import click
 def command() -> None:
     """Print the JSON Schema of a spec to stdout.
 
+    Save it as spec.schema.json beside a spec. An editor with the YAML language server then checks the spec, if its
+    first line is
+
     \b
-    Save it as spec.schema.json. An editor with the YAML language server then checks a spec that begins with
       # yaml-language-server: $schema=spec.schema.json
     """
     # The models of a spec bring pydantic along, which `--help` must not import.

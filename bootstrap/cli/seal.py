@@ -18,7 +18,9 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("root", type=RootFolder(path_type=Path))
-@click.option("--require", multiple=True, metavar="UNIT", help="A unit that must be started at boot, as nova-agent.")
+@click.option(
+    "--require", multiple=True, metavar="UNIT", help="A unit that must be started at boot, such as nova-agent."
+)
 @click.option("--clean", is_flag=True, help="First fix what is safe to fix, then judge.")
 @click.option("--clean-access", is_flag=True, help="With --clean: remove authorized_keys too.")
 @click.option(

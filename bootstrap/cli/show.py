@@ -23,12 +23,12 @@ NO_DEPLOY = "none"
 @spec_options("SPEC|BUNDLE")
 @server_option
 @click.option(
-    "--file", "path", metavar="PATH", help="Of a bundle: print the content that this file will have on the server."
+    "--file", "path", metavar="PATH", help="For a bundle: print the content that this file will have on the server."
 )
-@click.option("--source", is_flag=True, help="Of a bundle: print the source of the runner in it.")
+@click.option("--source", is_flag=True, help="For a bundle: print the source of the runner in it.")
 @click.option(
     "--allowed-signers", "signers", type=click.Path(path_type=Path), metavar="FILE",
-    help="Of a bundle: refuse it unless one of these keys has signed it.",
+    help="For a bundle: refuse it unless one of these keys has signed it.",
 )
 @click.option("--reveal", is_flag=True, help="Show secrets as they are.")
 @json_option()

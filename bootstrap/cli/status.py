@@ -27,7 +27,7 @@ def command(
     collector: CollectorOptions,
     as_json: bool,
 ) -> None:
-    """List every server, or show the details of each SERVER: stages, attempts, exit codes, times, why it failed.
+    """List every server, or show the details of each SERVER: stages, attempts, exit codes, times, reason of a failure.
 
     For a group, such as 'web-*', its members are listed.
     """

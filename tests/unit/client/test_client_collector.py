@@ -188,7 +188,7 @@ def test_a_manifest_that_is_not_there() -> None:
         targets_of(("none.json",), None)
 
 
-def test_the_command_line_outweighs_the_environment_for_the_token(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_of_the_command_line_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BOOTSTRAP_COLLECTOR", "BOOTSTRAP_TOKEN", "BOOTSTRAP_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
     files = {name: tmp_path / name for name in ("given", "named", "default")}
