@@ -14,7 +14,7 @@ import bootstrap.runner
 from bootstrap import load, resources
 from bootstrap.payload import gates, pack
 from bootstrap.payload.bundle import unpack
-from bootstrap.runner.later.lifecycle import encode
+from bootstrap.runner.later.leaving import encode
 
 # Bytes of text.
 HOT_BUDGET, WHOLE_BUDGET = 13_500, 22_500

@@ -10,6 +10,7 @@ import click
 from bootstrap.cli.options import json_option
 from bootstrap.cli.root_argument import RootFolder
 from bootstrap.errors import UsageError
+from bootstrap.runner.defaults import BAKED
 
 if TYPE_CHECKING:
     from bootstrap.image.bake import Baked, Change
@@ -40,7 +41,7 @@ if TYPE_CHECKING:
 )
 @click.option(
     "--cloud-init-deadline",
-    default="10m",
+    default=f"{BAKED['cloud_init_deadline_s'] // 60}m",
     show_default=True,
     metavar="DURATION",
     help="How long a clone waits for cloud-init, if it is enabled.",

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from bootstrap.cli.options import SpecOptions, json_option, server_option, spec_options
+from bootstrap.runner.defaults import filled
 
 if TYPE_CHECKING:
     from bootstrap.render.model import RenderedFile
@@ -156,11 +157,13 @@ def describe(bundle: Found, signer: str | None = None, *, reveal: bool = False) 
 
 def plan_lines(plan: dict[str, Any]) -> list[str]:
     """Return a plan as the host reads it, in a few lines for people: its files, waits, stages and checks."""
+    # A plan leaves out every value that is the default; people should see it.
+    plan = filled(plan)
     lines = [
         f"  server    {plan['server']}",
         *([] if plan["deploy_id"] == NO_DEPLOY else [f"  deploy    {plan['deploy_id']}"]),
         f"  revision  {plan['revision']}",
-        f"  deadline  {plan.get('deadline_s', 3600):g} s",
+        f"  deadline  {plan['deadline_s']:g} s",
     ]
     if "report" in plan:
         lines.append(f"  reports   {plan['report']['url']}")
@@ -184,19 +187,19 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
 def _file_line(file: dict[str, Any], width: int) -> str:
     """Return path, size, mode, owner, digest and the special properties of one file."""
     size = f"{file['size']:,} bytes" if "size" in file else "fetched" if "fetch" in file else "with a secret"
-    owner = f"{file.get('user', 'root')}:{file.get('group', 'root')}"
+    owner = f"{file['user']}:{file['group']}"
     # Only what differs from the defaults is remarked on.
     marks = ["secret"] if file.get("secret") else []
     if file.get("deliver", "bundle") != "bundle":
         marks.append(file["deliver"])
-    if not file.get("keep", True):
+    if not file["keep"]:
         marks.append("removed after success")
     if file.get("after"):
         marks.append(f"after {file['after']}")
     cells = (
         file["path"].ljust(width),
         f"{size:>14}",
-        f"{file.get('mode', 0o644):04o}",
+        f"{file['mode']:04o}",
         owner,
         file.get("sha256", "")[:12],
     )
@@ -204,32 +207,27 @@ def _file_line(file: dict[str, Any], width: int) -> str:
 
 
 def _stage_lines(number: int, stage: dict[str, Any]) -> list[str]:
-    facts = [f"timeout {stage.get('timeout_s', 900):g} s"]
-    if stage.get("attempts", 1) > 1:
+    facts = [f"timeout {stage['timeout_s']:g} s"]
+    if stage["attempts"] > 1:
         facts.append(f"{stage['attempts']} attempts")
     facts += [
         f"needs {' '.join(f'{k} {v}' if v is not True else k for k, v in need.items())}"
         for need in stage.get("needs", [])
     ]
     facts += [word.replace("_", " ") for word in ("skip_if", "verify", "undo") if stage.get(word)]
-    if stage.get("reboot", "never") != "never":
+    if stage["reboot"] != "never":
         facts.append(f"reboot {stage['reboot']}")
-    if stage.get("user", "root") != "root":
+    if stage["user"] != "root":
         facts.append(f"as {stage['user']}")
     text = stage["text"].rstrip("\n").split("\n")
     return [f"    {number}. {stage['name']}  ({', '.join(facts)})", *(f"       | {line}" for line in text)]
 
 
 def _check(check: dict[str, Any]) -> str:
-    kind = check["kind"]
-    words = [kind, *(str(check[key]).strip() for key in ("url", "address", "name", "text", "path") if key in check)]
-    if kind == "http":
-        words.append(str(check.get("status", 200)))
-    if "contains" in check:
-        words.append(f"contains {check['contains']!r}")
-    if "free" in check:
-        words.append(f"{check['free']:,} bytes free")
-    return " ".join(words)
+    from bootstrap.spec.check_kinds import CHECK_KINDS
+
+    fields = [field for field in CHECK_KINDS.get(check["kind"], ()) if field.key in check]
+    return " ".join([check["kind"], *(field.words.format(check[field.key]).strip() for field in fields)])
 
 
 def _show_spec(inputs: SpecOptions, server: str | None, as_json: bool) -> None:

@@ -18,18 +18,19 @@ from bootstrap.errors import PayloadError
 from bootstrap.runner import later, tick
 
 # `loader` stands in for bundle.py, whose other names the head of a bundle brings.
-HOT = ("contract", "host", "loader", *(f"tick/{name}" for name in tick.MODULES))
+_GROUND = ("contract", "defaults", "disk", "processes", "console", "host", "loader")
+HOT = (*_GROUND, *(f"tick/{name}" for name in tick.MODULES))
 COLD = ("terminal", *(f"later/{name}" for name in later.MODULES))
 LEAN_COLD = ("terminal", *(f"later/{name}" for name in later.LEAN_MODULES))
 FETCHES = "later/fetch"
-# What is called by a name that is put together: by the head, and by check_fails for the kind of a check.
+# What is called by a name that is put together: by the head, and by check_fault for the kind of a check.
 BY_NAME = ("main", "look_")
 # Before each module but the first: the head compiles them one by one, since one tree of the whole would take 5 MiB
 # more. A module begins with a comment that names it.
 SEAM = "\f"
 # Between hot and cold.
 PARTING = "\v"
-# The letters of `runner.lifecycle.encode`, which says why these, two at a time.
+# The letters of `runner.later.leaving.encode`, which says why these, two at a time.
 _LETTERS = [chr(code) for code in range(33, 127) if chr(code) not in "'\\{"]
 _PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
 # Bytes that one block of bzip2 takes for sure at level 1; a host needs 400 KiB more to unpack each further level.

@@ -15,12 +15,12 @@ TEXT = b""  # the whole bundle, as its digest counts it
 
 
 def undo(text):
-    """The bytes that five-for-four text stands for: what pack() of later/lifecycle.py makes."""
+    """Return the bytes that a packed text stands for, the reverse of pack() in later/leaving.py."""
     raise NotImplementedError("only the head of a bundle brings this")
 
 
 def later(name):
-    """A function of the later part, by import: so the runner runs, and stops at breakpoints, in a checkout."""
+    """Return a function of the later part, by import: so the runner runs, and stops at breakpoints, in a checkout."""
     for module in MODULES:
         function = getattr(import_module("bootstrap.runner.later." + module), name, None)
         if function:

@@ -26,8 +26,8 @@ from bootstrap.payload import gates, pack
 from bootstrap.payload.build import build
 from bootstrap.payload.bundle import compose, unpack
 from bootstrap.render.model import Rendered, RenderedFile
-from bootstrap.runner.later.lifecycle import encode
-from bootstrap.runner.later.lifecycle import pack as deflate
+from bootstrap.runner.later.leaving import encode
+from bootstrap.runner.later.leaving import pack as deflate
 from bootstrap.targets import cloud_config, personality
 
 FILES = {"/srv/text": b"it's a text\n", "/srv/bytes": bytes(range(256)), "/srv/empty": b""}

@@ -16,8 +16,8 @@ from bootstrap.payload import gates, pack
 from bootstrap.payload.build import build
 from bootstrap.payload.bundle import compose, decode, unpack
 from bootstrap.render.model import Rendered, RenderedFile
-from bootstrap.runner.later.lifecycle import encode
-from bootstrap.runner.later.lifecycle import pack as deflate
+from bootstrap.runner.later.leaving import encode
+from bootstrap.runner.later.leaving import pack as deflate
 
 NOBODY: dict = {} if os.geteuid() else {"user": 65534, "group": 65534, "extra_groups": []}
 CRON = "* * * * * root cat @FILES@ | grep -q @SHA256@ || test -e @MARK@\n"
