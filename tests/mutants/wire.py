@@ -61,7 +61,7 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "words of a host move the deployer's cursor", "bootstrap/client/show.py",
-        '    return [plain(line) for line in lines]\n\n\ndef _how', "    return lines\n\n\ndef _how",
+        '    return [plain(line) for line in lines]\n\n\ndef _reason', "    return lines\n\n\ndef _reason",
         ("tests/integration/test_cli_words.py::test_no_control_character_reaches_the_terminal",), faults=(147,),
     ),
     Mutant(
