@@ -65,7 +65,7 @@ async def post_events(request: Request) -> Response:
     "/v1/expect",
     Access.BEARER,
     {200: Answer("The servers are registered.", ref("Expected"))},
-    body=Body("A list of manifests, as `render` writes them, or an object that holds the list.", manifests_schema()),
+    body=Body("A list of the servers to expect, or an object with this list as `manifests`.", manifests_schema()),
     refuses=("malformed", "full", "stopping"),
 )
 async def post_expect(request: Request) -> Response:

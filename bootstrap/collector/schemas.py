@@ -124,7 +124,7 @@ SCHEMAS: dict[str, Schema] = {
         "Every error has this shape.",
         {
             "error": _object(
-                "The error.",
+                "`code`, a stable word, and `message`, a sentence.",
                 {
                     "code": {
                         "type": "string",

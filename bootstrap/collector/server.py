@@ -19,6 +19,7 @@ from bootstrap.errors import CollectorError, UsageError
 
 BACKLOG = 4096  # a fleet that boots together connects together; the kernel's somaxconn bounds it too
 STOP_S = 5
+KEEP_ALIVE_S = 30
 
 
 @dataclass(frozen=True)
@@ -118,7 +119,7 @@ def serve(
         log_config=None,
         server_header=False,
         date_header=False,  # /healthz alone has a date
-        timeout_keep_alive=30,
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_S,
         proxy_headers=False,  # any client could write them
         ssl_certfile=tls[0] if tls else None,
