@@ -120,6 +120,7 @@ async def _http_error(_: Request, error: Exception) -> Response:
 
 
 async def _bug(request: Request, error: Exception) -> Response:
+    # The answer names the type alone: the text of an exception may hold parts of a report.
     logger.error("path=%a result=bug error=%s", request.url.path, type(error).__name__)
     return refuse(Refusal("bug", f"the collector has a bug: {type(error).__name__}; its log has the details"))
 

@@ -69,6 +69,7 @@ async def body_of(request: Request) -> bytes:
     try:
         async with asyncio.timeout(BODY_TIMEOUT_S):
             async for part in request.stream():
+                # Also counted over all requests: a thousand slow senders of a megabyte each would fill the memory.
                 held += len(part)
                 collector.held_bytes += len(part)
                 if held > MAX_BODY_BYTES:
@@ -105,6 +106,7 @@ def unauthorised() -> Refusal:
 
 def peer_of(scope: Scope) -> str:
     """The address that a request came from."""
+    # A server behind a Unix socket does not know the address of its clients.
     return (scope.get("client") or ("somewhere",))[0]
 
 

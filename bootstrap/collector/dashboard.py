@@ -37,6 +37,7 @@ MAX_ROWS = 500  # nobody reads more rows; the counts above them are of all serve
 MAX_WIDTH = 8  # of a stage; dashboard.css has a class for each width
 
 
+# Kept, because a page of 500 servers renders the template of a row 500 times.
 @lru_cache(maxsize=1)
 def _environment() -> Environment:
     return Environment(
@@ -86,6 +87,7 @@ async def get_dashboard(request: Request) -> Response:
 def overview(runs: list[Run], now: float, deploy_id: str | None, state: str | None) -> str:
     """The whole page: counts by state, then a row for each server. Servers that need a look come first."""
     servers = [server_json(run, now) for run in runs]
+    # The counts are of all servers, whatever state is chosen: they are the links to the other states.
     counts = {name: sum(server["state"] == name for server in servers) for name in ORDER}
     chosen = [server for server in servers if state in (None, server["state"])]
     chosen.sort(key=lambda server: (ORDER[server["state"]], server["server"]))
@@ -187,11 +189,14 @@ async def login_page(request: Request) -> Response:
 async def login(request: Request) -> Response:
     """Log a browser in: the token becomes a cookie that scripts cannot read and other sites cannot send."""
     collector = collector_of(request)
+    # Bytes that are no UTF-8 make a wrong token, which is refused like any other.
     fields = parse_qs((await body_of(request)).decode("utf-8", "replace"))
     if not collector.readers.token(fields.get("token", [""])[0].strip()):
+        # A person gets the form again, a program the error shape.
         if "text/html" in request.headers.get("accept", ""):
             return _page(render("login.html", wrong=True), 401)
         raise Refusal("unauthorised", "this is not the token of this collector")
+    # The cookie is strict, so that no page of another site can send a request with it.
     answer = RedirectResponse("/", 303, SECURITY)
     answer.set_cookie(
         COOKIE,
@@ -214,6 +219,7 @@ async def login(request: Request) -> Response:
 )
 async def get_asset(request: Request) -> Response:
     """Give the style sheet or the script of the dashboard. They hold nothing of any server, so they need no token."""
+    # Only listed names are opened, so no path can lead out of the folder.
     name = request.path_params["name"]
     if name not in ASSETS:
         raise Refusal("not_found", f"there is no /assets/{name}")

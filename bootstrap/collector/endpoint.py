@@ -110,6 +110,7 @@ def endpoint(
     """Declare the function below as a route. With Access.READER or BEARER it is called only for readers."""
 
     def declare(handler: Handler) -> Endpoint:
+        # A signature covers the body, and the page redirects, so their handlers judge the caller themselves.
         guarded = _for_readers(handler, access) if access in (Access.READER, Access.BEARER) else handler
         return Endpoint(method, path, access, guarded, answers, query, body, refuses, reads_store)
 

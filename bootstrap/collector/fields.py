@@ -62,6 +62,7 @@ def _choice(words: tuple[str, ...]) -> Check:
 
 
 def _is_missing_list(value: Any) -> bool:
+    # `have` and `want` are not judged here: a reader gets them only when they are whole numbers.
     return isinstance(value, list) and all(
         isinstance(entry, dict)
         and isinstance(entry.get("path"), str)
@@ -163,6 +164,7 @@ def object_schema(*tables: Fields) -> Schema:
 
 def event_schema() -> Schema:
     """The JSON Schema of one event: the fields of every event, then those of its type."""
+    # A type that no rule knows is free in its keys: an older collector stores the events of a newer runner.
     rules = [
         {"if": {"properties": {"type": {"const": kind}}}, "then": object_schema(fields)}
         for kind, fields in EVENT_BY_TYPE.items()

@@ -29,6 +29,7 @@ class Watch:
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._bell.wait()
+        # There is no await between these lines, so no change can fall between them.
         self._bell.clear()
         changed, self._changed = self._changed, set()
         return changed

@@ -76,6 +76,7 @@ def authenticate(secret: bytes, headers: Mapping[str, str], body: bytes) -> Sign
 
 def in_group(server: str, group: str) -> bool:
     """Whether the name of a server belongs to a group (`web-*`)."""
+    # Not fnmatch.fnmatch, which ignores case on some systems: names of servers differ by case.
     return _GROUP.fullmatch(group) is not None and fnmatch.fnmatchcase(server, group)
 
 
@@ -116,6 +117,7 @@ def take(run: Run, report: Report, now: float) -> Effect:
     is_new = journal is None
     journal = journal or Journal()
     fresh = [e for e in report.events if e["seq"] > journal.acked and str(e["seq"]) not in journal.parked]
+    # Replays are answered before the limits are applied: a host must learn that its events are stored.
     if not fresh:
         return Effect(run, journal.acked)
     if is_new and len(run.journals) >= MAX_JOURNALS:
@@ -134,6 +136,7 @@ def take(run: Run, report: Report, now: float) -> Effect:
     if run.closed:
         events = tuple(StoredEvent(report.journal, e["seq"], True, e) for e in ready)
         return Effect(replace(after, late=run.late + len(events)), journal.acked, events, changed=True)
+    # A new journal is a new run on the host, so nothing of the old view may remain.
     if is_new:
         after = replace(after, current=report.journal, view=View())
     if after.current != report.journal:

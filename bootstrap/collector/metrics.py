@@ -69,6 +69,7 @@ def _process() -> list[str]:
     import psutil
 
     process = psutil.Process()
+    # One read of /proc serves all values.
     with process.oneshot():
         used, cpu = process.memory_info(), process.cpu_times()
         values = {

@@ -144,6 +144,7 @@ def decode(text: str) -> Run:
     """The run of a text made by `encode`."""
     raw = json.loads(text)
     view = raw["view"]
+    # JSON has lists only, and a changed list would change a value that others share.
     view["explicit"] = view.pop("told")
     view["stages"] = tuple(Stage(**stage) for stage in view["stages"])
     for name in ("missing", "host_keys", "addresses"):

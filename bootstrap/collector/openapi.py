@@ -19,11 +19,13 @@ from bootstrap.collector.tokens import COOKIE
 
 API_VERSION = "1"  # as in the paths; it grows when a caller has to change
 
+# A parameter of a path means the same in every path that begins alike.
 PATH_PARAMETERS: dict[str, tuple[Schema, str]] = {
     "/v1/servers/{name}": (NAME.schema, "The server's name."),
     "/v1/deploys/{id}": (NAME.schema, "The deploy id."),
     "/assets/{name}": ({"type": "string"}, "`dashboard.css` or `dashboard.js`."),
 }
+# A signature is three headers, and OpenAPI has no scheme for several: each is a scheme of its own.
 _SCHEMES: dict[str, Any] = {
     "token": {"type": "http", "scheme": "bearer", "description": "The token of `bootstrap serve --token-file`."},
     "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "Set by POST /login, for browsers."},
@@ -42,7 +44,8 @@ _SCHEMES: dict[str, Any] = {
     },
 }
 _SIGNATURE: dict[str, list[str]] = {"webhookId": [], "webhookTimestamp": [], "webhookSignature": []}
-# Each entry of a list is one way in; the schemes of one entry are needed together.
+# Each entry of a list is one way in, and the schemes of one entry are needed together. An empty entry lets everybody
+# in.
 _SECURITY: dict[Access, list[dict[str, list[str]]]] = {
     Access.NONE: [{}],
     Access.READER: [{"token": []}, {"cookie": []}],
@@ -82,6 +85,7 @@ def document(endpoints: Iterable[Endpoint]) -> dict[str, Any]:
             "`{\"error\": {\"code\", \"message\"}}`.",
             "license": {"name": "Apache-2.0", "identifier": "Apache-2.0"},
         },
+        # Behind a load balancer a collector does not know its own URL.
         "servers": [{"url": "/", "description": "The collector that served this document."}],
         "paths": paths,
         "components": {"schemas": SCHEMAS, "securitySchemes": _SCHEMES},

@@ -15,7 +15,6 @@ from bootstrap.collector.state import STATES
 
 DEFAULT_WAIT_S = 30.0
 MAX_WAIT_S = 300.0  # proxies cut longer silences; a caller asks again
-MAX_COUNT = 1e9
 # A refusal quotes what the caller sent, but never a megabyte of it.
 QUOTED = 60
 
@@ -71,6 +70,7 @@ DEPLOY = _name("deploy_id", "One roll-out. Without it: the current deploy of eac
 STREAM_DEPLOY = _name("deploy_id", "Changes in this roll-out only.")
 AFTER = _name("after", "Only the end of a deploy with a greater id than this one is an answer.")
 STATE = _word("state", "Only servers in this state.", STATES)
+# People type the address of the page: all servers help them more than an error does.
 STATE_OF_PAGE: Parameter[str | None] = Parameter(
     "state",
     "Only servers in this state. Another word shows all.",
@@ -78,6 +78,7 @@ STATE_OF_PAGE: Parameter[str | None] = Parameter(
     lambda value: value if value in STATES else None,
     None,
 )
+# A group is not checked: nobody is a member of an impossible one, so its list is empty.
 GROUP: Parameter[str | None] = Parameter(
     "group", "Only members of this group, for example `web-*`.", {"type": "string"}, str, None
 )
@@ -103,13 +104,13 @@ COUNT: Parameter[int | None] = Parameter(
     "count",
     "The number of servers that must be healthy. Without it: all that were announced or have reported.",
     {"type": "integer", "minimum": 1},
-    lambda value: int(min(_read_number("count", value, 1), MAX_COUNT)),
+    lambda value: int(_read_number("count", value, 1)),
     None,
 )
 FAILURES: Parameter[int] = Parameter(
     "failures",
     "The number of servers that may fail before the roll-out has failed.",
     {"type": "integer", "minimum": 0, "default": 0},
-    lambda value: int(min(_read_number("failures", value, 0), MAX_COUNT)),
+    lambda value: int(_read_number("failures", value, 0)),
     0,
 )

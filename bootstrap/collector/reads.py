@@ -69,6 +69,7 @@ async def _deploy_of_asker(request: Request) -> str:
     collector = collector_of(request)
     claims = read_headers(request.headers)
     if DEPLOY.of(request) == claims.deploy_id:
+        # The signature covers an empty body: a question has nothing but its path.
         if claims.by(collector.secret, claims.server, b""):
             return claims.deploy_id
         # A member of a group signs with the group's key. The question names the group, or an earlier report did.

@@ -37,6 +37,7 @@ class Refusal(CollectorError):
 
     def __init__(self, code: str, message: str, *, retry_after_s: int | None = None) -> None:
         super().__init__(message)
+        # The status follows from the code, so that no two routes can answer one code differently.
         self.code = code
         self.status = CODES[code].status
         self.retry_after_s = retry_after_s

@@ -48,7 +48,8 @@ async def post_events(request: Request) -> Response:
         acked = await collector.store.take(report)
     except Refusal as refusal:
         collector.counts["reports", refusal.code] += 1
-        # A refusal that goes away by itself (429, 503) needs nobody's attention, so it is not listed.
+        # A refusal that goes away by itself (429, 503) needs nobody's attention, so it is not listed. Without readable
+        # headers there is no server to list it under.
         if claims is not None and refusal.status in (401, 413, 422):
             reason, peer = refusal.message[:MAX_MESSAGE], peer_of(request.scope)
             refused = RefusedReport(claims.server, claims.deploy_id, refusal.code, reason, peer)

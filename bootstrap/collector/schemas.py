@@ -19,12 +19,14 @@ def _typed(kind: str, text: str) -> Schema:
 
 def _or_null(schema: Schema) -> Schema:
     """The same, or null."""
+    # An `enum` would still exclude null, whatever `type` says.
     if "type" in schema and "enum" not in schema:
         return {**schema, "type": [schema["type"], "null"]}
     return {"anyOf": [schema, {"type": "null"}]}
 
 
 def _object(text: str, properties: dict[str, Schema], optional: tuple[str, ...] = ()) -> Schema:
+    # A key without a value is null in most answers; optional keys are those that can be missing altogether.
     required = [name for name in properties if name not in optional]
     return {"type": "object", "description": text, "required": required, "properties": properties}
 
@@ -108,6 +110,7 @@ _MISSING = _object(
 )
 _MISSING["properties"]["have"] = _or_null(_MISSING["properties"]["have"])
 _MISSING["properties"]["want"] = _or_null(_MISSING["properties"]["want"])
+# A brief server has the same keys as a whole one, so that a client reads both with the same code.
 _BRIEF = {
     "server": _SERVER,
     "deploy_id": _DEPLOY,
@@ -210,6 +213,7 @@ SCHEMAS: dict[str, Schema] = {
             "last_at": _typed("number", f"The last of them. {_MOMENT}."),
         },
     ),
+    # Made from the table that judges reports, so that the two cannot differ.
     "ReportedEvent": event_schema(),
     "StoredEvent": {
         "description": "An event as it was reported, and what the collector adds.",

@@ -29,6 +29,7 @@ def follow(view: View, event: Event, reported_state: str | None = None) -> View:
 
 
 def _started(view: View, event: Event, _: str | None) -> View:
+    # A name that stands twice would make two rows that always change together.
     names = tuple(dict.fromkeys(event.get("stages") or ()))[:MAX_STAGES]
     return replace(
         view,
@@ -104,6 +105,7 @@ def _reason_of_end(event: Event) -> str:
 
 
 def _interrupted(view: View, event: Event, _: str | None) -> View:
+    # A run can be interrupted between two stages, and the event then names none.
     if event.get("stage") is None:
         return view
     return _stage(
@@ -165,6 +167,7 @@ def stages_for_people(view: View) -> tuple[Stage, ...]:
 
 def failing_line(tail: str) -> str | None:
     """The first line of a log that complains, else its last line with text."""
+    # The first complaint is usually the cause, and the later ones are its effects.
     lines = [line.strip() for line in tail.splitlines() if line.strip()]
     return next((line for line in lines if _COMPLAINT.search(line)), lines[-1] if lines else None)
 

@@ -111,9 +111,11 @@ class PostgresStore:
                     # Not close(): that would wait for an answer over a connection that may be dead.
                     connection.terminate()
                 logger.warning("store=postgres listener=lost")
+            # A database that restarts must not be asked in a tight loop.
             await asyncio.sleep(1.0)
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
+        # Neither name can hold a slash.
         server, _, deploy_id = payload.partition("/")
         self._changed([(server, deploy_id)])
 

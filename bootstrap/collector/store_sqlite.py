@@ -129,6 +129,8 @@ class SqliteStore:
         return lock
 
     def _connect(self) -> sqlite3.Connection:
+        # Without an isolation level the module begins no transaction by itself. The threads are not checked because
+        # close() runs on another one than the connection's own.
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=10)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
@@ -166,6 +168,7 @@ class SqliteStore:
                     item = self._queue.get_nowait()
                 except queue.Empty:
                     break
+            # None is the last entry of the queue: close() puts it there, and everything before it is written.
             stop = item is None
             if batch:
                 self._commit(connection, batch)

@@ -14,6 +14,7 @@ def store_of(url: str) -> Store:
     if scheme == "sqlite" and location.startswith("/") and len(location) > 1:
         from bootstrap.collector.store_sqlite import SqliteStore
 
+        # The third slash ends the empty host, so a path from the root brings a slash of its own.
         path = Path(location[1:])
         if not path.parent.is_dir():
             raise UsageError(f"--store {url}: the folder {path.parent} does not exist", hint=_slashes(path))

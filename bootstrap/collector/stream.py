@@ -55,6 +55,7 @@ async def _changes(collector: Collector, deploy_id: str | None, to_data: ToData)
         yield "retry: 2000\nevent: ready\ndata: {}\n\n"
         while not collector.hub.closing:
             keys = await watch.next(KEEP_ALIVE_S)
+            # A comment line: it keeps the connection alive, and clients ignore it.
             if not keys:
                 yield ": still here\n\n"
                 continue

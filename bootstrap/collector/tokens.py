@@ -54,6 +54,7 @@ class Readers:
         until, _, mark = (value or "").partition(".")
         # The signature first: a number is read only from text that this collector has written.
         genuine = hmac.compare_digest(mark.encode("utf-8", "replace"), self._sign(until).encode())
+        # isdigit() also accepts digits of other scripts, which int() would read.
         return genuine and until.isascii() and until.isdigit() and int(until) > now
 
     def _sign(self, until: str) -> str:

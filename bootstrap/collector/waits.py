@@ -123,6 +123,7 @@ def roll_out(deploy_id: str, runs: list[Run], count: int | None, now: float, fai
     failed = sorted(server for server, state in states.items() if state == "failed")
     awaited = sorted(server for server, state in states.items() if state not in ENDED)
     running = any(state != "waiting" for state in states.values())
+    # Failure comes first: enough healthy servers do not make up for too many failed ones.
     over = "failed" if len(failed) > failures else "healthy" if healthy >= target else None
     state = over or ("running" if running else "waiting")
     return {
