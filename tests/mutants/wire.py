@@ -56,7 +56,7 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "a stranger's name stands in a command to copy", "bootstrap/collector/refused.py",
-        '"NAME" if known is None else', '"NAME" if False else',
+        '"NAME" if safe is None else', '"NAME" if False else',
         (NAMED + "test_a_strangers_name_is_neither_an_escape_nor_a_command",), faults=(146,),
     ),
     Mutant(
