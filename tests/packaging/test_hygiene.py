@@ -52,12 +52,6 @@ def test_every_module_says_what_it_does(tree: list[Path]) -> None:
     assert silent == []
 
 
-def test_test_files_have_names_of_their_own(tree: list[Path]) -> None:
-    """Without __init__.py two test files of one name would hide each other."""
-    names = [path.name for path in tree if path.name.startswith("test_") and path.suffix == ".py"]
-    assert sorted(names) == sorted(set(names))
-
-
 @pytest.mark.parametrize("name", LOCKS)
 def test_a_lock_names_no_host_and_hashes_everything(root: Path, name: str) -> None:
     text = text_of(root / name)
