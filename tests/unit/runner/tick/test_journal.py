@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
+from box import needs_root
 
 from bootstrap.runner import host as host_module
 from bootstrap.runner.host import Host
@@ -55,6 +56,7 @@ def test_a_torn_tail_is_cut_and_the_next_line_stands_alone(state: Path, keep: in
     assert [e["number"] for e in Journal(Host()).events] == [0, 7]
 
 
+@needs_root
 def test_a_damaged_middle_is_set_aside_and_named(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     said: list[str] = []
     monkeypatch.setattr(Host, "say", lambda self, line: said.append(line))
@@ -71,6 +73,7 @@ def test_a_damaged_middle_is_set_aside_and_named(state: Path, monkeypatch: pytes
     assert said == [f"the journal was damaged; kept as {aside[0]}"]
 
 
+@needs_root
 @pytest.mark.parametrize(
     ("order", "types"),
     [
