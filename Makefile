@@ -99,8 +99,10 @@ lock: ## work out requirements*.lock again (needs uv)
 		requirements.lock requirements-dev.lock requirements-release.lock
 	for one in tests/locks/*.in; do $(LOCK_OTHERS) "$$one" -o "$${one%.in}.lock" || exit 1; done
 
-clean: ## remove .venv, build/ and the caches
-	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove .venv, what is in build/, and the caches
+	@# The folder itself is part of the tree, and its README.md says what it is for.
+	find build -mindepth 1 ! -path build/README.md -delete
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- set-up ---------------------------------------------------------------------------------------------------------

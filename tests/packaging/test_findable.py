@@ -74,8 +74,31 @@ def test_a_test_file_imports_from_no_other_test_file(root: Path) -> None:
 def test_every_path_that_a_page_names_exists(root: Path, page: str) -> None:
     text = (root / page).read_text(encoding="utf-8")
     paths = {
-        path for path in re.findall(r"`([\w./*-]+/[\w./*-]*|[\w-]+\.(?:md|toml|py|lock))`", text)
-        if not PLACEHOLDER.search(Path(path).name.removesuffix(".md")) and not path.startswith(("/", "build/"))
+        path for path in re.findall(r"`([\w./*-]+/[\w./*-]*)`", text)
+        if not PLACEHOLDER.search(Path(path).stem) and not path.startswith(("/", "build/", "dist/"))
     }  # fmt: skip
     assert len(paths) > 20
     assert sorted(path for path in paths if not list(root.glob(path))) == []
+
+
+def glossary(root: Path) -> dict[str, str]:
+    """{word: the cell that says where it is at home} of the page of words."""
+    text = (root / "docs/explanation/words.md").read_text(encoding="utf-8")
+    cells = re.findall(r"^\| ([a-z][^|]+) \| [A-Z][^|]+\. \| ([^|]+) \|$", text, re.MULTILINE)
+    return {word: home for words, home in cells for word in words.split(", ")}
+
+
+def test_every_word_of_the_glossary_is_in_use_where_it_is_at_home(root: Path) -> None:
+    """A word that is no longer said there would send its reader to the wrong place."""
+    words = glossary(root)
+    assert 25 <= len(words) <= 45
+    unused = []
+    for word, home in words.items():
+        places = [root / path for path in re.findall(r"`(bootstrap/[^`]+)`", home)]
+        places += [root / "docs/explanation" / path for path in re.findall(r"\]\(([^)#]+)\)", home)]
+        files = [file for place in places for file in (sorted(place.rglob("*.py")) if place.is_dir() else [place])]
+        # "late file" is in use where a late file is spoken of as `late`.
+        first = word.split()[0]
+        if not any(re.search(rf"(?<![a-z]){first}", file.read_text(encoding="utf-8"), re.IGNORECASE) for file in files):
+            unused.append(f"{word}: {home}")
+    assert unused == []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -99,3 +101,19 @@ def test_every_make_target_is_listed_by_help(root: Path) -> None:
     listed = set(re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE))
     assert {t for t in targets - listed if not t.startswith(("packages-", "setup-"))} == set()
     assert listed <= targets
+
+
+def test_make_clean_empties_build_and_leaves_the_file_that_says_what_it_is_for(root: Path, tmp_path: Path) -> None:
+    for name in ("Makefile", "build/README.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(root / name, tmp_path / name)
+    (tmp_path / "build/web-1/tree").mkdir(parents=True)
+    (tmp_path / "build/web-1/README.md").touch()
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+    assert [path.name for path in (tmp_path / "build").iterdir()] == ["README.md"]
+
+
+def test_git_ignores_all_of_build_but_its_readme(root: Path) -> None:
+    names = ["build/README.md", "build/web-1/manifest.json", "build/roots"]
+    listed = subprocess.run(["git", "check-ignore", *names], cwd=root, capture_output=True, text=True, check=False)
+    assert listed.stdout.split() == names[1:]
