@@ -1,4 +1,4 @@
-"""The program of tests/nova.py: a real Nova in one process on loopback, in the environment of tests/locks/nova.lock.
+"""The program that nova.py starts: a real Nova in one process on loopback, in the environment of tests/locks/nova.lock.
 
     python nova_process.py FOLDER
 

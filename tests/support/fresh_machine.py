@@ -3,7 +3,7 @@
     with FreshMachine() as machine:
         done = machine.make("setup")
 
-    .venv/bin/python tests/fresh_machine.py test    # make test in such a one, to look at
+    .venv/bin/python tests/support/fresh_machine.py test    # make test in such a one, to look at
 
 It is a folder of this machine, entered as a root of its own: network, kernel, /dev and /sys are this machine's.
 """
@@ -25,7 +25,7 @@ from types import TracebackType
 import pytest
 from declared import LOGIN_PATH, within
 
-TOP = Path(__file__).resolve().parents[1]
+TOP = Path(__file__).resolve().parents[2]
 KEPT = TOP / "build" / "roots"
 # What README.md asks for before its first command.
 ASSUMED = ("git", "make", "python3", "python3-venv")

@@ -20,7 +20,7 @@ from bootstrap.rehearse.copy import JOURNAL
 from bootstrap.runner.baked.program import IMAGE, TAKEN
 from bootstrap.runner.host import BUNDLE, COMMAND
 
-TOP = Path(__file__).resolve().parents[1]
+TOP = Path(__file__).resolve().parents[2]
 EXAMPLES = TOP / "examples/images"
 MODES = {
     PROGRAM: 0o644,

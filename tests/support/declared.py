@@ -1,6 +1,6 @@
 """The programs of a machine on which nothing was installed but what `.ci/packages` declares, as a folder of links.
 
-    .venv/bin/python tests/declared.py GROUP COMMAND...
+    .venv/bin/python tests/support/declared.py GROUP COMMAND...
 
 runs a command that finds, by name, only what is in .venv/bin and in that folder, and no Python module of the user's.
 A test that starts anything else fails here as it would on a new machine, and not only there.
@@ -25,7 +25,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[1]
+TOP = Path(__file__).resolve().parents[2]
 SCRIPTS = Path(sysconfig.get_path("scripts"))
 # In the order of PATH. Not /usr/local: no package puts anything there.
 FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")

@@ -4,7 +4,7 @@
         got = nova.create(personality=[…], user_data="…")      # waits until the server is ACTIVE
         got.files, got.user_data, got.drive["openstack/latest/meta_data.json"]
 
-tests/nova_process.py is the program. One request at a time and one build at a time: where builds overlapped, it has
+nova_process.py is the program. One request at a time and one build at a time: where builds overlapped, it has
 been seen to hang. What hangs all the same is ended after a time limit, and the work is tried once more on a new one.
 """
 

@@ -7,9 +7,9 @@ from collections.abc import Callable
 
 import pytest
 from box import Box, needs_root
+from box_disks import goes_on, in_view, tmpfs
 from handmade import DEPLOY_ID, payload, stage
 from oracle import NOTE, ended, ran, said, start_tick
-from test_rows_disk import goes_on, in_view, tmpfs
 
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE
 from bootstrap.runner.tick.journal import JOURNAL, seal

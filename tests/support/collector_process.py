@@ -16,7 +16,7 @@ from typing import Any, Self
 import reports
 import requests
 
-ROOT = Path(__file__).resolve().parents[1]
+ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-token-for-tests-0123456789"
 
 

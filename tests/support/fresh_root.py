@@ -5,7 +5,7 @@
         assert root.sh("dpkg -i /tmp/one.deb")
         root.sh("bootstrap --version", user="ann")
 
-The root is made once and kept in build/roots, as the environments of tests/venvs.py are.
+The root is made once and kept in build/roots, as the environments of tests/support/venvs.py are.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pytest
 from declared import within
 from systemd_box import make_root
 
-KEPT = Path(__file__).resolve().parents[1] / "build" / "roots"
+KEPT = Path(__file__).resolve().parents[2] / "build" / "roots"
 PACKAGES = ("ca-certificates", "mount")
 USER = "ann"
 # Its own /dev and /proc, and a network that leads nowhere; $0 is the root. Not only chroot: rehearsals read what is

@@ -13,7 +13,7 @@ import venvs
 import bootstrap
 from bootstrap.payload.bundle import unpack
 
-TOP = Path(__file__).resolve().parents[1]
+TOP = Path(__file__).resolve().parents[2]
 HOW_TO = TOP / "docs/how-to"
 # An SDK that hangs is ended; importing the largest takes seconds.
 LIMIT_S = 120

@@ -38,5 +38,5 @@ def judged(report: Report) -> Report:
         reason = text.removeprefix("Skipped: ")
         if not reason.startswith(tuple(ALLOWED)):
             report.outcome = "failed"
-            report.longrepr = f"CI accepts no such skip (tests/skips.py): {reason}"
+            report.longrepr = f"CI accepts no such skip (tests/support/skips.py): {reason}"
     return report

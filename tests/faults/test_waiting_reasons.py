@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 from box import Box, needs_root
+from box_disks import in_view, tmpfs
 from handmade import payload, stage
 from oracle import NOTE, deliver, ran, start_tick
-from test_rows_disk import in_view, tmpfs
 
 from bootstrap.render.model import RenderedFile
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE

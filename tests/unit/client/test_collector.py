@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from pytest_mock import MockerFixture
 
 from bootstrap.client.collector import Collector, Unreachable, connect, patiently
 from bootstrap.client.wait import Target, targets_of, wait
@@ -118,6 +119,16 @@ def test_a_collector_that_comes_back_is_asked_again(collector: Collector) -> Non
     Scripted.script = [(503, {}), (502, b""), (200, {"servers": []})]
     assert patiently(collector.servers, 20) == []
     assert len(Scripted.asked) == 3
+
+
+def test_pauses_double_up_to_the_longest_and_end_before_patience_does(mocker: MockerFixture) -> None:
+    clock = mocker.patch("bootstrap.client.collector.time")
+    clock.monotonic.side_effect = lambda: sum(call.args[0] for call in clock.sleep.mock_calls)
+    question = mocker.Mock(side_effect=Unreachable("nobody answers"))
+    with pytest.raises(Unreachable, match="nobody answers"):
+        patiently(question, 12)
+    assert [call.args[0] for call in clock.sleep.mock_calls] == [0.2, 0.4, 0.8, 1.6, 3.2, 5.0]
+    assert question.call_count == 7
 
 
 def test_patience_ends() -> None:

@@ -15,7 +15,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-TOP = Path(__file__).resolve().parents[1]
+TOP = Path(__file__).resolve().parents[2]
 KEPT = TOP / "build" / "venvs"
 QUIET = ("--disable-pip-version-check", "--quiet", "--no-input")
 

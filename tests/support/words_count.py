@@ -1,6 +1,6 @@
 """Counts how the code reads: locals with empty names, docstrings and comments without a subject, comment density.
 
-As a script it lists each place: `python tests/words_count.py bootstrap/spec`.
+As a script it lists each place: `python tests/support/words_count.py bootstrap/spec`.
 """
 
 from __future__ import annotations

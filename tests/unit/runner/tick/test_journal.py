@@ -6,6 +6,8 @@ import json
 from pathlib import Path
 
 import pytest
+from box import needs_root
+from pytest_mock import MockerFixture
 
 from bootstrap.runner import host as host_module
 from bootstrap.runner.host import Host
@@ -55,9 +57,9 @@ def test_a_torn_tail_is_cut_and_the_next_line_stands_alone(state: Path, keep: in
     assert [e["number"] for e in Journal(Host()).events] == [0, 7]
 
 
-def test_a_damaged_middle_is_set_aside_and_named(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    said: list[str] = []
-    monkeypatch.setattr(Host, "say", lambda self, line: said.append(line))
+@needs_root
+def test_a_damaged_middle_is_set_aside_and_named(state: Path, mocker: MockerFixture) -> None:
+    say = mocker.patch.object(Host, "say")
     write(4)
     path = state / "journal"
     lines = path.read_bytes().splitlines(True)
@@ -68,9 +70,10 @@ def test_a_damaged_middle_is_set_aside_and_named(state: Path, monkeypatch: pytes
     assert [e["seq"] for e in journal.events] == [1, 2, 3, 4]
     aside = [p for p in state.iterdir() if "damaged" in p.name]
     assert [p.read_bytes() for p in aside] == [damaged]
-    assert said == [f"the journal was damaged; kept as {aside[0]}"]
+    say.assert_called_once_with(f"the journal was damaged; kept as {aside[0]}")
 
 
+@needs_root
 @pytest.mark.parametrize(
     ("order", "types"),
     [
@@ -82,11 +85,10 @@ def test_a_damaged_middle_is_set_aside_and_named(state: Path, monkeypatch: pytes
     ids=["one-gone", "one-twice", "two-swapped", "the-first-gone"],
 )
 def test_whole_lines_in_another_order_are_damage_too(
-    state: Path, monkeypatch: pytest.MonkeyPatch, order: list[int], types: list[str]
+    state: Path, mocker: MockerFixture, order: list[int], types: list[str]
 ) -> None:
     """Found by fuzzing: an event added after such a hole had the number of another."""
-    said: list[str] = []
-    monkeypatch.setattr(Host, "say", lambda self, line: said.append(line))
+    say = mocker.patch.object(Host, "say")
     write(3)
     path = state / "journal"
     lines = path.read_bytes().splitlines(True)
@@ -94,23 +96,23 @@ def test_whole_lines_in_another_order_are_damage_too(
     journal = Journal(Host())
     assert [(e["seq"], e["type"]) for e in journal.events] == list(enumerate(types, 1))
     assert [e["number"] for e in journal.find("state")] == sorted(set(order))
-    assert len(said) == 1
+    say.assert_called_once()
     assert journal.add("state", state="running")["seq"] == len(types) + 1
 
 
-def test_an_event_that_does_not_fit_leaves_no_half_line(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_event_that_does_not_fit_leaves_no_half_line(state: Path, mocker: MockerFixture) -> None:
     journal = Journal(Host())
     journal.add("state", state="running")
     before = (state / "journal").read_bytes()
     real = journal_module.os.write
-    monkeypatch.setattr(journal_module.os, "write", lambda fd, data: real(fd, data[:5]))
+    mocker.patch.object(journal_module.os, "write", side_effect=lambda fd, data: real(fd, data[:5]))
     with pytest.raises(OSError, match="no space"):
         journal.add("state", state="healthy")
     assert (state / "journal").read_bytes() == before
     assert len(journal.events) == 1
 
 
-def test_time_counts_over_boots_but_not_while_powered_off(state: Path) -> None:
+def test_time_counts_over_boots_but_not_while_powered_off(state: Path, mocker: MockerFixture) -> None:
     journal = Journal(Host())
     journal.host.boot_id = "second"
     journal.events = [
@@ -118,7 +120,7 @@ def test_time_counts_over_boots_but_not_while_powered_off(state: Path) -> None:
         {"type": "state", "uptime_s": 25.0},
         {"type": "state", "boot_id": "second", "uptime_s": 3.0},
     ]
-    journal.host.uptime = lambda: 13.0
+    mocker.patch.object(journal.host, "uptime", return_value=13.0)
     assert journal.elapsed() == 20.0 + 10.0
 
 

@@ -177,7 +177,7 @@ def test_a_star_import_gives_the_public_names() -> None:
 
 
 def test_every_public_name_is_in_the_reference() -> None:
-    page = (Path(__file__).parents[3] / "docs/reference/api.md").read_text(encoding="utf-8")
+    page = (Path(__file__).parents[2] / "docs/reference/api.md").read_text(encoding="utf-8")
     classes = {"project": bootstrap.Project, "fleet": bootstrap.Fleet, "plan": bootstrap.ServerPlan, "web": Rendering}
     members = {
         f"{variable}.{name}"

@@ -15,8 +15,8 @@ import pytest
 from bootstrap.payload import pack
 
 needs_ssh_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen (openssh-client)")
-KEPT = Path(__file__).resolve().parents[1] / "build" / "tests" / "sk-dummy.so"
-RUNNER = Path(__file__).resolve().parents[1] / "bootstrap" / "runner"
+KEPT = Path(__file__).resolve().parents[2] / "build" / "tests" / "sk-dummy.so"
+RUNNER = Path(__file__).resolve().parents[2] / "bootstrap" / "runner"
 KINDS = ("ed25519", "rsa", "ecdsa", "ed25519-sk", "ecdsa-sk")
 
 

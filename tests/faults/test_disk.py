@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 
 import pytest
 from box import FAKETIME, LOCK, TRIGGER, Box, needs_faketime, needs_root
-from declared import within
+from box_disks import goes_on, in_view, tmpfs
 from handmade import payload, stage
 from oracle import NOTE, ended, ran, said, start_tick
 
@@ -19,30 +18,12 @@ SPACE = "no space or no inodes are left: see df -h and df -i"
 TWO = [stage("one", NOTE + "note one"), stage("two", NOTE + "note two; test -e /srv/go || exit 75; note end")]
 
 
-def in_view(box: Box, *argv: str) -> None:
-    """Run a program on the copy's files with the powers that the copy itself gave up."""
-    enter = ["nsenter", "--mount", "--target", str(box.copy.pid), "--"]
-    done = subprocess.run([*enter, *argv], env=within(), capture_output=True, text=True, timeout=30)
-    assert done.returncode == 0, done.stderr
-
-
-def tmpfs(box: Box, path: str, options: str) -> None:
-    box.sh(f"mkdir -p {path}")
-    in_view(box, "mount", "-t", "tmpfs", "-o", f"mode=0755,{options}", "tmpfs", path)
-
-
 def remount(box: Box, how: str) -> None:
     """All that was mounted from a disk: ro or rw."""
     for line in box.text("/proc/mounts").splitlines():
         _, path, kind = line.split()[:3]
         if kind == "overlay":
             in_view(box, "mount", "-o", f"remount,bind,{how}", path)
-
-
-def goes_on(box: Box) -> None:
-    box.put("/srv/go", "")
-    assert box.tick().returncode == 0, box.console()
-    assert (box.state(), box.exists(TRIGGER)) == ("healthy", False)
 
 
 @pytest.mark.fault(40)
