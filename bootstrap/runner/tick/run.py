@@ -32,6 +32,7 @@ from bootstrap.runner.tick.signals import Again, Failed, Superseded
 from bootstrap.runner.tick.stages import APT, Stages
 
 STUCK = STATE + "/stuck", "/run/initialrunner.stuck"  # why the last tick could not go on
+BOOTED = "/run/initialrunner.boot."  # and the boot id: who has begun the entries of this boot
 EARLY = "# early\n"  # ends the command that was written before there was a journal
 GIVE_UP_TICKS = 7 * 24 * 60  # a tick a minute: events not taken for a week are given up
 
@@ -146,7 +147,7 @@ class Run:
         if not self.plan.get("every_boot"):
             return
         self.host.save(STATE + "/every-boot", self.plan["deploy_id"].encode() + b"\n", 0o644)
-        flag = "/run/initialrunner.boot." + self.host.boot_id
+        flag = BOOTED + self.host.boot_id
         try:
             self.host.save(flag + ".new", b"runner\n")
             os.link(flag + ".new", flag)
