@@ -23,8 +23,8 @@ if TYPE_CHECKING:
     from bootstrap.plan.model import Plan
     from bootstrap.render.model import Published, PublishedBundle, Rendered
     from bootstrap.spec.load import Spec
-    from bootstrap.targets.channel import Packed
     from bootstrap.targets.fleet import Index
+    from bootstrap.targets.model import Packed
     from bootstrap.targets.output import Manifest
     from bootstrap.targets.providers import NEVER_BYTES, TAKES_BASE64
     from bootstrap.targets.seed import Seed
@@ -59,7 +59,7 @@ class Project:
 
     def exposed(self, *targets: str) -> tuple[Problem, ...]:
         """A warning for each secret that one of these targets would show to every user of the host."""
-        from bootstrap.targets.exposed import exposed
+        from bootstrap.targets.exposed_secrets import exposed
 
         return tuple(exposed(self.spec, targets))
 
@@ -278,9 +278,9 @@ class Rendering:
 
         url: where the bundle lies, for providers that take files of 750 bytes, which then carry a stub.
         """
-        from bootstrap.targets import personality
+        from bootstrap.targets import personality, table
 
-        return personality.items(self.pack("personality", provider, url=url).payload)
+        return personality.items(self.pack(table.PERSONALITY.name, provider, url=url).payload)
 
     @overload
     def stub(self, url: str | None = None, *, encoded: bool | None = None, beside: Beside = ()) -> str: ...
@@ -309,9 +309,9 @@ class Rendering:
         bytes: `pack("stub", url=url).payload.bundle`. provider: whose user-data it has to fit; None: measured against
         nothing, and text. encoded, beside: as for user_data().
         """
-        from bootstrap.targets import user_data
+        from bootstrap.targets import table, user_data
 
-        packed = self.pack("stub", provider, beside, url=url)
+        packed = self.pack(table.STUB.name, provider, beside, url=url)
         return user_data.argument(packed.blob, packed.provider, encoded=encoded)
 
     def injected_files(self, provider: str = "nova", *, url: str | None = None) -> dict[str, bytes]:
@@ -320,7 +320,9 @@ class Rendering:
         Both encode by themselves. Heat and Terraform want text instead: see docs/how-to/heat-terraform-packer.md.
         url: as for personality().
         """
-        return {file.path: file.content for file in self.pack("personality", provider, url=url).payload.files}
+        from bootstrap.targets import table
+
+        return {file.path: file.content for file in self.pack(table.PERSONALITY.name, provider, url=url).payload.files}
 
     def starter(self, provider: str = "nova", *, beside: Beside = ()) -> str:
         """User-data, as text, for the same call as personality(provider) with a config drive.
@@ -328,7 +330,9 @@ class Rendering:
         cloud-init writes a config drive's files so that cron ignores them; this starts the bundle all the same. The
         call encodes it, or `base64` does, as with any user-data. beside: as for user_data().
         """
-        return self.pack("personality", provider, beside).blob.decode()
+        from bootstrap.targets import table
+
+        return self.pack(table.PERSONALITY.name, provider, beside).blob.decode()
 
     # A type checker knows the form where the call itself names the provider or `encoded`.
     @overload
@@ -354,43 +358,44 @@ class Rendering:
         beside: your own cloud-config, scripts and other user-data, which go along in one MIME message: a Path is a
         file, a text or bytes the content itself.
         """
-        from bootstrap.targets import user_data
+        from bootstrap.targets import table, user_data
 
-        packed = self.pack("user-data", provider, beside)
+        packed = self.pack(table.USER_DATA.name, provider, beside)
         return user_data.argument(packed.blob, packed.provider, encoded=encoded)
 
     def cloud_config(self, provider: str | None = None) -> str:
         """A `#cloud-config` document that brings and starts the bundle, as text to be merged or passed on."""
-        from bootstrap.targets import cloud_config
+        from bootstrap.targets import cloud_config, table
 
-        return cloud_config.text(self.pack("cloud-config", provider).payload)
+        return cloud_config.text(self.pack(table.CLOUD_CONFIG.name, provider).payload)
 
     def nocloud(self, *, beside: Beside = ()) -> Seed:
         """The volume `cidata` for NoCloud: its `files`, `write(directory)`, and `image()`: an ISO's bytes."""
-        from bootstrap.targets import seed
+        from bootstrap.targets import seed, table
 
-        packed = self.pack("nocloud", beside=beside)
+        packed = self.pack(table.NOCLOUD.name, beside=beside)
         return seed.nocloud(packed.payload, packed.blob)
 
     def config_drive(self, *, beside: Beside = ()) -> Seed:
         """The same as OpenStack's config drive, volume `config-2`: the payload as injected files, and the starter."""
-        from bootstrap.targets import seed
+        from bootstrap.targets import seed, table
 
-        packed = self.pack("config-drive", beside=beside)
+        packed = self.pack(table.CONFIG_DRIVE.name, beside=beside)
         return seed.config_drive(packed.payload, packed.blob)
 
     def tree(self, directory: str | Path) -> list[str]:
         """Lay the files out under directory, with the modes they need, and return their paths on the server."""
-        from bootstrap.targets import tree
+        from bootstrap.targets import table, tree
 
-        return tree.write(self.pack("tree").payload, Path(directory))
+        return tree.write(self.pack(table.TREE.name).payload, Path(directory))
 
     def manifest(self, *targets: str, provider: str | None = None) -> Manifest:
         """What those targets (when none is named, all but the images) would carry: names, sizes and digests."""
-        from bootstrap.targets import channel, output, seed
+        from bootstrap.targets import output, table
 
-        left_out = {*seed.LABELS, *(() if provider else ("personality",)), *(() if self.bundle_at else ("stub",))}
-        named = targets or tuple(t for t in channel.TARGETS if t not in left_out)
+        # An image takes time to make; the others cannot be packed without a provider, or without a URL.
+        left_out = {*(() if provider else (table.PERSONALITY,)), *(() if self.bundle_at else (table.STUB,))}
+        named = targets or tuple(t.name for t in table.TARGETS if t not in left_out and not t.label)
         return output.manifest([self.pack(target, provider) for target in named])
 
     def pack(
@@ -398,12 +403,12 @@ class Rendering:
     ) -> Packed:
         """The payload of one target with its measures; what the other methods are made of."""
         from bootstrap.errors import PayloadError
-        from bootstrap.targets import channel, mime
+        from bootstrap.targets import layout, mime, table
         from bootstrap.targets.providers import provider as profile
 
-        chosen = provider or ("nova" if target == "personality" else None)
+        chosen = provider or table.BY_NAME[target].provider
         at = self.bundle_at if url is None else None
-        packed = channel.pack(
+        packed = layout.pack(
             self.rendered,
             target,
             profile(chosen) if chosen else None,

@@ -12,7 +12,7 @@ if TYPE_CHECKING:
     from bootstrap.errors import Problem
     from bootstrap.render.model import Rendered
     from bootstrap.spec.load import Spec
-    from bootstrap.targets.channel import Packed
+    from bootstrap.targets.model import Packed
 
 # A check has no roll-out: any id of the right form serves.
 DEPLOY_ID = "20000101T000000-check0"
@@ -55,7 +55,7 @@ def command(
     from bootstrap.render.render import render
     from bootstrap.spec.load import in_order, load
     from bootstrap.targets import output as outputs
-    from bootstrap.targets.exposed import exposed
+    from bootstrap.targets.exposed_secrets import exposed
 
     checked = load(spec, overrides=overrides, values_files=tuple(map(str, values_files)))
     plan = resolve(checked, server=server or checked.example_server, deploy_id=DEPLOY_ID)
@@ -113,17 +113,17 @@ def _packed(
         return [], []
     from bootstrap.errors import PayloadError, UsageError
     from bootstrap.payload.refused import Refused
-    from bootstrap.targets import channel, providers
+    from bootstrap.targets import layout, providers, table
 
-    unknown = [target for target in targets if target not in channel.TARGETS]
+    unknown = [target for target in targets if target not in table.NAMES]
     if unknown:
-        raise UsageError(f"no target {unknown[0]!r}", hint=f"there are: {', '.join(channel.TARGETS)}")
+        raise UsageError(f"no target {unknown[0]!r}", hint=f"there are: {', '.join(table.NAMES)}")
     taker = providers.provider(provider) if provider else None
     own = spec.sources.get("templates.cron")
     packed, refused = [], list[PayloadError]()
     for target in targets or (taker.ways if taker else ()):
         try:
-            packed.append(channel.pack(rendered, target, taker, cron_template=own.name if own else None))
+            packed.append(layout.pack(rendered, target, taker, cron_template=own.name if own else None))
         except PayloadError as error:
             refused.append(error)
     if refused and (targets or not packed):

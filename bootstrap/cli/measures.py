@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bootstrap.targets.channel import Packed
-    from bootstrap.targets.fit import Measure
+    from bootstrap.targets.limits import Measure
+    from bootstrap.targets.model import Packed
 
 COLUMNS = ("target", "what", "as", "used", "limit", "left", "")
 LEFT_ALIGNED = (0, 1, 2, 6)
@@ -48,6 +48,8 @@ def _unmeasured(measure: Measure) -> Iterator[str]:
 
 def notes(packed: Sequence[Packed]) -> Iterator[str]:
     """What was decided that the spec did not ask for, and what nobody has published."""
+    from bootstrap.targets import table
+
     for one in packed:
         taker = one.provider.name if one.provider else one.target
         for path in one.moved:
@@ -55,7 +57,7 @@ def notes(packed: Sequence[Packed]) -> Iterator[str]:
         if one.lean:
             verbs = "`doctor`, `timeline`, `history`, `verify` and `run --dry-run`"
             yield f"{verbs} of the host's command are left out, since {taker} has no room for them"
-        if one.target == "stub" and one.provider is None:
+        if one.target == table.STUB.name and one.provider is None:
             yield from _unmeasured(one.measures[0])
         unknown = sorted({m.what for m in one.measures if one.provider and m.limit is None and not m.is_apart})
         if unknown:

@@ -77,6 +77,7 @@ def command(
     from bootstrap.secret import read_secret
     from bootstrap.spec.types import duration
     from bootstrap.targets import output as outputs
+    from bootstrap.targets.table import STUB, USER_DATA
 
     if not container or "/" in container or len(container) > 256:
         raise UsageError(f"{container!r} is no name of a container", hint="no slash; at most 256 characters")
@@ -103,13 +104,13 @@ def command(
     written = []
     for plan in plans if servers else ():
         rendering = plan.render(secret, published=Published(urls), sign=key)
-        packed = rendering.pack("user-data")
+        packed = rendering.pack(USER_DATA.name)
         digest, bundle = packed.payload.digest, packed.payload.bundle
         url = at_work.put(f"bundle of {rendering.server}", digest[: publisher.DIGITS], bundle)
         bundles[rendering.server] = {"url": url, "sha256": digest, "size": len(bundle), "deploy_id": roll_out}
-        stub = rendering.pack("stub", url=url)
+        stub = rendering.pack(STUB.name, url=url)
         if not dry_run:
-            written.append(outputs.write([stub], output) / "stub.sh")
+            written.append(outputs.write([stub], output) / STUB.file)
     ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_work.expires))
     facts = {
         "container": container, "region": account.region, "endpoint": endpoint.interface, "expires": ends,

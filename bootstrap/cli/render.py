@@ -8,13 +8,12 @@ from typing import TYPE_CHECKING
 
 import click
 
+from bootstrap.targets import table
+
 if TYPE_CHECKING:
     from bootstrap.errors import Problem
     from bootstrap.payload.sign import Signer
-    from bootstrap.targets.channel import Packed
-
-# Spelled out here so that `--help` need not import the targets; a test compares them.
-TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "config-drive", "stub")
+    from bootstrap.targets.model import Packed
 
 
 @click.command(short_help="Turn a spec into what a server-create call takes.")
@@ -26,8 +25,10 @@ TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "confi
     "targets",
     multiple=True,
     required=True,
-    type=click.Choice(TARGETS),
-    help="The shape of the output; may be given several times.",
+    type=click.Choice(table.NAMES),
+    help="The shape of the output; may be given several times. "
+    + "; ".join(f"{target.name}: {target.about}" for target in table.TARGETS)
+    + ".",
 )
 @click.option("--provider", metavar="NAME", help="Whose limits hold (nova, ec2, hetzner, ...).")
 @click.option(

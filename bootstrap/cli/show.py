@@ -11,7 +11,7 @@ import click
 
 if TYPE_CHECKING:
     from bootstrap.render.model import RenderedFile
-    from bootstrap.targets.found import Found
+    from bootstrap.targets.read_back import Found
 
 # A spec that is only looked at belongs to no roll-out.
 NO_DEPLOY = "none"
@@ -53,9 +53,9 @@ def command(
     that is not signed by a key of it is refused, as a host with such an image would.
     """
     from bootstrap.errors import UsageError
-    from bootstrap.targets import found
+    from bootstrap.targets import read_back
 
-    bundles = found.look(path)
+    bundles = read_back.look(path)
     if bundles is None:
         if wanted or source or signers:
             hint = "--file, --source and --allowed-signers are for what `bootstrap render` wrote"
@@ -71,7 +71,7 @@ def command(
         from bootstrap.payload import redact
 
         shown = [
-            found.summary(one)
+            read_back.summary(one)
             | {"signature": _signature(one, signer), "plan": plan if reveal else redact.plan(plan)}
             for one, signer in zip(bundles, by, strict=True)
             for plan in [one.unpacked.plan]

@@ -13,8 +13,8 @@ from typing import TypedDict
 
 from bootstrap.errors import BootstrapError, ExitCode, Problem, UsageError
 from bootstrap.targets import output
-from bootstrap.targets.channel import Packed
-from bootstrap.targets.fit import Measure
+from bootstrap.targets.limits import Measure
+from bootstrap.targets.model import Packed
 
 NAMED = 3  # servers that a problem of many is told of by name
 

@@ -12,16 +12,10 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from bootstrap.errors import UsageError
-from bootstrap.targets import personality, seed, starter, tree
-from bootstrap.targets.channel import Packed
+from bootstrap.targets import starter, table
+from bootstrap.targets.model import Output, Packed
 
 MANIFEST = "manifest.json"
-# The file each target writes; `tree` writes a folder.
-NAMES = {
-    "personality": "personality.json", "user-data": "user-data", "cloud-config": "cloud-config.yaml", "stub": "stub.sh",
-}  # fmt: skip
-# A stub that is no script by itself: it is compressed, or a part of a message.
-STUB_IN = "stub-user-data"
 # Beside a stub: what must lie at its URL.
 BUNDLE = "bundle"
 
@@ -135,20 +129,22 @@ def fill(packed: Sequence[Packed], folder: Path) -> Manifest:
 
 def described(one: Packed) -> ManifestTarget:
     """One target's part of the manifest: sizes, digests and measures, no content."""
-    payload = one.payload
+    payload, output = one.payload, _output(one)
     described: ManifestTarget = {
         "target": one.target,
         "provider": one.provider.name if one.provider else None,
         "bundle": {"size": len(payload.bundle), "sha256": payload.digest},
         "measures": [{"what": m.what, "used": m.used, "limit": m.limit, "unit": m.unit} for m in one.measures],
-        "output": _output(one),
+        "output": _described(output.file, output.content) if output.file else {"path": output.folder},
     }
     if one.signed_by:
         described["bundle"]["signed_by"] = one.signed_by
     if one.url:
         # Its query may give the right to read.
         described["bundle"]["url"] = one.url.split("?")[0]
-    if one.target not in ("user-data", "nocloud", "stub"):
+    if output.file and output.folder:
+        described["output"]["directory"] = output.folder
+    if table.BY_NAME[one.target].carries_files:
         described["files"] = [
             {
                 "path": file.path,
@@ -158,49 +154,27 @@ def described(one: Packed) -> ManifestTarget:
             }
             for file in payload.files
         ]
-    if one.target == "personality" and not one.url:
-        described["starter"] = _described(starter.NAME, one.blob)
+    if output.starter is not None:
+        described["starter"] = _described(starter.NAME, output.starter)
     return described
 
 
-def _output(one: Packed) -> ManifestOutput:
-    if one.target in seed.LABELS:
-        label = seed.LABELS[one.target]
-        return {**_described(f"{label}.iso", _seed(one).image()), "directory": f"{label}/"}
-    if one.target in NAMES:
-        return _described(_name(one), _content(one))
-    return {"path": f"{one.target}/"}
+def _output(one: Packed) -> Output:
+    return table.BY_NAME[one.target].code().output(one)
 
 
 def _described(path: str, content: bytes) -> ManifestOutput:
     return {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _name(one: Packed) -> str:
-    is_message = one.target == "stub" and not one.blob.startswith(b"#!")
-    return STUB_IN if is_message else NAMES[one.target]
-
-
-def _content(one: Packed) -> bytes:
-    return personality.text(one.payload).encode() if one.target == "personality" else one.blob
-
-
-def _seed(one: Packed) -> seed.Seed:
-    made = seed.nocloud if one.target == "nocloud" else seed.config_drive
-    return made(one.payload, one.blob)
-
-
 def _write_target(one: Packed, folder: Path) -> None:
-    if one.target == "tree":
-        tree.write(one.payload, folder / "tree")
-    elif one.target in seed.LABELS:
-        carrier = _seed(one)
-        carrier.write(folder / carrier.label)
-        private(folder / f"{carrier.label}.iso", carrier.image())
-    else:
-        private(folder / _name(one), _content(one))
-    if one.target == "personality" and not one.url:
-        private(folder / starter.NAME, one.blob)
+    output = _output(one)
+    if output.lay is not None:
+        output.lay(folder / output.folder)
+    if output.file:
+        private(folder / output.file, output.content)
+    if output.starter is not None:
+        private(folder / starter.NAME, output.starter)
     if one.url and not (folder / BUNDLE).exists():
         private(folder / BUNDLE, one.payload.bundle)
 

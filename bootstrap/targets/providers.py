@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bootstrap.errors import UsageError
+from bootstrap.targets import table
 
 BYTES = "bytes"
 BASE64 = "base64 characters"
@@ -67,7 +68,7 @@ class Provider:
     @property
     def ways(self) -> tuple[str, ...]:
         """The targets that its create call takes."""
-        limits = {"personality": self.files, "user-data": self.user_data}
+        limits = {table.PERSONALITY.name: self.files, table.USER_DATA.name: self.user_data}
         return tuple(target for target, limit in limits.items() if limit is not None)
 
 

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.payload.model import Payload
+from bootstrap.targets import table
+from bootstrap.targets.model import Output
 
-# The volume's label, by which cloud-init finds it, by target.
-LABELS = {"nocloud": "cidata", "config-drive": "config-2"}
+# The files of a NoCloud volume, by the names that cloud-init looks for.
 META, USER = "meta-data", "user-data"
 OPENSTACK = "openstack/latest"
 
@@ -31,6 +32,10 @@ class Seed:
         from bootstrap.targets import iso
 
         return iso.image(self.files, self.label, self.deploy_id)
+
+    def output(self) -> Output:
+        """Return what `render` writes: the image, and a folder with the same files."""
+        return Output(f"{self.label}.iso", self.image(), f"{self.label}/", self.write)
 
     def write(self, directory: str | Path) -> Path:
         """Lay the files out below directory, readable by their owner alone: a payload holds secrets."""
@@ -51,7 +56,7 @@ def nocloud(payload: Payload, user_data: bytes) -> Seed:
     # Quoted, since a name may look like a number to YAML.
     facts = {"instance-id": instance_id(payload), **_named(payload, "local-hostname")}
     meta = "".join(f"{key}: {json.dumps(value)}\n" for key, value in facts.items())
-    return Seed(LABELS["nocloud"], payload.deploy_id, {META: meta.encode(), USER: user_data})
+    return Seed(table.NOCLOUD.label, payload.deploy_id, {META: meta.encode(), USER: user_data})
 
 
 def config_drive(payload: Payload, user_data: bytes) -> Seed:
@@ -66,7 +71,7 @@ def config_drive(payload: Payload, user_data: bytes) -> Seed:
     }  # fmt: skip
     meta = json.dumps(facts, indent=1, sort_keys=True).encode() + b"\n"
     return Seed(
-        LABELS["config-drive"],
+        table.CONFIG_DRIVE.label,
         payload.deploy_id,
         {f"{OPENSTACK}/meta_data.json": meta, f"{OPENSTACK}/user_data": user_data, **files},
     )

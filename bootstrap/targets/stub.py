@@ -11,22 +11,64 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from bootstrap import resources
 from bootstrap.errors import Problem
-from bootstrap.payload.model import InjectedFile
-from bootstrap.payload.paths import STATE, STUB, TRIGGER
+from bootstrap.payload.build import build
+from bootstrap.payload.model import InjectedFile, Payload
 from bootstrap.payload.refused import Refused
-from bootstrap.targets import fit, mime, user_data
-from bootstrap.targets.fit import Measure
+from bootstrap.runner.host import STATE, STUB, TRIGGER
+from bootstrap.targets import limits, mime, table, user_data
+from bootstrap.targets.limits import Measure
+from bootstrap.targets.model import Output, Packed, Request
 from bootstrap.targets.providers import BYTES, Provider
 
+# The file that holds a stub which is no script by itself: it is compressed, or a part of a message.
+STUB_IN = "stub-user-data"
 # What 1,000 characters of base64 hold: the smallest file that a provider takes.
 MOST_BYTES = 750
 _SAFE = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&()*+,;=%\[\]-]+")
 # The shortest host and path that a URL can do with; what is longer could have shorter names.
 _SHORTEST = len("https://x.io/b")
+
+
+def pack(request: Request) -> Packed:
+    """Pack the script as user-data. Everything rides in the bundle, which lies at the URL."""
+    provider, beside = request.provider, request.beside
+    url = require(request.url, provider, beside)
+    payload = _apart(request)
+    script = text(url, payload.digest)
+    whole = mime.compose(boothook(script, payload.deploy_id), beside) if beside else script
+    blob = user_data.content(whole, provider)
+    measures = (
+        measured(blob, script, provider, url, beside),
+        Measure("bundle, at the URL", len(payload.bundle), None, BYTES, "text", is_apart=True),
+    )
+    return Packed(request.target, provider, payload, measures, blob, request.injected, url=url)
+
+
+def pack_as_files(request: Request, provider: Provider) -> Packed:
+    """Pack the script as an injected file, for a provider whose files are too small for a bundle."""
+    url = require(request.url, provider, request.beside)
+    payload = _apart(request)
+    script = text(url, payload.digest)
+    measured(script, script, provider, url, request.beside)
+    payload = replace(payload, files=files(script))
+    measures = tuple(limits.personality(payload.files, provider))
+    return Packed(request.target, provider, payload, measures, script, request.injected, url=url)
+
+
+def output(packed: Packed) -> Output:
+    """Return the script, or what it had to become to be user-data."""
+    is_script = packed.blob.startswith(b"#!")
+    return Output(table.STUB.file if is_script else STUB_IN, packed.blob)
+
+
+def _apart(request: Request) -> Payload:
+    """Build the bundle that lies at the URL. It has all verbs, since no limit of the provider's holds there."""
+    return build(request.rendered, channel="single", sign=request.sign)
 
 
 def text(url: str, digest: str) -> bytes:
@@ -81,13 +123,13 @@ def measured(
     script: the stub itself; blob: what became of it, with the user's own parts. Raises Refused when it does not fit.
     """
     if provider is None:
-        return Measure("stub", len(blob), None, BYTES, fit.form_of(blob))
+        return limits.unlimited(table.STUB.name, blob)
     limit = provider.content if needed(provider) else provider.user_data
     if limit is None:
         # It says so, and names the way there is.
-        fit.user_data(blob, provider)
+        limits.user_data(blob, provider)
     assert limit is not None
-    measure = fit.measured("stub", blob, limit)
+    measure = limits.measured(table.STUB.name, blob, limit)
     if measure.left is None or measure.left >= 0:
         return measure
     if beside and limit.used(user_data.content(script, provider)) <= (limit.most or 0):
@@ -108,7 +150,8 @@ def _too_long(url: str, script: bytes, provider: Provider) -> Problem:
         return Problem("payload.url", message, hint="shorter names of container, object or host")
     hint = f"its query alone has {query:,}, so shorter names do not help: use a URL without so long a query"
     if injected and provider.user_data:
-        hint += f", or user-data, which has room for the bundle itself: --target user-data --provider {provider.name}"
+        option = f"{table.USER_DATA.option} --provider {provider.name}"
+        hint += f", or user-data, which has room for the bundle itself: {option}"
     return Problem("payload.url", message, hint=hint)
 
 
@@ -116,7 +159,7 @@ def _too_large(blob: bytes, provider: Provider, beside: Sequence[mime.Part]) -> 
     """The problem of user's own parts beside which a stub would fit, were they smaller."""
     limit = provider.user_data
     assert limit is not None
-    message = f"user-data: {fit.counted(blob, limit)} with the stub, and {provider.name} takes {limit.most:,}"
+    message = f"user-data: {limits.counted(blob, limit)} with the stub, and {provider.name} takes {limit.most:,}"
     largest = max(beside, key=lambda part: len(part.data))
     over = len(blob) - (limit.raw_bytes or 0)
     return Problem(
@@ -136,18 +179,18 @@ def require(url: str | None, provider: Provider | None, beside: Sequence[mime.Pa
     small = provider is not None and needed(provider)
     takes = f"{provider.name} takes files of {MOST_BYTES} bytes" if provider is not None else ""
     if url is None:
-        message = "a stub fetches the bundle, and nothing says from where"
+        message = f"{table.STUB.option} needs the URL of the bundle"
         problems.append(
             Problem(
                 "payload.url",
-                f"{takes}: they carry a stub, which fetches the bundle" if small else message,
-                hint="bootstrap publish, then --published FILE; or --url URL, and put `bundle` of the output there",
+                f"{takes}: they carry a stub, which needs the URL of the bundle" if small else message,
+                hint="bootstrap publish, then --published FILE; or --url URL, and put the file `bundle` there",
             )
         )
     if small and beside and provider is not None:
         hint = "give your user-data to the create call itself, where the image runs cloud-init"
         if provider.user_data:
-            hint += f"; or --target user-data --provider {provider.name}, which carries the bundle beside it"
+            hint += f"; or {table.USER_DATA.option} --provider {provider.name}, which carries the bundle beside it"
         message = f"{takes}: they carry a stub, and no user-data of yours"
         problems.append(Problem("payload.user-data", message, hint=hint))
     if url is None or problems:

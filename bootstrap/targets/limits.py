@@ -12,9 +12,10 @@ from dataclasses import dataclass
 
 from bootstrap.errors import Problem
 from bootstrap.payload.model import InjectedFile
-from bootstrap.payload.paths import BUNDLE
 from bootstrap.payload.refused import Refused
-from bootstrap.targets.providers import FILES, Limit, Provider
+from bootstrap.runner.host import BUNDLE
+from bootstrap.targets import table
+from bootstrap.targets.providers import BYTES, FILES, Limit, Provider
 
 # Bytes in a channel for one deflated byte of content: text carries four bytes in five characters, gzip undoes that.
 TEXT_COST, GZIP_COST, GZIP_AS_BASE64_COST = 5 / 4, 1.0, 4 / 3
@@ -59,7 +60,7 @@ def personality(
                 Problem(
                     "payload.channel",
                     f"{provider.title} has no injected files",
-                    hint=f"--target user-data --provider {provider.name}",
+                    hint=f"{table.USER_DATA.option} --provider {provider.name}",
                 )
             ]
         )
@@ -92,9 +93,9 @@ def user_data(blob: bytes, provider: Provider, *, contents: Mapping[str, bytes] 
     """Measure user-data as the provider counts it. Raises Refused. contents: as above."""
     limit = provider.user_data
     if limit is None:
-        message = f"{provider.title} has no user-data"
-        raise Refused([Problem("payload.channel", message, hint=f"--target personality --provider {provider.name}")])
-    size = measured("user-data", blob, limit)
+        message, hint = f"{provider.title} has no user-data", f"{table.PERSONALITY.option} --provider {provider.name}"
+        raise Refused([Problem("payload.channel", message, hint=hint)])
+    size = measured(table.USER_DATA.name, blob, limit)
     if size.left is not None and size.left < 0:
         message = f"user-data: {counted(blob, limit)}, and {provider.name} takes {size.limit:,}"
         mends = _Mends(provider, dict(contents or {}), frozenset())
@@ -106,6 +107,11 @@ def user_data(blob: bytes, provider: Provider, *, contents: Mapping[str, bytes] 
 
 def measured(what: str, data: bytes, limit: Limit) -> Measure:
     return Measure(what, limit.used(data), limit.most, limit.unit, form_of(data))
+
+
+def unlimited(what: str, data: bytes) -> Measure:
+    """Measure what no provider limits, or what nobody has said the provider of."""
+    return Measure(what, len(data), None, BYTES, form_of(data))
 
 
 def form_of(data: bytes) -> str:
@@ -169,8 +175,8 @@ class _Mends:
             moved.append(path)
         if freed < over:
             # A stub is user-data: where there is none, it is no way.
-            stub = "let it fetch the bundle (--target stub), or " if self.provider.user_data else ""
-            return f"its files cannot give {over:,} bytes: {stub}choose a provider with more room"
+            stub = f"use {table.STUB.option}, or " if self.provider.user_data else ""
+            return f"removing files cannot save {over:,} bytes: {stub}choose a provider with more room"
         named = [f"{path}, {len(self.contents[path]):,} bytes" for path in moved]
         return f"take {over:,} bytes out: move {_names(named)}, to `fetch:`"
 

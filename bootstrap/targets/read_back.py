@@ -14,10 +14,10 @@ from typing import Any
 
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.payload.bundle import Unpacked, unpack
-from bootstrap.payload.paths import BUNDLE, TRIGGER
-from bootstrap.targets import iso, seed, starter
+from bootstrap.runner.host import BUNDLE, TRIGGER
+from bootstrap.targets import iso, seed, starter, table
 from bootstrap.targets.output import BUNDLE as APART
-from bootstrap.targets.output import MANIFEST, NAMES
+from bootstrap.targets.output import MANIFEST
 
 # Larger than any payload a provider takes; a wrong argument must not fill the memory.
 MOST_BYTES = 64 << 20
@@ -67,7 +67,7 @@ def _in_folder(folder: Path) -> list[Found]:
     try:
         manifest = json.loads(_read(folder / MANIFEST))
         targets = [
-            (one["target"], one["bundle"]["sha256"], "url" in one["bundle"], one["output"])
+            (table.BY_NAME[one["target"]], one["bundle"]["sha256"], "url" in one["bundle"], one["output"])
             for one in manifest["targets"]
         ]
         starters = [one["starter"] for one in manifest["targets"] if "starter" in one]
@@ -75,19 +75,18 @@ def _in_folder(folder: Path) -> list[Found]:
         raise PayloadError(f"{folder / MANIFEST} cannot be read: {error}", hint="render again") from error
     found = []
     for target, digest, is_apart, output in targets:
-        path = folder / (output["path"] if target in (*seed.LABELS, "stub") else NAMES.get(target, target))
+        path = folder / output["path"]
         # A stub carries none: what lies at its URL lies beside it too.
         place = folder / APART if is_apart else path
-        one = _in_tree(path) if target == "tree" else next(iter(look(place) or ()), None)
+        one = _in_tree(path) if target == table.TREE else next(iter(look(place) or ()), None)
         if one is None:
             raise PayloadError(f"{path} holds no bundle", hint="render again")
         if one.unpacked.digest != digest:
             raise PayloadError(f"{path}: its bundle is not the one that {MANIFEST} names", hint="render again")
         if "sha256" in output:
             _as_in_manifest(path, output["sha256"])
-        if target in seed.LABELS:
-            label = seed.LABELS[target]
-            _as_in_image(folder / label, path)
+        if target.label:
+            _as_in_image(folder / target.label, path)
         found.append(one)
     for one_starter in starters:
         _as_in_manifest(folder / starter.NAME, one_starter["sha256"])

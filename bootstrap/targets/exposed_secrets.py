@@ -6,24 +6,21 @@ from collections.abc import Iterable
 
 from bootstrap.errors import Problem
 from bootstrap.spec.load import Spec
-
-# What the metadata service hands to any process of the host, root's or not. A stub is as good as what it fetches.
-READ_BY_ALL = ("user-data", "cloud-config", "stub")
+from bootstrap.targets import table
 
 
 def exposed(spec: Spec, targets: Iterable[str], ways: Iterable[str] = ()) -> list[Problem]:
-    """A warning for each secret and the targets that would show it: all of them travel in the bundle.
+    """Return a warning for each secret and the targets that would show it: all secrets travel in the bundle.
 
-    ways: where no target is chosen, those that a provider has; told of only when there is no better one.
+    ways: where no target is chosen, those that a provider has. They are warned of only when none of them is closed.
     """
     chosen = list(dict.fromkeys(targets)) or list(dict.fromkeys(ways))
-    open_ones = [target for target in chosen if target in READ_BY_ALL]
-    if not targets and open_ones != chosen:
-        return []
-    if not open_ones:
+    open_ones = [name for name in chosen if table.BY_NAME[name].is_read_by_all]
+    if not open_ones or (not targets and open_ones != chosen):
         return []
     shown = " and ".join(open_ones)
-    hint = "deliver it by personality or tree, or let the host fetch it; block the metadata service for others"
+    closed = f"{table.PERSONALITY.name} or {table.TREE.name}"
+    hint = f"deliver it by {closed}, or let the host fetch it; block the metadata service for others"
     return [
         Problem(
             "payload.exposed",
