@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.payload import pack
+
 needs_ssh_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen (openssh-client)")
 KEPT = Path(__file__).resolve().parents[1] / "build" / "tests" / "sk-dummy.so"
 RUNNER = Path(__file__).resolve().parents[1] / "bootstrap" / "runner"
@@ -38,11 +40,12 @@ def security_key() -> str:
 def checker() -> str:
     """A Python text that checks the bundle, by the list and at the scratch path it is given, as a baked runner would.
 
-    The modules that this takes as one file, and thus without their imports of each other.
+    The modules as one file, whose imports of each other are left out.
     """
-    texts = [(RUNNER / f"{name}.py").read_text(encoding="utf-8") for name in ("form", "host", "baked/signed")]
-    lines = [line for text in texts for line in text.splitlines() if not line.startswith("from bootstrap.")]
-    return "\n".join(lines) + CHECKER
+    modules = ("disk", "processes", "console", "host", "form", "baked/signed")
+    flat = [pack.flatten((RUNNER / f"{name}.py").read_text(encoding="utf-8")) for name in modules]
+    imports = [line for lines, _ in flat for line in lines]
+    return "\n".join([*imports, *(body for _, body in flat), CHECKER])
 
 
 CHECKER = """

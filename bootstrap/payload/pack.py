@@ -17,11 +17,12 @@ from bootstrap.errors import PayloadError
 from bootstrap.runner import form, later, tick
 
 # `loader` stands in for bundle.py, whose other names the head of a bundle brings.
-HOT = ("contract", "host", "loader", *(f"tick/{name}" for name in tick.MODULES))
+_GROUND = ("contract", "defaults", "disk", "processes", "console", "host", "loader")
+HOT = (*_GROUND, *(f"tick/{name}" for name in tick.MODULES))
 COLD = ("terminal", "form", *(f"later/{name}" for name in later.MODULES))
 LEAN_COLD = ("terminal", "form", *(f"later/{name}" for name in later.LEAN_MODULES))
 FETCHES = "later/fetch"
-# What is called by a name that is put together: by the head, and by check_fails for the kind of a check.
+# What is called by a name that is put together: by the head, and by check_fault for the kind of a check.
 BY_NAME = ("main", "look_")
 # Of the names that form.py defines, the head of a bundle brings this one.
 BY_HEAD = ("SEAM",)

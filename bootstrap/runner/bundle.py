@@ -17,7 +17,7 @@ undo = decode
 
 
 def later(name):
-    """A function of the later part, by import: so the runner runs, and stops at breakpoints, in a checkout."""
+    """Return a function of the later part, by import: so the runner runs, and stops at breakpoints, in a checkout."""
     for module in MODULES:
         function = getattr(import_module("bootstrap.runner.later." + module), name, None)
         if function:

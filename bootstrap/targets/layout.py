@@ -46,7 +46,7 @@ def pack(
 
 
 def _packed(request: Request, cron_template: str | None) -> Packed:
-    target = table.BY_NAME[request.target]
+    target = table.find(request.target)
     if request.beside and not target.takes_parts:
         others = ", ".join(row.name for row in table.TARGETS if row.takes_parts)
         raise UsageError(f"{target.name} carries no user-data of yours", hint=f"targets that do: {others}")

@@ -1,13 +1,15 @@
 """The table of targets: what each is called, what it writes, and which module packs it.
 
 A new target is a row here and a module with the two functions of `Module`. No other module has the name of a target in
-it. The table imports nothing of this tree, so that `--help` and the check of an option stay fast.
+it. The table imports none of them, so that `--help` and the check of an option stay fast.
 """
 
 from __future__ import annotations
 
 import importlib
 from typing import TYPE_CHECKING, NamedTuple, Protocol, cast
+
+from bootstrap.errors import UsageError
 
 if TYPE_CHECKING:
     from bootstrap.targets.model import Output, Packed, Request
@@ -32,7 +34,7 @@ class Target(NamedTuple):
     takes_parts: whether user-data of the user's own can travel beside ours.
     carries_files: whether the payload's files travel as files of their own; else they all ride in the bundle.
     is_read_by_all: whether the metadata service hands it to any process of the host, root's or not.
-    provider: the profile that a call of the Python API means when it names none.
+    provider: the profile that a call of the Python API means when it names none. Personality is Nova's own word.
     """
 
     name: str
@@ -84,3 +86,10 @@ STUB = Target(
 TARGETS = (TREE, PERSONALITY, USER_DATA, CLOUD_CONFIG, NOCLOUD, CONFIG_DRIVE, STUB)
 NAMES = tuple(target.name for target in TARGETS)
 BY_NAME = {target.name: target for target in TARGETS}
+
+
+def find(name: str) -> Target:
+    """Return the row of that name. Raises UsageError with the names of all."""
+    if name not in BY_NAME:
+        raise UsageError(f"no target {name!r}", hint=f"there are: {', '.join(NAMES)}")
+    return BY_NAME[name]

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "bootstrap"
 
 # What each folder may import of this tree, besides itself. "x" stands for all of bootstrap/x, "runner.contract" for
 # that one module. The data flows along spec, plan, render, payload, targets, and so do the imports.
-BASE = {"errors", "resources", "runner.contract"}
+BASE = {"errors", "resources", "runner.contract", "runner.defaults"}
 TO_SPEC = BASE | {"spec"}
 TO_PLAN = TO_SPEC | {"plan"}
 TO_RENDER = TO_PLAN | {"render"}
@@ -33,7 +33,7 @@ ALLOWED = {
     "runner.bundle": {"runner.form", "runner.later"},  # a checkout's way to bring `later`; never packed
     "runner.tick": {"runner", "runner.bundle"},
     "runner.later": {"runner", "runner.bundle", "runner.tick"},
-    "runner.baked": {"runner.form", "runner.host", "runner.terminal"},
+    "runner.baked": {"runner.defaults", "runner.form", "runner.host", "runner.terminal"},
     "spec": BASE,
     "plan": TO_SPEC,
     "render": TO_PLAN,

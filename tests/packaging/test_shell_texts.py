@@ -17,7 +17,7 @@ from bootstrap.payload.no_python_report import script
 from bootstrap.plan.resolve import resolve
 from bootstrap.render.render import render
 from bootstrap.runner.host import STATE
-from bootstrap.runner.later.lifecycle import WRAPPER
+from bootstrap.runner.later.opening import WRAPPER
 from bootstrap.spec.load import load
 from bootstrap.targets import starter, stub
 

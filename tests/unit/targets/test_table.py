@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 import bootstrap
+from bootstrap.errors import UsageError
 from bootstrap.targets import table
 
 PACKAGE = Path(bootstrap.__file__).parent
@@ -55,7 +56,15 @@ def test_names_and_files_are_those_of_one_row_each() -> None:
     assert len(set(table.NAMES)) == len({target.file for target in table.TARGETS}) == len(table.TARGETS)
 
 
-def test_the_table_imports_nothing_of_this_tree() -> None:
+def test_another_name_is_refused_with_those_there_are() -> None:
+    with pytest.raises(UsageError, match="no target 'nix'") as refused:
+        table.find("nix")
+    assert refused.value.hint == f"there are: {', '.join(table.NAMES)}"
+
+
+def test_the_table_imports_no_target() -> None:
     code = "import sys, bootstrap.targets.table; print(*[m for m in sys.modules if m.startswith('bootstrap')])"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
-    assert set(done.stdout.split()) == {"bootstrap", "bootstrap.targets", "bootstrap.targets.table"}
+    assert set(done.stdout.split()) == {
+        "bootstrap", "bootstrap.errors", "bootstrap.targets", "bootstrap.targets.table"
+    }  # fmt: skip
