@@ -35,6 +35,7 @@ def text(payload: Payload) -> str:
     half-written bundle is waited for. runcmd starts the bundle where no cron and no rc.local does.
     """
     lines = ["#cloud-config", "write_files:"]
+    # write_files keeps this order, on which the trigger relies: it must not name a file that is not there yet.
     for file in payload.files:
         lines += _entry(file)
     lines += ["runcmd:", f"- [sh, {BUNDLE}]"]

@@ -15,16 +15,17 @@ def exposed(spec: Spec, targets: Iterable[str], ways: Iterable[str] = ()) -> lis
     ways: where no target is chosen, those that a provider has. They are warned of only when none of them is closed.
     """
     chosen = list(dict.fromkeys(targets)) or list(dict.fromkeys(ways))
+    # A bundle that any process can read gives its secrets away to each of them, root's or not.
     open_ones = [name for name in chosen if table.BY_NAME[name].is_read_by_all]
     if not open_ones or (not targets and open_ones != chosen):
         return []
-    shown = " and ".join(open_ones)
+    names = " and ".join(open_ones)
     closed = f"{table.PERSONALITY.name} or {table.TREE.name}"
     hint = f"deliver it by {closed}, or let the host fetch it; block the metadata service for others"
     return [
         Problem(
             "payload.exposed",
-            f"secrets.{name}: in {shown} every user of the host can read it, from the metadata service",
+            f"secrets.{name}: in {names} every user of the host can read it, from the metadata service",
             spec.where("secrets", name),
             hint,
             "warning",

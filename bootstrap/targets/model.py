@@ -1,4 +1,4 @@
-"""What a target is asked to pack, what it returns, and what is written of it."""
+"""The values between the parts of this folder: a request, the packed payload, and its output."""
 
 from __future__ import annotations
 
@@ -59,18 +59,18 @@ class Request:
         """Build the payload. how: as payload.build takes it."""
         return build(self.rendered, lean=self.lean, sign=self.sign, **how)
 
-    def message(self, ours: bytes) -> bytes:
+    def message(self, boothook: bytes) -> bytes:
         """Return our user-data by itself or, when there are parts of the user's own, one message of all."""
-        return mime.compose(ours, self.beside) if self.beside else ours
+        return mime.compose(boothook, self.beside) if self.beside else boothook
 
 
 @dataclass(frozen=True)
 class Packed:
     """A payload for one target.
 
-    blob: what stands in the user-data, for the targets that go there, or may (personality: the starter). moved: files
-    that the spec wants injected and that ride in the bundle, since the provider takes too few files. lean: verbs that
-    no tick needs are left out for room. url: where a stub fetches the bundle from. signed_by: the key's fingerprint.
+    blob: the user-data, for the targets that go there, or may (personality: the starter). moved: the files that the
+    spec wants injected and that ride in the bundle, since the provider takes too few files. lean: whether the verbs
+    that no tick needs are left out for room. url: of the bundle that a stub fetches. signed_by: the key's fingerprint.
     """
 
     target: str
@@ -86,7 +86,7 @@ class Packed:
 
 @dataclass(frozen=True)
 class Output:
-    """What `render` writes for one target.
+    """The files that `render` writes for one target.
 
     file: the name of its file, empty when it writes a folder alone. content: of the file. folder: the name of its
     folder, if any, and lay: what makes that. starter: user-data that starts the files, for the same call.

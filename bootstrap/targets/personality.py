@@ -54,6 +54,7 @@ def _laid_out(request: Request, provider: Provider) -> tuple[Payload, tuple[str,
     """
     room = provider.content.raw_bytes if provider.content else None
     most = provider.files.most if provider.files else None
+    # The first layout is the one that the spec asks for; the others need fewer files.
     layouts: tuple[tuple[str, bool, tuple[str, ...]], ...] = (
         ("files", True, ()), ("files", False, ()), ("single", False, request.injected),
     )  # fmt: skip
@@ -63,12 +64,12 @@ def _laid_out(request: Request, provider: Provider) -> tuple[Payload, tuple[str,
     if request.trigger == "auto":
         attempts.insert(0, ("apart", *layouts[0]))
     for units, channel, inject_rc_local, moved in attempts:
-        how = {"units": units, "channel": channel, "inject_rc_local": inject_rc_local}
+        options = {"units": units, "channel": channel, "inject_rc_local": inject_rc_local}
         try:
-            laid_out = request.build(chunk_bytes=room, **how), moved
+            laid_out = request.build(chunk_bytes=room, **options), moved
         except PayloadError:
             # More than nine pieces are needed: `limits` says how many, and what to take out.
-            laid_out = request.build(**how), moved
+            laid_out = request.build(**options), moved
             continue
         if most is None or len(laid_out[0].files) <= most:
             break

@@ -52,7 +52,7 @@ class Seed:
 
 
 def nocloud(payload: Payload, user_data: bytes) -> Seed:
-    """user-data and meta-data, as NoCloud wants them. user_data: the bundle, or a message that holds it."""
+    """Return user-data and meta-data as NoCloud wants them. user_data: the bundle, or a message that holds it."""
     # Quoted, since a name may look like a number to YAML.
     facts = {"instance-id": instance_id(payload), **_named(payload, "local-hostname")}
     meta = "".join(f"{key}: {json.dumps(value)}\n" for key, value in facts.items())
@@ -60,11 +60,12 @@ def nocloud(payload: Payload, user_data: bytes) -> Seed:
 
 
 def config_drive(payload: Payload, user_data: bytes) -> Seed:
-    """OpenStack's layout: the payload as injected files, with the starter, or a message that holds it, as user-data."""
+    """Return OpenStack's layout: the payload as injected files, and the starter, or a message with it, as user-data."""
     files = {f"openstack/content/{number:04d}": file.content for number, file in enumerate(payload.files)}
     listed = [
         {"path": file.path, "content_path": f"/content/{number:04d}"} for number, file in enumerate(payload.files)
     ]
+    # The numbers are as on a drive that Nova makes.
     facts = {
         "uuid": instance_id(payload), "launch_index": 0, "files": listed,
         **_named(payload, "name"), **_named(payload, "hostname"),
@@ -78,10 +79,10 @@ def config_drive(payload: Payload, user_data: bytes) -> Seed:
 
 
 def instance_id(payload: Payload) -> str:
-    """One for each server in each roll-out: cloud-init takes a new one for a first boot, and the same one for none."""
+    """Return an id for each server in each roll-out: cloud-init takes a boot with a new id for a first one."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"initialrunner/{payload.deploy_id}/{payload.server}"))
 
 
 def _named(payload: Payload, key: str) -> dict[str, str]:
-    """The server's name under this key; none for a group, whose members are not to share a host name."""
+    """Return the server's name under this key; nothing for a group, whose members must not share a host name."""
     return {} if payload.server.endswith("*") else {key: payload.server.replace("_", "-")}

@@ -1,7 +1,7 @@
 """Target `stub`: a small script that fetches the bundle from a URL and starts it when its SHA-256 is right.
 
-How large it may be is the provider's affair: what its user-data holds, or, where its injected files are too small for
-a bundle, what one of those holds.
+Its size is limited by the provider: by its user-data or, where its injected files are too small for a bundle, by one of
+those.
 """
 
 from __future__ import annotations
@@ -27,10 +27,11 @@ from bootstrap.targets.providers import BYTES, Provider
 
 # The file that holds a stub which is no script by itself: it is compressed, or a part of a message.
 STUB_IN = "stub-user-data"
-# What 1,000 characters of base64 hold: the smallest file that a provider takes.
+# 1,000 characters of base64 hold so much. No provider's files are smaller.
 MOST_BYTES = 750
+# sh reads the URL between single quotes, where none of these characters has a meaning.
 _SAFE = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&()*+,;=%\[\]-]+")
-# The shortest host and path that a URL can do with; what is longer could have shorter names.
+# The shortest host and path that a URL can have. A longer one could be given shorter names.
 _SHORTEST = len("https://x.io/b")
 
 
@@ -72,20 +73,20 @@ def _apart(request: Request) -> Payload:
 
 
 def text(url: str, digest: str) -> bytes:
-    """The stub for a bundle of this SHA-256 at this URL, of any size. Raises Refused when that is no such URL."""
+    """Return the stub for a bundle of this SHA-256 at this URL, of any size. Raises Refused for an unsafe URL."""
     if not _SAFE.fullmatch(url) or not (url.startswith("https://") or _loopback(url)):
         message = f"{_shown(url)} is not the https:// URL of a bundle"
-        raise Refused([Problem("payload.url", message, hint="https:// and what a URL may hold, quotes left out")])
+        raise Refused([Problem("payload.url", message, hint="write https:// and no quotes or blanks")])
     until = f" by {end}" if (end := expiry(url)) else ""
     script = resources.text("files/stub/stub.sh").replace("@UNTIL@", until).replace("@SHA256@", digest)
-    # The URL comes last: what it holds is no name of ours, whatever it looks like.
+    # The URL is filled in last, since it may hold a text that looks like a placeholder.
     return script.replace("@URL@", url).encode("ascii")
 
 
 def boothook(script: bytes, deploy_id: str) -> bytes:
-    """The stub for cloud-init to start at every boot, early: nothing waits for it, and it works until a run has begun.
+    """Return the stub as a boothook: cloud-init starts it early in every boot, and nothing waits for it.
 
-    From then on a bundle and a trigger are on the disk, so that it has nothing to do; its URL may have ended by then.
+    Once a run has begun, a bundle and a trigger are on the disk and it does nothing; its URL may have expired by then.
     """
     body = script.decode("ascii").removeprefix("#!/bin/sh\n").removesuffix("\n")
     hook = resources.text("files/stub/boothook.sh").replace("@STATE@", STATE).replace("@DEPLOY_ID@", deploy_id)
@@ -93,7 +94,7 @@ def boothook(script: bytes, deploy_id: str) -> bytes:
 
 
 def expiry(url: str) -> str | None:
-    """When a TempURL or a presigned URL (AWS, Google) ends, as people read it; None for other URLs."""
+    """Return the time at which a TempURL or a presigned URL (AWS, Google) expires, as text; None for other URLs."""
     query = {name.lower(): value for name, value in parse_qsl(url.partition("?")[2])}
     try:
         for kind in ("x-amz", "x-goog"):
@@ -109,7 +110,7 @@ def expiry(url: str) -> str | None:
 
 
 def files(script: bytes) -> tuple[InjectedFile, ...]:
-    """The stub and the cron entry that starts it, for create calls that inject small files; the entry is last."""
+    """Return the stub and the cron entry that starts it, for calls that inject small files; the entry is last."""
     entry = resources.text("files/stub/cron").replace("@STUB@", STUB)
     entry = entry.replace("@SHA256@", hashlib.sha256(script).hexdigest())
     return InjectedFile(STUB, script, 0o600), InjectedFile(TRIGGER, entry.encode("ascii"), 0o644)
@@ -118,15 +119,15 @@ def files(script: bytes) -> tuple[InjectedFile, ...]:
 def measured(
     blob: bytes, script: bytes, provider: Provider | None, url: str, beside: Sequence[mime.Part] = ()
 ) -> Measure:
-    """Measure what the server is given against the room that its provider has for a stub; None: against nothing.
+    """Measure a stub against the room that its provider has for one; provider None: against nothing.
 
-    script: the stub itself; blob: what became of it, with the user's own parts. Raises Refused when it does not fit.
+    script: the stub itself; blob: the user-data it became, with the user's own parts. Raises Refused for one too large.
     """
     if provider is None:
         return limits.unlimited(table.STUB.name, blob)
     limit = provider.content if needed(provider) else provider.user_data
     if limit is None:
-        # It says so, and names the way there is.
+        # This raises the refusal, with the way that the provider has.
         limits.user_data(blob, provider)
     assert limit is not None
     measure = limits.measured(table.STUB.name, blob, limit)
@@ -138,7 +139,7 @@ def measured(
 
 
 def _too_long(url: str, script: bytes, provider: Provider) -> Problem:
-    """The problem of a URL for which the provider has no room."""
+    """Return the problem of a URL for which the provider has no room."""
     injected = needed(provider)
     limit = provider.content if injected else provider.user_data
     holds = (limit.raw_bytes if limit else None) or 0
@@ -174,7 +175,7 @@ def needed(provider: Provider) -> bool:
 
 
 def require(url: str | None, provider: Provider | None, beside: Sequence[mime.Part] = ()) -> str:
-    """The URL of the bundle. Raises Refused when nobody told it, or when a stub has no room for parts of the user's."""
+    """Return the URL of the bundle. Raises Refused without one, or when a stub has no room for parts of the user's."""
     problems = []
     small = provider is not None and needed(provider)
     takes = f"{provider.name} takes files of {MOST_BYTES} bytes" if provider is not None else ""

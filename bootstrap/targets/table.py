@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class Module(Protocol):
-    """What the module of a target has."""
+    """The functions of a target's module."""
 
     def pack(self, request: Request) -> Packed:
         """Build the payload and measure it. Raises PayloadError with everything that does not fit."""
@@ -78,7 +78,7 @@ CONFIG_DRIVE = Target(
     "config-drive", "an image and a folder in the layout of OpenStack's config drive", "config-2.iso", "config_drive",
     label="config-2", takes_parts=True, carries_files=True,
 )  # fmt: skip
-# A stub is as open as what it fetches.
+# Whoever reads a stub can fetch the bundle, so that it is as open as that.
 STUB = Target(
     "stub", "a small script that fetches the bundle", "stub.sh", "stub", takes_parts=True, is_read_by_all=True
 )

@@ -33,6 +33,7 @@ def write(payload: Payload, root: Path) -> list[str]:
         for folder in reversed(path.relative_to(root).parents):
             (root / folder).mkdir(exist_ok=True)
             (root / folder).chmod(0o755)
+        # A new file has its content before others can read it; an old one could be a link, or somebody's open file.
         path.unlink(missing_ok=True)
         path.touch(mode=0o600, exist_ok=False)
         path.write_bytes(file.content)

@@ -109,7 +109,7 @@ def test_what_render_did_not_make_is_left_alone(tmp_path: Path, kind: str) -> No
     with pytest.raises(UsageError) as refused:
         output.write(packed("tree"), tmp_path)
 
-    assert refused.value.message == f"{final} is there and is not the output of an earlier render"
+    assert refused.value.message == f"{final} exists and is not the output of an earlier render"
     assert everything(tmp_path) == before
 
 

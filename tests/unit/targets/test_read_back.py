@@ -139,7 +139,7 @@ def test_a_trigger_that_names_another_bundle_is_refused(tmp_path: Path) -> None:
     with pytest.raises(PayloadError) as refused:
         read_back.look(path)
 
-    assert refused.value.message == f"{path}: the trigger names another bundle, so it would wait for ever"
+    assert refused.value.message == f"{path}: the trigger names another bundle and would wait for ever"
 
 
 def test_an_output_swapped_for_another_whole_one_is_refused(tmp_path: Path) -> None:
