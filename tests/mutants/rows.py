@@ -150,7 +150,7 @@ MUTANTS = [
     ),
     Mutant(
         "a host without Python tells nobody", "bootstrap/payload/build.py",
-        "    told = tell(plan)\n", '    told = ""\n',
+        "    no_python_report = script(plan)\n", '    no_python_report = ""\n',
         (FAULTS + "test_stage_effects.py::test_without_a_python_the_collector_hears_of_it_and_later_of_the_run",), (83,),
     ),
     Mutant(
@@ -170,10 +170,10 @@ MUTANTS = [
         ("tests/unit/payload/test_crontab.py::test_name_and_mode_are_judged_too",), (20,),
     ),
     Mutant(
-        "one byte over the limit is no matter", "bootstrap/targets/fit.py",
+        "one byte over the limit is no matter", "bootstrap/targets/limits.py",
         "        return None if self.limit is None else self.limit - self.used",
         "        return None if self.limit is None else self.limit - self.used + 4",
-        ("tests/unit/targets/test_fit.py::test_a_file_of_7680_bytes_fits_nova_and_one_byte_more_does_not",), (17,),
+        ("tests/unit/targets/test_limits.py::test_a_file_of_7680_bytes_fits_nova_and_one_byte_more_does_not",), (17,),
     ),
     of_runner(
         "processes", "the lock leaks into a child that outlives the runner",
@@ -239,7 +239,7 @@ MUTANTS = [
     Mutant(
         "user-data of one's own is dropped where files carry a stub", "bootstrap/targets/stub.py",
         "    if small and beside and provider is not None:\n", "    if False:\n",
-        ("tests/unit/targets/test_channel.py::test_user_data_of_ones_own_is_never_dropped_where_files_carry_a_stub",),
+        ("tests/unit/targets/test_layout.py::test_user_data_of_ones_own_is_never_dropped_where_files_carry_a_stub",),
     ),
     Mutant(
         "a stub fetches its bundle at every boot", "files/stub/boothook.sh",

@@ -63,7 +63,7 @@ MUTANTS = [
         SIGNED + "test_who_signed_is_named_by_the_list_of_the_image",
     ),
     Mutant(
-        "every layout that is tried is signed", "bootstrap/targets/channel.py",
+        "every layout that is tried is signed", "bootstrap/targets/layout.py",
         "sign.stand_in if sign else None", "sign.sign if sign else None",
         (VERBS + "test_only_the_chosen_layout_is_signed",),
     ),
