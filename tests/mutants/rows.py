@@ -266,13 +266,13 @@ MUTANTS = [
         FAULTS + "test_reports_road.py::test_what_is_not_taken_for_a_week_is_given_up_and_said", faults=(70, 86),
     ),
     Mutant(
-        "seal looks for secrets by their places alone", "bootstrap/image/look.py",
+        "seal looks for secrets by their places alone", "bootstrap/image/find_leftovers.py",
         "            yield from _by_content(tree, entry)\n", "",
         (IMAGE + "test_a_secret_of_the_builder_is_found_wherever_it_lies_and_left_to_its_owner",), (92,),
     ),
     Mutant(
-        "a unit that is there counts as one that is on", "bootstrap/image/ready.py",
-        "        if not start.on:\n            mend = {", '        if start.how == "is not there":\n            mend = {',
+        "a unit that is there counts as one that is on", "bootstrap/image/seal_needs.py",
+        "        if start.on:\n            continue\n", "        if start.on or start.is_there:\n            continue\n",
         (IMAGE + "test_an_image_whose_agent_no_boot_would_start_is_refused",), (93,),
     ),
     Mutant(

@@ -44,7 +44,7 @@ ALLOWED = {
     "client": {"errors", "runner.contract"},
     "collector": {"errors", "resources", "runner.contract", "secret"},
     "image": TO_TARGETS | {"runner"},
-    "rehearse": TO_TARGETS | {"client", "secret"},
+    "rehearse": TO_TARGETS | {"client", "secret", "runner.host", "runner.tick.run"},
     "deploy": TO_TARGETS | {"client", "api", "secret"},
     "publish": TO_TARGETS,
     "api": TO_TARGETS | {"secret"},
