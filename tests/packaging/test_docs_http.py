@@ -13,16 +13,14 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import http_examples
 import pytest
 from collector_process import TOKEN, CollectorProcess
-from test_docs import ROOT, Block, blocks
-
-sys.path.insert(0, str(ROOT / "docs"))
-import http_examples
+from page_blocks import Block, blocks
 
 from bootstrap.collector.app import ENDPOINTS
 
-PAGE = ROOT / "docs/reference/http.md"
+PAGE = Path(__file__).resolve().parents[2] / "docs/reference/http.md"
 
 
 @pytest.fixture(scope="module")
