@@ -14,6 +14,7 @@ from typing import Any
 
 from bootstrap import resources
 from bootstrap.runner.contract import REPORT_VERSION, signature
+from bootstrap.runner.defaults import PLAN
 
 JOURNAL = "no-python"
 MISSING = {"path": "python3", "why": "no usable Python 3.6 or newer"}
@@ -40,7 +41,7 @@ def tell(plan: dict[str, Any]) -> str:
     body = json.dumps(
         {
             "version": REPORT_VERSION, "server": server, "deploy_id": deploy_id, "journal": JOURNAL,
-            "state": "waiting", "deadline_s": plan.get("deadline_s", 3600), "events": [event],
+            "state": "waiting", "deadline_s": plan.get("deadline_s", PLAN["deadline_s"]), "events": [event],
         },
         separators=(",", ":"),
     )  # fmt: skip

@@ -12,6 +12,7 @@ from bootstrap.payload import crontab
 from bootstrap.payload.build import build, cron_entry
 from bootstrap.payload.model import Payload
 from bootstrap.render.model import Rendered
+from bootstrap.runner.defaults import filled
 from bootstrap.targets import cloud_config, fit, mime, starter, stub, user_data
 from bootstrap.targets.fit import Measure
 from bootstrap.targets.providers import Provider
@@ -146,7 +147,7 @@ def _pack(
         if beside:
             measures += fit.user_data(blob, provider)
         return Packed(target, provider, payload, tuple(measures), blob, moved, lean)
-    kind = rendered.host_plan.get("trigger", "auto")
+    kind = filled(rendered.host_plan)["trigger"]
     # A runner that comes by user-data writes the units itself, where a host has no cron.
     units = "apart" if target == "tree" or kind in ("systemd", "both") else "inside"
     is_single = target in ("user-data", "nocloud")
@@ -178,7 +179,7 @@ def _injected(
     wanted = tuple(file.path for file in rendered.files if file.deliver == "inject")
     room = provider.content.raw_bytes if provider.content else None
     most = provider.files.most if provider.files else None
-    kind = rendered.host_plan.get("trigger", "auto")
+    kind = filled(rendered.host_plan)["trigger"]
     layouts = (("files", True, ()), ("files", False, ()), ("single", False, wanted))
     # Units go along where there is room for them, else ride in the bundle; cron comes first, unless the spec says so.
     places = {"systemd": ("apart",), "both": ("apart", "inside", "none"), "cron": ("none",)}

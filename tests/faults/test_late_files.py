@@ -61,8 +61,9 @@ def test_a_late_file_is_waited_for_and_run_once() -> None:
 def test_a_file_that_never_comes_fails_the_run_and_a_later_one_heals_it() -> None:
     with Box(without(late(deadline_s=1), STAGE1), cron="fast") as box:
         (state,) = box.wait_for(lambda: box.events("state", state="failed"))
-        assert (state["reason"], state["cause"], state["final"]) == (f"{STAGE1} is absent", "missing", False)
-        assert f"box-1 failed: {STAGE1} is absent; ask `initialrunner why`" in box.text("/etc/motd")
+        reason = f"{STAGE1}: absent, 0 of {len(SCRIPT)} bytes"
+        assert (state["reason"], state["cause"], state["final"]) == (reason, "missing", False)
+        assert f"box-1 failed: {reason}; ask `initialrunner why`" in box.text("/etc/motd")
         assert ran(box) == []
         box.put(STAGE1, SCRIPT, 0o400)
         box.wait_for(lambda: healthy(box))
@@ -258,6 +259,15 @@ def test_a_file_for_a_user_that_a_stage_makes_gets_it_afterwards() -> None:
     with Box(payload([stage("user", "useradd -M late")], files=files).files) as box:
         assert box.tick().returncode == 0, box.console()
         assert box.stat("/srv/file")[:2] == ("0640", "late:late")
+
+
+def test_a_file_of_another_hand_keeps_its_mode_when_its_user_comes_late() -> None:
+    """It may be a private key: only a mode that the spec names changes its own."""
+    wait_for = [{"path": "/srv/tls.key", "min_size": 1, "user": "late", "group": "late"}]
+    with Box(payload([stage("user", "useradd -M late")], wait_for=wait_for).files) as box:
+        box.put("/srv/tls.key", "k", 0o600)
+        assert box.tick().returncode == 0, box.console()
+        assert box.stat("/srv/tls.key")[:2] == ("0600", "late:late")
 
 
 def test_a_file_for_a_user_that_nobody_makes_fails_the_run() -> None:

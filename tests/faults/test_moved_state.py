@@ -172,7 +172,7 @@ def test_a_reboot_that_would_hide_the_state_is_refused_by_name(line: str) -> Non
         assert box.tick().returncode == 5
         failed = box.events("stage.ended", stage="disk")[-1]
         assert (failed["cause"], failed["final"]) == ("reboot", True)
-        why = f"the next boot mounts {line.split()[1]} over the state of this run; mount it in a stage before"
+        why = f"the next boot mounts {line.split()[1]} over the state of this run; mount it in an earlier stage"
         assert (failed["tail"], failed["attempt"]) == (why, 1)
         assert f"stage disk failed ({why})" in box.console()
         assert ran(box) == ["disk"]

@@ -184,7 +184,7 @@ def test_hosts_that_are_refused_together_do_not_come_back_together(mocker: Mocke
     fleet = [Report(host, {"report": {}}, SimpleNamespace(events=[{}]), lambda: 60.0) for _ in range(300)]
     for longest in (2.0, 4.0, 8.0, 16.0, 32.0, 60.0, 60.0):
         for one in fleet:
-            one.heard(b"collector answers 429")
+            one.take_answer(b"collector answers 429")
         pauses = [one.not_before - 100.0 for one in fleet]
         assert longest / 2 <= min(pauses) and max(pauses) <= longest
         # Thirty in every tenth, if chance is even; twice that in one of them would be a crowd.
@@ -201,7 +201,7 @@ def test_a_host_that_reaches_no_collector_tells_it_on_the_host() -> None:
         reason = json.loads(said(box, "status --json")[1])["not_reported"]
         assert "Network is unreachable" in reason
         assert f"  not reported: {reason}\n" in said(box, "status")[1]
-        why = f"box-1 is healthy, and not reported: {reason}. Send it: initialrunner report\n"
+        why = f"box-1 is healthy but not reported: {reason}. Send it: initialrunner report\n"
         assert said(box, "why") == (0, why, "")
         # The last tick of the seventh day; what was never told is still to be read here afterwards.
         box.put(f"{STATE}/undelivered", str(7 * 24 * 60 - 1), 0o600)

@@ -104,7 +104,7 @@ def test_while_events_are_owed_status_says_why_and_the_trigger_stays() -> None:
         assert (status["state"], box.exists(TRIGGER)) == ("healthy", True)
         assert "401" in status["not_reported"]
         script(box, "ok")
-        assert box.sh(f"{COMMAND} report").stdout == f"all {len(box.journal())} events are with the collector\n"
+        assert box.sh(f"{COMMAND} report").stdout == f"all {len(box.journal())} events have reached the collector\n"
 
 
 @pytest.mark.fault(61)

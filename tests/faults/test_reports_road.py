@@ -257,9 +257,9 @@ def test_report_by_hand_says_what_is_owed_and_why() -> None:
         with Collector(box.copy, secret=SECRET) as collector:
             road(box)
             count = len(box.journal())
-            assert said(box, "report") == (0, f"all {count} events are with the collector\n", "")
+            assert said(box, "report") == (0, f"all {count} events have reached the collector\n", "")
             assert told(collector) == list(range(1, count + 1))
             start_tick(box)
             box.wait_for(lambda: ran(box) == ["one", "one"])
             pid = box.text("/run/initialrunner.lock")
-            assert said(box, "report") == (75, "", f"initialrunner: pid {pid} is at work and reports by itself\n")
+            assert said(box, "report") == (75, "", f"initialrunner: pid {pid} is at work and will report by itself\n")

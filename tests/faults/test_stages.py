@@ -234,7 +234,7 @@ def test_a_secret_is_in_no_process_list_log_or_file_and_is_gone_after_success() 
         # By hand it says which it needs, and takes it from the environment.
         missing = box.sh(f"{COMMAND} run one --force")
         assert missing.returncode == 4
-        assert "stage one needs TOKEN in the environment: it was scrubbed after success" in missing.stderr
+        assert "stage one needs TOKEN in the environment: secrets are removed after success" in missing.stderr
         assert box.sh(f"TOKEN={value} {COMMAND} run one --force").returncode == 0
 
 
@@ -349,4 +349,4 @@ def test_status_says_what_ran_as_text_and_as_json() -> None:
         assert "no verb 'nonsense'" in box.sh(f"{COMMAND} nonsense").stderr
         again = box.sh(f"{COMMAND} run two --force")
         assert (again.returncode, "two: failed (exit 4, cause: exit)" in again.stdout) == (5, True)
-        assert box.sh(f"{COMMAND} run nothing").stderr == "initialrunner: no stage 'nothing'; there are: one, two\n"
+        assert box.sh(f"{COMMAND} run nothing").stderr == "initialrunner: no stage 'nothing'; stages: one, two\n"

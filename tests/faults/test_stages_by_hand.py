@@ -69,29 +69,30 @@ def test_run_takes_what_is_pending_and_says_what_is_done() -> None:
 @pytest.mark.parametrize(
     ("words", "message"),
     [
-        ("run nix", "no stage 'nix'; there are: one, two\n"),
-        ("run --from nix", "no stage 'nix'; there are: one, two\n"),
-        ("run --from", "--from takes one stage, --force one or more; there are: one, two\n"),
-        ("run --force", "--from takes one stage, --force one or more; there are: one, two\n"),
-        ("run --force --dry-run", "--from takes one stage, --force one or more; there are: one, two\n"),
-        ("run one --from two", "--from takes one stage, --force one or more; there are: one, two\n"),
-        ("run one --forse", "run knows no --forse\nusage: initialrunner run [STAGE...] "),
-        ("run one --from=two", "run knows no --from=two\nusage: initialrunner run [STAGE...] "),
-        ("status --bogus", "status knows no --bogus\nusage: initialrunner status [--json]  what ran"),
-        ("status one", "status knows no one\nusage: initialrunner status [--json]  what ran"),
-        ("why extra", "why knows no extra\nusage: initialrunner why  why"),
-        ("doctor --bogus", "doctor knows no --bogus\nusage: initialrunner doctor [--fix]  "),
-        ("tick now", "tick knows no now\nusage: initialrunner tick  "),
-        ("timeline one", "timeline knows no one\nusage: initialrunner timeline [--blame]  "),
-        ("history --all", "history knows no --all\nusage: initialrunner history  "),
-        ("verify /etc", "verify knows no /etc\nusage: initialrunner verify  "),
-        ("report --now", "report knows no --now\nusage: initialrunner report  "),
-        ("reset --hard", "reset knows no --hard\nusage: initialrunner reset  "),
-        ("source one", "source knows no one\nusage: initialrunner source  "),
-        ("logs one two", "logs knows no two\nusage: initialrunner logs [STAGE] [-f]  "),
-        ("logs -f", "no log of -f; there are: one, two\n"),
-        ("logs nix", "no log of nix; there are: one, two\n"),
-        ("logs ../journal", "no log of ../journal; there are: one, two\n"),
+        ("run nix", "no stage 'nix'; stages: one, two\n"),
+        ("run --from nix", "no stage 'nix'; stages: one, two\n"),
+        ("run --from", "--from takes one stage, --force one or more; stages: one, two\n"),
+        ("run --force", "--from takes one stage, --force one or more; stages: one, two\n"),
+        ("run --force --dry-run", "--from takes one stage, --force one or more; stages: one, two\n"),
+        ("run one --from two", "--from takes one stage, --force one or more; stages: one, two\n"),
+        ("run one --forse", "run takes no --forse\nusage: initialrunner run [STAGE...] "),
+        ("run one --from=two", "run takes no --from=two\nusage: initialrunner run [STAGE...] "),
+        ("status --bogus", "status takes no --bogus\nusage: initialrunner status [--json]  show every stage"),
+        ("status one", "status takes no one\nusage: initialrunner status [--json]  show every stage"),
+        ("why extra", "why takes no extra\nusage: initialrunner why  explain"),
+        ("doctor --bogus", "doctor takes no --bogus\nusage: initialrunner doctor [--fix]  "),
+        ("tick now", "tick takes no now\nusage: initialrunner tick  "),
+        ("timeline one", "timeline takes no one\nusage: initialrunner timeline [--blame]  "),
+        ("history --all", "history takes no --all\nusage: initialrunner history  "),
+        ("verify /etc", "verify takes no /etc\nusage: initialrunner verify  "),
+        ("report --now", "report takes no --now\nusage: initialrunner report  "),
+        ("reset --hard", "reset takes no --hard\nusage: initialrunner reset  "),
+        ("source one", "no module one\n"),
+        ("source tick later", "source takes no later\nusage: initialrunner source [MODULE]  "),
+        ("logs one two", "logs takes no two\nusage: initialrunner logs [STAGE] [-f]  "),
+        ("logs -f", "no log of -f; logs: one, two\n"),
+        ("logs nix", "no log of nix; logs: one, two\n"),
+        ("logs ../journal", "no log of ../journal; logs: one, two\n"),
     ],
 )
 @pytest.mark.fault(121)
@@ -119,7 +120,7 @@ def test_beside_a_working_runner_the_admin_is_told_who_works() -> None:
         pid = box.text("/run/initialrunner.lock")
         at_work = f"initialrunner: pid {pid} is at work"
         box.sh(f"setsid {COMMAND} run one --force >/srv/out 2>/srv/err </dev/null &")
-        box.wait_for(lambda: box.text("/srv/err") == f"{at_work}, stage one; waiting for it (Ctrl-C gives up)\n")
+        box.wait_for(lambda: box.text("/srv/err") == f"{at_work}, stage one; waiting for it (Ctrl-C stops waiting)\n")
         assert f"  a runner is at work: pid {pid}\n" in said(box, "status")[1]
         assert json.loads(said(box, "status --json")[1])["runner"] == pid
         box.put("/srv/go", "")
@@ -147,7 +148,7 @@ def test_a_secret_given_by_hand_is_blotted_out_too() -> None:
     with Box(payload([one], secrets=["first-value"]).files) as box:
         assert box.tick().returncode == 0
         assert said(box, "run one --force") == (
-            4, "", "initialrunner: stage one needs TOKEN in the environment: it was scrubbed after success\n",
+            4, "", "initialrunner: stage one needs TOKEN in the environment: secrets are removed after success\n",
         )  # fmt: skip
         assert box.sh(f"TOKEN=other-value {COMMAND} run one --force").returncode == 0
         assert box.log("one").splitlines() == ["token ***********", "token ***********"]
@@ -158,7 +159,7 @@ def test_reset_keeps_the_old_journal_and_begins_anew() -> None:
     with Box(payload([stage("one", FAILS_ONCE), TWO]).files) as box:
         assert box.tick().returncode == 5
         box.put("/srv/mended", "")
-        assert said(box, "reset") == (0, "the journal is put aside; every stage is pending again\n", "")
+        assert said(box, "reset") == (0, "the journal was set aside; every stage is pending again\n", "")
         assert box.sh(f"ls {STATE} | grep -c journal.reset").stdout == "1\n"
         assert box.tick().returncode == 0
         assert ran(box) == ["one", "one", "two"]
@@ -185,12 +186,12 @@ def test_a_dry_run_says_what_would_run_and_why_and_touches_nothing() -> None:
         journal = box.read(f"{STATE}/journal")
         code, out, err = said(box, "run --dry-run")
         when = r" at \d{4}-\d\d-\d\d \d\d:\d\d:\d\d"
-        lines = [f"leaves    one                  done{when}", f"would run two                  failed{when}", ""]
+        lines = [f"would skip one                  done{when}", f"would run  two                  failed{when}", ""]
         assert (code, err) == (0, "") and re.fullmatch("\n".join(lines), out)
-        assert said(box, "run one --force --dry-run")[1].startswith("would run one ")
+        assert said(box, "run one --force --dry-run")[1].startswith("would run  one ")
         assert said(box, "run nosuch --dry-run")[0] == 2
         deliver(box, payload([changed, two], deploy_id="20261122T000000-bbbbbb"))
-        assert box.run("/bin/sh", BUNDLE, "run", "--dry-run").stdout.splitlines()[0].startswith("leaves    one")
+        assert box.run("/bin/sh", BUNDLE, "run", "--dry-run").stdout.splitlines()[0].startswith("would skip one")
         assert (box.read(f"{STATE}/journal"), ran(box)) == (journal, ["one", "two"])
         assert box.tick().returncode == 5
         assert said(box, "run one --dry-run")[1].endswith("; changed since deploy 20261121T000000-aaaaaa\n")

@@ -124,8 +124,8 @@ def test_the_command_of_a_host_whose_bundle_is_gone_says_what_to_do() -> None:
         box.sh(f"rm {BUNDLE}")
         code, _, error = said(box, "why")
         assert (code, error) == (
-            4, f"initialrunner: {BUNDLE} is missing, incomplete or another one: bring it again. "
-            f"What has run: {STATE}/logs\n",
+            4, f"initialrunner: {BUNDLE} is missing, incomplete or a different bundle: inject it again. "
+            f"Logs: {STATE}/logs\n",
         )  # fmt: skip
 
 

@@ -31,7 +31,7 @@ def test_why_while_a_stage_runs_and_after_its_runner_was_killed() -> None:
         box.wait_for(lambda: ran(box) == ["begin"])
         assert said(box, "why") == (75, "stage one is running, attempt 1. See: initialrunner logs one\n", "")
         kill_runner_after(box, "begin")
-        cut = "stage one was cut short, attempt 1: its runner is gone.\nGo on: initialrunner tick\n"
+        cut = "stage one was interrupted in attempt 1: its runner is gone.\nContinue: initialrunner tick\n"
         assert said(box, "why") == (75, cut, "")
 
 
@@ -39,7 +39,7 @@ def test_why_after_not_yet() -> None:
     with Box(payload([stage("one", "echo soon; exit 75")]).files) as box:
         assert box.tick().returncode == 75
         assert said(box, "why") == (
-            75, "stage one says: not yet (exit 75), attempt 1.\n    soon\nGo on: initialrunner tick\n", "",
+            75, "stage one says: not yet (exit 75), attempt 1.\n    soon\nContinue: initialrunner tick\n", "",
         )  # fmt: skip
 
 
@@ -69,7 +69,7 @@ def test_why_while_a_file_is_missing() -> None:
         code, out, _ = said(box, "why")
         assert (code, out) == (
             75,
-            "/srv/late: short, 5 of 10 bytes.\n/srv/key: absent, 0 of 4 bytes.\nGo on: initialrunner tick\n",
+            "/srv/late: short, 5 of 10 bytes.\n/srv/key: absent, 0 of 4 bytes.\nContinue: initialrunner tick\n",
         )
 
 
@@ -86,7 +86,7 @@ def test_why_after_health_failed_and_how_it_heals() -> None:
     health = {"deadline_s": 0.2, "checks": [{"kind": "file", "path": "/srv/site"}]}
     with Box(payload([TWO], health=health).files) as box:
         assert box.tick().returncode == 5
-        expected = "health check failed: file /srv/site: absent\nGo on: initialrunner run\n"
+        expected = "health check failed: file /srv/site: absent\nContinue: initialrunner run\n"
         assert said(box, "why") == (5, expected, "")
         assert "  health: file /srv/site: absent\n" in said(box, "status")[1]
         box.put("/srv/site", "x")
@@ -102,7 +102,7 @@ def test_why_after_health_was_never_stable() -> None:
     with Box(payload([], health=health).files) as box:
         assert box.tick().returncode == 5
         assert box.text("/srv/asked").count("\n") == 3
-        assert said(box, "why") == (5, "health check failed: not stable in time\nGo on: initialrunner run\n", "")
+        assert said(box, "why") == (5, "health check failed: not stable in time\nContinue: initialrunner run\n", "")
         assert "  health: not stable in time\n" in said(box, "status")[1]
 
 
@@ -143,7 +143,7 @@ def test_report_without_a_collector_and_after_the_end() -> None:
         deliver(box, payload([TWO], report=(box.collector.url, box.collector.secret)))
         assert box.tick().returncode == 0
         assert "report" not in unpack(box.read(COMMAND) or b"").plan
-        assert said(box, "report") == (0, "nothing to report: all was reported or given up, the key is gone\n", "")
+        assert said(box, "report") == (0, "nothing to report: all events were reported or given up\n", "")
 
 
 def test_source_is_the_whole_runner_in_a_python_that_parses() -> None:
@@ -159,8 +159,8 @@ def test_the_command_runs_no_other_bundle_than_its_own() -> None:
     with Box(payload([stage("one", "exit 3")]).files) as box:
         box.tick()
         box.sh(f"echo : >>{BUNDLE}")
-        what = f"initialrunner: {BUNDLE} is missing, incomplete or another one: bring it again."
-        assert said(box, "status") == (4, "", f"{what} What has run: {STATE}/logs\n")
+        what = f"initialrunner: {BUNDLE} is missing, incomplete or a different bundle: inject it again."
+        assert said(box, "status") == (4, "", f"{what} Logs: {STATE}/logs\n")
 
 
 def test_status_line_by_line_on_a_host_that_failed() -> None:

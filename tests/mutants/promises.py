@@ -34,13 +34,13 @@ MUTANTS = [
     ),
     of_runner(
         "later/fetch", "a part that others could have made is gone on with",
-        "            if (info.st_mode, info.st_nlink, info.st_uid, info.st_gid) == wanted:\n                return\n",
+        "            if (info.st_mode, info.st_nlink, info.st_uid, info.st_gid) == expected:\n                return\n",
         "            return\n",
         FETCH + "test_a_part_that_others_could_have_made_is_not_gone_on_with",
     ),
     of_runner(
         "later/fetch", "a redirect out of https is followed",
-        "            if not there.startswith(\"https://\") and not near:\n", "            if not there:\n",
+        "            if not target.startswith(\"https://\") and not near:\n", "            if not target:\n",
         FETCH + "test_a_redirect_is_followed_within_https_and_not_out_of_it",
     ),
     of_runner(
@@ -60,13 +60,13 @@ MUTANTS = [
         ORDER + "test_every_record_is_synced_before_the_next_call", faults=(44,),
     ),
     of_runner(
-        "host", "a file takes its name before its bytes are on disk",
+        "disk", "a file takes its name before its bytes are on disk",
         "                if durable:\n                    os.fsync(fd)\n", "",
         ORDER + "test_what_is_put_in_place_is_synced_before_its_name_and_its_folder_after", faults=(44,),
     ),
     of_runner(
-        "host", "a name is not synced",
-        "            if durable:\n                os.fsync(here)\n        except", "        except",
+        "disk", "a name is not synced",
+        "            if durable:\n                os.fsync(parent)\n        except", "        except",
         ORDER + "test_what_is_put_in_place_is_synced_before_its_name_and_its_folder_after", faults=(44,),
     ),
     of_runner(
@@ -87,7 +87,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/journal", "a damaged middle is dropped in silence",
-        "            self.mend(data, [event for event in events if event])\n            return\n",
+        "            self.rebuild(data, [event for event in events if event])\n            return\n",
         "            pass\n",
         JOURNAL + "test_a_damaged_middle_is_set_aside_and_named", faults=(47,),
     ),
@@ -108,7 +108,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/stages", "what a cut attempt left running is not killed",
-        "        return self.shell.kill_session(began[\"pid\"] if known else None, mark)", "        return []",
+        "        return self.shell.kill_session(began[\"pid\"] if is_ours else None, mark)", "        return []",
         STAGES + "test_an_attempt_cut_short_is_killed_asked_and_made_again", faults=(46,),
     ),
     of_runner(
@@ -137,8 +137,8 @@ MUTANTS = [
         LIFE + "test_what_failed_or_was_undone_is_not_inherited",
     ),
     of_runner(
-        "later/lifecycle", "roll-back in the order of the stages",
-        "    for stage in reversed(run.plan.get(\"stages\", [])):", "    for stage in run.plan.get(\"stages\", []):",
+        "later/recovery", "roll-back in the order of the stages",
+        "    for stage in reversed(run.plan[\"stages\"]):", "    for stage in run.plan[\"stages\"]:",
         STAGES + "test_roll_back_undoes_in_reverse_order",
     ),
     of_runner(
@@ -150,16 +150,16 @@ MUTANTS = [
     ),
     of_runner(
         "tick/run", "a clone goes on where its original was",
-        "        other = known[0] != uuid if uuid and known[0] else bool(known[1] and machine and known[1] != machine)\n",
+        "        other = old_uuid != uuid if uuid and old_uuid else bool(old_machine and machine and old_machine != machine)\n",
         "        other = False\n", STAGES + "test_a_clone_begins_anew_and_the_same_host_does_not", faults=(87,),
     ),
     of_runner(
         "tick/run", "the same host with another machine-id begins anew",
-        "known[0] != uuid if uuid and known[0] else bool(", "known[0] != uuid or bool(",
+        "old_uuid != uuid if uuid and old_uuid else bool(", "old_uuid != uuid or bool(",
         LIFE + "test_who_this_host_is", faults=(90,),
     ),
     of_runner(
-        "later/lifecycle", "a changed stage is inherited as done",
+        "later/opening", "a changed stage is inherited as done",
         '        if not runs or runs[-1][0]["digests"][name] != stage["digest"] or', "        if not runs or",
         STAGES + "test_a_new_deploy_inherits_what_is_done_and_the_same",
     ),
@@ -171,14 +171,14 @@ MUTANTS = [
     # --- promise 2: nothing but what was pinned, nowhere but where it was declared ---
     of_runner(
         "tick/files", "an injected file is run as it lies there",
-        '        host.save(path, data, entry.get("mode", 0o644), *ids(entry) or (0, 0))\n',
+        '        host.save(path, data, entry["mode"], *ids(entry) or (0, 0))\n',
         '        if not before or before[0] != data:\n'
-        '            host.save(path, data, entry.get("mode", 0o644), *ids(entry) or (0, 0))\n',
+        '            host.save(path, data, entry["mode"], *ids(entry) or (0, 0))\n',
         FILES + "test_read_only_and_not_executable_is_mended",
         FILES + "test_a_file_that_grows_in_place_runs_only_when_whole", faults=(8, 9),
     ),
     of_runner(
-        "host", "a link that others could make is followed",
+        "disk", "a link that others could make is followed",
         "if folder.st_uid or link.st_uid or folder.st_mode & 0o022:", "if False:",
         FILES + "test_a_link_that_another_user_could_make_is_not_followed", faults=(15, 50),
     ),
@@ -198,7 +198,7 @@ MUTANTS = [
         FILES + "test_the_payload_of_an_old_deploy_in_the_image_gives_way_to_the_new_trigger", faults=(19,),
     ),
     of_runner(
-        "later/lifecycle", "a newer bundle that came meanwhile is removed with the old one",
+        "later/leaving", "a newer bundle that came meanwhile is removed with the old one",
         "    if whole(host, files, sha256):\n        for", "    if all(map(host.read, files)):\n        for",
         LIFE + "test_a_newer_payload_that_comes_at_the_last_moment_is_started_not_deleted", faults=(7, 19),
     ),
@@ -226,7 +226,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/report", "Retry-After is not heard",
-        '        if said.startswith("in "):', "        if False:",
+        '        if text.startswith("in "):', "        if False:",
         FAULTS + "test_reports_road.py::test_a_collector_that_names_a_time_is_left_alone_until_then", faults=(61,),
     ),
     of_runner(
@@ -236,7 +236,7 @@ MUTANTS = [
     ),
     Mutant(
         "the collector takes any signature", "bootstrap/collector/ingest.py",
-        "return any(hmac.compare_digest(wanted, given.encode()) for given in self.signatures)", "return bool(wanted)",
+        "return any(hmac.compare_digest(expected, sent.encode()) for sent in self.signatures)", "return bool(expected)",
         (REPORTS + "test_a_report_signed_with_another_key_is_refused_and_changes_nothing",), (68,),
     ),
     Mutant(
@@ -248,7 +248,7 @@ MUTANTS = [
     # --- promise 4: every wait has an end, every failure a cause ---
     of_runner(
         "tick/shell", "KILL never follows TERM",
-        "            late = self.host.uptime() > end\n", "            late = False\n",
+        "            overdue = self.host.uptime() > end\n", "            overdue = False\n",
         STAGES + "test_a_hanging_stage_is_ended_with_all_it_started", faults=(71, 73),
     ),
     of_runner(
@@ -258,14 +258,14 @@ MUTANTS = [
         KERNEL + "test_what_left_its_session_and_its_environment_dies_with_its_stage", faults=(73,),
     ),
     of_runner(
-        "host", "a stage is in no control group",
+        "processes", "a stage is in no control group",
         '                file.write("0")', "                pass",
         KERNEL + "test_what_left_its_session_and_its_environment_dies_with_its_stage",
         KERNEL + "test_what_a_killed_runner_left_behind_dies_before_the_next_attempt", faults=(73,),
     ),
     of_runner(
         "tick/shell", "a stage may take for ever",
-        "            if left <= 0:\n                break\n", "",
+        "            if left_s <= 0:\n                break\n", "",
         STAGES + "test_a_hanging_stage_is_ended_with_all_it_started", faults=(71,),
     ),
     of_runner(
@@ -275,7 +275,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/stages", "exit 0 is enough",
-        "                if check:\n", "                if False:\n",
+        "                if code:\n", "                if False:\n",
         STAGES + "test_exit_0_with_nothing_done_is_found_by_verify", faults=(82,),
     ),
     of_runner(
@@ -290,12 +290,12 @@ MUTANTS = [
     ),
     of_runner(
         "tick/stages", "one attempt more than declared",
-        'if facts.failed + 1 >= stage.get("attempts", 1):', 'if facts.failed >= stage.get("attempts", 1):',
+        'if facts.failed + 1 >= stage["attempts"]:', 'if facts.failed >= stage["attempts"]:',
         STAGES + "test_a_stage_that_fails_for_good_stops_the_rest_and_says_why",
     ),
     of_runner(
         "tick/run", "one good moment is health",
-        '        stable = health.get("stable", 1)\n', "        stable = 1\n", STAGES + "test_health_wants_passes_in_a_row",
+        'if passed >= health["stable"]:', "if passed >= 1:", STAGES + "test_health_wants_passes_in_a_row",
     ),
     of_runner(
         "tick/journal", "deadlines count by the wall clock",
@@ -332,7 +332,7 @@ MUTANTS = [
     ),
     of_runner(
         "later/doctor", "doctor does not see who can write the trigger",
-        "    if info.st_mode & 0o022:\n        how", "    if False:\n        how",
+        "    if info.st_mode & 0o022:\n        mode", "    if False:\n        mode",
         DOCTOR + "test_an_entry_that_cron_does_not_run_is_named_and_mended", faults=(21,),
     ),
     of_runner(
@@ -352,7 +352,7 @@ MUTANTS = [
         ROWS + "test_a_secret_of_a_stage_that_fails_is_in_no_log_report_or_output", faults=(86,),
     ),
     of_runner(
-        "later/lifecycle", "a stage's secrets stay in the admin's command",
+        "later/leaving", "a stage's secrets stay in the admin's command",
         'if k not in secret})', "if k})",
         STAGES + "test_a_secret_is_in_no_process_list_log_or_file_and_is_gone_after_success", faults=(86,),
     ),
@@ -436,22 +436,22 @@ MUTANTS = [
     ),
     # --- other ways in: units, boothooks, starters ---
     of_runner(
-        "later/lifecycle", "units go although a newer payload needs them",
+        "later/leaving", "units go although a newer payload needs them",
         "if units and not newer and not os.path.lexists(TRIGGER):", "if units:",
         UNITS + "test_units_stay_for_a_newer_payload",
     ),
     of_runner(
-        "later/lifecycle", "units of others go too",
+        "later/leaving", "units of others go too",
         "plan.get(\"units\", {}).items() if host.text(path) == text]", "plan.get(\"units\", {}).items()]",
         UNITS + "test_a_unit_of_the_admin_under_our_name_stays",
     ),
     of_runner(
-        "later/lifecycle", "a unit that others can write is trusted",
-        "== text.encode() and not found[1].st_uid and not found[1].st_mode & 0o022:", "== text.encode():",
+        "later/opening", "a unit that others can write is trusted",
+        "== text.encode() and not present[1].st_uid and not present[1].st_mode & 0o022:", "== text.encode():",
         UNITS + "test_units_that_were_changed_or_opened_are_made_anew_where_systemd_runs",
     ),
     of_runner(
-        "later/lifecycle", "the drop-in goes before the timer",
+        "later/leaving", "the drop-in goes before the timer",
         "key=lambda path: \"timer\" not in path", "key=lambda path: \"multi\" not in path",
         UNITS + "test_the_timer_goes_first_since_a_boot_still_begins_with_the_others",
     ),

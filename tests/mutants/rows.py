@@ -57,8 +57,8 @@ MUTANTS = [
         FAULTS + "test_disk.py::test_a_stage_whose_begin_finds_no_room_does_not_begin", faults=(42,),
     ),
     of_runner(
-        "later/lifecycle", "a full disk is not said to want inodes",
-        'hint = "; no space or no inodes are left: see df -h and df -i" if error.args[0] == 28 else ""', 'hint = ""',
+        "later/recovery", "a full disk is not said to want inodes",
+        'hint = "; no space or no inodes are left: see df -h and df -i" if error.args[0] == errno.ENOSPC else ""', 'hint = ""',
         FAULTS + "test_disk.py::test_without_inodes_it_waits_and_names_them", faults=(43,),
     ),
     of_runner(
@@ -69,7 +69,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/run", "a hidden journal is begun anew",
-        "        if self.known and not any(", "        if False and not any(",
+        "        if self.has_command and not any(", "        if False and not any(",
         FAULTS + "test_disk.py::test_while_its_state_is_hidden_by_a_mount_nothing_runs_again", faults=(52,),
     ),
     of_runner(
@@ -111,7 +111,7 @@ MUTANTS = [
         STAGES + "test_a_daemon_that_holds_stdout_holds_neither_stage_nor_lock", faults=(72,),
     ),
     of_runner(
-        "later/lifecycle", "the host's name is its identity",
+        "later/opening", "the host's name is its identity",
         "        instance_id=uuid or machine, product_uuid=uuid,", "        instance_id=os.uname()[1], product_uuid=os.uname()[1],",
         FAULTS + "test_stage_effects.py::test_a_host_that_is_renamed_in_mid_stage_stays_who_it_is",
         LIFE + "test_who_this_host_is", faults=(76, 90),
@@ -176,12 +176,12 @@ MUTANTS = [
         ("tests/unit/targets/test_fit.py::test_a_file_of_7680_bytes_fits_nova_and_one_byte_more_does_not",), (17,),
     ),
     of_runner(
-        "host", "the lock leaks into a child that outlives the runner",
+        "processes", "the lock leaks into a child that outlives the runner",
         "                os.close(self.locked)  # a child", "                pass  # a child",
         REPORTS + "test_a_killed_runners_report_that_still_drips_does_not_hold_the_lock", faults=(45,),
     ),
     of_runner(
-        "host", "the lock leaks into what a stage leaves running",
+        "processes", "the lock leaks into what a stage leaves running",
         "                os.close(self.locked)  # a child", "                os.set_inheritable(self.locked, True)  # a child",
         STAGES + "test_a_daemon_that_holds_stdout_holds_neither_stage_nor_lock", faults=(48,),
     ),
@@ -204,11 +204,11 @@ MUTANTS = [
     ),
     of_runner(
         "tick/files", "a file that is not there is an error",
-        '            self.seen.pop(path, None)\n            return {"why": "absent", "want": want}\n', "            raise\n",
+        '            self.states.pop(path, None)\n            return {"why": "absent", "want": want}\n', "            raise\n",
         FILES + "test_a_file_that_vanishes_for_a_moment_is_waited_for", FILES + "test_a_late_file_is_waited_for_and_run_once", faults=(1, 5),
     ),
     of_runner(
-        "host", "a link in place of a file is followed",
+        "disk", "a link in place of a file is followed",
         "flags | os.O_NOFOLLOW | os.O_NONBLOCK", "flags | os.O_NONBLOCK",
         FILES + "test_a_link_pipe_or_folder_in_place_of_an_injected_file_is_not_read",
         FAULTS + "test_links.py::test_a_link_under_a_name_that_will_be_written_is_replaced_not_followed",
@@ -222,7 +222,7 @@ MUTANTS = [
     ),
     Mutant(
         "a bundle does not look whether it is whole", "files/bundle/stub.py",
-        "if sha256(T).hexdigest()!=s:", "if not s:",
+        "if sha256(body.encode()).hexdigest() != expected:", "if not expected:",
         (FILES + "test_one_flipped_byte_runs_nothing",
          "tests/unit/payload/test_bundle.py::test_a_bundle_cut_off_anywhere_runs_nothing"), (14,),
     ),
@@ -248,7 +248,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/report", "what was not taken is not sent again",
-        "            self.failures, self.reason = self.failures + 1, said.replace(\"\\n\", \" \")",
+        "            self.failures, self.reason = self.failures + 1, text.replace(\"\\n\", \" \")",
         "            self.acked = len(self.journal.events)",
         REPORTS + "test_a_bad_answer_is_no_acknowledgement_and_the_events_come_again",
         REPORTS + "test_a_collector_that_is_down_loses_nothing_and_stops_no_stage", faults=(60, 61),
@@ -260,7 +260,7 @@ MUTANTS = [
         REPORTS + "test_an_answer_that_drips_is_given_up_in_time_and_holds_no_stage", faults=(62,),
     ),
     of_runner(
-        "later/lifecycle", "the report key stays on the host",
+        "later/leaving", "the report key stays on the host",
         'if key not in ("report", "secrets")}', 'if key not in ("secrets",)}',
         FAULTS + "test_verbs_words.py::test_report_without_a_collector_and_after_the_end",
         FAULTS + "test_reports_road.py::test_what_is_not_taken_for_a_week_is_given_up_and_said", faults=(70, 86),

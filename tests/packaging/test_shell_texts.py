@@ -17,7 +17,7 @@ from bootstrap.payload.paths import STATE
 from bootstrap.payload.tell import tell
 from bootstrap.plan.resolve import resolve
 from bootstrap.render.render import render
-from bootstrap.runner.later.lifecycle import WRAPPER
+from bootstrap.runner.later.opening import WRAPPER
 from bootstrap.spec.load import load
 from bootstrap.targets import starter, stub
 

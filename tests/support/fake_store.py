@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
-from bootstrap.collector.model import Expected, Kept, Report, Run, decode, encode
+from bootstrap.collector.model import Expected, Report, Run, StoredEvent, decode, encode
 from bootstrap.collector.refusal import Refusal
 from bootstrap.collector.store import Changed, Clock, Expect, Key, Write, keys_of, settle
 
@@ -18,7 +18,7 @@ class MemoryStore:
     def __init__(self, clock: Clock = time.time) -> None:
         self._clock = clock
         self._records: dict[Key, str] = {}
-        self._events: list[tuple[Key, Kept, float]] = []
+        self._events: list[tuple[Key, StoredEvent, float]] = []
         self._changed: Changed = lambda keys: None
 
     async def open(self, changed: Changed) -> None:
@@ -35,10 +35,10 @@ class MemoryStore:
 
     def _write(self, write: Write) -> int:
         now = self._clock()
-        known = {key: decode(self._records[key]) for key in keys_of([write]) if key in self._records}
-        settled = settle([write], known, now)
+        runs = {key: decode(self._records[key]) for key in keys_of([write]) if key in self._records}
+        settled = settle([write], runs, now)
         self._records |= {key: encode(run) for key, run in settled.runs.items()}
-        self._events += [(key, kept, now) for key, kept in settled.kept]
+        self._events += [(key, stored, now) for key, stored in settled.events]
         (outcome,) = settled.outcomes
         if isinstance(outcome, Refusal):
             raise outcome
@@ -57,7 +57,7 @@ class MemoryStore:
 
     async def events(self, server: str, deploy_id: str) -> list[dict[str, Any]]:
         return [
-            {**kept.event, "journal": kept.journal, "received_at": at, "late": kept.late}
-            for key, kept, at in self._events
+            {**stored.event, "journal": stored.journal, "received_at": at, "late": stored.late}
+            for key, stored, at in self._events
             if key == (server, deploy_id)
         ]

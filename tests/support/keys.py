@@ -12,6 +12,8 @@ from pathlib import Path
 
 import pytest
 
+from bootstrap.payload import pack
+
 needs_ssh_keygen = pytest.mark.skipif(shutil.which("ssh-keygen") is None, reason="needs ssh-keygen (openssh-client)")
 KEPT = Path(__file__).resolve().parents[2] / "build" / "tests" / "sk-dummy.so"
 RUNNER = Path(__file__).resolve().parents[2] / "bootstrap" / "runner"
@@ -38,9 +40,12 @@ def security_key() -> str:
 def checker() -> str:
     """A Python text that checks the bundle, by the list and at the scratch path it is given, as a baked runner would.
 
-    The modules as one file: neither needs another of ours.
+    The modules as one file, whose imports of each other are left out.
     """
-    return "".join((RUNNER / f"{name}.py").read_text(encoding="utf-8") for name in ("host", "baked/signed")) + CHECKER
+    modules = ("disk", "processes", "console", "host", "form", "baked/signed")
+    flat = [pack.flatten((RUNNER / f"{name}.py").read_text(encoding="utf-8")) for name in modules]
+    imports = [line for lines, _ in flat for line in lines]
+    return "\n".join([*imports, *(body for _, body in flat), CHECKER])
 
 
 CHECKER = """

@@ -65,10 +65,10 @@ def test_injected_files_are_the_same_without_base64_in_the_same_order(web: Rende
 
 @pytest.mark.parametrize(("name", "kind"), [("nova", "base64"), ("gce", "text"), (None, "text")])
 def test_user_data_has_the_form_of_the_providers_call(web: Rendering, name: str | None, kind: str) -> None:
-    given = web.user_data(name)
+    argument = web.user_data(name)
 
-    assert isinstance(given, str)
-    text = base64.b64decode(given, validate=True) if kind == "base64" else given.encode()
+    assert isinstance(argument, str)
+    text = base64.b64decode(argument, validate=True) if kind == "base64" else argument.encode()
     assert unpack(text).plan["server"] == "web-1"
 
 
@@ -91,19 +91,19 @@ def test_the_manifest_names_server_deploy_and_digests(web: Rendering, tmp_path: 
     assert (manifest["server"], manifest["deploy_id"]) == ("web-1", DEPLOY) == (web.server, web.deploy_id)
     (target,) = manifest["targets"]
     assert target["bundle"]["sha256"] == unpack(web.user_data("gce").encode()).digest
-    assert [one["target"] for one in web.manifest()["targets"]] == ["tree", "user-data", "cloud-config"]
+    assert [entry["target"] for entry in web.manifest()["targets"]] == ["tree", "user-data", "cloud-config"]
 
 
 def test_one_roll_out_has_one_revision_and_servers_of_their_own(spec: Path) -> None:
     project = bootstrap.load(spec)
 
-    one, two = (project.plan(name, deploy_id=DEPLOY).render() for name in ("web-1", "web-2"))
+    first, second = (project.plan(name, deploy_id=DEPLOY).render() for name in ("web-1", "web-2"))
 
-    assert one.revision == two.revision == one.rendered.revision
-    assert one.user_data() != two.user_data()
+    assert first.revision == second.revision == first.rendered.revision
+    assert first.user_data() != second.user_data()
 
 
-def test_what_is_wrong_is_raised_as_an_error_of_ours(spec: Path, web: Rendering) -> None:
+def test_mistakes_are_raised_as_errors_of_the_library(spec: Path, web: Rendering) -> None:
     with pytest.raises(PayloadError, match="AWS EC2 has no injected files"):
         web.personality("ec2")
     with pytest.raises(UsageError, match="there is no provider 'nowa'"):
@@ -124,40 +124,40 @@ def test_a_plan_and_its_rendering_say_which_server_roll_out_and_revision_they_ar
     fleet = bootstrap.load(spec).fleet(["web-1", "web-2"], deploy_id=DEPLOY)
 
     for name, plan in zip(["web-1", "web-2"], fleet, strict=True):
-        made = plan.render()
+        rendering = plan.render()
         assert (plan.server, plan.deploy_id, plan.revision) == (name, DEPLOY, fleet.revision)
-        assert (made.server, made.deploy_id, made.revision) == (name, DEPLOY, fleet.revision)
+        assert (rendering.server, rendering.deploy_id, rendering.revision) == (name, DEPLOY, fleet.revision)
     assert re.fullmatch("[0-9a-f]{12}", fleet.revision)
     assert bootstrap.load(spec).fleet([], deploy_id=DEPLOY).revision == fleet.revision
 
 
-@pytest.mark.parametrize("profile", [one for one in PROVIDERS if one.user_data], ids=lambda one: one.name)
+@pytest.mark.parametrize("profile", [p for p in PROVIDERS if p.user_data], ids=lambda profile: profile.name)
 def test_the_declared_type_of_user_data_is_that_of_the_provider(profile: Provider) -> None:
     """Small and large: a text that fits only when compressed is given as the provider takes it."""
     most = profile.user_data.most if profile.user_data else None
     blobs = [user_data.content(b"#!/bin/sh\n" * times, profile) for times in (1, (most or 10_000) // 10 + 10)]
-    given = {
+    types = {
         encoded: {type(user_data.argument(blob, profile, encoded=encoded)) for blob in blobs}
         for encoded in (None, True, False)
     }
 
-    assert given[True] == {str}
+    assert types[True] == {str}
     never_bytes, takes_base64 = profile.name in get_args(NEVER_BYTES), profile.name in get_args(TAKES_BASE64)
-    assert (given[None] == {str}, given[False] == {str}) == (never_bytes or takes_base64, never_bytes)
+    assert (types[None] == {str}, types[False] == {str}) == (never_bytes or takes_base64, never_bytes)
 
 
 def test_dir_and_completion_list_the_public_names() -> None:
-    shown = [name for name in dir(bootstrap) if not name.startswith("__")]
+    names = [name for name in dir(bootstrap) if not name.startswith("__")]
 
-    assert shown == sorted(set(bootstrap.__all__) - {"__version__"})
-    assert shown == [name for name in dir(initialrunner) if not name.startswith("__")]
+    assert names == sorted(set(bootstrap.__all__) - {"__version__"})
+    assert names == [name for name in dir(initialrunner) if not name.startswith("__")]
     completer = rlcompleter.Completer({"bootstrap": bootstrap})
     assert completer.complete("bootstrap.lo", 0) == "bootstrap.load("
     assert completer.complete("bootstrap.Sp", 0) == "bootstrap.SpecError("
 
 
 @pytest.mark.parametrize("library", [bootstrap, initialrunner], ids=["bootstrap", "initialrunner"])
-def test_a_name_that_is_not_there_is_an_error_that_says_whose_it_is(library: object) -> None:
+def test_a_missing_name_is_an_error_that_names_the_module(library: object) -> None:
     name = "laod"
     with pytest.raises(AttributeError, match=rf"module '\w+' \(/.+/__init__.py\) has no attribute '{name}'"):
         getattr(library, name)

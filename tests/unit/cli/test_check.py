@@ -1,4 +1,4 @@
-"""What `check` and `render` warn of, and when a warning is an error."""
+"""The warnings of `check` and `render`, and the cases in which a warning is an error."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ EXPOSED = "web.yaml:3:18: warning[payload.exposed]: secrets.token: in {} every u
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WEB_TOKEN", "correct-horse")
     (tmp_path / "web.yaml").write_text(SPEC)
@@ -36,7 +36,7 @@ def run(*arguments: str) -> int:
 
 
 @pytest.mark.parametrize(
-    ("targets", "shown"),
+    ("targets", "exposing"),
     [
         (["user-data"], "user-data"),
         (["tree", "cloud-config", "user-data"], "cloud-config and user-data"),
@@ -44,8 +44,8 @@ def run(*arguments: str) -> int:
         (["personality", "tree"], None),
     ],
 )
-def test_a_secret_that_every_user_could_read_is_told_with_its_targets(
-    targets: list[str], shown: str | None, capsys: pytest.CaptureFixture[str]
+def test_a_secret_that_every_user_could_read_is_a_warning_with_its_targets(
+    targets: list[str], exposing: str | None, capsys: pytest.CaptureFixture[str]
 ) -> None:
     chosen = [word for target in targets for word in ("--target", target)]
     provider = ["--provider", "nova"] if "personality" in targets else []
@@ -54,18 +54,18 @@ def test_a_secret_that_every_user_could_read_is_told_with_its_targets(
         assert run(*verb, *chosen, *provider) == ExitCode.GOOD
         err = capsys.readouterr().err
         assert "correct-horse" not in err
-        assert (EXPOSED.format(shown) in err) if shown else ("payload.exposed" not in err)
+        assert (EXPOSED.format(exposing) in err) if exposing else ("payload.exposed" not in err)
 
 
-def test_render_tells_the_warnings_of_its_templates(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "web.yaml").write_text(SPEC.replace("$HOME", "{{ server }}"))
-    (here / "servers.yaml").write_text("[web-1, web-*, db-*]")
+def test_render_prints_the_warnings_of_its_templates(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (workdir / "web.yaml").write_text(SPEC.replace("$HOME", "{{ server }}"))
+    (workdir / "servers.yaml").write_text("[web-1, web-*, db-*]")
 
     assert run("render", "web.yaml", "--servers", "servers.yaml", "--target", "tree") == ExitCode.GOOD
 
-    told = [line for line in capsys.readouterr().err.splitlines() if "warning[" in line]
+    warnings = [line for line in capsys.readouterr().err.splitlines() if "warning[" in line]
     # One of each group, and none of the server that has a payload of its own.
-    assert [line.split("server, which is ")[1].split()[0] for line in told] == ["db-*", "web-*"]
+    assert [line.split("server, which is ")[1].split()[0] for line in warnings] == ["db-*", "web-*"]
 
 
 @pytest.mark.parametrize(
@@ -90,8 +90,8 @@ def test_strict_turns_every_warning_into_an_error(
     assert {problem["severity"] for problem in json.loads(capsys.readouterr().out)["problems"]} == {"error"}
 
 
-def test_shellcheck_is_asked_for_and_its_errors_are_errors(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "web.yaml").write_text(SPEC.replace("echo $HOME", "if true; then echo"))
+def test_shellcheck_is_asked_for_and_its_errors_are_errors(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (workdir / "web.yaml").write_text(SPEC.replace("echo $HOME", "if true; then echo"))
 
     assert run("check", "web.yaml") == ExitCode.GOOD
     assert "lint." not in capsys.readouterr().err

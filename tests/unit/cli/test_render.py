@@ -32,7 +32,7 @@ SECRET = base64.b64encode(bytes(range(32))).decode()
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("BOOTSTRAP_SECRET", raising=False)
     (tmp_path / "web.yaml").write_text(SPEC)
@@ -50,19 +50,19 @@ def rendered(*arguments: str) -> int:
     return run("render", "web.yaml", "--server", "web-1", "--deploy-id", DEPLOY, *arguments)
 
 
-def test_the_targets_of_the_help_are_those_there_are() -> None:
+def test_the_help_lists_every_target() -> None:
     assert render.TARGETS == channel.TARGETS
 
 
-def test_every_target_is_written_and_told(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_every_target_is_written_and_listed(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     targets = [word for target in ("tree", "user-data", "cloud-config", "stub") for word in ("--target", target)]
 
     assert rendered(*targets, "--provider", "gce", "--url", "https://deploy.example/bundle") == ExitCode.GOOD
 
     out, err = capsys.readouterr()
-    folder = here / "build" / "web-1"
+    folder = workdir / "build" / "web-1"
     manifest = json.loads((folder / "manifest.json").read_text())
-    tree, script, config, stub = (one["measures"][0]["used"] for one in manifest["targets"])
+    tree, script, config, stub = (packed["measures"][0]["used"] for packed in manifest["targets"])
     assert err == ""
     assert sorted(path.name for path in folder.iterdir()) == [
         "bundle", "cloud-config.yaml", "manifest.json", "stub.sh", "tree", "user-data",
@@ -80,15 +80,15 @@ def test_every_target_is_written_and_told(here: Path, capsys: pytest.CaptureFixt
 
 @pytest.mark.fault(148)
 def test_a_presigned_url_beside_user_data_of_ones_own_is_one_message(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (here / "mine.yaml").write_text("#cloud-config\npackages: [git]\n")
+    (workdir / "mine.yaml").write_text("#cloud-config\npackages: [git]\n")
     words = ["--target", "stub", "--url", presigned.url(), "--user-data", "mine.yaml"]
 
     assert rendered(*words, "--provider", "ec2") == ExitCode.GOOD
 
     out, err = capsys.readouterr()
-    folder = here / "build" / "web-1"
+    folder = workdir / "build" / "web-1"
     message = (folder / "stub-user-data").read_bytes()
     assert err == ""
     assert f"stub (ec2)  stub                text   {len(message):,}  16,384  {16_384 - len(message):,}  bytes" in out
@@ -101,8 +101,8 @@ def test_a_presigned_url_beside_user_data_of_ones_own_is_one_message(
     assert rendered(*words) == ExitCode.GOOD
 
     assert capsys.readouterr().err == (
-        f"note: the stub has {len(message):,} bytes and was measured against no limit: --provider NAME says whether it "
-        "fits there\n"
+        f"note: the stub has {len(message):,} bytes and was measured against no limit: give --provider NAME to "
+        "check that it fits\n"
     )
 
     assert rendered(*words, "--provider", "rackspace") == ExitCode.REFUSED
@@ -114,14 +114,14 @@ def test_a_presigned_url_beside_user_data_of_ones_own_is_one_message(
     )
 
 
-def test_a_small_stub_needs_no_provider_and_no_note(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_small_stub_needs_no_provider_and_no_note(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rendered("--target", "stub", "--url", "https://deploy.example/bundle") == ExitCode.GOOD
 
     assert capsys.readouterr().err == ""
 
 
-def test_a_limit_that_nobody_publishes_is_told_of_the_stub_and_not_of_what_lies_elsewhere(
-    here: Path, capsys: pytest.CaptureFixture[str]
+def test_an_unpublished_limit_is_noted_for_the_stub_and_not_for_the_bundle_elsewhere(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     words = ["--target", "stub", "--url", "https://deploy.example/bundle", "--provider", "proxmox"]
 
@@ -132,46 +132,46 @@ def test_a_limit_that_nobody_publishes_is_told_of_the_stub_and_not_of_what_lies_
     assert [" unknown " in line for line in out.splitlines()[2:]] == [True, False]
 
 
-def test_user_data_holds_what_the_spec_says(here: Path) -> None:
+def test_user_data_holds_the_values_and_files_of_the_spec(workdir: Path) -> None:
     assert rendered("--target", "user-data", "--set", "port=9090", "-o", "out") == ExitCode.GOOD
 
-    unpacked = unpack((here / "out/web-1/user-data").read_bytes())
+    unpacked = unpack((workdir / "out/web-1/user-data").read_bytes())
     assert (unpacked.plan["server"], unpacked.plan["deploy_id"]) == ("web-1", DEPLOY)
     assert unpacked.files == {"/etc/web/port": b"9090 web-1\n"}
 
 
-def test_two_runs_with_one_deploy_id_are_byte_identical(here: Path) -> None:
+def test_two_runs_with_one_deploy_id_are_byte_identical(workdir: Path) -> None:
     for name in ("a", "b"):
         assert rendered("--target", "user-data", "--target", "cloud-config", "--target", "tree", "-o", name) == 0
 
     def everything(name: str) -> dict[str, bytes]:
-        root = here / name
+        root = workdir / name
         return {str(p.relative_to(root)): p.read_bytes() for p in root.rglob("*") if p.is_file()}
 
     assert everything("a") == everything("b")
     assert len(everything("a")) == 8
 
 
-def test_a_deploy_id_is_drawn_when_none_is_given(here: Path) -> None:
+def test_a_deploy_id_is_drawn_when_none_is_given(workdir: Path) -> None:
     assert run("render", "web.yaml", "--server", "web-1", "--target", "tree") == 0
 
-    manifest = json.loads((here / "build/web-1/manifest.json").read_text())
+    manifest = json.loads((workdir / "build/web-1/manifest.json").read_text())
     assert len(manifest["deploy_id"]) == len(DEPLOY)
 
 
-def test_json_is_the_manifest_and_where_it_lies(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_is_the_manifest_and_its_folder(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rendered("--target", "user-data", "--json") == 0
 
-    shown = json.loads(capsys.readouterr().out)
-    assert shown.pop("directory") == "build/web-1"
-    assert shown == json.loads((here / "build/web-1/manifest.json").read_text())
+    printed = json.loads(capsys.readouterr().out)
+    assert printed.pop("directory") == "build/web-1"
+    assert printed == json.loads((workdir / "build/web-1/manifest.json").read_text())
 
 
-def test_what_does_not_fit_is_refused_with_both_numbers_and_nothing_is_written(
-    here: Path, capsys: pytest.CaptureFixture[str]
+def test_a_payload_that_does_not_fit_is_refused_with_both_numbers_and_nothing_is_written(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (here / "big").write_bytes(random.Random(1).randbytes(60_000))
-    (here / "web.yaml").write_text(SPEC.replace("stages:", "  - {path: /srv/big, source: big}\nstages:"))
+    (workdir / "big").write_bytes(random.Random(1).randbytes(60_000))
+    (workdir / "web.yaml").write_text(SPEC.replace("stages:", "  - {path: /srv/big, source: big}\nstages:"))
 
     assert rendered("--target", "tree", "--target", "user-data", "--provider", "digitalocean") == ExitCode.REFUSED
 
@@ -181,34 +181,34 @@ def test_what_does_not_fit_is_refused_with_both_numbers_and_nothing_is_written(
     assert first.startswith("error[payload.size]: user-data: ")
     assert first.endswith(" bytes, and digitalocean takes 65,536")
     assert "move /srv/big, 60,000 bytes, to `fetch:`" in err
-    assert not (here / "build").exists()
+    assert not (workdir / "build").exists()
 
 
-def test_an_earlier_output_stays_when_the_next_is_refused(here: Path) -> None:
+def test_an_earlier_output_stays_when_the_next_is_refused(workdir: Path) -> None:
     assert rendered("--target", "tree") == 0
-    before = (here / "build/web-1/manifest.json").read_bytes()
-    (here / "web.yaml").write_text(SPEC.replace("{{ port }}", "{{ prot }}"))
+    before = (workdir / "build/web-1/manifest.json").read_bytes()
+    (workdir / "web.yaml").write_text(SPEC.replace("{{ port }}", "{{ prot }}"))
 
     assert rendered("--target", "tree") == ExitCode.SPEC
 
-    assert (here / "build/web-1/manifest.json").read_bytes() == before
+    assert (workdir / "build/web-1/manifest.json").read_bytes() == before
 
 
 def test_an_own_cron_template_that_cron_would_not_run_is_a_spec_error(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (here / "mine.j2").write_text("1/* * * * * root sh {{ files }} # {{ sha256 }} {{ mark }}\n")
-    (here / "web.yaml").write_text(SPEC + "templates: {cron: mine.j2}\n")
+    (workdir / "mine.j2").write_text("1/* * * * * root sh {{ files }} # {{ sha256 }} {{ mark }}\n")
+    (workdir / "web.yaml").write_text(SPEC + "templates: {cron: mine.j2}\n")
 
     assert rendered("--target", "user-data") == ExitCode.SPEC
 
     assert capsys.readouterr().err.startswith("mine.j2:1:1: error[payload.cron-minute]: '1/*' is no minute")
-    assert not (here / "build").exists()
+    assert not (workdir / "build").exists()
 
 
 @pytest.mark.parametrize("target", ["user-data", "personality"])
 def test_a_provider_that_is_not_in_the_table_is_wrong_use(
-    here: Path, capsys: pytest.CaptureFixture[str], target: str
+    workdir: Path, capsys: pytest.CaptureFixture[str], target: str
 ) -> None:
     assert rendered("--target", target, "--provider", "nowa") == ExitCode.USAGE
 
@@ -219,35 +219,35 @@ REPORTS = SPEC + "report: {url: 'https://deploy.internal:8443'}\n"
 
 
 def test_a_spec_that_reports_needs_the_secret_and_render_makes_none(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (here / "web.yaml").write_text(REPORTS)
+    (workdir / "web.yaml").write_text(REPORTS)
 
     assert rendered("--target", "user-data") == ExitCode.USAGE
 
-    assert "no secret is named" in capsys.readouterr().err
-    assert sorted(path.name for path in here.iterdir()) == ["web.yaml"]
+    assert "no secret is given" in capsys.readouterr().err
+    assert sorted(path.name for path in workdir.iterdir()) == ["web.yaml"]
 
 
-@pytest.mark.parametrize("way", ["file", "environment"])
-def test_the_report_key_is_derived_from_the_secret(here: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
+@pytest.mark.parametrize("source", ["file", "environment"])
+def test_the_report_key_is_derived_from_the_secret(workdir: Path, monkeypatch: pytest.MonkeyPatch, source: str) -> None:
     from bootstrap.runner.contract import server_key
 
-    (here / "web.yaml").write_text(REPORTS)
-    (here / "secret").touch(mode=0o600)
-    (here / "secret").write_text(SECRET)
-    if way == "environment":
+    (workdir / "web.yaml").write_text(REPORTS)
+    (workdir / "secret").touch(mode=0o600)
+    (workdir / "secret").write_text(SECRET)
+    if source == "environment":
         monkeypatch.setenv("BOOTSTRAP_SECRET", SECRET)
 
-    named = ["--secret-file", "secret"] if way == "file" else []
+    named = ["--secret-file", "secret"] if source == "file" else []
     assert rendered("--target", "user-data", "--report-url", "https://other:1", *named) == 0
 
-    report = unpack((here / "build/web-1/user-data").read_bytes()).plan["report"]
+    report = unpack((workdir / "build/web-1/user-data").read_bytes()).plan["report"]
     assert report["url"] == "https://other:1"
     assert base64.b64decode(report["key"]) == server_key(bytes(range(32)), "web-1", DEPLOY)
 
 
-def test_output_is_private_whatever_the_umask(here: Path) -> None:
+def test_output_is_private_whatever_the_umask(workdir: Path) -> None:
     import os
 
     before = os.umask(0)
@@ -256,19 +256,19 @@ def test_output_is_private_whatever_the_umask(here: Path) -> None:
     finally:
         os.umask(before)
 
-    folder = here / "build/web-1"
+    folder = workdir / "build/web-1"
     assert folder.stat().st_mode & 0o777 == 0o700
     assert {path.stat().st_mode & 0o777 for path in folder.iterdir()} == {0o600}
 
 
-def test_cloud_config_starts_the_bundle(here: Path) -> None:
+def test_cloud_config_starts_the_bundle(workdir: Path) -> None:
     assert rendered("--target", "cloud-config") == 0
 
-    document = yaml.safe_load((here / "build/web-1/cloud-config.yaml").read_text())
+    document = yaml.safe_load((workdir / "build/web-1/cloud-config.yaml").read_text())
     assert document["write_files"][-1]["path"] == "/etc/cron.d/initialrunner"
 
 
-def test_what_render_wrote_show_takes(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_takes_the_output_of_render(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rendered("--target", "user-data", "--target", "tree") == 0
     capsys.readouterr()
 
@@ -278,31 +278,31 @@ def test_what_render_wrote_show_takes(here: Path, capsys: pytest.CaptureFixture[
 
 
 def test_volumes_are_written_as_folder_and_image_and_show_finds_the_bundle_in_each(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (here / "mine.yaml").write_text("#cloud-config\npackages: [git]\n")
+    (workdir / "mine.yaml").write_text("#cloud-config\npackages: [git]\n")
     volumes = ("--target", "nocloud", "--target", "config-drive", "--user-data", "mine.yaml")
 
     assert rendered(*volumes) == ExitCode.GOOD
 
-    folder = here / "build/web-1"
+    folder = workdir / "build/web-1"
     names = ["cidata", "cidata.iso", "config-2", "config-2.iso", "manifest.json"]
     assert sorted(path.name for path in folder.iterdir()) == names
     manifest = json.loads((folder / "manifest.json").read_text())
-    assert [one["output"]["path"] for one in manifest["targets"]] == ["cidata.iso", "config-2.iso"]
+    assert [packed["output"]["path"] for packed in manifest["targets"]] == ["cidata.iso", "config-2.iso"]
     capsys.readouterr()
     for name in (".", "cidata", "cidata.iso", "config-2", "config-2.iso", "cidata/user-data"):
         assert run("show", str(folder / name)) == 0
-        shown = capsys.readouterr().out
-        digests = [one["bundle"]["sha256"] for one in manifest["targets"]]
-        found = digests if name == "." else digests[:1] if name.startswith("cidata") else digests[1:]
-        assert [line.split()[1] for line in shown.splitlines() if line.startswith("  sha256 ")] == found
+        output = capsys.readouterr().out
+        digests = [packed["bundle"]["sha256"] for packed in manifest["targets"]]
+        expected = digests if name == "." else digests[:1] if name.startswith("cidata") else digests[1:]
+        assert [line.split()[1] for line in output.splitlines() if line.startswith("  sha256 ")] == expected
     assert b"packages: [git]" in (folder / "config-2/openstack/latest/user_data").read_bytes()
 
 
-def test_a_volume_that_differs_from_its_image_is_refused(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_volume_that_differs_from_its_image_is_refused(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rendered("--target", "nocloud") == 0
-    (here / "build/web-1/cidata/meta-data").write_text("instance-id: other\n")
+    (workdir / "build/web-1/cidata/meta-data").write_text("instance-id: other\n")
     capsys.readouterr()
 
     assert run("show", "build/web-1") == ExitCode.REFUSED
@@ -310,21 +310,21 @@ def test_a_volume_that_differs_from_its_image_is_refused(here: Path, capsys: pyt
     assert "build/web-1/cidata differs from cidata.iso beside it" in capsys.readouterr().err
 
 
-def test_two_images_with_one_deploy_id_are_byte_identical(here: Path) -> None:
+def test_two_images_with_one_deploy_id_are_byte_identical(workdir: Path) -> None:
     for name in ("a", "b"):
         assert rendered("--target", "nocloud", "--target", "config-drive", "-o", name) == 0
     for image in ("cidata.iso", "config-2.iso"):
-        assert (here / "a/web-1" / image).read_bytes() == (here / "b/web-1" / image).read_bytes()
+        assert (workdir / "a/web-1" / image).read_bytes() == (workdir / "b/web-1" / image).read_bytes()
 
 
 @pytest.mark.parametrize("provider", [None, "ec2", "nova"])
 def test_the_users_own_parts_go_along_and_show_still_finds_the_bundle(
-    here: Path, capsys: pytest.CaptureFixture[str], provider: str | None
+    workdir: Path, capsys: pytest.CaptureFixture[str], provider: str | None
 ) -> None:
     import gzip
 
-    (here / "mine.yaml").write_text("#cloud-config\npackages: [git]\n")
-    (here / "mine.sh").write_text("#!/bin/sh\n" + f"echo {'x' * 70}\n" * 800)
+    (workdir / "mine.yaml").write_text("#cloud-config\npackages: [git]\n")
+    (workdir / "mine.sh").write_text("#!/bin/sh\n" + f"echo {'x' * 70}\n" * 800)
     parts = ("--user-data", "mine.yaml", "--user-data", "mine.sh")
     limits = ("--provider", provider) if provider else ()
     if provider == "ec2":
@@ -333,7 +333,7 @@ def test_the_users_own_parts_go_along_and_show_still_finds_the_bundle(
         return
     assert rendered("--target", "user-data", *parts, *limits) == 0
 
-    blob = (here / "build/web-1/user-data").read_bytes()
+    blob = (workdir / "build/web-1/user-data").read_bytes()
     text = gzip.decompress(blob) if provider else blob
     assert text.startswith(b'Content-Type: multipart/mixed; boundary="')
     assert text.index(b"#!/bin/sh\n# initialrunner") < text.index(b"packages: [git]") < text.index(b"echo xxx")
@@ -342,20 +342,20 @@ def test_the_users_own_parts_go_along_and_show_still_finds_the_bundle(
 
 
 def test_a_part_that_cloud_init_would_skip_is_refused_and_nothing_is_written(
-    here: Path, capsys: pytest.CaptureFixture[str]
+    workdir: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (here / "mine.yaml").write_text("packages: [git]\n")
+    (workdir / "mine.yaml").write_text("packages: [git]\n")
 
     assert rendered("--target", "user-data", "--user-data", "mine.yaml") == ExitCode.REFUSED
 
     assert capsys.readouterr().err.startswith(
         "error[payload.user-data]: mine.yaml: cloud-init does not know what 'packages: [git]' begins"
     )
-    assert not (here / "build").exists()
+    assert not (workdir / "build").exists()
 
 
-def test_a_target_without_user_data_takes_no_parts(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "mine.yaml").write_text("#cloud-config\n")
+def test_a_target_without_user_data_takes_no_parts(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (workdir / "mine.yaml").write_text("#cloud-config\n")
 
     assert rendered("--target", "tree", "--user-data", "mine.yaml") == ExitCode.USAGE
 

@@ -38,7 +38,7 @@ TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "confi
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("SSH_AUTH_SOCK", raising=False)
     (tmp_path / "web.yaml").write_text(SPEC)
@@ -70,64 +70,64 @@ def everything(root: Path) -> dict[str, bytes]:
 
 
 def test_every_target_carries_a_signature_that_verifies(
-    here: Path, key: Path, capsys: pytest.CaptureFixture[str]
+    workdir: Path, key: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    allowed = keys.allowed(here / "allowed", key, options='namespaces="initialrunner",valid-before="29990101Z"')
+    allowed = keys.allowed(workdir / "allowed", key, options='namespaces="initialrunner",valid-before="29990101Z"')
     assert rendered("--sign", key) == ExitCode.GOOD
     assert capsys.readouterr().out.endswith(f"\nsigned by ssh-ed25519 {keys.fingerprint(key)}\n")
-    manifest = json.loads((here / "build/web-1/manifest.json").read_text())
-    assert {one["bundle"]["signed_by"] for one in manifest["targets"]} == {keys.fingerprint(key)}
+    manifest = json.loads((workdir / "build/web-1/manifest.json").read_text())
+    assert {packed["bundle"]["signed_by"] for packed in manifest["targets"]} == {keys.fingerprint(key)}
 
     assert run("show", "build/web-1", "--allowed-signers", allowed) == ExitCode.GOOD
-    shown = capsys.readouterr().out
+    output = capsys.readouterr().out
     line = f"  signed    by ssh-ed25519 {keys.fingerprint(key)}, who is deploy@example.org\n"
-    assert shown.count(line) == shown.count("a whole bundle of") == len(TARGETS)
+    assert output.count(line) == output.count("a whole bundle of") == len(TARGETS)
 
 
-def test_a_deterministic_key_gives_the_same_bytes_twice(here: Path, key: Path) -> None:
+def test_a_deterministic_key_gives_the_same_bytes_twice(workdir: Path, key: Path) -> None:
     assert rendered("--sign", key, "-o", "a") == rendered("--sign", key, "-o", "b") == 0
-    assert everything(here / "a") == everything(here / "b")
+    assert everything(workdir / "a") == everything(workdir / "b")
     assert rendered("-o", "plain") == 0
-    signed, plain = ((here / name / "web-1/user-data").read_bytes() for name in ("a", "plain"))
+    signed, plain = ((workdir / name / "web-1/user-data").read_bytes() for name in ("a", "plain"))
     assert split(signed)[0] == plain, "what is signed is the bundle as it is without --sign"
 
 
-def test_what_is_measured_is_the_signed_payload(here: Path, key: Path) -> None:
+def test_the_signed_payload_is_measured(workdir: Path, key: Path) -> None:
     rendering = bootstrap.load("web.yaml").plan("web-1", deploy_id=DEPLOY).render(sign=key)
     for target in ("user-data", "personality", "stub"):
         packed = rendering.pack(target, "nova", url="https://deploy.example/b")
         assert packed.signed_by == keys.fingerprint(key)
         assert unpack(packed.payload.bundle).signature == signer(key).sign(split(packed.payload.bundle)[0])
     injected = rendering.pack("personality", "nova")
-    used = {one.what: one.used for one in injected.measures}
+    used = {measure.what: measure.used for measure in injected.measures}
     pieces = [file for file in injected.payload.files if file.path in injected.payload.pieces]
     assert b"".join(file.content for file in pieces) == injected.payload.bundle
     assert all(used[file.path] == 4 * -(-len(file.content) // 3) for file in pieces)
     assert injected.payload.digest.encode() in injected.payload.files[-1].content
 
 
-def test_only_the_chosen_layout_is_signed(here: Path, key: Path) -> None:
+def test_only_the_chosen_layout_is_signed(workdir: Path, key: Path) -> None:
     """A file to inject, with the bundle's pieces and the trigger, is one more than Nova takes."""
     apart = "  - {path: /srv/apart, content: x, deliver: inject}\nstages:"
-    (here / "web.yaml").write_text(SPEC.replace("stages:", apart))
-    one = signer(key)
-    rendering = bootstrap.load("web.yaml").plan("web-1", deploy_id=DEPLOY).render(sign=one)
+    (workdir / "web.yaml").write_text(SPEC.replace("stages:", apart))
+    key_signer = signer(key)
+    rendering = bootstrap.load("web.yaml").plan("web-1", deploy_id=DEPLOY).render(sign=key_signer)
     assert rendering.pack("personality", "nova").moved == ("/srv/apart",)
     assert rendering.personality() == rendering.personality()
-    assert len(one.made) == 1
+    assert len(key_signer.made) == 1
 
 
-def test_a_key_that_signs_differently_each_time_still_makes_one_payload(here: Path) -> None:
-    key = keys.key(here, "key", "ecdsa")
+def test_a_key_that_signs_differently_each_time_still_makes_one_payload(workdir: Path) -> None:
+    key = keys.key(workdir, "key", "ecdsa")
     rendering = bootstrap.load("web.yaml").plan("web-1", deploy_id=DEPLOY).render(sign=key)
     assert rendering.user_data() == rendering.user_data()
     assert rendering.manifest("user-data") == rendering.manifest("user-data")
 
 
-def test_a_signature_counts_in_a_limit(here: Path) -> None:
-    """What fits by less than a signature gives the verb `doctor` up for it, and is refused where it has done so."""
+def test_a_signature_counts_in_a_limit(workdir: Path) -> None:
+    """A payload that fits by less than a signature drops the verb `doctor`; if that is dropped, it is refused."""
     project = bootstrap.load("web.yaml").plan("web-1", deploy_id=DEPLOY)
-    plain, signed = project.render(), project.render(sign=keys.key(here, "rsa", "rsa"))
+    plain, signed = project.render(), project.render(sign=keys.key(workdir, "rsa", "rsa"))
 
     def pack(rendering: Rendering, most: int) -> Packed:
         nova = provider("nova")
@@ -144,25 +144,25 @@ def test_a_signature_counts_in_a_limit(here: Path) -> None:
         pack(signed, least + 400)
 
 
-def test_a_fleet_is_signed(here: Path, key: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "servers.yaml").write_text("[web-1, web-2, web-3]\n")
+def test_a_fleet_is_signed(workdir: Path, key: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (workdir / "servers.yaml").write_text("[web-1, web-2, web-3]\n")
     assert run(
         "render", "web.yaml", "--servers", "servers.yaml", "--target", "user-data", "--sign", key, "-o", "fleet"
     ) == 0  # fmt: skip
     assert f"signed by ssh-ed25519 {keys.fingerprint(key)}" in capsys.readouterr().out
-    allowed = keys.allowed(here / "allowed", key)
-    bundled = [(here / f"fleet/web-{n}/user-data").read_bytes() for n in (1, 2, 3)]
-    assert [verify(one, allowed) for one in bundled] == [f"deploy@example.org {keys.fingerprint(key)}"] * 3
-    assert len({unpack(one).signature for one in bundled}) == 3
-    index = json.loads((here / "fleet/manifest.json").read_text())
-    assert {one["targets"][0]["bundle"]["signed_by"] for one in index["servers"]} == {keys.fingerprint(key)}
+    allowed = keys.allowed(workdir / "allowed", key)
+    bundled = [(workdir / f"fleet/web-{n}/user-data").read_bytes() for n in (1, 2, 3)]
+    assert [verify(bundle, allowed) for bundle in bundled] == [f"deploy@example.org {keys.fingerprint(key)}"] * 3
+    assert len({unpack(bundle).signature for bundle in bundled}) == 3
+    index = json.loads((workdir / "fleet/manifest.json").read_text())
+    assert {entry["targets"][0]["bundle"]["signed_by"] for entry in index["servers"]} == {keys.fingerprint(key)}
 
     fleet = bootstrap.load("web.yaml").fleet(["web-1", "web-2"])
-    assert all(verify(one.pack("user-data").payload.bundle, allowed) for one in fleet.render(sign=key))
+    assert all(verify(rendering.pack("user-data").payload.bundle, allowed) for rendering in fleet.render(sign=key))
 
 
-def test_a_key_that_fails_fails_the_fleet_as_a_whole(here: Path, key: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (here / "servers.yaml").write_text("[web-1, web-2]\n")
+def test_a_key_that_fails_fails_the_whole_fleet(workdir: Path, key: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    (workdir / "servers.yaml").write_text("[web-1, web-2]\n")
     key.unlink()
     code = run(
         "render", "web.yaml", "--servers", "servers.yaml", "--target", "tree", "--sign", f"{key}.pub", "-o", "fleet"
@@ -171,48 +171,48 @@ def test_a_key_that_fails_fails_the_fleet_as_a_whole(here: Path, key: Path, caps
     assert (
         capsys.readouterr().err.count("its private half is not beside it, and no agent is there (all 2 servers)") == 1
     )
-    assert not (here / "fleet").exists()
+    assert not (workdir / "fleet").exists()
 
 
-def test_a_key_that_is_not_there_is_wrong_use(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_key_that_is_not_there_is_wrong_use(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rendered("--sign", "nowhere") == ExitCode.USAGE
     assert capsys.readouterr().err == (
         "error[usage]: the key nowhere cannot be read: No such file or directory\n  name a file of a key\n"
     )
-    assert not (here / "build").exists()
+    assert not (workdir / "build").exists()
 
 
-def test_show_says_whose_signature_it_claims_to_be(here: Path, key: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_names_the_key_that_a_bundle_claims(workdir: Path, key: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rendered("--sign", key, targets=("user-data",)) == 0
     capsys.readouterr()
     assert run("show", "build/web-1/user-data") == 0
-    shown = capsys.readouterr().out
+    output = capsys.readouterr().out
     claimed = f"  signed    by ssh-ed25519 {keys.fingerprint(key)}, not verified: --allowed-signers FILE does that\n"
-    assert claimed in shown and ", signature 247, head " in shown
+    assert claimed in output and ", signature 247, head " in output
     assert run("show", "build/web-1/user-data", "--json") == 0
     assert json.loads(capsys.readouterr().out)["signature"] == {
         "key": keys.fingerprint(key), "kind": "ssh-ed25519", "verified": False, "principal": None,
     }  # fmt: skip
-    assert run("show", "build/web-1/user-data", "--json", "--allowed-signers", keys.allowed(here / "as", key)) == 0
+    assert run("show", "build/web-1/user-data", "--json", "--allowed-signers", keys.allowed(workdir / "as", key)) == 0
     assert json.loads(capsys.readouterr().out)["signature"] == {
         "key": keys.fingerprint(key), "kind": "ssh-ed25519", "verified": True, "principal": "deploy@example.org",
     }  # fmt: skip
 
 
-def test_show_refuses_what_does_not_verify(here: Path, key: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    allowed = keys.allowed(here / "allowed", key)
+def test_show_refuses_what_does_not_verify(workdir: Path, key: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    allowed = keys.allowed(workdir / "allowed", key)
     assert rendered(targets=("user-data",)) == 0
     assert run("show", "build/web-1/user-data", "--allowed-signers", allowed) == ExitCode.REFUSED
-    said = capsys.readouterr().err
-    assert "error[payload.signature]: the bundle is not signed" in said
-    assert rendered("--sign", keys.key(here, "other"), targets=("user-data",)) == 0
+    err = capsys.readouterr().err
+    assert "error[payload.signature]: the bundle is not signed" in err
+    assert rendered("--sign", keys.key(workdir, "other"), targets=("user-data",)) == 0
     for more in ([], ["--json"], ["--source"], ["--file", "/etc/web/port"]):
         assert run("show", "build/web-1/user-data", "--allowed-signers", allowed, *more) == ExitCode.REFUSED
     assert run("show", "web.yaml", "--allowed-signers", allowed) == ExitCode.USAGE
     assert run("show", "build/web-1/user-data", "--allowed-signers", "nowhere") == ExitCode.USAGE
 
 
-def test_show_says_nothing_of_signatures_where_there_is_none(here: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_show_does_not_mention_a_missing_signature(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rendered(targets=("user-data",)) == 0
     assert run("show", "build/web-1/user-data") == 0
     assert "sign" not in capsys.readouterr().out
@@ -220,18 +220,18 @@ def test_show_says_nothing_of_signatures_where_there_is_none(here: Path, capsys:
     assert json.loads(capsys.readouterr().out)["signature"] is None
 
 
-def test_more_parts_than_four_are_no_bundle(here: Path) -> None:
+def test_more_parts_than_four_are_no_bundle(workdir: Path) -> None:
     payload = bootstrap.load("web.yaml").plan("web-1").render().pack("user-data").payload
     data = payload.bundle.decode().split("\nD='", 1)[1].split("'\n", 1)[0].split("\n-\n")
     with pytest.raises(PayloadError, match="more parts than this program knows"):
         unpack(bundles.compose([*data, "AAAA", "AAAA"]))
 
 
-def test_ssh_keygen_itself_verifies_what_was_rendered(here: Path, key: Path) -> None:
+def test_ssh_keygen_itself_verifies_what_was_rendered(workdir: Path, key: Path) -> None:
     """Without any program of ours but `split`: as the page on signing says how."""
     rendering = bootstrap.load("web.yaml").plan("web-1").render(sign=key)
     unsigned, signature = split(rendering.pack("user-data").payload.bundle)
-    (here / "sig").write_text(f"-----BEGIN SSH SIGNATURE-----\n{signature}\n-----END SSH SIGNATURE-----\n")
-    allowed = keys.allowed(here / "allowed", key)
+    (workdir / "sig").write_text(f"-----BEGIN SSH SIGNATURE-----\n{signature}\n-----END SSH SIGNATURE-----\n")
+    allowed = keys.allowed(workdir / "allowed", key)
     verb = ["ssh-keygen", "-Y", "verify", "-n", "initialrunner", "-I", "deploy@example.org", "-f", allowed, "-s", "sig"]
     assert subprocess.run(verb, input=unsigned, check=False, capture_output=True).returncode == 0

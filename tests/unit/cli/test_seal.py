@@ -56,12 +56,12 @@ def test_findings_are_told_by_kind_with_their_mend(root: Path, capsys: pytest.Ca
         "warning[identity.hostname]: clones that get no name use this one\n"
         "  /etc/hostname: a host name\n"
         "  mend: write localhost, if that is not wanted\n"
-        "note: --allow /var/log/* met nothing\n"
-        "root: 4 findings, 1 warning, --clean mends 2\n"
+        "note: --allow /var/log/* matched nothing\n"
+        "root: 4 findings, 1 warning, --clean fixes 2\n"
     )
 
 
-def test_cleaning_says_what_it_did(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_cleaning_lists_its_changes(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(root, "/etc/machine-id", "0123456789abcdef0123456789abcdef\n")
     put(root, "/var/lib/apt/lists/mirror", "x")
     assert seal("root", "--clean") == ExitCode.GOOD
@@ -76,10 +76,10 @@ def test_the_same_as_json(root: Path, capsys: pytest.CaptureFixture[str]) -> Non
     put(root, os.fsdecode(b"/tmp/\xff"), "x")
     put(root, "/srv/key", "-----BEGIN PRIVATE KEY-----\n" + "A" * 64)
     assert seal("root", "--json") == ExitCode.REFUSED
-    told = json.loads(capsys.readouterr().out)
-    assert set(told) == KEYS
-    assert (told["version"], told["sealed"]) == (1, False)
-    assert told["findings"] == [
+    report = json.loads(capsys.readouterr().out)
+    assert set(report) == KEYS
+    assert (report["version"], report["sealed"]) == (1, False)
+    assert report["findings"] == [
         {
             "code": "tmp.file",
             "severity": "error",
@@ -100,10 +100,10 @@ def test_the_same_as_json(root: Path, capsys: pytest.CaptureFixture[str]) -> Non
         },
     ]
     assert seal("root", "--json", "--clean", "--allow", "key.private") == ExitCode.GOOD
-    told = json.loads(capsys.readouterr().out)
-    assert set(told) == KEYS
-    assert told["cleaned"] == [{"path": "/tmp/\\xff", "code": "tmp.file", "did": "removed"}]
-    assert [one["path"] for one in told["allowed"]] == ["/srv/key"]
+    report = json.loads(capsys.readouterr().out)
+    assert set(report) == KEYS
+    assert report["cleaned"] == [{"path": "/tmp/\\xff", "code": "tmp.file", "did": "removed"}]
+    assert [finding["path"] for finding in report["allowed"]] == ["/srv/key"]
 
 
 @pytest.mark.parametrize(
@@ -115,7 +115,7 @@ def test_the_same_as_json(root: Path, capsys: pytest.CaptureFixture[str]) -> Non
         (("root", "--mount", "/boot/efi"), "nothing is mounted at /boot/efi of root"),
     ],
 )
-def test_wrong_use_is_told(
+def test_wrong_use_is_reported(
     root: Path, capsys: pytest.CaptureFixture[str], arguments: tuple[str, ...], message: str
 ) -> None:
     assert seal(*arguments) == ExitCode.USAGE

@@ -66,7 +66,7 @@ def show(*arguments: object) -> Result:
     return CliRunner().invoke(command, [str(argument) for argument in arguments])
 
 
-def test_a_bundle_is_told_in_a_few_lines(bundle: Path) -> None:
+def test_a_bundle_is_shown_in_a_few_lines(bundle: Path) -> None:
     unpacked = unpack(bundle.read_bytes())
     sizes = ", ".join(f"{name} {size:,}" for name, size in unpacked.sizes.items())
     digests = [entry["sha256"][:12] for entry in unpacked.plan["files"]]
@@ -106,13 +106,13 @@ def test_a_bundle_is_told_in_a_few_lines(bundle: Path) -> None:
 
 
 def test_json_holds_the_plan_without_secrets_and_without_the_report_key(bundle: Path) -> None:
-    shown = json.loads(show(bundle, "--json").stdout)
+    masked = json.loads(show(bundle, "--json").stdout)
     revealed = json.loads(show(bundle, "--json", "--reveal").stdout)
 
-    assert shown["sha256"] == unpack(bundle.read_bytes()).digest
-    assert shown["plan"]["stages"][0]["environment"] == {"TOKEN": "***"}
-    assert (shown["plan"]["secrets"], shown["plan"]["report"]["key"]) == (["***"], "***")
-    assert SECRET not in json.dumps(shown)
+    assert masked["sha256"] == unpack(bundle.read_bytes()).digest
+    assert masked["plan"]["stages"][0]["environment"] == {"TOKEN": "***"}
+    assert (masked["plan"]["secrets"], masked["plan"]["report"]["key"]) == (["***"], "***")
+    assert SECRET not in json.dumps(masked)
     assert revealed["plan"] == unpack(bundle.read_bytes()).plan
 
 
@@ -120,16 +120,16 @@ def test_a_files_content_is_printed_byte_for_byte(bundle: Path) -> None:
     assert show(bundle, "--file", "/etc/web/site.conf").stdout_bytes == b"Listen 80\n"
 
 
-def test_a_secret_in_another_file_is_masked_and_said(bundle: Path) -> None:
-    masked, shown = show(bundle, "--file", "/etc/web/mixed"), show(bundle, "--file", "/etc/web/mixed", "--reveal")
+def test_a_secret_in_another_file_is_masked_with_a_note(bundle: Path) -> None:
+    masked, revealed = show(bundle, "--file", "/etc/web/mixed"), show(bundle, "--file", "/etc/web/mixed", "--reveal")
 
     assert masked.stdout == "token = ***\n"
     assert masked.stderr == "a secret in it is shown as ***; --reveal shows it\n"
-    assert shown.stdout == f"token = {SECRET}\n"
+    assert revealed.stdout == f"token = {SECRET}\n"
 
 
 @pytest.mark.parametrize(
-    ("wanted", "message", "hint"),
+    ("path", "message", "hint"),
     [
         ("/etc/web/token", "/etc/web/token is a secret", "--reveal shows it"),
         (
@@ -140,8 +140,8 @@ def test_a_secret_in_another_file_is_masked_and_said(bundle: Path) -> None:
         ("/srv/big", "/srv/big is fetched by the host", None),
     ],
 )
-def test_a_file_that_is_not_printed_says_why(bundle: Path, wanted: str, message: str, hint: str | None) -> None:
-    result = show(bundle, "--file", wanted)
+def test_a_file_that_is_not_printed_says_why(bundle: Path, path: str, message: str, hint: str | None) -> None:
+    result = show(bundle, "--file", path)
 
     assert isinstance(result.exception, UsageError)
     assert (result.exception.message, result.exception.hint, result.stdout) == (message, hint, "")

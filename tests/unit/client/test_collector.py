@@ -54,9 +54,9 @@ def url() -> Iterator[str]:
 
 @pytest.fixture
 def collector(url: str) -> Iterator[Collector]:
-    made = Collector(url, "the-token")
-    yield made
-    made._session.close()
+    client = Collector(url, "the-token")
+    yield client
+    client._session.close()
 
 
 def closed_port() -> str:
@@ -108,7 +108,7 @@ def test_an_unknown_server_is_none(collector: Collector) -> None:
     assert Scripted.asked[0][0] == "/v1/servers/a%20b%2F..%2Fc?deploy_id=d"
 
 
-def test_a_closed_port_is_said_in_one_line() -> None:
+def test_a_closed_port_is_reported_in_one_line() -> None:
     url = closed_port()
     with pytest.raises(Unreachable) as caught:
         Collector(url, "t").servers()
@@ -140,10 +140,10 @@ def test_patience_ends() -> None:
 def test_a_wait_outlives_a_restart_of_the_collector(collector: Collector) -> None:
     server = {"server": "web-1", "deploy_id": "d", "state": "healthy"}
     Scripted.script = [(503, {"error": {"code": "x", "message": "stopping"}}), (200, server)]
-    told: list[str] = []
-    outcome = wait(collector, (Target("web-1", "d"),), 30, told.append)
+    lines: list[str] = []
+    outcome = wait(collector, (Target("web-1", "d"),), 30, lines.append)
     assert (outcome.result, outcome.servers) == ("healthy", (server,))
-    assert told == [f"the collector at {collector.url} answers 503: stopping; trying again", "web-1: healthy"]
+    assert lines == [f"the collector at {collector.url} answers 503: stopping; trying again", "web-1: healthy"]
 
 
 def test_a_collector_that_does_not_know_after_is_not_asked_without_a_pause(collector: Collector) -> None:
@@ -169,7 +169,7 @@ def test_a_wait_that_is_refused_ends_at_once(collector: Collector) -> None:
 
 
 @pytest.mark.parametrize("count", [1, 30], ids=["few", "many"])
-def test_a_collector_that_was_never_reached_is_said(count: int) -> None:
+def test_a_collector_that_was_never_reached_is_reported(count: int) -> None:
     url = closed_port()
     outcome = wait(Collector(url, "t"), tuple(Target(f"web-{i}") for i in range(count)), 0.2, lambda line: None)
     assert outcome.result == "timeout"
@@ -182,12 +182,12 @@ def test_targets_are_names_and_manifests(tmp_path: Path) -> None:
     folder.mkdir()
     (folder / "manifest.json").write_text('{"server": "web-1", "deploy_id": "d1", "revision": "r", "deadline_s": 60}')
     expected = Target("web-1", "d1", "r", 60)
-    given = ("db-1", str(folder), f"{folder}/manifest.json")
-    assert targets_of(given, "d0") == (Target("db-1", "d0"), expected)
+    arguments = ("db-1", str(folder), f"{folder}/manifest.json")
+    assert targets_of(arguments, "d0") == (Target("db-1", "d0"), expected)
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", '{"server": "a"}', '{"server": 1, "deploy_id": "d"}', "\x00"])
-def test_what_is_no_manifest(tmp_path: Path, text: str) -> None:
+def test_a_file_that_is_not_a_manifest_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "m.json"
     path.write_text(text)
     with pytest.raises(UsageError, match="is not a manifest: it must name server and deploy_id"):
@@ -199,17 +199,17 @@ def test_a_manifest_that_is_not_there() -> None:
         targets_of(("none.json",), None)
 
 
-def test_where_the_token_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_token_of_the_command_line_comes_first(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("BOOTSTRAP_COLLECTOR", "BOOTSTRAP_TOKEN", "BOOTSTRAP_TOKEN_FILE"):
         monkeypatch.delenv(name, raising=False)
     files = {name: tmp_path / name for name in ("given", "named", "default")}
     for name, path in files.items():
         path.write_text(f"{name}-token\n")
 
-    def token(given: Path | None = None) -> str:
-        made = connect(None, given, default_token=files["default"])
-        assert made.url == "http://127.0.0.1:8080"
-        auth: Any = made._session.auth
+    def token(token_file: Path | None = None) -> str:
+        client = connect(None, token_file, default_token=files["default"])
+        assert client.url == "http://127.0.0.1:8080"
+        auth: Any = client._session.auth
         return str(auth._token)
 
     assert token() == "default-token"
@@ -223,6 +223,6 @@ def test_where_the_token_comes_from(tmp_path: Path, monkeypatch: pytest.MonkeyPa
 
 
 @pytest.mark.parametrize("url", ["", "deploy.internal:8443", "ftp://x", "http://", "file:///etc/passwd"])
-def test_what_is_no_url(url: str) -> None:
+def test_a_url_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="is not an http:// or https:// URL"):
         Collector(url, "t")

@@ -1,4 +1,4 @@
-"""How servers look in a terminal."""
+"""Servers as text for a terminal."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ LINK = {"path": "/etc/a.pem", "why": "a link", "saw": "is a link to b.pem, which
 
 @pytest.mark.fault(147)
 @pytest.mark.parametrize(
-    ("story", "line", "shown"),
+    ("story", "line", "rows"),
     [
         (
             [*BEGUN, NEED | {"for": "no answer from tcp db:5432"}],
@@ -61,21 +61,21 @@ LINK = {"path": "/etc/a.pem", "why": "a link", "saw": "is a link to b.pem, which
     ],
     ids=["a-need", "a-user", "cannot-go-on", "a-link", "has-begun", "goes-on"],
 )
-def test_a_host_that_waits_says_for_what(story: list[dict[str, Any]], line: str, shown: list[str]) -> None:
-    known = server(reports.numbered(*story))
-    assert progress(known) == line
-    assert [row for row in details(known) if row.startswith(("  waits", "  missing"))] == shown
-    assert line.partition(" ")[2].removeprefix(known["state"]).strip(" :,") in overview([known])[1]
+def test_a_host_that_waits_says_for_what(story: list[dict[str, Any]], line: str, rows: list[str]) -> None:
+    entry = server(reports.numbered(*story))
+    assert progress(entry) == line
+    assert [row for row in details(entry) if row.startswith(("  waits", "  missing"))] == rows
+    assert line.partition(" ")[2].removeprefix(entry["state"]).strip(" :,") in overview([entry])[1]
 
 
 def test_what_a_host_waits_for_is_bounded() -> None:
     many = [{"path": "/x" * 3000, "why": "absent", "saw": "y" * 5000}] * 500
-    known = server(reports.numbered({"type": "waiting", "missing": many, "for": "z" * 60_000}))
-    assert len(known["waits_for"]) == 1000
-    assert [len(known["missing"]), *map(len, known["missing"][0].values())] == [100, 1000, 6, 1000]
+    entry = server(reports.numbered({"type": "waiting", "missing": many, "for": "z" * 60_000}))
+    assert len(entry["waits_for"]) == 1000
+    assert [len(entry["missing"]), *map(len, entry["missing"][0].values())] == [100, 1000, 6, 1000]
 
 
-def test_a_failure_says_stage_exit_code_attempts_log_and_what_next() -> None:
+def test_a_failure_shows_stage_exit_code_attempts_log_and_the_next_step() -> None:
     assert failure(server(reports.failed_story())) == [
         "web-1 failed in stage packages: exit 100, after 2 attempts",
         "  first failing line: E: Unable to locate package nope",
@@ -133,7 +133,7 @@ def test_a_line_of_progress(story: list[dict[str, Any]], line: str) -> None:
     assert progress(server(reports.numbered(*story))) == line
 
 
-def test_a_conflict_is_said() -> None:
+def test_a_conflict_is_shown() -> None:
     clone = {**server(reports.healthy_story("a")[:2]), "conflict": ["a", "b"]}
     assert progress(clone) == "web-1: running [conflict: two hosts report as this server]"
 
@@ -164,7 +164,7 @@ def test_spans(seconds: float, text: str) -> None:
     assert ago(100.0, 100.0 + seconds) == f"{text} ago"
 
 
-def test_what_was_never_heard_is_never() -> None:
+def test_a_server_that_was_never_heard_of_was_seen_never() -> None:
     assert ago(None, NOW) == "never"
     # A collector whose clock is ahead of ours.
     assert ago(NOW + 60, NOW) == "0.0s ago"

@@ -10,7 +10,8 @@ import reports
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from bootstrap.collector.body import _FIELDS, MAX_DEPTH, loads, read_expect, read_report
+from bootstrap.collector.body import MAX_DEPTH, loads, read_expect, read_report
+from bootstrap.collector.fields import EVENT_BY_TYPE
 from bootstrap.collector.ingest import take
 from bootstrap.collector.model import Run
 from bootstrap.collector.refusal import Refusal
@@ -22,7 +23,7 @@ JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=5), inner, max_size=3),
     max_leaves=6,
 )
-KEYS = st.sampled_from(sorted({key.rstrip("!") for fields in _FIELDS.values() for key in fields}))
+KEYS = st.sampled_from(sorted({key.rstrip("!") for fields in EVENT_BY_TYPE.values() for key in fields}))
 
 
 def read(raw: Any) -> Any:

@@ -50,10 +50,10 @@ def test_the_page_says_what_a_host_waits_for() -> None:
     files = page(
         run([*begun, reports.event(3, "waiting", missing=missing), reports.event(4, "state", state="waiting")])
     )
-    assert "waits for <code>/etc/a.pem</code> (is a link to b.pem, which is not followed)" in files
+    assert "Waiting for <code>/etc/a.pem</code> (is a link to b.pem, which is not followed)" in files
     need: dict[str, Any] = {"missing": [{"path": "join", "why": "needs"}], "for": "no answer from tcp db:5432"}
     needs = [*begun, reports.event(3, "waiting", **need)]
-    assert "waits: <code>no answer from tcp db:5432</code>" in page(run(needs))
+    assert "Waiting: <code>no answer from tcp db:5432</code>" in page(run(needs))
     # It goes away when the stage begins.
     assert "no answer" not in page(run([*needs, reports.event(4, "stage.started", stage="join", attempt=1)]))
 
@@ -129,7 +129,7 @@ def test_a_row_shows_stages_and_the_first_failing_line() -> None:
 def test_a_big_fleet_is_cut_and_said() -> None:
     text = page(*(Run(f"web-{i:04d}", "d") for i in range(MAX_ROWS + 7)))
     assert text.count("data-server=") == MAX_ROWS
-    assert "7 more are not shown" in text and f"<b>{MAX_ROWS + 7}</b> all" in text
+    assert "7 more servers are not shown" in text and f"<b>{MAX_ROWS + 7}</b> all" in text
 
 
 def test_an_empty_page_says_what_to_do() -> None:
@@ -168,4 +168,4 @@ def test_spans_on_the_page(seconds: float | None, text: str) -> None:
 )
 def test_how_long_ago(since: float, text: str) -> None:
     assert _ago(NOW - since, NOW) == text
-    assert _ago(None, NOW) == "never heard"
+    assert _ago(None, NOW) == "never reported"

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from reports import event, failed_story, healthy_story
 
 from bootstrap.collector.body import MAX_DEADLINE_S, read_report
-from bootstrap.collector.ingest import MAX_JOURNALS, MAX_PARKED, MAX_SEQ, Taken, authenticate, expect, in_group, take
+from bootstrap.collector.ingest import MAX_JOURNALS, MAX_PARKED, MAX_SEQ, Effect, authenticate, expect, in_group, take
 from bootstrap.collector.model import Expected, Report, Run
 from bootstrap.collector.refusal import Refusal
 
@@ -40,16 +40,16 @@ STORY = healthy_story("a", "b", "c")
     )
 )
 def test_any_cuts_in_any_order_come_to_the_same_end(parts: list[list[dict[str, Any]]]) -> None:
-    now, kept = run(), []
+    now, stored = run(), []
     for part in [*parts, STORY]:
-        taken = take(now, report(part), NOW)
+        effect = take(now, report(part), NOW)
         # What is acknowledged never shrinks, and is exactly what has had its effect.
         known = now.journals[reports.JOURNAL].acked if now.journals else 0
-        assert taken.acked >= known
-        kept += [k.event for k in taken.kept]
-        assert len(kept) == taken.acked
-        now = taken.run
-    assert kept == STORY
+        assert effect.acked >= known
+        stored += [entry.event for entry in effect.events]
+        assert len(stored) == effect.acked
+        now = effect.run
+    assert stored == STORY
     assert now.view == take(run(), report(STORY), NOW).run.view
     assert (now.closed, now.late, now.conflict) == (True, 0, ())
 
@@ -57,29 +57,29 @@ def test_any_cuts_in_any_order_come_to_the_same_end(parts: list[list[dict[str, A
 def test_a_replay_returns_the_very_same_run() -> None:
     first = take(run(), report(STORY), NOW)
     again = take(first.run, report(STORY), NOW + 1000)
-    assert again == Taken(first.run, first.acked)
+    assert again == Effect(first.run, first.acked)
     assert not again.changed
 
 
 def test_an_empty_report_asks_how_far_we_are() -> None:
-    assert take(run(), report([]), NOW) == Taken(run(), 0)
+    assert take(run(), report([]), NOW) == Effect(run(), 0)
     known = take(run(), report(STORY[:3]), NOW).run
-    assert take(known, report([]), NOW) == Taken(known, 3)
+    assert take(known, report([]), NOW) == Effect(known, 3)
 
 
 def test_events_beyond_a_gap_are_kept_within_bounds() -> None:
     many = [event(seq, "fixed", path="/x") for seq in range(2, MAX_PARKED + 100)]
-    taken = take(run(), report(many), NOW)
-    assert (taken.acked, taken.kept, taken.changed) == (0, (), True)
-    assert len(taken.run.journals[reports.JOURNAL].parked) == MAX_PARKED
-    filled = take(taken.run, report([event(1, "fixed", path="/x")]), NOW)
+    effect = take(run(), report(many), NOW)
+    assert (effect.acked, effect.events, effect.changed) == (0, (), True)
+    assert len(effect.run.journals[reports.JOURNAL].parked) == MAX_PARKED
+    filled = take(effect.run, report([event(1, "fixed", path="/x")]), NOW)
     assert filled.acked == MAX_PARKED + 1
     # The rest was not acknowledged, so the host still has it.
     assert take(filled.run, report(many[MAX_PARKED:]), NOW).acked == MAX_PARKED + 99
 
 
 @pytest.mark.parametrize(
-    ("told", "story", "state"),
+    ("reported", "story", "state"),
     [
         ("checking", [event(1, "started", stages=["a"])], "checking"),
         ("healthy", [event(1, "started", stages=["a"])], "healthy"),
@@ -89,8 +89,8 @@ def test_events_beyond_a_gap_are_kept_within_bounds() -> None:
         (None, [event(1, "started", stages=["a"])], "running"),
     ],
 )
-def test_the_reports_own_state_counts_while_no_event_says_one(told: str, story: list[Any], state: str) -> None:
-    assert take(run(), report(story, state=told), NOW).run.view.state == state
+def test_the_reports_own_state_counts_while_no_event_says_one(reported: str, story: list[Any], state: str) -> None:
+    assert take(run(), report(story, state=reported), NOW).run.view.state == state
 
 
 def test_a_state_told_across_a_gap_does_not_count() -> None:
@@ -113,7 +113,7 @@ def test_nothing_of_a_late_report_counts() -> None:
 
 
 def test_what_no_honest_host_needs_is_refused() -> None:
-    with pytest.raises(Refusal, match="more events than are kept") as caught:
+    with pytest.raises(Refusal, match="more events than are stored") as caught:
         take(run(), report([event(MAX_SEQ + 1, "fixed")]), NOW)
     assert (caught.value.status, caught.value.retry_after_s) == (429, 3600)
     now = run()

@@ -59,7 +59,7 @@ def test_a_path_with_a_slash_too_few_is_explained() -> None:
         store_of("sqlite:///no-such-folder/c.db")
     assert (
         caught.value.hint
-        == "that is a path from here; from the root it takes four slashes: sqlite:////no-such-folder/c.db"
+        == "three slashes begin a relative path; a path from the root takes four: sqlite:////no-such-folder/c.db"
     )
 
 

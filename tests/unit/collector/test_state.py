@@ -9,7 +9,15 @@ import pytest
 from reports import failed_story, healthy_story, numbered
 
 from bootstrap.collector.model import Run, View, decode, encode
-from bootstrap.collector.state import MAX_STAGES, failing_line, failure, follow, server_json, stages_shown, state_at
+from bootstrap.collector.state import (
+    MAX_STAGES,
+    failing_line,
+    failure,
+    follow,
+    server_json,
+    stages_for_people,
+    state_at,
+)
 
 
 def view_of(events: list[dict[str, Any]]) -> View:
@@ -110,7 +118,7 @@ def test_a_stage_named_twice_is_one() -> None:
 def test_an_attempt_that_failed_last_is_not_pending_once_the_server_has_failed() -> None:
     view = view_of(numbered(STARTED, BEGUN, ended("failed", exit_code=3), {"type": "state", "state": "failed"}))
     assert [stage.state for stage in view.stages] == ["pending", "pending"]
-    assert [stage.state for stage in stages_shown(view)] == ["failed", "pending"]
+    assert [stage.state for stage in stages_for_people(view)] == ["failed", "pending"]
     found = failure(view)
     assert found and (found["stage"], found["exit_code"]) == ("a", 3)
 

@@ -1,4 +1,4 @@
-"""Which way hosts come, and whose store it is: decided without a network."""
+"""The endpoint for hosts and the credentials of a store: chosen without a network."""
 
 from __future__ import annotations
 
@@ -35,27 +35,27 @@ def test_cloud_files_tell_their_region_and_their_private_name() -> None:
         ("public", "ORD", "public"), ("internal", "ORD", "internal"), ("internal", None, "internal"),
     ],
 )  # fmt: skip
-def test_the_private_way_is_taken_where_it_is_known_to_work(interface: str, region: str | None, chosen: str) -> None:
-    endpoint, why = preflight.choose(account(*endpoints_1(CLOUD_FILES, None)), interface, region)
+def test_the_internal_endpoint_is_taken_if_it_is_known_to_work(interface: str, region: str | None, chosen: str) -> None:
+    endpoint, remark = preflight.choose(account(*endpoints_1(CLOUD_FILES, None)), interface, region)
     assert endpoint.interface == chosen
-    assert why
+    assert remark
 
 
-def test_the_private_way_to_another_region_is_refused_with_both_names() -> None:
+def test_the_internal_endpoint_of_another_region_is_refused_with_both_names() -> None:
     with pytest.raises(PublishError, match="other region: the internal endpoint is in ORD, the servers are in DFW"):
         preflight.choose(account(*endpoints_1(CLOUD_FILES, None)), "internal", "DFW")
 
 
-def test_what_is_not_there_or_in_the_clear_is_refused() -> None:
+def test_an_endpoint_that_is_missing_or_not_encrypted_is_refused() -> None:
     alone = account(Endpoint("http://swift.example/v1/x", "public", "ORD"))
     with pytest.raises(PublishError, match="names no internal endpoint"):
         preflight.choose(alone, "internal", "ORD")
-    with pytest.raises(PublishError, match=r"http://swift\.example is in the clear"):
+    with pytest.raises(PublishError, match=r"http://swift\.example is not encrypted"):
         preflight.choose(alone, "auto", "ORD")
 
 
 def test_a_temp_url_is_signed_over_the_path_and_its_end() -> None:
-    # By hand: printf 'GET\n1440619048\n/v1/AUTH_account/c/o' | openssl dgst -sha256 -hmac mykey
+    # Made by hand: printf 'GET\n1440619048\n/v1/AUTH_account/c/o' | openssl dgst -sha256 -hmac mykey
     url = temp_url(Endpoint("https://swift.example/v1/AUTH_account", "public", None), "c", "o", "mykey", 1440619048)
     assert url == (
         "https://swift.example/v1/AUTH_account/c/o?temp_url_sig="
@@ -63,14 +63,14 @@ def test_a_temp_url_is_signed_over_the_path_and_its_end() -> None:
     )
 
 
-def test_credentials_come_from_the_environment_and_what_is_missing_is_named() -> None:
-    given = {"OS_AUTH_URL": "https://k", "OS_USERNAME": "me", "OS_PASSWORD": "hunter2", "OS_REGION_NAME": "ORD"}
-    found = clouds.find(None, given)
-    assert (found.version, found.region, found.auth["username"]) == (3, "ORD", "me")
-    assert "hunter2" not in repr(found)
-    with pytest.raises(UsageError, match="the environment does not say username and password"):
+def test_credentials_come_from_the_environment_and_missing_ones_are_named() -> None:
+    environment = {"OS_AUTH_URL": "https://k", "OS_USERNAME": "me", "OS_PASSWORD": "hunter2", "OS_REGION_NAME": "ORD"}
+    cloud = clouds.find(None, environment)
+    assert (cloud.version, cloud.region, cloud.auth["username"]) == (3, "ORD", "me")
+    assert "hunter2" not in repr(cloud)
+    with pytest.raises(UsageError, match="the environment does not set username and password"):
         clouds.find(None, {"OS_AUTH_URL": "https://k"})
-    with pytest.raises(UsageError, match="ST_AUTH is set, and ST_USER and ST_KEY is not"):
+    with pytest.raises(UsageError, match="ST_AUTH is set, but ST_USER and ST_KEY are not"):
         clouds.find(None, {"ST_AUTH": "https://s/auth/v1.0"})
     application = {"OS_AUTH_URL": "https://k", "OS_APPLICATION_CREDENTIAL_SECRET": "s"}
     with pytest.raises(UsageError, match="application_credential_id"):
@@ -78,13 +78,13 @@ def test_credentials_come_from_the_environment_and_what_is_missing_is_named() ->
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("clouds: {}", "has no cloud 'mine'"), ("[]", "is not a map"), ("a: [", "cannot be read"),
-        ("clouds: {mine: {}}", "does not say auth_url"), ("clouds: {mine: x}", "has no cloud 'mine'"),
+        ("clouds: {mine: {}}", "does not set auth_url"), ("clouds: {mine: x}", "has no cloud 'mine'"),
     ],
 )  # fmt: skip
-def test_a_clouds_yaml_that_does_not_do_is_refused(tmp_path: Path, text: str, said: str) -> None:
+def test_an_unusable_clouds_yaml_is_refused(tmp_path: Path, text: str, message: str) -> None:
     (tmp_path / "clouds.yaml").write_text(text)
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         clouds.find("mine", {"OS_CLIENT_CONFIG_FILE": str(tmp_path / "clouds.yaml")})

@@ -10,10 +10,11 @@ import zlib
 import pytest
 from handmade import payload, stage
 
-from bootstrap.payload.bundle import SEPARATOR, compose, unpack
+from bootstrap.payload.bundle import compose, unpack
 from bootstrap.payload.pack import encode
 from bootstrap.render.model import RenderedFile
 from bootstrap.runner.baked.planned import MOST_UNPACKED, Unplanned, is_torn, plan_in, travels_beside
+from bootstrap.runner.form import SEPARATOR
 from bootstrap.runner.host import BUNDLE, TRIGGER
 
 FILES = (
@@ -89,14 +90,14 @@ def test_what_is_cut_off_is_refused() -> None:
     code, plan, files = parts_of(ONE.bundle)
     with pytest.raises(Unplanned):
         travels_beside(compose([code, plan[: len(plan) // 32 * 16], files]))
-    with pytest.raises(Unplanned, match="another form"):
+    with pytest.raises(Unplanned, match="does not know its form"):
         travels_beside(ONE.bundle[:-1])
 
 
 def test_neither_plan_nor_code_grows_beyond_its_bound() -> None:
     large = b" " * (64 << 20)
     parts = parts_of(ONE.bundle)
-    with pytest.raises(Unplanned, match="more than %d bytes" % MOST_UNPACKED):  # noqa: UP031
+    with pytest.raises(Unplanned, match="larger than %d bytes" % MOST_UNPACKED):  # noqa: UP031
         travels_beside(with_plan(b"{}" + large))
     with pytest.raises(Unplanned):
         travels_beside(compose([encode(bz2.compress(large)), *parts[1:]]))

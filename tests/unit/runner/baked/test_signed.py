@@ -107,7 +107,7 @@ def test_taking_the_signature_off_gives_what_was_signed(site: Site) -> None:
 
 
 def test_unsigned(site: Site) -> None:
-    reason = "the bundle is not signed, and only what a key of /allowed_signers has signed is taken"
+    reason = "the bundle is not signed, but a signature by a key in /allowed_signers is required"
     assert site.refused(unsigned()) == ("unsigned", reason)
 
 
@@ -174,12 +174,12 @@ def test_the_reason_names_the_hosts_clock_and_the_limits(site: Site, monkeypatch
     time.tzset()
     assert late == (
         "expired",
-        "the key KEY, which has signed the bundle, is no longer valid: /allowed_signers has valid-after 20200101Z and "
+        "the key KEY, which signed the bundle, is no longer valid: /allowed_signers has valid-after 20200101Z and "
         "valid-before 20260101Z, and this host's clock says 2026-11-21 12:00:00 UTC",
     )
     assert early == (
         "early",
-        "the key KEY, which has signed the bundle, is not valid yet: /allowed_signers has valid-after 20270101, and "
+        "the key KEY, which signed the bundle, is not valid yet: /allowed_signers has valid-after 20270101, and "
         "this host's clock says 2026-11-21 12:00:00 UTC",
     )
 
@@ -226,14 +226,15 @@ def test_a_part_that_was_altered(site: Site, part: int) -> None:
     assert kind == "altered"
     if part < 3:
         assert reason == (
-            "the bundle is not the one that KEY has signed: it was altered since, or the signature is another bundle's"
+            "the bundle is not the one that KEY has signed: it was altered later, or the signature belongs to another "
+            "bundle"
         )
 
 
 @pytest.mark.parametrize(
     ("old", "new"),
     [
-        (b"import os,sys", b"import sys,os"),
+        (b"import os\nimport sys", b"import sys\nimport os"),
         (b"for p in python3", b"for p in python4"),
         (b"sets this server up once", b"sets this server up twice"),
     ],
@@ -323,7 +324,7 @@ def test_a_certificate_counts_by_its_authority(tmp_path: Path, kind: str, monkey
     assert site.check(bundle) == f"ci@example.org {site.fingerprint}"
     keys.allowed(site.signers, tmp_path / "ca", principal="b@example.org", options="cert-authority")
     kind, reason = site.refused(bundle)
-    assert kind == "unknown" and reason.startswith("ssh-keygen finds KEY in /allowed_signers and does not take it: ")
+    assert kind == "unknown" and reason.startswith("ssh-keygen finds KEY in /allowed_signers but refuses it: ")
     keys.allowed(site.signers, tmp_path / "ca")  # allowed itself, not to certify others
     assert site.refused(bundle)[0] == "unknown"
 
@@ -331,7 +332,7 @@ def test_a_certificate_counts_by_its_authority(tmp_path: Path, kind: str, monkey
 def test_a_host_without_ssh_keygen(site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     bundle = site.signed(unsigned())
     monkeypatch.setenv("PATH", str(tmp_path))
-    reason = "the bundle is signed, and this host has no ssh-keygen to check it with"
+    reason = "the bundle is signed, but this host has no ssh-keygen to check it with"
     assert site.refused(bundle) == ("ssh-keygen", reason)
 
 
@@ -383,13 +384,13 @@ def test_the_oldest_python_checks_the_same(site: Site, tmp_path: Path) -> None:
 def test_a_list_that_is_not_there_or_not_roots_allows_nobody(site: Site, tmp_path: Path) -> None:
     bundle = site.signed(unsigned())
     site.signers.chmod(0o664)
-    others = "/allowed_signers can be written by others than root, so that it says nothing"
+    others = "/allowed_signers can be written by users other than root, so it cannot be trusted"
     assert site.refused(bundle) == ("signers", others)
     site.signers.chmod(0o644)
     os.chown(site.signers, 65534, 0)
     assert site.refused(bundle) == ("signers", others)
     site.signers.rename(tmp_path / "real")
-    assert site.refused(bundle) == ("signers", "/allowed_signers is not there, so that nobody may sign")
+    assert site.refused(bundle) == ("signers", "/allowed_signers is missing: no signature can be accepted")
     site.signers.symlink_to(tmp_path / "real")
     assert site.refused(bundle)[0] == "signers"
 

@@ -101,12 +101,12 @@ def test_a_changed_byte_is_found() -> None:
     ("data", "said"),
     [
         (b"", "is empty"),
-        (b"#cloud-config\npackages: [curl]\n", "31 bytes, and no bundle in them"),
-        (b"#!/bin/sh\necho hello\n", "21 bytes, and no bundle in them"),
-        (bytes(range(256)), "256 bytes, and no bundle in them"),
-        (b"\x1f\x8b\x08not gzip at all", "compressed, and damaged: 18 bytes"),
-        (starter.text(PAYLOAD).encode(), f"{len(starter.text(PAYLOAD))} bytes, and no bundle in them"),
-        (gzip.compress(bytes(sources.MOST + 1)), "more than 16777216 bytes once it is unpacked"),
+        (b"#cloud-config\npackages: [curl]\n", "31 bytes, but no bundle in them"),
+        (b"#!/bin/sh\necho hello\n", "21 bytes, but no bundle in them"),
+        (bytes(range(256)), "256 bytes, but no bundle in them"),
+        (b"\x1f\x8b\x08not gzip at all", "compressed but damaged: 18 bytes"),
+        (starter.text(PAYLOAD).encode(), f"{len(starter.text(PAYLOAD))} bytes, but no bundle in them"),
+        (gzip.compress(bytes(sources.MOST + 1)), "more than 16777216 bytes when unpacked"),
         (bytes(sources.MOST + 1), "more than 16777216 bytes"),
     ],
     ids=["empty", "cloud-config", "script", "bytes", "broken gzip", "starter", "bomb", "large"],
@@ -191,5 +191,5 @@ def test_an_injected_trigger_on_the_drive_must_name_its_bundle() -> None:
     meta = META[:-2] + b', {"path": "/etc/cron.d/initialrunner", "content_path": "/content/0001"}]}'
     files = {"openstack/latest/meta_data.json": meta, "openstack/content/0000": BUNDLE}
     assert drive({**files, "openstack/content/0001": PAYLOAD.files[-1].content}) == BUNDLE
-    with pytest.raises(Nothing, match="names another bundle"):
+    with pytest.raises(Nothing, match="names a different bundle"):
         drive({**files, "openstack/content/0001": b"sha256sum " + b"0" * 64})

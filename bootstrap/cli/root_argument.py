@@ -10,7 +10,11 @@ from bootstrap.errors import UsageError
 
 
 class RootFolder(click.Path):
-    """As click.Path, which takes no name at all for the folder at hand: a variable that nothing has set is no `.`."""
+    """A folder's path that must not be empty.
+
+    pathlib takes an empty text for the current folder. It stands where a script's variable was never set, and the
+    script would then work on the wrong folder.
+    """
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if value == "":

@@ -1,4 +1,4 @@
-"""Where the commands keep what outlives them: $XDG_STATE_HOME/initialrunner."""
+"""Paths of the state that outlives a command: $XDG_STATE_HOME/initialrunner."""
 
 from __future__ import annotations
 
@@ -9,12 +9,16 @@ from bootstrap.errors import UsageError
 
 
 def state_path(name: str, *, make: bool = False) -> Path:
-    """A file of the state folder. make: make the folder (0700) when it is missing. Raises UsageError."""
-    # The XDG rule: a value that is not absolute does not count.
+    """Return the path of a file in the state folder. make: make the folder (0700) if it is missing. Raises UsageError.
+
+    Source of the default: XDG Base Directory Specification.
+    """
+    # The specification says that a relative value is invalid and has to be ignored.
     base = os.environ.get("XDG_STATE_HOME", "")
     folder = (Path(base) if base.startswith("/") else Path.home() / ".local/state") / "initialrunner"
     if make:
         try:
+            # The folder holds the secret and the token, so nobody else may even list it.
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         except OSError as error:
             raise UsageError(
