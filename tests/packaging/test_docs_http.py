@@ -15,7 +15,8 @@ from typing import Any
 
 import pytest
 from collector_process import TOKEN, CollectorProcess
-from test_docs import ROOT, Block, blocks
+from pages import Block, blocks
+from tracked import TOP as ROOT
 
 sys.path.insert(0, str(ROOT / "docs"))
 import http_examples
