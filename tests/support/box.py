@@ -123,7 +123,7 @@ class Box:
         return done.stdout
 
     def python(self, source: str, timeout_s: float = 60) -> str:
-        """What a small Python program prints; it must succeed."""
+        """The output of a small Python program, which must succeed."""
         done = self.run("/usr/bin/python3", "-c", source, timeout_s=timeout_s)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -193,11 +193,11 @@ class Box:
         return states[-1]["state"] if states else None
 
     def log(self, stage: str) -> str:
-        """What a stage printed."""
+        """The output of a stage."""
         return self.text(f"{STATE}/logs/{stage}.log")
 
     def syslog(self) -> str:
-        """What was sent to /dev/log, cron's own words included."""
+        """The text that was sent to /dev/log, cron's own words included."""
         return self.text("/var/log/syslog")
 
     def console(self) -> str:
