@@ -79,7 +79,7 @@ def written(value: object) -> str:
 
 
 def kind_of(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
-    """What a value may be, in words: `duration`, `list of [Stage](#stage)`, `"never"` or `"after"`."""
+    """The kind of a value, in words: `duration`, `list of [Stage](#stage)`, `"never"` or `"after"`."""
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[-1]
         if "properties" in definitions.get(name, {}):

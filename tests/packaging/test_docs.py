@@ -15,7 +15,7 @@ import sys
 from pathlib import Path
 
 import pytest
-from page_blocks import Block, blocks
+from pages import Block, blocks
 
 from bootstrap.cli.main import VERBS
 from bootstrap.errors import ExitCode

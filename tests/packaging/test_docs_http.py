@@ -13,14 +13,17 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import http_examples
 import pytest
 from collector_process import TOKEN, CollectorProcess
-from page_blocks import Block, blocks
+from pages import Block, blocks
+from tracked import TOP as ROOT
+
+sys.path.insert(0, str(ROOT / "docs"))
+import http_examples
 
 from bootstrap.collector.app import ENDPOINTS
 
-PAGE = Path(__file__).resolve().parents[2] / "docs/reference/http.md"
+PAGE = ROOT / "docs/reference/http.md"
 
 
 @pytest.fixture(scope="module")
@@ -34,8 +37,8 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorPro
 def pairs() -> list[tuple[Block, Block]]:
     """Every command with the answer below it. The first, of the errors, is asked last: its order does not matter."""
     listed = blocks(PAGE)
-    examples = [(block, below) for block, below in itertools.pairwise(listed) if "collector" in block.words]
-    return [*examples[1:], examples[0]]
+    found = [(block, below) for block, below in itertools.pairwise(listed) if "collector" in block.words]
+    return [*found[1:], found[0]]
 
 
 def comparable(text: str) -> Any:
@@ -58,9 +61,9 @@ def test_the_examples_of_the_page_are_true(collector: CollectorProcess, tmp_path
         "BOOTSTRAP_TOKEN": TOKEN,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
-    examples = pairs()
-    assert len(examples) == len(http_examples.EXAMPLES)
-    for block, answer in examples:
+    asked = pairs()
+    assert len(asked) == len(http_examples.EXAMPLES)
+    for block, answer in asked:
         ((command, _),) = block.commands
         done = subprocess.run(
             ["sh", "-c", command], cwd=tmp_path, env=environment, capture_output=True, text=True, check=False

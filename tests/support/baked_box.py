@@ -90,7 +90,7 @@ def attach(box: Box, device: str, label: str | None) -> None:
 
 
 def find(box: Box) -> None:
-    """What the service does; its root may mount, a box's own may not."""
+    """The work of the service; its root may mount, a box's own may not."""
     box.from_outside(f"{RUN} find || [ $? = 75 ]")
 
 

@@ -87,7 +87,8 @@ class Box:
         self, path: str, data: bytes | str, mode: int = 0o644, owner: tuple[int, int] = (0, 0), method: str = "rename"
     ) -> float:
         """Write a file, its folders made; the monotonic time of its last byte. method: rename | direct | append."""
-        return self.copy.put(path, data.encode() if isinstance(data, str) else data, mode=mode, owner=owner, method=method)
+        content = data.encode() if isinstance(data, str) else data
+        return self.copy.put(path, content, mode=mode, owner=owner, method=method)
 
     def read(self, path: str) -> bytes | None:
         """A file of the box, None when it is not there."""
@@ -123,7 +124,7 @@ class Box:
         return done.stdout
 
     def python(self, source: str, timeout_s: float = 60) -> str:
-        """What a small Python program prints; it must succeed."""
+        """The output of a small Python program, which must succeed."""
         done = self.run("/usr/bin/python3", "-c", source, timeout_s=timeout_s)
         assert done.returncode == 0, done.stderr
         return done.stdout
@@ -193,11 +194,11 @@ class Box:
         return states[-1]["state"] if states else None
 
     def log(self, stage: str) -> str:
-        """What a stage printed."""
+        """The output of a stage."""
         return self.text(f"{STATE}/logs/{stage}.log")
 
     def syslog(self) -> str:
-        """What was sent to /dev/log, cron's own words included."""
+        """The text that was sent to /dev/log, cron's own words included."""
         return self.text("/var/log/syslog")
 
     def console(self) -> str:

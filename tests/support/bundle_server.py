@@ -1,4 +1,4 @@
-"""What a presigned URL leads to: a real HTTP server on loopback, which gives the bundle for the very query only.
+"""The server behind a presigned URL: a real HTTP server on loopback, which gives the bundle for the very query only.
 
     with BundleServer() as server:
         server.body = packed.payload.bundle          # server.url is known before it

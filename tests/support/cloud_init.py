@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from box import Box
 
 STAGES = ("init --local", "init", "modules --mode=config", "modules --mode=final")
-# Of its modules those that run what users bring; the others are for disks, keys, names and packages of a real machine.
+# Only modules that run parts of users; the others are for disks, keys, names and packages of a real machine.
 SETTINGS = """\
 datasource_list: [%s]
 network: {config: disabled}

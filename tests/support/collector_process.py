@@ -52,7 +52,7 @@ class CollectorProcess:
         return self
 
     def errors(self) -> str:
-        """What it has said on stderr."""
+        """The collector's stderr so far."""
         return (self.folder / "stderr").read_text()
 
     def stop(self, number: int = signal.SIGTERM) -> int:
@@ -96,7 +96,7 @@ class CollectorProcess:
         return response.json()
 
     def waiters(self) -> int:
-        """How many long polls and streams it holds open."""
+        """The number of long polls and streams that it holds open."""
         lines = self.ask("GET", "/metrics").text.splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("initialrunner_collector_waiters "))
 

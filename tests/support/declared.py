@@ -30,7 +30,7 @@ SCRIPTS = Path(sysconfig.get_path("scripts"))
 # In the order of PATH. Not /usr/local: no package puts anything there.
 FOLDERS = ("/usr/sbin", "/usr/bin", "/sbin", "/bin")
 FORMAT = "${db:Status-Status}\t${Package}\t${Essential}\t${Pre-Depends}, ${Depends}\t${Provides}\n"
-# What a login of root has; for programs in another root, where the links are not.
+# The PATH of a login of root, for programs in another root, which does not have the links.
 LOGIN_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 # They would add modules to every Python that a test starts.
 FOREIGN = ("PYTHONPATH", "PYTHONHOME", "PYTHONSTARTUP")
@@ -47,7 +47,7 @@ class Package:
 
 
 def installed() -> dict[str, Package]:
-    """What dpkg has installed on this machine, by name."""
+    """The packages that dpkg has installed on this machine, by name."""
     rows = _output("dpkg-query", "--show", f"--showformat={FORMAT}").splitlines()
     fields = [row.split("\t") for row in rows if row.startswith("installed\t")]
     return {

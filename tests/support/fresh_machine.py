@@ -27,11 +27,11 @@ from declared import LOGIN_PATH, within
 
 TOP = Path(__file__).resolve().parents[2]
 KEPT = TOP / "build" / "roots"
-# What README.md asks for before its first command.
+# The packages that README.md asks for before its first command.
 ASSUMED = ("git", "make", "python3", "python3-venv")
 CLONE = "/root/initialrunner"
 CERTIFICATES = "/etc/ssl/certs/ca-certificates.crt"
-# How a machine reaches packages is its own matter: proxies, certificates and indexes come along by these names.
+# The way to packages differs from machine to machine: proxies, certificates and indexes come along by these names.
 PASSED = re.compile(r"(https?|ftp|all|no)_proxy|PIP_\w+|\w+_CA_BUNDLE|SSL_CERT_\w+|GIT_SSL_\w+", re.IGNORECASE)
 # $0 is the root, "$1" the folders of this machine that it sees, a line each; the rest is the command. Its disk is not
 # in memory, since rehearsals read what is mounted on /.
@@ -101,7 +101,7 @@ class FreshMachine:
         self.root = Path(tempfile.mkdtemp(prefix="machine-", dir=KEPT))
         self.root.chmod(0o755)
         self.settings = settings()
-        # What lies in /etc belongs to each machine. Of the rest, folders are seen and not copied: /opt/index for
+        # Files in /etc belong to each machine. Of the rest, folders are seen and not copied: /opt/index for
         # /opt/index/simple, since the pages of an index refer to files beside them.
         folders = [path for path in named(self.settings) if path.is_dir() and not path.is_relative_to("/etc")]
         self.seen = sorted({Path(*path.parts[:3]) for path in folders})

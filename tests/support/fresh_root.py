@@ -103,7 +103,7 @@ class FreshRoot:
         )  # fmt: skip
 
     def sh(self, script: str, user: str = "root", kind: str = "lasting", **variables: str) -> str:
-        """What a script prints, which must end with 0."""
+        """The output of a script, which must end with 0."""
         done = self.run(script, user, kind, **variables)
         assert done.returncode == 0, f"{script}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
         return done.stdout

@@ -36,7 +36,7 @@ def link(root: Path, path: str, target: str) -> Path:
 
 
 def bake(root: Path, trigger: str = "both", **settings: object) -> None:
-    """What a bake leaves, as far as the gate asks for it."""
+    """The files of a bake, as far as the gate asks for them."""
     def shipped(name: str) -> str:
         return resources.text(f"files/image/{name}").replace("@PYTHON@", "/usr/bin/python3")
 
@@ -107,7 +107,7 @@ def clean_root(root: Path) -> Path:
 
 
 def lures(root: Path) -> None:
-    """What looks like a leftover and is none."""
+    """Files that look like leftovers and are none."""
     for path in ("/var/log/wtmp", "/var/lib/apt/lists/lock", "/var/cache/apt/archives/lock", "/var/mail/alice"):
         put(root, path)
     link(root, "/home/alice/.bash_history", "/dev/null")

@@ -1,4 +1,4 @@
-"""What a host talks to, in a box beside it: small servers, an authority for certificates, what a collector has."""
+"""The peers that a host talks to, in a box beside it: servers, an authority for certificates, a collector's reports."""
 
 from __future__ import annotations
 

@@ -27,7 +27,7 @@ import requests
 import venvs
 
 T = TypeVar("T")
-# Of the fixtures: an image and a flavour that are always there.
+# Nova's fixtures always have this image and this flavour.
 IMAGE, FLAVOR = "155d900f-4e14-4e4c-a73d-069cbf4541e6", "1"
 START_S, REQUEST_S, BUILD_S = 90, 30, 45
 
@@ -38,7 +38,7 @@ class Hung(Exception):
 
 @dataclass(frozen=True)
 class Spawned:
-    """What the driver got for one server. files: (path, content), in order; drive: a config drive, by path."""
+    """The driver's input for one server. files: (path, content), in order; drive: a config drive, by path."""
 
     files: tuple[tuple[str, bytes], ...]
     user_data: bytes | None
@@ -66,7 +66,7 @@ class Nova:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What OpenStack's clients read of where and who."""
+        """The environment in which OpenStack's clients find the cloud and the user."""
         return {
             "OS_AUTH_URL": f"{self.urls['keystone']}/v3",
             "OS_USERNAME": "fake",

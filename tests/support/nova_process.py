@@ -114,7 +114,7 @@ def keystone(nova_url: str) -> Any:
 
 
 def token(nova_url: str, here: str, others: Iterable[str]) -> dict[str, Any]:
-    """What Keystone says of a token. others: services in the catalogue that nobody answers for."""
+    """Keystone's answer about a token. others: services in the catalogue that nobody answers for."""
     now = time.time()
     domain = {"id": "default", "name": "Default"}
 

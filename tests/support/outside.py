@@ -1,4 +1,4 @@
-"""What of this machine a rehearsal must not change, read so that two moments can be compared."""
+"""The state of this machine that a rehearsal must not change, read so that two moments can be compared."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import time
 from collections.abc import Iterator
 from pathlib import Path
 
-# What moves by itself on any running machine.
+# These change by themselves on any running machine.
 RESTLESS_SYSCTLS = (
     "fs/dentry-state", "fs/file-nr", "fs/inode-", "fs/quota", "fs/binfmt_misc", "kernel/random", "kernel/ns_last_pid",
     "kernel/pty/nr", "kernel/perf_event_max_sample_rate", "net/netfilter/nf_conntrack_count",
@@ -73,7 +73,7 @@ def listeners() -> Iterator[tuple[str, str]]:
 
 
 def said_by(*argv: str) -> str:
-    """What a tool prints; why not, when it is not there or fails."""
+    """The output of a tool; the reason, when it is missing or fails."""
     try:
         done = subprocess.run(argv, capture_output=True, text=True, check=False)
     except OSError as error:

@@ -7,7 +7,7 @@ import hashlib
 from urllib.parse import quote
 
 OBJECT = "https://acme-boot.s3.eu-west-1.amazonaws.com/web-1/bundle"
-# What nobody may be told.
+# These parts of the URL must be in no log and no message.
 TOKEN = quote("IQoJb3JpZ2luX2VjE" + base64.b64encode(hashlib.shake_128(b"token").digest(465)).decode(), safe="")
 SIGNATURE = hashlib.sha256(b"signature").hexdigest()
 QUERY = (

@@ -13,7 +13,7 @@ from tracked import TOP
 
 COMMITTED = "2026-01-02T03:04:05+0000"
 EPOCH = 1767323045
-# What an ordinary user does first; {} is how the toolkit is called there.
+# The first commands of an ordinary user; {} is how the toolkit is called there.
 FIRST_STEPS = """
 alias bootstrap={}
 bootstrap --version
@@ -49,7 +49,7 @@ def copied(folder: Path) -> Path:
 
 def make(copy: Path, target: str, umask: int = 0o022, **variables: str) -> Path:
     """Run `make deb` or `make zipapp` there, with the Python that the tests run in; the one file that it writes."""
-    # What started these tests may be a make, too: ours is not part of it.
+    # A make may have started these tests, and must not pass its flags on to this one.
     other = {"SOURCE_DATE_EPOCH", "MAKEFLAGS", "MAKELEVEL", "MFLAGS"}
     environment = {name: value for name, value in os.environ.items() if name not in other} | variables
     done = subprocess.run(

@@ -62,7 +62,7 @@ class ScriptedClouds:
 
     @property
     def environment(self) -> dict[str, str]:
-        """What makes a program ask these instead of the real ones."""
+        """The environment in which a program asks these clouds instead of the real ones."""
         proxy, ca = f"http://127.0.0.1:{self._server.server_port}", str(self._ca)
         return {
             "HTTPS_PROXY": proxy, "https_proxy": proxy, "NO_PROXY": "127.0.0.1", "no_proxy": "127.0.0.1",

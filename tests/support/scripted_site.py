@@ -21,7 +21,7 @@ from typing import Any, Self
 
 @dataclass
 class Turn:
-    """What happens to one request. cut: the bytes after which the connection breaks; change: the object is that first.
+    """The fate of one request. cut: the bytes after which the connection breaks; change: the object is that first.
 
     hold: the answer stops after `cut` bytes until this is set; endless: the object again and again, without a length;
     reason: the words behind the status.
@@ -111,7 +111,7 @@ class Site:
         return self.url + path
 
     def next(self, *turns: Turn) -> None:
-        """What happens to the next requests, in order."""
+        """Set the fate of the next requests, in order."""
         self.turns += turns
 
     def ranges(self) -> list[str | None]:

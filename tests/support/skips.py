@@ -1,4 +1,4 @@
-"""Which tests CI may skip. With CI=true any other skip is a failure, since what `.ci/packages` declares is there."""
+"""The tests that CI may skip. With CI=true any other skip fails, since `.ci/packages` has installed the rest."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def is_bookworm() -> bool:
     return release.exists() and "VERSION_CODENAME=bookworm\n" in release.read_text(encoding="utf-8")
 
 
-# How the reason of a skip begins, and why no package can be declared that would spare it.
+# The beginning of a skip's reason, and why no declared package could make the test run.
 ALLOWED = {
     "no time left in this run": "the slow tests of .ci/run have an hour; make test-all runs them all",
     "no other interpreters here": "Debian has one Python; others are there where somebody built them",

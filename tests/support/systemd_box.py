@@ -40,7 +40,7 @@ needs_systemd = pytest.mark.skipif(
 
 
 def service_command(text: str) -> list[str]:
-    """What systemd runs for a service, by its own rules for quotes and dollars."""
+    """The command that systemd runs for a service, by its own rules for quotes and dollars."""
     (line,) = [row for row in text.splitlines() if row.startswith("ExecStart=")]
     return shlex.split(line.removeprefix("ExecStart=").replace("$$", "$"))
 
@@ -132,7 +132,7 @@ class Machine:
             return None
 
     def sh(self, script: str, timeout_s: float = 60) -> str:
-        """What a script says in the machine, both outputs; "" before there is one."""
+        """The output of a script in the machine, both streams; "" before there is one."""
         first = self._first()
         if first is None:
             return ""
