@@ -30,10 +30,10 @@ ALLOWED = {
     # The ground of the runner's three programs, then these. `later` may use all that a tick has, never the reverse:
     # a tick asks for a function by its name. What an image carries shares only what it needs of the ground.
     "runner": {"runner.bundle"},
-    "runner.bundle": {"runner.later"},  # a checkout's way to bring `later`; never packed
+    "runner.bundle": {"runner.form", "runner.later"},  # a checkout's way to bring `later`; never packed
     "runner.tick": {"runner", "runner.bundle"},
     "runner.later": {"runner", "runner.bundle", "runner.tick"},
-    "runner.baked": {"runner.defaults", "runner.host", "runner.terminal"},
+    "runner.baked": {"runner.defaults", "runner.form", "runner.host", "runner.terminal"},
     "spec": BASE,
     "plan": TO_SPEC,
     "render": TO_PLAN,
@@ -172,6 +172,8 @@ def test_imports_follow_the_data(source: Path) -> None:
         ("runner/baked/x.py", "from bootstrap.runner.tick import journal", "runner.baked must not import"),
         ("runner/baked/x.py", "from bootstrap.runner import contract", "runner.baked must not import"),
         ("runner/baked/x.py", "from bootstrap.runner import host", None),
+        ("runner/baked/x.py", "from bootstrap.runner.form import WHOLE", None),
+        ("payload/x.py", "from bootstrap.runner import form", None),
         ("render/x.py", "from ..payload import model", "render must not import bootstrap.payload.model"),
         ("render/x.py", "from . import model", None),
         ("errors.py", "import bootstrap", "errors must not import bootstrap"),
@@ -185,8 +187,8 @@ def test_a_wrong_import_is_found(
 ) -> None:
     package = tmp_path / "bootstrap"
     for name in (
-        "runner/contract.py", "runner/host.py", "runner/tick/journal.py", "runner/later/show.py", "payload/model.py",
-        "render/model.py", "plan/resolve.py",
+        "runner/contract.py", "runner/form.py", "runner/host.py", "runner/tick/journal.py", "runner/later/show.py",
+        "payload/model.py", "render/model.py", "plan/resolve.py",
     ):  # fmt: skip
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).touch()
