@@ -1,4 +1,4 @@
-"""Writes the reference pages that come from the code: commands, keys of a spec, exit codes, limits of providers.
+"""Writes the reference pages that come from the code: commands, exit codes, the HTTP API, providers, keys of a spec.
 
 python docs/generate.py            write them
 python docs/generate.py --check    write nothing; exit 1 and name those that are out of date
@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 from click.testing import CliRunner
+from http_page import http_page
 
 from bootstrap.cli.main import VERBS, cli
 from bootstrap.errors import ExitCode
@@ -78,7 +79,7 @@ def written(value: object) -> str:
 
 
 def kind_of(schema: dict[str, Any], definitions: dict[str, Any]) -> str:
-    """What a value may be, in words: `duration`, `list of [Stage](#stage)`, `"never"` or `"after"`."""
+    """The kind of a value, in words: `duration`, `list of [Stage](#stage)`, `"never"` or `"after"`."""
     if "$ref" in schema:
         name = schema["$ref"].rsplit("/", 1)[-1]
         if "properties" in definitions.get(name, {}):
@@ -223,6 +224,7 @@ def seal_page() -> str:
 PAGES = {
     "cli.md": commands_page,
     "exit-codes.md": exit_codes_page,
+    "http.md": lambda: NOTE + http_page(),
     "providers.md": providers_page,
     "seal.md": seal_page,
     "spec.md": spec_page,

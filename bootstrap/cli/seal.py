@@ -1,4 +1,4 @@
-"""`bootstrap seal`: refuses an image that would fail or leak, with the list of reasons."""
+"""`bootstrap seal`: judges an image before it is cloned, and lists why it would fail or leak."""
 
 from __future__ import annotations
 
@@ -8,36 +8,40 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootstrap.cli.roots import RootFolder
+from bootstrap.cli.options import json_option
+from bootstrap.cli.root_argument import RootFolder
 
 if TYPE_CHECKING:
     from bootstrap.image.finding import Finding
     from bootstrap.image.seal import Sealed
 
 
-@click.command(short_help="Refuse an image that would fail or leak.")
+@click.command()
 @click.argument("root", type=RootFolder(path_type=Path))
-@click.option("--require", multiple=True, metavar="UNIT", help="A unit that must be started at boot, as nova-agent.")
-@click.option("--clean", is_flag=True, help="Remove or empty what is safe to, then judge.")
-@click.option("--clean-access", "access", is_flag=True, help="With --clean: remove authorized_keys too.")
+@click.option(
+    "--require", multiple=True, metavar="UNIT", help="A unit that must be started at boot, such as nova-agent."
+)
+@click.option("--clean", is_flag=True, help="First fix what is safe to fix, then judge.")
+@click.option("--clean-access", is_flag=True, help="With --clean: remove authorized_keys too.")
 @click.option(
     "--allow",
     multiple=True,
     metavar="PATTERN",
-    help="Accept findings: a path, a code, or CODE:PATH, with * for anything.",
+    help="Accept the findings that match: a path, a code, or CODE:PATH, with * for anything.",
 )
 @click.option("--mount", "mounts", multiple=True, metavar="PATH", help="A mount below ROOT that belongs to the image.")
 @click.option(
-    "--trigger", type=click.Choice(["auto", "cron", "systemd"]), default="auto", help="What must start the runner."
+    "--trigger", type=click.Choice(["auto", "cron", "systemd"]), default="auto", show_default=True,
+    help="What must start the runner; auto: one of the two.",
 )
-@click.option("--without-runner", is_flag=True, help="No runner is baked in: payloads bring it.")
-@click.option("--this-machine", is_flag=True, help="With --clean: ROOT may be the running system.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--without-runner", is_flag=True, help="Do not require a baked runner: payloads bring their own.")
+@click.option("--this-machine", is_flag=True, help="With --clean: allow ROOT to be the running system.")
+@json_option()
 def command(
     root: Path,
     require: tuple[str, ...],
     clean: bool,
-    access: bool,
+    clean_access: bool,
     allow: tuple[str, ...],
     mounts: tuple[str, ...],
     trigger: str,
@@ -47,13 +51,14 @@ def command(
 ) -> int:
     """Judge the image whose root file system is in the folder ROOT, before it is cloned.
 
-    All leftovers and all that is missing are listed at once; with findings the exit code is 4. Nothing is written
-    without --clean, no link leads out of ROOT, and no program of the image is run.
+    All leftovers and all missing parts are listed at once; if there are any, the exit code is 4. Nothing is written
+    without --clean, no link is followed out of ROOT, and no program of the image is run.
     """
     from bootstrap.errors import ExitCode, UsageError
     from bootstrap.image.seal import seal
 
-    if access and not clean:
+    # Keys have an option of their own, since they may be the only way into a clone.
+    if clean_access and not clean:
         raise UsageError("--clean-access goes with --clean")
     sealed = seal(
         root,
@@ -63,30 +68,34 @@ def command(
         allow=allow,
         mounts=mounts,
         clean=clean,
-        access=access,
+        access=clean_access,
         this_machine=this_machine,
     )
-    click.echo(json.dumps(sealed.as_json(), indent=1) if as_json else "\n".join(_lines(sealed, clean=clean)))
+    click.echo(json.dumps(sealed.as_json(), indent=1) if as_json else "\n".join(_lines(sealed, cleaned=clean)))
     return ExitCode.GOOD if sealed.is_clean else ExitCode.REFUSED
 
 
-def _lines(sealed: Sealed, *, clean: bool) -> list[str]:
-    """The report for people: the actions of --clean, then the findings, then one line of totals."""
+def _lines(sealed: Sealed, *, cleaned: bool) -> list[str]:
+    """Return the report for people: what was cleaned, then the findings, those of the same kind together.
+
+    cleaned: whether --clean was given; without it the last line says how many findings it would fix.
+    """
     from bootstrap.image.finding import Severity
     from bootstrap.image.root import shown
 
-    lines = [f"cleaned   {shown(action.path)}: {action.did} ({action.code})" for action in sealed.cleaned]
-    lines += [f"not cleaned: {failure}" for failure in sealed.failed]
+    lines = [f"cleaned   {shown(change.path)}: {change.did} ({change.code})" for change in sealed.cleaned]
+    lines += [f"not cleaned: {reason}" for reason in sealed.failed]
     for severity in (Severity.ERROR, Severity.WARNING, Severity.ALLOWED):
         lines += _grouped(sealed.of(severity))
-    lines += [f"note: --allow {pattern} fits no finding" for pattern in sealed.unused]
+    lines += [f"note: --allow {text} fits no finding" for text in sealed.unused]
     errors, warnings, allowed = (len(sealed.of(severity)) for severity in Severity)
-    totals = [f"{errors} finding{'' if errors == 1 else 's'}" if errors else "sealed"]
-    totals += [f"{warnings} warning{'' if warnings == 1 else 's'}"] if warnings else []
-    totals += [f"{allowed} allowed"] if allowed else []
-    fixable = sum(finding.cleaned_by(access=False) for finding in sealed.of(Severity.ERROR))
-    totals += [f"--clean fixes {fixable}"] if fixable and not clean else []
-    return [*lines, f"{shown(sealed.root)}: {', '.join(totals)}"]
+    counts = [f"{errors} finding{'' if errors == 1 else 's'}" if errors else "sealed"]
+    counts += [f"{warnings} warning{'' if warnings == 1 else 's'}"] if warnings else []
+    counts += [f"{allowed} allowed"] if allowed else []
+    # Keys that let somebody in are not counted: --clean alone leaves them.
+    cleanable = sum(finding.cleaned_by(access=False) for finding in sealed.of(Severity.ERROR))
+    counts += [f"--clean fixes {cleanable}"] if cleanable and not cleaned else []
+    return [*lines, f"{shown(sealed.root)}: {', '.join(counts)}"]
 
 
 def _grouped(findings: list[Finding]) -> list[str]:

@@ -27,6 +27,7 @@ from bootstrap.image.root_writer import RootWriter
 from bootstrap.payload.refused import Refused
 from bootstrap.runner.baked.program import BUILDER, IMAGE, SIGNERS, TAKEN
 from bootstrap.runner.baked.sources import NAMES, WITH_URL, named
+from bootstrap.runner.defaults import BAKED
 from bootstrap.runner.host import COMMAND, STATE, Host
 
 # Every command of ours, a bundle's or a baked one, begins so.
@@ -46,7 +47,7 @@ class Settings:
     sources: tuple[str, ...] = ("files",)
     trigger: str = "auto"
     signers: bytes | None = field(default=None, repr=False)
-    cloud_init_deadline_s: float = 600
+    cloud_init_deadline_s: float = BAKED["cloud_init_deadline_s"]
     toolkit: str = ""
     signers_file: str = "allowed_signers"
 

@@ -13,7 +13,8 @@ from bootstrap.payload.pack import lines_of, source
 from bootstrap.runner import baked as runner_baked
 
 # A module stands after those that it imports.
-MODULES = ("host", "terminal", *(f"baked/{name}" for name in runner_baked.MODULES))
+_GROUND = ("defaults", "disk", "processes", "console", "host", "terminal", "form")
+MODULES = (*_GROUND, *(f"baked/{name}" for name in runner_baked.MODULES))
 _HEAD = '"""initialrunner as baked into this image, made by `bootstrap bake`. Run as: python3 -I -S THIS_FILE VERB"""\n'
 
 

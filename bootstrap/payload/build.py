@@ -11,8 +11,9 @@ from bootstrap.errors import PayloadError
 from bootstrap.payload import bundle as bundles
 from bootstrap.payload import gates, pack, triggers
 from bootstrap.payload.model import InjectedFile, Payload
-from bootstrap.payload.tell import tell
+from bootstrap.payload.no_python_report import script
 from bootstrap.render.model import Rendered, RenderedFile
+from bootstrap.runner.defaults import FILE, PLAN
 from bootstrap.runner.host import BUNDLE, TRIGGER
 from bootstrap.runner.tick.files import trigger_text
 
@@ -48,7 +49,7 @@ def build(
         deliver = "inject" if inject_rc_local and not single else "bundle"
         files.append(RenderedFile(RC_LOCAL, rendered.rc_local.encode(), 0o755, deliver=deliver))
     inside, apart = _sort(files, single)
-    kind = rendered.host_plan.get("trigger", "auto")
+    kind = rendered.host_plan.get("trigger", PLAN["trigger"])
     plan = dict(rendered.host_plan, files=[_entry(f, single) for f in files], cron=triggers.entry(rendered.cron, kind))
     made = triggers.units(kind) if units != "none" else {}
     if made:
@@ -61,11 +62,11 @@ def build(
     packed_plan = pack.deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
     packed_files = pack.deflate(b"".join(f.content for f in inside), dictionary)
     parts = [code, packed_plan, packed_files]
-    told = tell(plan)
-    text = bundles.compose(parts, told)
+    no_python_report = script(plan)
+    text = bundles.compose(parts, no_python_report)
     if sign is not None:
         parts.append(sign(text))
-        text = bundles.compose(parts, told)
+        text = bundles.compose(parts, no_python_report)
     digest = hashlib.sha256(text).hexdigest()
     pieces = _pieces(text, chunk_bytes)
     trigger = InjectedFile(TRIGGER, trigger_text(plan, digest, [piece.path for piece in pieces]), 0o644)
@@ -95,10 +96,9 @@ def _entry(file: RenderedFile, single: bool) -> dict[str, Any]:
         entry |= {"size": len(file.content), "sha256": hashlib.sha256(file.content).hexdigest()}
         if file.deliver == "inject" and not single:
             entry["deliver"] = "inject"
-    defaults = {"mode": 0o644, "user": "root", "group": "root", "secret": False, "keep": True}
     given = {"mode": file.mode, "user": file.owner[0], "group": file.owner[1], "secret": file.secret, "keep": file.keep}
     later = {"after": file.after} if file.after else {}
-    return entry | {key: value for key, value in given.items() if value != defaults[key]} | later
+    return entry | {key: value for key, value in given.items() if value != FILE[key]} | later
 
 
 def _pieces(text: bytes, chunk_bytes: int | None) -> list[InjectedFile]:

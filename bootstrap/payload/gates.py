@@ -9,8 +9,10 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from bootstrap.runner.defaults import filled
+from bootstrap.spec.check_kinds import CHECK_KINDS
+
 Plan = Mapping[str, Any]
-CHECK_KINDS = ("http", "tcp", "unit", "process", "command", "file", "disk", "memory")
 
 
 @dataclass(frozen=True)
@@ -23,7 +25,7 @@ class Gate:
 
 
 def _of_a_stage(key: str) -> Callable[[Plan], bool]:
-    return lambda plan: any(stage.get(key) for stage in plan.get("stages", ()))
+    return lambda plan: any(stage.get(key) for stage in plan["stages"])
 
 
 def _check(kind: str) -> Callable[[Plan], bool]:
@@ -31,22 +33,26 @@ def _check(kind: str) -> Callable[[Plan], bool]:
 
 
 def _connects(plan: Plan) -> bool:
-    needs = [need for stage in plan.get("stages", ()) for need in stage.get("needs", ())]
+    needs = [need for stage in plan["stages"] for need in stage.get("needs", ())]
     return _check("tcp")(plan) or any("tcp" in need for need in needs)
 
 
+def _reboots(plan: Plan) -> bool:
+    return any(stage["reboot"] != "never" for stage in plan["stages"])
+
+
 def _awaits(plan: Plan) -> bool:
-    return bool(plan.get("wait_for")) or any(file.get("deliver") == "inject" for file in plan.get("files", ()))
+    return bool(plan.get("wait_for")) or any(file.get("deliver") == "inject" for file in plan["files"])
 
 
 GATES = (
-    Gate("late files", _awaits, ("Waiting", "wait_for_files", "lacks", "still_missing")),
+    Gate("late files", _awaits, ("Waiting", "wait_for_files", "still_missing")),
     Gate("proxy", lambda plan: bool(plan.get("proxy")), ("proxy_for", "through")),
-    Gate("units", lambda plan: bool(plan.get("units")), ("own_units",)),
+    Gate("units", lambda plan: bool(plan.get("units")), ("ensure_units",)),
     Gate("needs", _of_a_stage("needs"), ("need_missing", "network", "resolve", "server_ready")),
     Gate("tcp", _connects, ("address", "connect")),
-    Gate("reboot", _of_a_stage("reboot"), ("reboot_after", "required", "covered_at_boot")),
-    Gate("rollback", lambda plan: bool(plan.get("rollback")), ("roll_back",)),
+    Gate("reboot", _reboots, ("reboot_after", "required", "covered_at_boot")),
+    Gate("rollback", lambda plan: bool(plan["rollback"]), ("roll_back",)),
     Gate("group", lambda plan: plan["server"].endswith("*"), ("instance_name",)),
     *(Gate(f"{kind} check", _check(kind), (f"look_{kind}",)) for kind in CHECK_KINDS),
 )
@@ -54,4 +60,6 @@ GATES = (
 
 def unreached(plan: Plan) -> frozenset[str]:
     """The names that this host plan never calls."""
+    # With its defaults: a gate must see what the host will do, not only what the plan says.
+    plan = filled(plan)
     return frozenset(name for gate in GATES if not gate.wanted(plan) for name in gate.names)

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bootstrap.errors import Where
+from bootstrap.runner.defaults import STAGE
 from bootstrap.spec.values import Given
 
 
@@ -38,17 +39,17 @@ class PlannedFile:
     where: Where
     mode: int
     owner: Text
-    text: Text | None = None
-    data: bytes | None = field(default=None, repr=False)
-    fetch_url: Text | None = None
-    fetch_sha256: str | None = None
-    fetch_max_size: int | None = None
-    source_name: str | None = None
-    secret: bool = False
-    keep: bool = True
-    deliver: str = "bundle"
-    publish: bool = False
-    after: str | None = None
+    text: Text | None
+    data: bytes | None = field(repr=False)
+    fetch_url: Text | None
+    fetch_sha256: str | None
+    fetch_max_size: int | None
+    source_name: str | None
+    secret: bool
+    keep: bool
+    deliver: str
+    publish: bool
+    after: str | None
 
 
 @dataclass(frozen=True)
@@ -71,18 +72,18 @@ class PlannedScript:
     where: Where
     text: Text
     user: Text
-    timeout_s: float = 900.0
+    timeout_s: float
     environment: tuple[tuple[str, Text], ...] = ()
     needs: tuple[dict[str, Any], ...] = ()
-    attempts: int = 1
-    delay_s: float = 10.0
-    max_delay_s: float = 300.0
-    on_interrupt: str = "retry"
+    attempts: int = STAGE["attempts"]
+    delay_s: float = STAGE["delay_s"]
+    max_delay_s: float = STAGE["max_delay_s"]
+    on_interrupt: str = STAGE["on_interrupt"]
     skip_if: Text | None = None
     verify: Text | None = None
     undo: Text | None = None
-    reboot: str = "never"
-    rerun: str = "changed"
+    reboot: str = STAGE["reboot"]
+    rerun: str = STAGE["rerun"]
 
 
 @dataclass(frozen=True)
@@ -99,9 +100,9 @@ class PlannedHealth:
     """When the server counts as healthy. Seconds."""
 
     checks: tuple[PlannedCheck, ...]
-    deadline_s: float = 600.0
-    stable: int = 1
-    interval_s: float = 1.0
+    deadline_s: float
+    stable: int
+    interval_s: float
 
 
 @dataclass(frozen=True)

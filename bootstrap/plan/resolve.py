@@ -21,6 +21,8 @@ from bootstrap.plan.model import (
     Text,
 )
 from bootstrap.runner.contract import NAME_PATTERN
+from bootstrap.runner.defaults import FILE, SECRET_MODE
+from bootstrap.spec.check_kinds import CHECK_KINDS
 from bootstrap.spec.load import Spec
 from bootstrap.spec.models import Check, File, Need, Script, Stage
 from bootstrap.spec.servers import NAME_HINT, name_fault
@@ -164,7 +166,7 @@ def _file(spec: Spec, number: int, file: File) -> PlannedFile:
     return PlannedFile(
         path=_text(spec, file.path, "files", number, "path", rule="path"),
         where=spec.where("files", number, "path"),
-        mode=file.mode if file.mode is not None else 0o600 if file.secret else 0o644,
+        mode=file.mode if file.mode is not None else SECRET_MODE if file.secret else FILE["mode"],
         owner=_text(spec, file.owner, "files", number, "owner", rule="owner"),
         text=text,
         data=data,
@@ -266,20 +268,15 @@ def _health(spec: Spec) -> PlannedHealth | None:
 
 
 def _check(spec: Spec, number: int, check: Check) -> PlannedCheck:
-    here = ("health", "checks", number)
-    where = spec.where(*here)
-    if check.http is not None:
-        url = _text(spec, check.http, *here, "http", rule="url")
-        fields: list[tuple[str, Any]] = [("url", url), ("status", check.status)]
-        if check.contains is not None:
-            fields.append(("contains", _text(spec, check.contains, *here, "contains")))
-        return PlannedCheck("http", where, tuple(fields))
-    if check.disk is not None:
-        path = _text(spec, check.disk.path, *here, "disk", "path", rule="folder")
-        return PlannedCheck("disk", where, (("path", path), ("free", check.disk.free)))
-    if check.memory is not None:
-        return PlannedCheck("memory", where, (("free", check.memory.free),))
-    key = {"tcp": "address", "unit": "name", "process": "name", "command": "text", "file": "path"}
-    kind = next(k for k in key if getattr(check, k) is not None)
-    rule = {"tcp": "address", "file": "path"}.get(kind)
-    return PlannedCheck(kind, where, ((key[kind], _text(spec, getattr(check, kind), *here, kind, rule=rule)),))
+    root = ("health", "checks", number)
+    kind = next(kind for kind in CHECK_KINDS if getattr(check, kind) is not None)
+    fields: list[tuple[str, Any]] = []
+    for field in CHECK_KINDS[kind]:
+        value: Any = check
+        for key in field.place:
+            value = getattr(value, key)
+        if isinstance(value, str):
+            value = _text(spec, value, *root, *field.place, rule=field.rule)
+        if value is not None:
+            fields.append((field.key, value))
+    return PlannedCheck(kind, spec.where(*root), tuple(fields))

@@ -17,7 +17,10 @@ _BESIDE = re.compile(
 
 
 def judge(plan: Mapping[str, Any], places: Mapping[str, Where]) -> Iterator[Problem]:
-    """A warning for each stage that reboots by itself, and for each text that looks for files beside it."""
+    """A warning for each stage that reboots by itself, and for each text that looks for files beside it.
+
+    plan: as the host reads it, with its defaults filled in.
+    """
     for number, stage in enumerate(plan.get("stages", ())):
         yield from _reboots(f"stages[{number}]", stage, places[f"stages[{number}].run"])
     for kind in ("stages", "every_boot"):
@@ -33,7 +36,7 @@ def _reboots(key: str, stage: Mapping[str, Any], place: Where) -> Iterator[Probl
     if how is None:
         return
     message = f"{key}: {stage['name']} runs `{how}` itself: the reboot cuts it short, and it begins again"
-    never = stage.get("reboot", "never") == "never"
+    never = stage["reboot"] == "never"
     hint = "take that out, and write reboot: after" if never else f"take that out: reboot: {stage['reboot']} does it"
     yield Problem("render.reboot", message, place, hint, "warning")
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any, TypedDict
 
 from bootstrap.errors import Problem
+from bootstrap.runner.defaults import FILE
 
 
 @dataclass(frozen=True)
@@ -19,10 +20,10 @@ class RenderedFile:
 
     path: str
     content: bytes
-    mode: int = 0o644
-    owner: tuple[str, str] = ("root", "root")
-    secret: bool = False
-    keep: bool = True
+    mode: int = FILE["mode"]
+    owner: tuple[str, str] = (FILE["user"], FILE["group"])
+    secret: bool = FILE["secret"]
+    keep: bool = FILE["keep"]
     deliver: str = "bundle"
     fetch: dict[str, Any] | None = None
     after: str | None = None

@@ -16,25 +16,14 @@ from bootstrap.plan.model import Plan, PlannedFile, PlannedScript, PlannedWait, 
 from bootstrap.render import habits, jinja, later, names, secret_values, shape, users
 from bootstrap.render.model import Published, Rendered, RenderedFile
 from bootstrap.runner.contract import PLAN_VERSION, server_key
+from bootstrap.runner.defaults import CHECK, HEALTH, PLAN, STAGE, filled
+from bootstrap.spec.check_kinds import CHECK_KINDS
 from bootstrap.spec.load import in_order
 from bootstrap.spec.paths import Taken, clashes
 from bootstrap.spec.rules import in_the_clear
 from bootstrap.spec.types import Misfit, rendered
 
 RC_LOCAL, CRON = "templates/rc.local.j2", "cron/initialrunner.j2"
-# What a host takes when the plan does not say: left out of the plan, since bytes matter.
-DEFAULTS: dict[str, Any] = {
-    "timeout_s": 900.0,
-    "attempts": 1,
-    "delay_s": 10.0,
-    "max_delay_s": 300.0,
-    "on_interrupt": "retry",
-    "reboot": "never",
-    "user": "root",
-    "rerun": "changed",
-}
-
-
 # Where a secret goes that stands in a text that all may read: by the text's key.
 _WHERE_TO = {
     r"files\[\d+\]": "add secret: true",
@@ -219,8 +208,8 @@ class _Renderer:
             self.problems.append(Problem("render.secret", message, place, "read it from a file with secret: true"))
         found: dict[str, Any] = {"name": script.name, "text": self.script(script.text, what)}
         user = self.text(script.user, f"{what}.user")
-        decided = {key: user if key == "user" else getattr(script, key) for key in DEFAULTS}
-        found |= {key: value for key, value in decided.items() if value != DEFAULTS[key]}
+        decided = {key: user if key == "user" else getattr(script, key) for key in STAGE}
+        found |= _unlike(STAGE, decided)
         if script.needs:
             found["needs"] = [
                 {k: self.text(v, f"{what}.needs[{n}].{k}") if isinstance(v, Text) else v for k, v in need.items()}
@@ -249,17 +238,27 @@ class _Renderer:
         for number, check in enumerate(health.checks):
             what = f"health.checks[{number}]"
             before = len(self.problems)
-            field = f"{what}.disk.path" if check.kind == "disk" else what
-            fields = {k: self.text(v, field) if isinstance(v, Text) else v for k, v in check.fields}
-            if check.kind == "command" and len(self.problems) == before:
-                raw = fields["text"].encode("utf-8", "surrogateescape")
-                self.problems += shape.script(raw, f"{what}.command", check.where, name=None, must_exec=False)
-            if fields.get("status") == 200:
-                del fields["status"]
-            checks.append({"kind": check.kind, **fields})
+            rendered_check = {"kind": check.kind}
+            values = dict(check.fields)
+            for row in CHECK_KINDS[check.kind]:
+                value = values.get(row.key)
+                path = ".".join((what, *row.place))
+                if isinstance(value, Text):
+                    # A value of the check itself goes by the name of the check; one of a map within it, by its path.
+                    value = self.text(value, path if len(row.place) > 1 else what)
+                if row.is_script and len(self.problems) == before:
+                    raw = str(value).encode("utf-8", "surrogateescape")
+                    self.problems += shape.script(raw, path, check.where, name=None, must_exec=False)
+                if value not in (None, CHECK.get(row.key)):
+                    rendered_check[row.key] = value
+            checks.append(rendered_check)
         found: dict[str, Any] = {"checks": checks}
-        defaults = {"deadline_s": 600.0, "stable": 1, "interval_s": 1.0}
-        return found | {k: getattr(health, k) for k, v in defaults.items() if getattr(health, k) != v}
+        return found | _unlike(HEALTH, {key: getattr(health, key) for key in HEALTH})
+
+
+def _unlike(defaults: Mapping[str, Any], decided: Mapping[str, Any]) -> dict[str, Any]:
+    """The values that are not at their default. Bytes matter, so the host plan leaves the others out."""
+    return {key: value for key, value in decided.items() if value != defaults[key]}
 
 
 def _fetched(file: RenderedFile, url: str, sha256: str, max_size: int | None) -> RenderedFile:
@@ -290,16 +289,18 @@ def render(
     cron = _shipped(at_work, plan.cron, CRON, {"files": "@FILES@", "sha256": "@SHA256@", "mark": "@MARK@"})
     rc_local = None
     if every_boot or plan.rc_local is not None:
-        rc_local = _shipped(at_work, plan.rc_local, RC_LOCAL, {"every_boot": [_for_rc_local(e) for e in every_boot]})
+        entries = [_for_rc_local(entry) for entry in filled(host_plan)["every_boot"]]
+        rc_local = _shipped(at_work, plan.rc_local, RC_LOCAL, {"every_boot": entries})
     if rc_local is not None and plan.rc_local is not None:
         raw, name = rc_local.encode("utf-8", "surrogateescape"), plan.rc_local.file
         at_work.problems += shape.script(raw, "templates.rc.local", plan.rc_local.where, name=name, must_exec=True)
     at_work.problems += names.unasked_values(plan)
     if plan.server.endswith("*"):
         at_work.problems += names.of_a_group(plan)
-    at_work.problems += later.judge(files, host_plan["stages"], plan.places)
-    at_work.problems += users.judge(host_plan, files, plan.places)
-    at_work.problems += habits.judge(host_plan, plan.places)
+    as_run = filled(host_plan)
+    at_work.problems += later.judge(files, as_run["stages"], plan.places)
+    at_work.problems += users.judge(as_run, files, plan.places)
+    at_work.problems += habits.judge(as_run, plan.places)
     errors = [p for p in at_work.problems if p.severity == "error"]
     if errors:
         raise RenderError(in_order(errors))
@@ -334,15 +335,13 @@ def _host_plan(
     proxy = {key: at_work.text(text, f"proxy.{key}") for key, text in plan.proxy.items()}
     at_work.refuse_open_secrets(files)
     optional: dict[str, Any] = {
-        "deadline_s": plan.deadline_s if plan.deadline_s != 3600.0 else None,
         "wait_for": wait_for,
         "every_boot": every_boot,
         "health": health,
         "proxy": proxy,
-        "rollback": plan.rollback,
         "secrets": sorted({*at_work.secrets.values(), *at_work.derived, *secret_values.of_proxies(proxy)}),
-        "trigger": plan.trigger if plan.trigger != "auto" else None,
     }
+    found |= _unlike(PLAN, {key: getattr(plan, key) for key in PLAN})
     found |= {key: value for key, value in optional.items() if value}
     if plan.report_url is not None and secret is not None:
         key = base64.b64encode(server_key(secret, plan.server, plan.deploy_id)).decode()
@@ -381,4 +380,4 @@ def _for_rc_local(entry: dict[str, Any]) -> EveryBoot:
     end = f"END_{entry['name']}"
     while end in text.split("\n"):
         end += "_"
-    return EveryBoot(entry["name"], end, text, entry.get("user", "root"), tuple(w.strip() for w in words), shown)
+    return EveryBoot(entry["name"], end, text, entry["user"], tuple(w.strip() for w in words), shown)

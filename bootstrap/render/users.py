@@ -68,7 +68,10 @@ class _Wanted:
 def judge(
     plan: Mapping[str, Any], files: Sequence[RenderedFile], places: Mapping[str, Where]
 ) -> Iterator[Problem]:
-    """A warning for each user and group that nobody makes. plan: as the host reads it; places: where `owner` stands."""
+    """A warning for each user and group that nobody makes.
+
+    plan: as the host reads it, with its defaults filled in; places: where `owner` stands.
+    """
     wanted = [one for one in _wanted(plan, files, places) if one.name not in EVERYWHERE and not one.name.isdecimal()]
     if not wanted:
         return
@@ -112,7 +115,7 @@ def _wanted(
     for kind in ("stages", "every_boot"):
         for number, stage in enumerate(plan.get(kind, ())):
             key = f"{kind}[{number}].user"
-            yield _Wanted(key, stage.get("user", "root"), places[key], stage=number if kind == "stages" else None)
+            yield _Wanted(key, stage["user"], places[key], stage=number if kind == "stages" else None)
 
 
 def _text(stage: Mapping[str, Any]) -> str:

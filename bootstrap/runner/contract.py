@@ -1,7 +1,7 @@
-"""What generator, runner and collector agree on: names, states, keys and signatures.
+"""The names, states, keys and signatures that generator, runner and collector agree on.
 
-It lives on the weaker side (old Python, standard library), because the strong side can import the weak one
-and never the reverse. It is packed into every bundle, so it stays short.
+They live on the weaker side (old Python, standard library), because the strong side can import the weak one and never
+the reverse. Names that the runner itself does not use stay out of its bundle.
 """
 
 PYTHON_FLOOR = (3, 6)
@@ -21,19 +21,22 @@ CAUSES = (
     "reboot",
 )  # fmt: skip
 
-# Exit codes of `initialrunner tick`. 75 is EX_TEMPFAIL of sysexits.h; a stage may use it to say "not yet".
+# The exit codes of `initialrunner tick`. 75 is EX_TEMPFAIL of sysexits.h; a stage may use it to say "not yet".
 EXIT_DONE, EXIT_FAILED, EXIT_REFUSED, EXIT_AGAIN = 0, 5, 4, 75
 
 
 def server_key(secret, server, deploy_id):
-    """The 32-byte report key of one server in one roll-out, derived, so that no database is needed to render."""
+    """Return the 32-byte report key of one server in one roll-out: derived, so that no database is needed to render."""
     import hmac
 
     return hmac.new(secret, ("initialrunner/v1\n%s\n%s" % (server, deploy_id)).encode(), "sha256").digest()
 
 
 def signature(key, webhook_id, timestamp, body):
-    """`v1,` + base64 HMAC-SHA256 over "id.timestamp.body", as Standard Webhooks sign. timestamp: str; body: bytes."""
+    """Return `v1,` + base64 HMAC-SHA256 over "id.timestamp.body", as Standard Webhooks sign.
+
+    timestamp: str; body: bytes.
+    """
     import binascii
     import hmac
 

@@ -1,12 +1,13 @@
-"""Brings functions of the part that is compiled later. In a bundle it stands in for bundle.py, whose names it uses."""
+"""Brings functions of the part that is compiled later. In a bundle it takes the place of bundle.py."""
 
-from bootstrap.runner.bundle import COLD
+from bootstrap.runner.bundle import COLD, SEAM
 
-WAITING = COLD.split(b"\f")  # modules that are not compiled yet
+# One namespace serves all modules of a bundle: a compiled module adds its names to these globals.
+WAITING = COLD.split(SEAM)  # modules that are not compiled yet
 
 
 def later(name):
-    """A function of the later part, compiled on first use: a tick should not pay for the admin's verbs."""
+    """Return a function of the later part, compiled on first use: a tick should not pay for the admin's verbs."""
     while name not in globals():
         module = WAITING.pop(0)
         # The first line names the module, so that a traceback leads to a line of it.

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
 
+from bootstrap.runner.defaults import CHECK, FILE, HEALTH, PLAN, SECRET_MODE, STAGE
 from bootstrap.spec import types as t
+from bootstrap.spec.check_kinds import CHECK_KINDS
 from bootstrap.spec.tree import Scalar
 
 Values = dict[str, Any]
+
+
+def _seconds(table: Mapping[str, Any], key: str) -> float:
+    # As a duration of a spec is read, so that a default and the same time written out give one revision.
+    return float(table[key])
 
 
 class Strict(BaseModel):
@@ -67,7 +75,9 @@ class Fetch(Strict):
 
     url: t.Text = Field(description="https://, or swift://CONTAINER/OBJECT, which `bootstrap publish` makes a TempURL")
     sha256: t.Sha256 = Field(description="digest that the bytes must have")
-    max_size: t.Size | None = Field(None, description="more bytes than this are refused at once; 16GiB")
+    max_size: t.Size | None = Field(
+        None, description="more bytes than this are refused at once; unless given, what the disk can spare"
+    )
 
 
 class File(Strict):
@@ -78,12 +88,14 @@ class File(Strict):
     source: t.FileName | None = Field(None, description="a file taken as it is, relative to this spec")
     content: t.Text | None = Field(None, description="the text itself")
     fetch: Fetch | None = Field(None, description="fetched by the host, pinned by digest")
-    owner: t.Owner = Field("root:root", description="user:group; a stage may make the user")
+    owner: t.Owner = Field(f"{FILE['user']}:{FILE['group']}", description="user:group; a stage may make the user")
     mode: t.Mode | None = Field(
-        None, description="quoted octal; 0644, or 0600 for a secret, which may be 0640 for the group in owner"
+        None,
+        description=f"quoted octal; {FILE['mode']:04o}, or {SECRET_MODE:04o} for a secret, which may be 0640 for the "
+        "group in owner",
     )
-    secret: t.Bool = Field(False, description="never shown, logged or reported; scrubbed when done")
-    keep: t.Bool = Field(True, description="false: a secret file is removed after success")
+    secret: t.Bool = Field(FILE["secret"], description="never shown, logged or reported; scrubbed when done")
+    keep: t.Bool = Field(FILE["keep"], description="false: a secret file is removed after success")
     deliver: choice("bundle", "inject") = Field("bundle", description="inside the bundle, or a file of its own")  # type: ignore[valid-type]
     publish: t.Bool = Field(False, description="true: `bootstrap publish` uploads it and makes it a fetch")
     after: t.Name | None = Field(
@@ -139,9 +151,9 @@ class Need(Strict):
 class Retry(Strict):
     """How often a failed attempt is made again."""
 
-    attempts: t.Positive = Field(1, description="in all")
-    delay: t.Duration = Field(10.0, description="before the second; doubles each time")
-    max_delay: t.Duration = Field(300.0, description="the longest pause")
+    attempts: t.Positive = Field(STAGE["attempts"], description="in all")
+    delay: t.Duration = Field(_seconds(STAGE, "delay_s"), description="before the second; doubles each time")
+    max_delay: t.Duration = Field(_seconds(STAGE, "max_delay_s"), description="the longest pause")
 
 
 class Script(Strict):
@@ -151,8 +163,8 @@ class Script(Strict):
     run: t.Text | None = Field(None, description="runs under sh -eu unless it has a #! line")
     script: t.FileName | None = Field(None, description="a file taken as it is, relative to this spec")
     template: t.FileName | None = Field(None, description="a Jinja2 template file, relative to this spec")
-    timeout: t.SomeTime = Field(900.0, description="then TERM, and KILL, to all it started")
-    user: t.User = Field("root", description="runs as: a name, or a number in quotes")
+    timeout: t.SomeTime = Field(_seconds(STAGE, "timeout_s"), description="then TERM, and KILL, to all it started")
+    user: t.User = Field(STAGE["user"], description="runs as: a name, or a number in quotes")
     environment: dict[t.EnvironmentName, t.Text] = Field(default_factory=dict, description="secrets come here")
 
     _one = one_of("run", "script", "template")
@@ -162,13 +174,19 @@ class Stage(Script):
     """An ordered piece of set-up, run once per instance."""
 
     needs: list[Need] = Field(default_factory=list, description="waited for before it starts")
-    retry: Retry = Field(default_factory=lambda: Retry(), description="unless given: one attempt")
-    on_interrupt: choice("retry", "fail") = Field("retry", description="what a cut-short attempt means")  # type: ignore[valid-type]
+    retry: Retry = Field(default_factory=lambda: Retry(), description="when a failed attempt is made again")
+    on_interrupt: choice("retry", "fail") = Field(  # type: ignore[valid-type]
+        STAGE["on_interrupt"], description="what a cut-short attempt means"
+    )
     skip_if: t.Text | None = Field(None, description="exit 0 before the first attempt: skipped")
     verify: t.Text | None = Field(None, description="asked after exit 0; decides a cut-short attempt")
     undo: t.Text | None = Field(None, description="with rollback: run in reverse order on final failure")
-    reboot: choice("never", "after", "if-required") = Field("never", description="at most 3 a run")  # type: ignore[valid-type]
-    rerun: choice("changed", "deploy") = Field("changed", description="deploy: run again in every roll-out")  # type: ignore[valid-type]
+    reboot: choice("never", "after", "if-required") = Field(  # type: ignore[valid-type]
+        STAGE["reboot"], description="at most 3 a run"
+    )
+    rerun: choice("changed", "deploy") = Field(  # type: ignore[valid-type]
+        STAGE["rerun"], description="deploy: run again in every roll-out"
+    )
 
 
 class Disk(Strict):
@@ -188,7 +206,7 @@ class Check(Strict):
     """One health check; all must pass at once."""
 
     http: t.Url | None = Field(None, description="URL; no redirect is followed")
-    status: t.Int = Field(200, description="with http: the status wanted")
+    status: t.Int = Field(CHECK["status"], description="with http: the status wanted")
     contains: t.Text | None = Field(None, description="with http: text wanted in the answer")
     tcp: t.Address | None = Field(None, description="HOST:PORT accepts a connection")
     unit: t.Text | None = Field(None, description="a systemd unit is active")
@@ -198,15 +216,15 @@ class Check(Strict):
     disk: Disk | None = Field(None, description="free space")
     memory: Memory | None = Field(None, description="available memory")
 
-    _one = one_of("http", "tcp", "unit", "process", "command", "file", "disk", "memory")
+    _one = one_of(*CHECK_KINDS)
 
 
 class Health(Strict):
     """When the server counts as healthy."""
 
-    deadline: t.SomeTime = Field(600.0, description="until then")
-    stable: t.Positive = Field(1, description="passes in a row")
-    interval: t.SomeTime = Field(1.0, description="between passes")
+    deadline: t.SomeTime = Field(_seconds(HEALTH, "deadline_s"), description="until then")
+    stable: t.Positive = Field(HEALTH["stable"], description="passes in a row")
+    interval: t.SomeTime = Field(_seconds(HEALTH, "interval_s"), description="between passes")
     checks: list[Check] = Field(default_factory=list, description="all of them")
 
 
@@ -292,9 +310,13 @@ class SpecModel(Strict):
     health: Health | None = Field(None, description="when the server is healthy")
     report: Report | None = Field(None, description="where to report")
     trigger: choice("auto", "cron", "systemd", "both") = Field(  # type: ignore[valid-type]
-        "auto", description="what starts the runner; auto: cron, and systemd where a host has no cron"
+        PLAN["trigger"], description="what starts the runner; auto: cron, and systemd where a host has no cron"
     )
     proxy: Proxy | None = Field(None, description="for stages, fetch and reports")
-    rollback: t.Bool = Field(False, description="undo the done stages when one fails for good, or health does")
-    deadline: t.SomeTime = Field(3600.0, description="for the whole bootstrap: past it no new stage starts")
+    rollback: t.Bool = Field(
+        PLAN["rollback"], description="undo the done stages when one fails for good, or health does"
+    )
+    deadline: t.SomeTime = Field(
+        _seconds(PLAN, "deadline_s"), description="for the whole bootstrap: past it no new stage starts"
+    )
     templates: Templates = Field(default_factory=lambda: Templates(), description="own rc.local or cron entry")

@@ -40,7 +40,7 @@ def work(url: str, path: Path, *, sha256: str = SHA256, plan: dict[str, Any] | N
     """What one try of the runner says; "" when the file is in place."""
     owner = {"user": str(os.getuid()), "group": str(os.getgid())}
     entry = {"path": str(path), "sha256": sha256, "mode": 0o640, "fetch": {"url": url, **more}, **owner}
-    return str(Fetch(Host(), plan or {}, entry).work())
+    return Fetch(Host(), plan or {}, entry).work() or ""
 
 
 def test_a_file_is_in_place_whole_with_its_mode_and_nothing_beside_it(tmp_path: Path) -> None:
@@ -101,7 +101,7 @@ def test_other_bytes_are_refused_with_both_digests_and_the_size(tmp_path: Path) 
 
 
 def test_an_object_that_is_other_bytes_and_always_cut_off_is_given_up(tmp_path: Path) -> None:
-    with Site() as site, pytest.raises(Refused, match="never has the bytes"):
+    with Site() as site, pytest.raises(Refused, match="never matches the SHA-256"):
         url = site.put("/x", OTHER)
         site.next(*[Turn(cut=2_000_000), Turn()] * 9)
         work(url, tmp_path / "x")
@@ -111,8 +111,8 @@ def test_an_object_that_is_other_bytes_and_always_cut_off_is_given_up(tmp_path: 
 @pytest.mark.parametrize(
     ("status", "text"),
     [
-        (401, "answer 401 Unauthorized: the service does not accept this URL: another key, other rights, or its time"),
-        (403, "answer 403 Forbidden: the service does not accept this URL"),
+        (401, "answer 401 Unauthorized: the service refuses this URL: wrong key, missing rights, or expired"),
+        (403, "answer 403 Forbidden: the service refuses this URL"),
         (410, "answer 410 Gone"),
     ],
 )
@@ -244,7 +244,7 @@ def test_what_names_no_length_stops_before_the_disk_is_full_and_can_be_gone_on_w
     with Site() as site:
         url = site.put("/x", large)
         site.next(turn)
-        with pytest.raises(OSError, match=r"no space left: 1[0-9]{7} bytes have come") as full:
+        with pytest.raises(OSError, match=r"no space left: 1[0-9]{7} bytes arrived") as full:
             work(url, small / "x", sha256=hashlib.sha256(large).hexdigest())
     assert full.value.errno == errno.ENOSPC
     # A twentieth is left to the others, less one piece.
@@ -256,7 +256,7 @@ def test_what_names_no_length_stops_before_the_disk_is_full_and_can_be_gone_on_w
 @pytest.mark.fault(143)
 def test_a_length_that_would_take_the_last_of_the_disk_is_refused_before_a_byte_is_written(small: Path) -> None:
     nearly = bytes(free(small) - (1 << 19))
-    with Site() as site, pytest.raises(OSError, match=r"16252928 bytes are to come and 159[0-9]{5} are free"):
+    with Site() as site, pytest.raises(OSError, match=r"16252928 more bytes are needed, 159[0-9]{5} are free"):
         work(site.put("/x", nearly), small / "x", sha256=hashlib.sha256(nearly).hexdigest())
     assert (small / ".x.initialrunner").stat().st_size == 0
 
@@ -373,7 +373,7 @@ def test_a_disk_too_small_for_the_file_is_said_before_it_is_full() -> None:
         deliver(box, payload([GOES_ON], files=[RenderedFile("/srv/x", b"", deliver="fetch", fetch=fetch)]))
         assert box.tick().returncode == 75
         assert (box.state(), ran(box)) == ("waiting", [])
-        assert re.search(r"/srv/x: .*no space left: 67108864 bytes are to come and \d+ are free", said(box, "why")[1])
+        assert re.search(r"/srv/x: .*no space left: 67108864 more bytes are needed, \d+ are free", said(box, "why")[1])
         assert len(box.read("/srv/.x.initialrunner") or b"") == 0
 
 
@@ -391,7 +391,7 @@ def test_a_fetch_without_an_end_fails_at_the_deadline_and_leaves_nothing_on_the_
         # At the deadline it was waiting for room, or trying again.
         assert (end["state"], end["cause"]) in [("failed", "disk"), ("failed", "deadline")]
         (full,) = [e["reason"] for e in box.events("state", state="waiting") if "no space" in e["reason"]][:1]
-        assert re.match(r"/srv/x: http://.*/x: .*no space left: \d+ bytes have come", full)
+        assert re.match(r"/srv/x: http://.*/x: .*no space left: \d+ bytes arrived", full)
         assert box.sh("ls -A /srv").stdout == ""
 
 

@@ -32,7 +32,7 @@ def waiting(box: Box, attempts: int = 1) -> None:
 def test_a_stage_by_hand_does_not_run_before_its_files_are_there() -> None:
     with Box() as box:
         waiting(box)
-        late = "initialrunner: one waits for its files: /etc/late: absent, 0 of 1 bytes\n"
+        late = "initialrunner: one needs its files first: /etc/late: absent, 0 of 1 bytes\n"
         assert said(box, "run one") == (75, "", late)
         assert said(box, "run one --force") == (75, "", late)
         assert (ran(box), box.exists("/etc/conf")) == ([], False)
@@ -75,7 +75,7 @@ def test_a_stage_by_hand_comes_after_those_before_it() -> None:
     later = stage("one", NOTE + "note one; test -e /srv/go || exit 75")
     with Box(payload([later, TWO]).files) as box:
         assert box.tick().returncode == 75
-        refused = "initialrunner: one comes first, and is pending; --force runs two now\n"
+        refused = "initialrunner: one comes first and is pending; --force runs two now\n"
         assert said(box, "run two") == (75, "", refused)
         assert said(box, "run --from two") == (75, "", refused)
         assert ran(box) == ["one"]
@@ -89,7 +89,7 @@ def test_a_stage_by_hand_comes_after_those_before_it() -> None:
 def test_after_a_final_failure_a_stage_by_hand_still_comes_after_those_before_it() -> None:
     with Box(payload([stage("one", NOTE + "note one; exit 3"), TWO]).files) as box:
         assert box.tick().returncode == 5
-        assert said(box, "run two") == (75, "", "initialrunner: one comes first, and is failed; --force runs two now\n")
+        assert said(box, "run two") == (75, "", "initialrunner: one comes first and is failed; --force runs two now\n")
         assert ran(box) == ["one"]
 
 
@@ -99,7 +99,7 @@ def test_after_a_fetch_that_failed_for_good_no_stage_runs_without_its_file() -> 
     files = [*CONF, RenderedFile("/srv/app", b"", deliver="fetch", fetch=fetch)]
     with Box(payload([WITH], files=files, deadline_s=0).files) as box:
         assert box.tick().returncode == 5
-        refused = "initialrunner: one waits for its files: initialrunner run places them\n"
+        refused = "initialrunner: one needs its files first: initialrunner run places them\n"
         assert said(box, "run one --force") == (75, "", refused)
         assert (ran(box), box.state()) == ([], "failed")
 
@@ -199,7 +199,7 @@ def test_run_says_what_goes_on_and_what_came_of_it() -> None:
         assert said(box, "run one --force")[0] == 0
         # The failed stage is done by now: what is left is to go on.
         reason = "stage one failed (exit 3)"
-        assert said(box, "why") == (5, f"box-1 failed: {reason}\nGo on: initialrunner run\n", "")
+        assert said(box, "why") == (5, f"box-1 failed: {reason}\nContinue: initialrunner run\n", "")
         assert f"  reason: {reason}\n" in said(box, "status")[1]
         code, out, err = said(box, "run")
         assert (code, err) == (0, "")
@@ -234,7 +234,7 @@ def test_who_stops_listening_does_not_stop_the_run() -> None:
 def test_reset_does_nothing_where_nothing_can_begin_anew() -> None:
     with Box(payload([TWO]).files) as box:
         assert box.tick().returncode == 0
-        refused = "initialrunner: no bundle is left to begin anew with; try: initialrunner run STAGE --force\n"
+        refused = "initialrunner: without the bundle nothing can start over; try: initialrunner run STAGE --force\n"
         journal = box.journal()
         assert said(box, "reset") == (4, "", refused)
         assert box.journal() == journal
@@ -251,7 +251,7 @@ def test_reset_leaves_a_success_alone_that_it_waited_for() -> None:
         box.sh(f"setsid {COMMAND} reset >/srv/out 2>&1 </dev/null &")
         box.wait_for(lambda: "is at work" in box.text("/srv/out"))
         box.put("/srv/go", "")
-        box.wait_for(lambda: "the runner that was at work has ended healthy\n" in box.text("/srv/out"), 60)
+        box.wait_for(lambda: "not reset: the other runner has just ended healthy\n" in box.text("/srv/out"), 60)
         assert (box.exists(BUNDLE), box.state()) == (True, "healthy")
 
 

@@ -123,13 +123,13 @@ def test_verify_names_every_file_that_is_not_as_it_was_placed() -> None:
         assert (code, err) == (5, "")
         assert shape(out) == [
             "same /srv/same",
-            "differs /srv/bytes other bytes",
+            "differs /srv/bytes other content",
             "differs /srv/mode mode 0666",
             "differs /srv/owner owner 7:8",
             "differs /srv/gone No such file or directory",
             "differs /srv/link Too many levels of symbolic links",
             "same /srv/used",
-            "differs /srv/late other bytes",
+            "differs /srv/late other content",
         ]
 
 

@@ -15,7 +15,7 @@ from bootstrap.render.model import RenderedFile
 from bootstrap.runner.host import BUNDLE, STATE, TRIGGER
 
 pytestmark = [pytest.mark.integration, needs_root]
-FIX = "What to fix: initialrunner doctor"
+FIX = "Find the cause: initialrunner doctor"
 
 
 def ask(box: Box, verb: str) -> tuple[int, str]:
@@ -58,17 +58,17 @@ HOW: dict[str, tuple[Callable[[Box], None], str, str, str]] = {
     "state folder full": (full, "[Errno 28] No space left on device", f"{STATE}: no space or no inodes left", ROOM),
     "no inodes": (no_inodes, "[Errno 28] No space left on device", f"{STATE}: no space or no inodes left", ROOM),
     "/var/lib read-only": (
-        var_lib_read_only, "[Errno 30] Read-only file system", "/var/lib: read-only, so nothing is recorded",
+        var_lib_read_only, "[Errno 30] Read-only file system", "/var/lib: read-only: nothing can be recorded or run",
         "findmnt -T /var/lib",
     ),
-    "/etc read-only": (etc_read_only, "[Errno 30] Read-only file system", f"{TRIGGER}: read-only, so", "findmnt -T "),
+    "/etc read-only": (etc_read_only, "[Errno 30] Read-only file system", f"{TRIGGER}: read-only", "findmnt -T "),
     "bundle immutable": (
         bundle_immutable, "[Errno 1] Operation not permitted",
-        f"{BUNDLE}: not to be written, even by root: immutable?", f"chattr -i {BUNDLE}",
+        f"{BUNDLE}: not writable even by root: immutable?", f"chattr -i {BUNDLE}",
     ),
     "bundle mounted": (
         bundle_mounted, "[Errno 16] Device or resource busy",
-        f"{BUNDLE}: a mount of its own, which cannot be replaced", f"umount {BUNDLE}",
+        f"{BUNDLE}: a mount point, so the file cannot be replaced", f"umount {BUNDLE}",
     ),
     # Not even the cause finds a place.
     "/run has no inodes": (run_without_inodes, "", "/run: no space or no inodes left", ROOM),
@@ -85,7 +85,7 @@ def test_what_keeps_the_runner_from_going_on_is_named(kind: str) -> None:
         assert box.tick().returncode == 75
         assert ran(box) == []
         code, out = ask(box, "why")
-        assert code == 75 and out.startswith(f"box-1 cannot go on yet: {error}" if error else "box-1 has not begun.")
+        assert code == 75 and out.startswith(f"box-1 cannot go on yet: {error}" if error else "box-1 has not started.")
         assert out.strip().endswith(FIX)
         code, out = ask(box, "status")
         assert code == 75 and (not error or f"  reason: cannot go on yet: {error}" in out)
@@ -107,7 +107,7 @@ def test_a_state_that_becomes_read_only_while_a_stage_runs() -> None:
         assert box.tick().returncode == 75
         code, out = ask(box, "why")
         assert code == 75 and out.startswith("box-1 cannot go on yet: [Errno 30] Read-only file system")
-        assert f"{STATE}: read-only, so nothing is recorded" in ask(box, "doctor")[1]
+        assert f"{STATE}: read-only: nothing can be recorded or run" in ask(box, "doctor")[1]
         box.from_outside(f"umount {STATE}")
         assert box.tick().returncode == 0
         assert ask(box, "why")[0] == 0 if box.exists(BUNDLE) else box.state() == "healthy"
@@ -140,7 +140,7 @@ def test_a_trigger_that_cannot_be_removed_after_success() -> None:
         said = f"box-1 is healthy, but its trigger {TRIGGER} cannot be removed: cannot go on yet: [Errno 16]"
         assert done.stdout.startswith(said) and done.stdout.splitlines()[-1] == FIX
         done = box.sh("initialrunner doctor")
-        assert f"{TRIGGER}: a mount of its own, which cannot be replaced" in done.stdout
+        assert f"{TRIGGER}: a mount point, so the file cannot be replaced" in done.stdout
         assert f"-> umount {TRIGGER}" in done.stdout
         # umount wants to see itself in /proc, which is the box's.
         box.from_outside(f"python3 -c \"import ctypes; assert not ctypes.CDLL(None).umount2(b'{TRIGGER}', 0)\"")
@@ -158,7 +158,7 @@ def test_a_fetch_that_failed_for_good_is_named_with_the_next_step() -> None:
         code, out = ask(box, "why")
         first = "box-1 failed: /srv/app: https://127.0.0.1:1/app: "
         assert code == 5 and out.startswith(first) and "secret" not in out
-        assert out.splitlines()[-1] == "Go on: initialrunner run"
+        assert out.splitlines()[-1] == "Continue: initialrunner run"
         code, out = ask(box, "status")
         assert code == 5 and f"  reason: {first.split('failed: ')[1]}" in out
         assert json.loads(ask(box, "status --json")[1])["state"] == "failed"

@@ -166,7 +166,7 @@ def test_a_file_that_is_not_the_plans_is_never_written_and_said(wrong: str) -> N
         assert box.run(COMMAND, "tick").returncode == 0
         said = seen(box)[source]
         assert f", with {ODD}" in said and EXTRA not in json.loads(box.text(TAKEN))["files"]
-        why = "listed, and not there" if wrong == "not there" else "other bytes than its plan names"
+        why = "listed but missing" if wrong == "not there" else "other bytes than the plan names"
         assert said.endswith(f", without {EXTRA}: {why}") or wrong.startswith("a link")
         box.wait_for(lambda: box.exists(ODD))
         assert not box.exists(EXTRA)
@@ -186,7 +186,7 @@ def test_a_service_that_fails_in_between_is_asked_again_before_anything_starts()
             said.append(seen(box)[source])
         # Once for the bundle and for its trigger, then for each file beside it.
         assert [": answer 500" in line for line in said] == [True] * 4
-        assert ["what is beside it: http" in line for line in said] == [False, False, True, True]
+        assert ["its injected files: http" in line for line in said] == [False, False, True, True]
         assert set(ends_healthy(box, source)) == {EXTRA, ODD}
 
 
@@ -212,7 +212,7 @@ def test_only_what_is_absent_or_torn_is_written(there: bytes, after: str) -> Non
             assert box.text("/srv/oracle") == "ran\n"
         else:
             assert box.read(EXTRA) == there
-            assert f"{EXTRA} is another file than the one that came with the bundle, and stays" in box.syslog()
+            assert f"{EXTRA} differs from the file that came with the bundle, and stays as it is" in box.syslog()
 
 
 def test_no_link_is_followed() -> None:
@@ -238,7 +238,7 @@ def test_units_come_along_where_their_text_is_the_plans() -> None:
         assert set(json.loads(box.text(TAKEN))["files"]) == {EXTRA, ODD, service, conf}
         assert not box.exists(timer)
         assert box.text(service) == "# of the image\n"
-        assert ("another file" in box.syslog()) and service in box.syslog()
+        assert ("differs from the file that came with the bundle" in box.syslog()) and service in box.syslog()
         box.wait_for(lambda: box.state() == "healthy" and not box.exists(conf))
 
 

@@ -123,7 +123,7 @@ def test_no_other_bundle_than_an_injected_trigger_names_is_taken() -> None:
         box.put(TRIGGER, ONE.files[-1].content)
         box.put(BUNDLE, other.bundle, 0o400)
         assert tick(box) == 75
-        assert f"files: {TRIGGER} names another bundle" in why(box)
+        assert f"files: {TRIGGER} names a different bundle" in why(box)
         box.put(BUNDLE, ONE.bundle, 0o400)
         assert tick(box) == 0
         box.wait_for(lambda: healthy(box))
@@ -273,7 +273,7 @@ def test_a_mark_that_cannot_be_read_is_taken_for_the_builders() -> None:
         box.put(BUNDLE, ONE.bundle, 0o400)
         box.put("/var/lib/initialrunner/builder", b"{")
         assert (tick(box), box.exists(TAKEN)) == (0, False)
-        assert "cannot be read, so this may be the builder" in why(box)
+        assert "cannot be read, so this machine may be the builder of the image" in why(box)
 
 
 # --- cloud-init ---
@@ -287,7 +287,7 @@ def test_it_waits_for_cloud_init_and_not_longer_than_it_may() -> None:
         box.put(BUNDLE, ONE.bundle, 0o400)
         box.sh(f"{enabled}; {unit}")
         assert tick(box) == 75
-        assert why(box).startswith("waits for cloud-init to end, 3")
+        assert why(box).startswith("waits for cloud-init to end, for at most 3")
         assert ran(box) == 0
         box.sh("touch /run/cloud-init/result.json")
         assert tick(box) == 0
@@ -297,7 +297,7 @@ def test_it_waits_for_cloud_init_and_not_longer_than_it_may() -> None:
         box.put(BUNDLE, ONE.bundle, 0o400)
         box.sh(f"{enabled}; {unit}")
         assert tick(box) == 0
-        assert "cloud-init's end: has not come in its time; going on without it" in box.syslog()
+        assert "cloud-init's end: did not come in time; going on without it" in box.syslog()
         box.wait_for(lambda: ran(box) == 1)
 
 
@@ -393,7 +393,7 @@ def test_after_ten_minutes_console_and_motd_say_where_to_look_once() -> None:
         uptime = float(box.python("import time; print(time.monotonic())"))
         box.put("/run/initialrunner/bundle.json", json.dumps({"since_s": uptime - 600}))
         assert (tick(box), tick(box)) == (75, 75)
-        line = "initialrunner: waits for a bundle; ask initialrunner why"
+        line = "initialrunner: waits for a bundle; try: initialrunner why"
         assert box.text("/etc/motd").count(line) == 1
         assert box.console().count(line) == 1
 

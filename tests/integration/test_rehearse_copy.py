@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from box import Box, needs_cron, needs_root
 from handmade import payload, stage
+from pytest_mock import MockerFixture
 
 from bootstrap.errors import HostError, UsageError
 from bootstrap.payload.model import InjectedFile
@@ -256,8 +257,8 @@ def test_the_real_cron_daemon_runs_only_what_was_injected() -> None:
         assert box.sh("ls -A /var/spool/cron/crontabs; cat /etc/crontab").stdout == ""
 
 
-def test_real_cron_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bootstrap.rehearse.copy.cron_program", lambda root: None)
+def test_real_cron_that_is_not_installed_is_named(mocker: MockerFixture) -> None:
+    mocker.patch("bootstrap.rehearse.copy.cron_program", return_value=None)
     with Copy() as copy, pytest.raises(UsageError) as caught:
         copy.boot(cron="real")
     assert caught.value.hint == "apt-get install cron, or use --cron fast"

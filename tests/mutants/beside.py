@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutants.mutant import Mutant, of_runner
 
 FILES = "tests/integration/test_baked_files.py::"
-PLANNED = "tests/unit/runner/test_planned.py::"
+PLANNED = "tests/unit/runner/baked/test_planned.py::"
 
 MUTANTS: list[Mutant] = [
     of_runner(
@@ -20,22 +20,22 @@ MUTANTS: list[Mutant] = [
     ),
     of_runner(
         "baked/planned", "the trigger comes from the drive",
-        "for path in wanted if path not in OWN", "for path in wanted",
+        "for path in expected if path not in OWN", "for path in expected",
         PLANNED + "test_what_the_bundle_writes_itself_does_not", FILES + "test_the_trigger_is_never_copied",
     ),
     of_runner(
         "baked/planned", "a file that another hand has put there is replaced",
-        "(there[0] != data and is_torn(there[0], data))", "there[0] != data",
+        "(present[0] != data and is_torn(present[0], data))", "present[0] != data",
         FILES + "test_only_what_is_absent_or_torn_is_written",
     ),
     of_runner(
         "baked/planned", "a torn file stays",
-        "there is None or (there[0] != data and is_torn(there[0], data))", "there is None",
+        "present is None or (present[0] != data and is_torn(present[0], data))", "present is None",
         FILES + "test_only_what_is_absent_or_torn_is_written",
     ),
     of_runner(
         "baked/planned", "a plan is unpacked without bound",
-        "work.decompress(unpacked_text(parts[1]), MOST_UNPACKED)", "work.decompress(unpacked_text(parts[1]))",
+        "work.decompress(decode(parts[1]), MOST_UNPACKED)", "work.decompress(decode(parts[1]))",
         PLANNED + "test_neither_plan_nor_code_grows_beyond_its_bound",
     ),
     of_runner(
@@ -45,8 +45,8 @@ MUTANTS: list[Mutant] = [
     ),
     of_runner(
         "baked/program", "a file that could not be read in time is given up",
-        '                return False\n            said += found["so"]',
-        '                found = {"files": {}, "so": ""}\n            said += found["so"]',
+        '                return False\n            line += beside["so"]',
+        '                beside = {"files": {}, "so": ""}\n            line += beside["so"]',
         FILES + "test_a_service_that_fails_in_between_is_asked_again_before_anything_starts",
     ),
 ]  # fmt: skip

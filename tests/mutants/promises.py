@@ -22,7 +22,7 @@ from mutants.mutant import (
     of_runner,
 )
 
-TEMPLATES = "tests/unit/spec/test_spec_templates.py::"
+TEMPLATES = "tests/unit/spec/test_models_templates.py::"
 BRACES = "tests/unit/render/test_braces.py::"
 
 MUTANTS = [
@@ -34,13 +34,13 @@ MUTANTS = [
     ),
     of_runner(
         "later/fetch", "a part that others could have made is gone on with",
-        "            if (info.st_mode, info.st_nlink, info.st_uid, info.st_gid) == wanted:\n                return\n",
+        "            if (info.st_mode, info.st_nlink, info.st_uid, info.st_gid) == expected:\n                return\n",
         "            return\n",
         FETCH + "test_a_part_that_others_could_have_made_is_not_gone_on_with",
     ),
     of_runner(
         "later/fetch", "a redirect out of https is followed",
-        "            if not there.startswith(\"https://\") and not near:\n", "            if not there:\n",
+        "            if not target.startswith(\"https://\") and not near:\n", "            if not target:\n",
         FETCH + "test_a_redirect_is_followed_within_https_and_not_out_of_it",
     ),
     of_runner(
@@ -60,13 +60,13 @@ MUTANTS = [
         ORDER + "test_every_record_is_synced_before_the_next_call", faults=(44,),
     ),
     of_runner(
-        "host", "a file takes its name before its bytes are on disk",
+        "disk", "a file takes its name before its bytes are on disk",
         "                if durable:\n                    os.fsync(fd)\n", "",
         ORDER + "test_what_is_put_in_place_is_synced_before_its_name_and_its_folder_after", faults=(44,),
     ),
     of_runner(
-        "host", "a name is not synced",
-        "            if durable:\n                os.fsync(here)\n        except", "        except",
+        "disk", "a name is not synced",
+        "            if durable:\n                os.fsync(parent)\n        except", "        except",
         ORDER + "test_what_is_put_in_place_is_synced_before_its_name_and_its_folder_after", faults=(44,),
     ),
     of_runner(
@@ -87,7 +87,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/journal", "a damaged middle is dropped in silence",
-        "            self.mend(data, [event for event in events if event])\n            return\n",
+        "            self.rebuild(data, [event for event in events if event])\n            return\n",
         "            pass\n",
         JOURNAL + "test_a_damaged_middle_is_set_aside_and_named", faults=(47,),
     ),
@@ -104,11 +104,11 @@ MUTANTS = [
     of_runner(
         "host", "the lock is shared",
         "fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)", "fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)",
-        FAULTS + "test_runner_by_hand.py::test_beside_a_working_runner_the_admin_is_told_who_works", faults=(27, 84),
+        FAULTS + "test_stages_by_hand.py::test_beside_a_working_runner_the_admin_is_told_who_works", faults=(27, 84),
     ),
     of_runner(
         "tick/stages", "what a cut attempt left running is not killed",
-        "        return self.shell.kill_session(began[\"pid\"] if known else None, mark)", "        return []",
+        "        return self.shell.kill_session(began[\"pid\"] if is_ours else None, mark)", "        return []",
         STAGES + "test_an_attempt_cut_short_is_killed_asked_and_made_again", faults=(46,),
     ),
     of_runner(
@@ -137,8 +137,8 @@ MUTANTS = [
         LIFE + "test_what_failed_or_was_undone_is_not_inherited",
     ),
     of_runner(
-        "later/lifecycle", "roll-back in the order of the stages",
-        "    for stage in reversed(run.plan.get(\"stages\", [])):", "    for stage in run.plan.get(\"stages\", []):",
+        "later/recovery", "roll-back in the order of the stages",
+        "    for stage in reversed(run.plan[\"stages\"]):", "    for stage in run.plan[\"stages\"]:",
         STAGES + "test_roll_back_undoes_in_reverse_order",
     ),
     of_runner(
@@ -150,16 +150,16 @@ MUTANTS = [
     ),
     of_runner(
         "tick/run", "a clone goes on where its original was",
-        "        other = known[0] != uuid if uuid and known[0] else bool(known[1] and machine and known[1] != machine)\n",
+        "        other = old_uuid != uuid if uuid and old_uuid else bool(old_machine and machine and old_machine != machine)\n",
         "        other = False\n", STAGES + "test_a_clone_begins_anew_and_the_same_host_does_not", faults=(87,),
     ),
     of_runner(
         "tick/run", "the same host with another machine-id begins anew",
-        "known[0] != uuid if uuid and known[0] else bool(", "known[0] != uuid or bool(",
+        "old_uuid != uuid if uuid and old_uuid else bool(", "old_uuid != uuid or bool(",
         LIFE + "test_who_this_host_is", faults=(90,),
     ),
     of_runner(
-        "later/lifecycle", "a changed stage is inherited as done",
+        "later/opening", "a changed stage is inherited as done",
         '        if not runs or runs[-1][0]["digests"][name] != stage["digest"] or', "        if not runs or",
         STAGES + "test_a_new_deploy_inherits_what_is_done_and_the_same",
     ),
@@ -171,14 +171,14 @@ MUTANTS = [
     # --- promise 2: nothing but what was pinned, nowhere but where it was declared ---
     of_runner(
         "tick/files", "an injected file is run as it lies there",
-        '        host.save(path, data, entry.get("mode", 0o644), *ids(entry) or (0, 0))\n',
+        '        host.save(path, data, entry["mode"], *ids(entry) or (0, 0))\n',
         '        if not before or before[0] != data:\n'
-        '            host.save(path, data, entry.get("mode", 0o644), *ids(entry) or (0, 0))\n',
+        '            host.save(path, data, entry["mode"], *ids(entry) or (0, 0))\n',
         FILES + "test_read_only_and_not_executable_is_mended",
         FILES + "test_a_file_that_grows_in_place_runs_only_when_whole", faults=(8, 9),
     ),
     of_runner(
-        "host", "a link that others could make is followed",
+        "disk", "a link that others could make is followed",
         "if folder.st_uid or link.st_uid or folder.st_mode & 0o022:", "if False:",
         FILES + "test_a_link_that_another_user_could_make_is_not_followed", faults=(15, 50),
     ),
@@ -198,7 +198,7 @@ MUTANTS = [
         FILES + "test_the_payload_of_an_old_deploy_in_the_image_gives_way_to_the_new_trigger", faults=(19,),
     ),
     of_runner(
-        "later/lifecycle", "a newer bundle that came meanwhile is removed with the old one",
+        "later/leaving", "a newer bundle that came meanwhile is removed with the old one",
         "    if whole(host, files, sha256):\n        for", "    if all(map(host.read, files)):\n        for",
         LIFE + "test_a_newer_payload_that_comes_at_the_last_moment_is_started_not_deleted", faults=(7, 19),
     ),
@@ -217,38 +217,38 @@ MUTANTS = [
         "tick/report", "any answer is an acknowledgement",
         "            if status == 200:", "            if status:",
         REPORTS + "test_a_bad_answer_is_no_acknowledgement_and_the_events_come_again",
-        FAULTS + "test_rows_reports.py::test_what_is_no_acknowledgement_takes_nothing_off_the_list", faults=(61, 63),
+        FAULTS + "test_reports_road.py::test_what_is_no_acknowledgement_takes_nothing_off_the_list", faults=(61, 63),
     ),
     of_runner(
         "tick/checks", "half an answer is an acknowledgement",
         "    if answer.length:\n", "    if False:\n",
-        FAULTS + "test_rows_reports.py::test_what_is_no_acknowledgement_takes_nothing_off_the_list", faults=(64, 65),
+        FAULTS + "test_reports_road.py::test_what_is_no_acknowledgement_takes_nothing_off_the_list", faults=(64, 65),
     ),
     of_runner(
         "tick/report", "Retry-After is not heard",
-        '        if said.startswith("in "):', "        if False:",
-        FAULTS + "test_rows_reports.py::test_a_collector_that_names_a_time_is_left_alone_until_then", faults=(61,),
+        '        if text.startswith("in "):', "        if False:",
+        FAULTS + "test_reports_road.py::test_a_collector_that_names_a_time_is_left_alone_until_then", faults=(61,),
     ),
     of_runner(
         "tick/run", "what nobody takes is owed for ever",
         "        if ticks < GIVE_UP_TICKS:", "        if True:",
-        FAULTS + "test_rows_reports.py::test_what_is_not_taken_for_a_week_is_given_up_and_said", faults=(60, 70),
+        FAULTS + "test_reports_road.py::test_what_is_not_taken_for_a_week_is_given_up_and_said", faults=(60, 70),
     ),
     Mutant(
         "the collector takes any signature", "bootstrap/collector/ingest.py",
-        "return any(hmac.compare_digest(wanted, given.encode()) for given in self.signatures)", "return bool(wanted)",
+        "return any(hmac.compare_digest(expected, sent.encode()) for sent in self.signatures)", "return bool(expected)",
         (REPORTS + "test_a_report_signed_with_another_key_is_refused_and_changes_nothing",), (68,),
     ),
     Mutant(
         "what comes after the end changes it", "bootstrap/collector/ingest.py",
         "    if run.closed:", "    if False:",
-        ("tests/integration/test_collector_promises.py::test_what_comes_after_the_end_is_kept_and_changes_nothing",
-         "tests/unit/collector/test_collector_ingest.py::test_nothing_of_a_late_report_counts"), (66, 67),
+        ("tests/integration/test_collector_promises.py::test_events_after_the_end_are_stored_and_change_nothing",
+         "tests/unit/collector/test_ingest.py::test_nothing_of_a_late_report_counts"), (66, 67),
     ),
     # --- promise 4: every wait has an end, every failure a cause ---
     of_runner(
         "tick/shell", "KILL never follows TERM",
-        "            late = self.host.uptime() > end\n", "            late = False\n",
+        "            overdue = self.host.uptime() > end\n", "            overdue = False\n",
         STAGES + "test_a_hanging_stage_is_ended_with_all_it_started", faults=(71, 73),
     ),
     of_runner(
@@ -258,14 +258,14 @@ MUTANTS = [
         KERNEL + "test_what_left_its_session_and_its_environment_dies_with_its_stage", faults=(73,),
     ),
     of_runner(
-        "host", "a stage is in no control group",
+        "processes", "a stage is in no control group",
         '                file.write("0")', "                pass",
         KERNEL + "test_what_left_its_session_and_its_environment_dies_with_its_stage",
         KERNEL + "test_what_a_killed_runner_left_behind_dies_before_the_next_attempt", faults=(73,),
     ),
     of_runner(
         "tick/shell", "a stage may take for ever",
-        "            if left <= 0:\n                break\n", "",
+        "            if left_s <= 0:\n                break\n", "",
         STAGES + "test_a_hanging_stage_is_ended_with_all_it_started", faults=(71,),
     ),
     of_runner(
@@ -275,7 +275,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/stages", "exit 0 is enough",
-        "                if check:\n", "                if False:\n",
+        "                if code:\n", "                if False:\n",
         STAGES + "test_exit_0_with_nothing_done_is_found_by_verify", faults=(82,),
     ),
     of_runner(
@@ -290,12 +290,12 @@ MUTANTS = [
     ),
     of_runner(
         "tick/stages", "one attempt more than declared",
-        'if facts.failed + 1 >= stage.get("attempts", 1):', 'if facts.failed >= stage.get("attempts", 1):',
+        'if facts.failed + 1 >= stage["attempts"]:', 'if facts.failed >= stage["attempts"]:',
         STAGES + "test_a_stage_that_fails_for_good_stops_the_rest_and_says_why",
     ),
     of_runner(
         "tick/run", "one good moment is health",
-        '        stable = health.get("stable", 1)\n', "        stable = 1\n", STAGES + "test_health_wants_passes_in_a_row",
+        'if passed >= health["stable"]:', "if passed >= 1:", STAGES + "test_health_wants_passes_in_a_row",
     ),
     of_runner(
         "tick/journal", "deadlines count by the wall clock",
@@ -308,7 +308,7 @@ MUTANTS = [
     of_runner(
         "tick/logs", "a log grows without end",
         "    if size > limit:\n", "    if False:\n",
-        FAULTS + "test_rows_programs.py::test_a_flood_of_output_is_cut_and_the_stage_ends_as_it_would_have", faults=(53,),
+        FAULTS + "test_stage_effects.py::test_a_flood_of_output_is_cut_and_the_stage_ends_as_it_would_have", faults=(53,),
     ),
     of_runner(
         "tick/stages", "killed for memory is just another signal",
@@ -323,16 +323,16 @@ MUTANTS = [
     of_runner(
         "tick/stages", "an interrupted dpkg stays so",
         '        if self.host.list("/var/lib/dpkg/updates"):', "        if False:",
-        FAULTS + "test_rows_apt.py::test_a_dpkg_that_was_cut_short_is_finished_before_the_next_attempt", faults=(78,),
+        FAULTS + "test_apt.py::test_a_dpkg_that_was_cut_short_is_finished_before_the_next_attempt", faults=(78,),
     ),
     of_runner(
         "tick/stages", "apt does not wait for its lock",
         'APT = """DPkg::Lock::Timeout "600";\n', 'APT = """\n',
-        FAULTS + "test_rows_apt.py::test_apt_waits_for_dpkgs_lock_that_another_holds", faults=(77,),
+        FAULTS + "test_apt.py::test_apt_waits_for_dpkgs_lock_that_another_holds", faults=(77,),
     ),
     of_runner(
         "later/doctor", "doctor does not see who can write the trigger",
-        "    if info.st_mode & 0o022:\n        how", "    if False:\n        how",
+        "    if info.st_mode & 0o022:\n        mode", "    if False:\n        mode",
         DOCTOR + "test_an_entry_that_cron_does_not_run_is_named_and_mended", faults=(21,),
     ),
     of_runner(
@@ -352,42 +352,42 @@ MUTANTS = [
         ROWS + "test_a_secret_of_a_stage_that_fails_is_in_no_log_report_or_output", faults=(86,),
     ),
     of_runner(
-        "later/lifecycle", "a stage's secrets stay in the admin's command",
+        "later/leaving", "a stage's secrets stay in the admin's command",
         'if k not in secret})', "if k})",
         STAGES + "test_a_secret_is_in_no_process_list_log_or_file_and_is_gone_after_success", faults=(86,),
     ),
     Mutant(
         "a stage's text may hold a secret", "bootstrap/render/render.py",
         "        if not secret:\n            self.refuse_secrets(", "        if False:\n            self.refuse_secrets(",
-        ("tests/unit/spec/test_spec_messages.py::test_a_secret_in_a_stage_or_an_open_file_is_refused",), (86,),
+        ("tests/unit/spec/test_load_messages.py::test_a_secret_in_a_stage_or_an_open_file_is_refused",), (86,),
     ),
     # --- promise 6: what is refused is refused before the server is paid for ---
     Mutant(
         "a misspelt value is rendered without a word", "bootstrap/render/names.py",
         "    if not plan.given:\n", "    if plan.given:\n",
-        ("tests/unit/spec/test_values_from_outside.py::test_a_misspelt_value_is_refused_with_the_one_that_was_meant",),
+        ("tests/unit/spec/test_values.py::test_a_misspelt_value_is_refused_with_the_one_that_was_meant",),
         (135,),
     ),
     Mutant(
         "a text may take the place of a list", "bootstrap/spec/values.py",
         "    if wanted is None or given == wanted or value is None:\n", "    if True:\n",
-        ("tests/unit/spec/test_values_from_outside.py::test_a_text_over_a_list_or_a_map_is_refused",), (135,),
+        ("tests/unit/spec/test_values.py::test_a_text_over_a_list_or_a_map_is_refused",), (135,),
     ),
     Mutant(
         "a #! behind blanks is taken", "bootstrap/render/firstline.py",
         "    if text.lstrip().startswith(\"#!\"):\n        return 1\n", "",
-        ("tests/unit/render/test_first_lines.py::test_every_text_that_runs_is_judged",), (134,),
+        ("tests/unit/render/test_firstline.py::test_every_text_that_runs_is_judged",), (134,),
     ),
     Mutant(
         "a file that comes later makes earlier stages run again", "bootstrap/render/render.py",
         " and file.after in there)", ")",
-        ("tests/unit/spec/test_files_after_a_stage.py::test_a_file_that_is_placed_later_belongs_to_the_stages_after_it",),
+        ("tests/unit/spec/test_placed.py::test_a_file_that_is_placed_later_belongs_to_the_stages_after_it",),
         (133,),
     ),
     Mutant(
         "a user that nothing makes is no matter", "bootstrap/render/users.py",
         "        if _is_made(one.name, [*in_time, *others], tables):\n", "        if True:\n",
-        ("tests/unit/render/test_text_warnings.py::test_a_user_that_nothing_makes_is_warned_of",), (136,),
+        ("tests/unit/render/test_render_warnings.py::test_a_user_that_nothing_makes_is_warned_of",), (136,),
     ),
     Mutant(
         "a value breaks out of its word", "bootstrap/render/jinja.py",
@@ -397,7 +397,7 @@ MUTANTS = [
     Mutant(
         "an undefined value is an empty one", "bootstrap/render/jinja.py",
         "undefined=jinja2.StrictUndefined", "undefined=jinja2.Undefined",
-        ("tests/unit/spec/test_spec_messages.py::test_one_mistake_is_one_message_at_its_place",), (18,),
+        ("tests/unit/spec/test_load_messages.py::test_one_mistake_is_one_message_at_its_place",), (18,),
     ),
     Mutant(
         "a key that is no template takes the marks of one", "bootstrap/spec/types.py",
@@ -436,22 +436,22 @@ MUTANTS = [
     ),
     # --- other ways in: units, boothooks, starters ---
     of_runner(
-        "later/lifecycle", "units go although a newer payload needs them",
+        "later/leaving", "units go although a newer payload needs them",
         "if units and not newer and not os.path.lexists(TRIGGER):", "if units:",
         UNITS + "test_units_stay_for_a_newer_payload",
     ),
     of_runner(
-        "later/lifecycle", "units of others go too",
+        "later/leaving", "units of others go too",
         "plan.get(\"units\", {}).items() if host.text(path) == text]", "plan.get(\"units\", {}).items()]",
         UNITS + "test_a_unit_of_the_admin_under_our_name_stays",
     ),
     of_runner(
-        "later/lifecycle", "a unit that others can write is trusted",
-        "== text.encode() and not found[1].st_uid and not found[1].st_mode & 0o022:", "== text.encode():",
+        "later/opening", "a unit that others can write is trusted",
+        "== text.encode() and not present[1].st_uid and not present[1].st_mode & 0o022:", "== text.encode():",
         UNITS + "test_units_that_were_changed_or_opened_are_made_anew_where_systemd_runs",
     ),
     of_runner(
-        "later/lifecycle", "the drop-in goes before the timer",
+        "later/leaving", "the drop-in goes before the timer",
         "key=lambda path: \"timer\" not in path", "key=lambda path: \"multi\" not in path",
         UNITS + "test_the_timer_goes_first_since_a_boot_still_begins_with_the_others",
     ),

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mutants.mutant import Mutant, of_runner
 
-SIGNED = "tests/unit/runner/test_runner_signed.py::"
-VERBS = "tests/unit/cli/test_sign_verbs.py::"
+SIGNED = "tests/integration/test_baked_signed.py::"
+VERBS = "tests/unit/cli/test_render_signed.py::"
 KEYS = "tests/unit/payload/test_sign.py::"
 
 MUTANTS = [
@@ -16,12 +16,12 @@ MUTANTS = [
     ),
     of_runner(
         "baked/signed", "a signed bundle that differs from its digest is taken",
-        "    if hashlib.sha256(body).hexdigest() != found.group(4).decode():", "    if False:",
+        "    if hashlib.sha256(body).hexdigest() != match.group(4).decode():", "    if False:",
         SIGNED + "test_no_byte_of_a_signed_bundle_can_be_changed",
     ),
     of_runner(
         "baked/signed", "what ssh-keygen says of a signature does not count",
-        "    if code:\n        if not fit:", "    if False:\n        if not fit:",
+        "    if code:\n        if not fitting:", "    if False:\n        if not fitting:",
         SIGNED + "test_a_part_that_was_altered", SIGNED + "test_a_signature_of_another_bundle",
     ),
     of_runner(
@@ -40,17 +40,17 @@ MUTANTS = [
     ),
     of_runner(
         "baked/signed", "a list that others can write is believed",
-        "found[1].st_uid or found[1].st_mode & 0o022", "found[1].st_uid",
+        "signers_file[1].st_uid or signers_file[1].st_mode & 0o022", "signers_file[1].st_uid",
         SIGNED + "test_a_list_that_is_not_there_or_not_roots_allows_nobody",
     ),
     of_runner(
         "baked/signed", "the namespaces that a key is for are not passed on",
-        """    kept += ['namespaces="%s"'""", """    kept += [] and ['namespaces="%s"'""",
+        """    options += ['namespaces="%s"'""", """    options += [] and ['namespaces="%s"'""",
         SIGNED + "test_a_key_that_may_sign_other_things_only",
     ),
     of_runner(
         "baked/signed", "more may stand behind what was signed",
-        "found = SHAPE.fullmatch(bundle)", "found = SHAPE.match(bundle)",
+        "match = WHOLE.fullmatch(bundle)", "match = WHOLE.match(bundle)",
         SIGNED + "test_nothing_can_be_put_around_what_was_signed",
     ),
     of_runner(
@@ -63,7 +63,7 @@ MUTANTS = [
         SIGNED + "test_who_signed_is_named_by_the_list_of_the_image",
     ),
     Mutant(
-        "every layout that is tried is signed", "bootstrap/targets/channel.py",
+        "every layout that is tried is signed", "bootstrap/targets/layout.py",
         "sign.stand_in if sign else None", "sign.sign if sign else None",
         (VERBS + "test_only_the_chosen_layout_is_signed",),
     ),

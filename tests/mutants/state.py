@@ -30,13 +30,13 @@ MUTANTS: list[Mutant] = [
         MOVED + "test_the_left_journal_begins_nothing_anew_and_the_new_one_goes_on_when_it_is_back", faults=(109,),
     ),
     of_runner(
-        "later/lifecycle", "a reboot may hide the journal",
+        "later/reboot", "a reboot may hide the journal",
         "        if point or count > REBOOTS:\n", "        if count > REBOOTS:\n",
         MOVED + "test_a_reboot_that_would_hide_the_state_is_refused_by_name", faults=(109,),
     ),
     of_runner(
         "tick/stages", "an exit code is lost to what lies where the outputs should",
-        "        more.update(looked(outputs, self.host, self.plan, label))\n",
+        "        more.update(unless_fails(outputs, self.host, self.plan, label))\n",
         "        more.update(outputs(self.host, self.plan, label))\n",
         ENDS + "test_the_exit_code_is_recorded_whatever_lies_where_the_outputs_should", faults=(112,),
     ),
@@ -52,19 +52,19 @@ MUTANTS: list[Mutant] = [
         ENDS + "test_the_last_words_of_a_failed_stage_come_through_the_pipes_that_it_made", faults=(111,),
     ),
     of_runner(
-        "later/lifecycle", "what holds the runner up is kept for itself",
+        "later/recovery", "what holds the runner up is kept for itself",
         '            run.journal.add("waiting", missing=[{"path": run.plan["server"], "why": "cannot go on"}], **{"for": reason})\n',
         "            pass\n",
         REASONS + "test_what_holds_the_runner_up_is_in_the_journal_the_report_and_a_file_until_it_goes_on", faults=(114,),
     ),
     of_runner(
         "tick/stages", "a failure does not name what the stage needed",
-        '            how = event["tail"] if event.get("cause") in ("needs", "reboot") else how\n', "",
+        '            reason = event["tail"] if event.get("cause") in ("needs", "reboot") else reason\n', "",
         REASONS + "test_a_user_that_never_comes_is_named_in_the_failure_and_reported", faults=(113,),
     ),
     # --- nobody else's words command a terminal ---
     of_runner(
-        "host", "a terminal obeys the words of a peer",
+        "console", "a terminal obeys the words of a peer",
         '% plain(line.replace("\\n", " "))', '% line.replace("\\n", " ")',
         REASONS + "test_words_of_a_peer_reach_motd_and_console_without_what_a_terminal_obeys", faults=(115,),
     ),

@@ -40,7 +40,7 @@ MUTANTS: list[Mutant] = [
     # --- promise 4: a cause, a place and a next step ---
     of_runner(
         "later/show", "why does not ask what keeps the runner from going on",
-        "    found.update(stuck=bool(stuck), ", "    found.update(stuck=False, ",
+        "    summary.update(stuck=bool(stuck), ", "    summary.update(stuck=False, ",
         STUCK + "test_a_trigger_that_cannot_be_removed_after_success", faults=(120,),
     ),
     of_runner(
@@ -49,8 +49,8 @@ MUTANTS: list[Mutant] = [
         STUCK + "test_what_keeps_the_runner_from_going_on_is_named", faults=(120,),
     ),
     of_runner(
-        "later/lifecycle", "motd goes on telling of the failure",
-        "        if kept != data:", "        if False:",
+        "later/leaving", "motd goes on telling of the failure",
+        "        if others != data:", "        if False:",
         SHOWS + "test_motd_is_healed_when_the_host_is", faults=(125,),
     ),
     # --- promise 5, and what others make a terminal do ---

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mutants.mutant import FETCH, Mutant, of_runner
 
-PROXIES = "tests/faults/test_rows_proxies.py::"
+PROXIES = "tests/faults/test_proxies.py::"
 NAMED = "tests/integration/test_wait_by_name.py::"
 
 MUTANTS: list[Mutant] = [
@@ -25,7 +25,7 @@ MUTANTS: list[Mutant] = [
     ),
     of_runner(
         "tick/checks", "a proxy is asked without its password",
-        '    known = {"Proxy-Authorization": "Basic " + login} if login else {}\n', "    known = {}\n",
+        '    auth = {"Proxy-Authorization": "Basic " + login} if login else {}\n', "    auth = {}\n",
         PROXIES + "test_reports_files_and_checks_get_through", faults=(144,),
     ),
     of_runner(
@@ -35,7 +35,7 @@ MUTANTS: list[Mutant] = [
     ),
     of_runner(
         "tick/report", "an answer without a number takes events off the list",
-        "                if type(taken) is int and taken >= 0:\n", "                if taken is not None:\n",
+        "                if type(acked) is int and acked >= 0:\n", "                if acked is not None:\n",
         "tests/faults/test_report_reasons.py::test_an_answer_that_takes_nothing_leaves_its_reason", faults=(64,),
     ),
     Mutant(
@@ -56,17 +56,17 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "a stranger's name stands in a command to copy", "bootstrap/collector/refused.py",
-        '"NAME" if known is None else', '"NAME" if False else',
+        '"NAME" if safe is None else', '"NAME" if False else',
         (NAMED + "test_a_strangers_name_is_neither_an_escape_nor_a_command",), faults=(146,),
     ),
     Mutant(
         "words of a host move the deployer's cursor", "bootstrap/client/show.py",
-        '    return [plain(line) for line in lines]\n\n\ndef _how', "    return lines\n\n\ndef _how",
+        '    return [plain(line) for line in lines]\n\n\ndef _reason', "    return lines\n\n\ndef _reason",
         ("tests/integration/test_cli_words.py::test_no_control_character_reaches_the_terminal",), faults=(147,),
     ),
     Mutant(
         "what a host waits for is not shown", "bootstrap/collector/state.py",
         'waits_for=(event.get("for") or "")[:MAX_SENTENCE] or None', "waits_for=None",
-        ("tests/unit/client/test_client_show.py::test_a_host_that_waits_says_for_what",), faults=(147,),
+        ("tests/unit/client/test_show.py::test_a_host_that_waits_says_for_what",), faults=(147,),
     ),
 ]  # fmt: skip

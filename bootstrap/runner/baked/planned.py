@@ -1,6 +1,6 @@
-"""The injected files that travel beside a bundle: what its own plan says of them, and how they get into place.
+"""The injected files that travel beside a bundle: reads their list in the bundle's own plan, and puts them in place.
 
-The plan is read once the bundle is verified, in a child, and without running any of it.
+The plan is read after the bundle is verified, in a child, and without running any of it.
 """
 
 import bz2
@@ -10,19 +10,16 @@ import os
 import zlib
 from hashlib import sha256
 
-from bootstrap.runner.baked.signed import SEALED, SHAPE
+from bootstrap.runner.form import PARTING, SEPARATOR, WHOLE, decode
 from bootstrap.runner.host import BUNDLE, TRIGGER
 
 MOST_UNPACKED = 4 << 20  # bytes of a plan, or of the code that is its dictionary; they are a hundredth of it
-PARTING = b"\v"  # between the code a tick needs and the rest
-# As undo() of a bundle's head: sixteen letters of 91 for thirteen bytes.
-DIGITS = bytes((c - 33 - (c > 39) - (c > 92) - (c > 123)) % 256 for c in range(256))
-# What the bundle writes itself as soon as it starts, and nobody else shall write for it.
+# The bundle writes these paths itself as soon as it starts; no source may write them for it.
 OWN = {TRIGGER, BUNDLE} | {"%s.%d" % (BUNDLE, number) for number in range(1, 10)}
 
 
 class Unplanned(Exception):
-    """The plan in this bundle cannot be read: one line that says why."""
+    """The plan in this bundle cannot be read: one line with the reason."""
 
 
 def travels_beside(bundle):
@@ -32,66 +29,53 @@ def travels_beside(bundle):
     """
     try:
         plan = plan_in(bundle)
-        wanted = {f["path"]: (f["size"], f["sha256"]) for f in plan["files"] if f.get("deliver") == "inject"}
+        expected = {f["path"]: (f["size"], f["sha256"]) for f in plan["files"] if f.get("deliver") == "inject"}
         for path, text in plan.get("units", {}).items():
-            wanted[path] = len(text.encode()), sha256(text.encode()).hexdigest()
-        for path, (size, digest) in wanted.items():
+            expected[path] = len(text.encode()), sha256(text.encode()).hexdigest()
+        # An unsigned plan may be anybody's: a relative path, or one with "..", must not reach the disk.
+        for path, (size, digest) in expected.items():
             plain = path.startswith("/") and os.path.abspath(path) == path and b"\0" not in os.fsencode(path)
             if not plain or path.startswith("//") or not isinstance(size, int) or len(digest) != 64:
-                raise ValueError("it names %r" % path)
+                raise ValueError("its entry for %r is not valid" % path)
     except (ValueError, OverflowError, OSError, EOFError, zlib.error) as error:
         raise Unplanned(str(error) or type(error).__name__)
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
-        raise Unplanned("it is none of this program's (%s)" % type(error).__name__)
-    return {path: wanted[path] for path in wanted if path not in OWN}
+        raise Unplanned("it is not a plan of this program (%s)" % type(error).__name__)
+    return {path: expected[path] for path in expected if path not in OWN}
 
 
 def plan_in(bundle):
-    """The host plan of a whole bundle. Raises what its unpackers raise."""
-    found = SHAPE.fullmatch(bundle)
-    if not found:
-        raise ValueError("it has another form than this runner knows")
-    parts = found.group(2).split(SEALED)
-    code = bz2.BZ2Decompressor().decompress(unpacked_text(parts[0]), MOST_UNPACKED)
+    """The host plan of a whole bundle. Raises the errors of its unpackers."""
+    match = WHOLE.fullmatch(bundle)
+    if not match:
+        raise ValueError("this runner does not know its form")
+    parts = match.group(2).decode("latin-1").split(SEPARATOR)
+    code = bz2.BZ2Decompressor().decompress(decode(parts[0]), MOST_UNPACKED)
     work = zlib.decompressobj(zdict=code.split(PARTING)[0])
-    plan = work.decompress(unpacked_text(parts[1]), MOST_UNPACKED)
+    plan = work.decompress(decode(parts[1]), MOST_UNPACKED)
     if not work.eof:
-        raise ValueError("it is cut off, or has more than %d bytes" % MOST_UNPACKED)
+        raise ValueError("it is cut off or larger than %d bytes" % MOST_UNPACKED)
     return json.loads(plan.decode())
 
 
-def unpacked_text(text):
-    """The bytes behind one packed part, with up to twelve zeros more. Raises ValueError, OverflowError for none."""
-    digits = text.replace(b"\n", b"").translate(DIGITS)
-    if len(digits) % 16:
-        raise ValueError("it is cut off")
-    data = []
-    for at in range(0, len(digits), 16):
-        number = 0
-        for digit in digits[at : at + 16]:
-            number = number * 91 + digit
-        data.append(number.to_bytes(13, "big"))
-    return b"".join(data)
+def bring(host, files, copies, say):
+    """Put files in place that are missing or torn, as root's with mode 0600; the runner does the rest.
 
-
-def bring(host, files, kept, say):
-    """Put files in place that are not there, or not whole: root's, with mode 0600; the runner does the rest.
-
-    files: {path: SHA-256}; kept: what the names of their copies begin with, before the SHA-256; say: takes a line.
-    What cannot be put in place is said, and is the bundle's to report. False: the copies are not there any more.
-    Raises OSError where the disk is full.
+    files: {path: SHA-256}; copies: the path of their copies, without the SHA-256 at its end; say: takes a line of text.
+    A file that cannot be put in place is named in such a line, and the bundle reports it as missing. Returns False when
+    the copies are not there any more. Raises OSError when the disk is full.
     """
     for path, digest in sorted(files.items()):
-        found = host.read(kept + digest)
-        if not found or sha256(found[0]).hexdigest() != digest:
+        copy = host.read(copies + digest)
+        if not copy or sha256(copy[0]).hexdigest() != digest:
             return False
-        data = found[0]
+        data = copy[0]
         try:
-            there = host.read(path)
-            if there is None or (there[0] != data and is_torn(there[0], data)):
+            present = host.read(path)
+            if present is None or (present[0] != data and is_torn(present[0], data)):
                 host.save(path, data)
-            elif there[0] != data:
-                say("%s is another file than the one that came with the bundle, and stays" % path)
+            elif present[0] != data:
+                say("%s differs from the file that came with the bundle, and stays as it is" % path)
         except (OSError, ValueError) as error:
             say("%s, which came with the bundle, cannot be put in place: %s" % (path, error))
             if getattr(error, "errno", 0) in (errno.ENOSPC, errno.EDQUOT):
@@ -99,6 +83,6 @@ def bring(host, files, kept, say):
     return True
 
 
-def is_torn(there, data):
-    """Whether this is data cut off, or with zeros for what did not reach the disk in time."""
-    return len(there) <= len(data) and data.startswith(there.rstrip(b"\0"))
+def is_torn(present, data):
+    """Whether `present` is the beginning of `data`, perhaps with zeros for bytes that did not reach the disk."""
+    return len(present) <= len(data) and data.startswith(present.rstrip(b"\0"))

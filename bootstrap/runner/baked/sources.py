@@ -1,6 +1,6 @@
-"""Where a baked image looks for its bundle, and how a whole bundle is told from everything else that lies there.
+"""Reads the sources of a baked image, and finds a whole bundle in the bytes that they give.
 
-Everything here runs in a child that is killed when its time is up, and takes bytes that anybody may have written.
+All of this runs in a child that is killed when its time is up, and takes bytes that anybody may have written.
 """
 
 import binascii
@@ -10,6 +10,7 @@ import re
 import zlib
 from hashlib import sha256
 
+from bootstrap.runner.form import LAST_LINE, MAGIC, pattern
 from bootstrap.runner.host import BUNDLE, TRIGGER
 
 DEFAULT_URL = "http://169.254.169.254"
@@ -25,17 +26,18 @@ AGAIN_S = {"files": 0, "cloud-init": 0, "config-drive": 15, "nocloud": 15, "open
 FETCH_S = 240  # for what a stub names
 MOST = 16 << 20  # bytes of what a source gives, and of what is in it once it is unpacked
 CONNECT_S, SILENCE_S = 5, 8  # for an address that nobody has, and one that does not answer
-BEGINS = re.compile(rb"^([ \t]*)#!/bin/sh\r?\n\1# initialrunner: sets ", re.M)
-ENDS = re.compile(rb'_bundle ([0-9a-f]{64}) "\$@"\r?')
-# What no cloud-config of people holds: a line of base64 that long.
+# The first lines of a bundle, indented as a cloud-config has them, and its last line; some clouds rewrite line ends.
+BEGINS = re.compile(rb"^([ \t]*)" + rb"\r?\n\1".join(map(re.escape, MAGIC.encode().split(b"\n"))), re.M)
+ENDS = re.compile(pattern(LAST_LINE.rstrip(), "([0-9a-f]{64})") + rb"\r?")
+# A line of base64 that long is in no cloud-config that people write by hand.
 ENCODED = re.compile(rb"[A-Za-z0-9+/]{60,}(?:\s*[A-Za-z0-9+/]+)*={0,2}")
-QUOTED = re.compile(rb'"#!/bin/sh\\n# initialrunner: sets (?:[^"\\]|\\.)*"')
+QUOTED = re.compile(re.escape(json.dumps(MAGIC)[:-1]).encode() + rb'(?:[^"\\]|\\.)*"')
 STUB_URL, STUB_SHA256 = re.compile(r"^\s*u='([^']+)'\r?$", re.M), re.compile(r'echo "([0-9a-f]{64})  \$f"')
 FILE_SYSTEMS = "iso9660", "vfat", "udf", "ext4"
 
 
 class Nothing(Exception):
-    """There is no whole bundle: one line that says what there is. torn: the beginning of one is there."""
+    """There is no whole bundle: one line that says what there is instead. torn: the beginning of one is there."""
 
     torn = False
 
@@ -48,30 +50,30 @@ class Elsewhere(Exception):
     """A stub: (URL, SHA-256) of the bundle that it would fetch."""
 
 
-# --- a bundle in bytes ---
+# --- finding a bundle in bytes ---
 
 
 def whole(data):
-    """The bundle in what a source gave.
+    """The bundle in the bytes that a source gave.
 
-    Plain, compressed, as base64, as a part of a message or within a cloud-config. Raises Nothing, Torn, Elsewhere.
+    It may be plain, compressed, base64, a part of a message or inside a cloud-config. Raises Nothing, Torn, Elsewhere.
     """
     best = None
     if len(data) > MOST:
         raise Nothing("more than %d bytes" % MOST)
     for text in texts_in(data, 4):
-        found = STUB_URL.search(text.decode("latin-1")) if b"initialrunner fetches its bundle" in text else None
-        if found:
+        url = STUB_URL.search(text.decode("latin-1")) if b"initialrunner fetches its bundle" in text else None
+        if url:
             pinned = STUB_SHA256.search(text.decode("latin-1"))
             if pinned:
-                raise Elsewhere(found.group(1), pinned.group(1))
+                raise Elsewhere(url.group(1), pinned.group(1))
             best = best or Torn("a stub that is cut off: %d bytes so far" % len(data))
         for start in BEGINS.finditer(text):
             try:
                 return cut(text, start)
             except Torn as torn:
                 best = torn
-    raise best or Nothing("%d bytes, and no bundle in them" % len(data) if data else "is empty")
+    raise best or Nothing("%d bytes, but no bundle in them" % len(data) if data else "is empty")
 
 
 def cut(text, start):
@@ -112,38 +114,38 @@ def texts_in(data, depth):
             pass
     for run in ENCODED.finditer(data):
         letters = b"".join(run.group().split())
-        # A word may follow that is none of it, and the end may be missing: as far as it goes.
+        # Another word may follow, and the end may be missing: decode as many whole groups of four as there are.
         inner = binascii.a2b_base64(letters[: len(letters) // 4 * 4])
-        # The lines of a bundle are of such letters too, now and then: only what begins like something is looked at.
+        # A line of a bundle may consist of such letters by chance: only a known beginning is worth a look.
         if inner[:2] in (b"#!", b"\x1f\x8b") or inner[:12].lower() in (b"content-type", b"mime-version"):
             for text in texts_in(inner, depth - 1):
                 yield text
 
 
 def unzipped(data):
-    """Bytes without gzip around them, as far as they go: the end may not have come yet. Raises Nothing."""
+    """The bytes without gzip around them, as far as they go: the end may not have come yet. Raises Nothing."""
     if not data.startswith(b"\x1f\x8b"):
         return data
     work = zlib.decompressobj(31)
     try:
         text = work.decompress(data, MOST)
     except zlib.error:
-        raise Torn("compressed, and damaged: %d bytes" % len(data))
+        raise Torn("compressed but damaged: %d bytes" % len(data))
     if work.unconsumed_tail:
-        raise Nothing("more than %d bytes once it is unpacked" % MOST)
+        raise Nothing("more than %d bytes when unpacked" % MOST)
     if not work.eof and not BEGINS.match(text):
-        raise Torn("compressed, and cut off: %d bytes so far" % len(data))
+        raise Torn("compressed but cut off: %d bytes so far" % len(data))
     return text
 
 
 def joined(read, paths):
-    """The bundle in the first of these files, or in those named like it with .1 to .9 behind. None: not there.
+    """The bundle in the file `paths`, or in its pieces, the files with .1 to .9 behind that name. None: not there.
 
-    read: gives the bytes of a path, None when there is no such file.
+    read: returns the bytes of a path, None when there is no such file.
     """
-    one = read(paths)
-    if one is not None:
-        return whole(one)
+    single = read(paths)
+    if single is not None:
+        return whole(single)
     pieces = []
     for number in range(1, 10):
         piece = read("%s.%d" % (paths, number))
@@ -158,7 +160,7 @@ def joined(read, paths):
         raise Torn("%s, in %d pieces" % (torn, len(pieces)))
 
 
-# --- the sources ---
+# --- reading the sources ---
 
 
 def look_at(host, source):
@@ -171,21 +173,21 @@ def look_at(host, source):
     if name == "nocloud":
         return nocloud(host)
     if name == "cloud-init":
-        found = read_some(host, CLOUD_INIT)
-        if found is None:
+        file = read_some(host, CLOUD_INIT)
+        if file is None:
             raise Nothing("no " + CLOUD_INIT)
-        return whole(found[0])
+        return whole(file[0])
     return ec2(url)
 
 
 def named(source):
-    """(name, URL) of what image.json lists, such as ec2=http://127.0.0.1:1234."""
+    """(name, URL) of a source as image.json lists it, such as ec2=http://127.0.0.1:1234."""
     name, _, url = source.partition("=")
     return name, (url or DEFAULT_URL).rstrip("/")
 
 
 def read_some(host, path):
-    """(bytes, stat result) of a regular file, no more than can be looked at; None when it is not there."""
+    """(bytes, stat result) of a regular file, at most MOST + 1 bytes of it; None when it is not there."""
     try:
         fd = host.open(path)
     except (FileNotFoundError, NotADirectoryError):
@@ -195,39 +197,39 @@ def read_some(host, path):
 
 
 def injected(host):
-    """The bundle that an agent, or whoever made the disk, has put where a create call injects it."""
+    """The bundle that an agent, or the maker of the disk, has put at the place for injected files."""
 
     def read(path):
-        found = read_some(host, path)
-        if found is None:
+        file = read_some(host, path)
+        if file is None:
             return None
-        data, info = found
+        data, info = file
         others = info.st_mode & 0o002 or (info.st_mode & 0o020 and info.st_gid)
         if info.st_uid or others:
-            # Nothing pins what comes this way: whoever could write it would be root.
+            # No digest pins a bundle that comes this way: a user who could write it could become root.
             mode = info.st_mode & 0o7777
             raise Nothing("%s could be written by others: mode %04o, user %d" % (path, mode, info.st_uid))
         return data
 
-    found = joined(read, BUNDLE)
-    if found is None:
+    bundle = joined(read, BUNDLE)
+    if bundle is None:
         raise Nothing("no " + BUNDLE)
-    pinned(host.text(TRIGGER), found)
-    return found
+    pinned(host.text(TRIGGER), bundle)
+    return bundle
 
 
 def pinned(trigger, bundle):
-    """Nothing else than what an injected trigger names. Raises Nothing."""
+    """Accept only the bundle that an injected trigger names. Raises Nothing for another."""
     if "sha256sum" in trigger and sha256(bundle).hexdigest() not in trigger:
-        raise Nothing("%s names another bundle" % TRIGGER)
+        raise Nothing("%s names a different bundle" % TRIGGER)
 
 
 def nocloud(host):
     """User-data of a seed on the disk, else of the volume with the label cidata."""
     for folder in SEEDS:
-        found = read_some(host, folder + "/user-data")
-        if found:
-            return whole(found[0])
+        file = read_some(host, folder + "/user-data")
+        if file:
+            return whole(file[0])
 
     def read(get):
         data = get("user-data")
@@ -239,9 +241,9 @@ def nocloud(host):
 
 
 def in_openstack(host, source, read):
-    """What read(get) finds in OpenStack's layout, on a drive or at a service.
+    """The result of read(get), with OpenStack's layout on a drive or at a service.
 
-    get: gives the bytes of a path, None when there is no such file.
+    get: returns the bytes of a path, None when there is no such file.
     """
     name, url = named(source)
     if name == "openstack":
@@ -261,7 +263,7 @@ def places_in(meta):
 
 def config_drive(get):
     """The bundle in OpenStack's layout: injected files first, then user-data."""
-    meta, said = get(META_DATA), None
+    meta, problem = get(META_DATA), None
     if meta is not None:
         places = places_in(meta)
 
@@ -269,47 +271,48 @@ def config_drive(get):
             return get(places[path]) if path in places else None
 
         try:
-            found = joined(read, BUNDLE)
-            if found is not None:
-                pinned((read(TRIGGER) or b"").decode("latin-1"), found)
-                return found
+            bundle = joined(read, BUNDLE)
+            if bundle is not None:
+                pinned((read(TRIGGER) or b"").decode("latin-1"), bundle)
+                return bundle
         except Nothing as nothing:
-            said = nothing
+            problem = nothing
     data = get("openstack/latest/user_data")
     try:
         if data is not None:
             return whole(data)
     except Nothing as nothing:
-        said = said or nothing
-    raise said or Nothing("neither user_data nor an injected bundle" if meta is not None else "no openstack/latest")
+        problem = problem or nothing
+    raise problem or Nothing("neither user_data nor an injected bundle" if meta is not None else "no openstack/latest")
 
 
-def files_beside(get, wanted, keep):
-    """Keep those of the injected files that are wanted, and none other.
+def files_beside(get, expected, keep):
+    """Keep the injected files that are expected, and no others.
 
-    wanted: {path on the host: (size, SHA-256)}; keep: is given the bytes of each that is right, and its SHA-256.
-    Returns ({path: SHA-256} of what was kept, {path: why} of what was listed and was not). Raises Nothing.
+    expected: {path on the host: (size, SHA-256)}; keep: is called with the bytes of each whole file, and its SHA-256.
+    Returns ({path: SHA-256} of the kept files, {path: reason} of those that are listed but not kept). Raises Nothing.
     """
-    meta, kept, left, room = get(META_DATA), {}, {}, MOST
+    meta, kept_files, left_out, room = get(META_DATA), {}, {}, MOST
     places = places_in(meta) if meta is not None else {}
-    for path in sorted(set(places) & set(wanted)):
-        size, digest = wanted[path]
+    for path in sorted(set(places) & set(expected)):
+        size, digest = expected[path]
+        # The limit counts the plan's sizes before a byte is read: no source can make the child read without end.
         room -= size
         data = get(places[path]) if room >= 0 else None
         if room < 0:
-            left[path] = "more than %d bytes with all before it" % MOST
+            left_out[path] = "more than %d bytes together with the files before it" % MOST
         elif data is None:
-            left[path] = "listed, and not there"
+            left_out[path] = "listed but missing"
         elif len(data) != size or sha256(data).hexdigest() != digest:
-            left[path] = "other bytes than its plan names"
+            left_out[path] = "other bytes than the plan names"
         else:
             keep(data, digest)
-            kept[path] = digest
-    return kept, left
+            kept_files[path] = digest
+    return kept_files, left_out
 
 
 def on_volume(host, labels, read):
-    """What read() finds on the volume with one of these labels.
+    """The result of read(get), with the volume that has one of these labels.
 
     It is mounted read-only in a mount namespace of this very process: a kill at any line leaves nothing mounted.
     """
@@ -323,18 +326,18 @@ def on_volume(host, labels, read):
     # CLONE_NEWNS; then MS_REC|MS_PRIVATE, so that nothing of it shows outside.
     if libc.unshare(0x20000) or libc.mount(b"none", b"/", None, 0x4000 | 0x40000, None):
         raise OSError("%s cannot be mounted: %s" % (device, os.strerror(ctypes.get_errno())))
-    known, why = host.text("/proc/filesystems"), ""
+    kernel_knows, reason = host.text("/proc/filesystems"), ""
     # MS_RDONLY|MS_NOSUID|MS_NODEV|MS_NOEXEC
-    for kind in sorted(FILE_SYSTEMS, key=lambda kind: "\t%s\n" % kind not in known):
+    for kind in sorted(FILE_SYSTEMS, key=lambda kind: "\t%s\n" % kind not in kernel_knows):
         if not libc.mount(device.encode(), place.encode(), kind.encode(), 1 | 2 | 4 | 8, None):
             break
-        why = why or os.strerror(ctypes.get_errno())
+        reason = reason or os.strerror(ctypes.get_errno())
     else:
-        raise OSError("%s cannot be mounted: %s" % (device, why))
+        raise OSError("%s cannot be mounted: %s" % (device, reason))
 
     def get(name):
-        found = read_some(host, "%s/%s" % (place, name))
-        return found and found[0]
+        file = read_some(host, "%s/%s" % (place, name))
+        return file and file[0]
 
     return read(get)
 
@@ -367,13 +370,13 @@ def ec2(url):
 
 
 def fetched(url, digest):
-    """The bundle that a stub names: https as its own programs would ask, and no other bytes than those pinned."""
+    """The bundle that a stub names, over https as the stub itself would ask, if it has the pinned digest."""
     data = request("GET", url)
-    shown = url.split("?")[0]  # the query may be what gives the right to read
+    address = url.split("?")[0]  # the query may be what gives the right to read, so it is never shown
     if data is None:
-        raise Nothing("%s: answer 404" % shown)
+        raise Nothing("%s: answer 404" % address)
     if sha256(data).hexdigest() != digest:
-        raise Nothing("%s: other bytes than the stub pins: SHA-256 %s" % (shown, sha256(data).hexdigest()))
+        raise Nothing("%s: other bytes than the stub pins: SHA-256 %s" % (address, sha256(data).hexdigest()))
     return whole(data)
 
 
@@ -384,8 +387,8 @@ def request(method, url, headers=None, absent=()):
     """
     from http import client
 
-    scheme, _, rest = url.partition("://")
-    where, slash, path = rest.partition("/")
+    scheme, _, remainder = url.partition("://")
+    where, slash, path = remainder.partition("/")
     if scheme not in ("http", "https") or not where:
         raise Nothing("no URL of http or https: " + url.split("?")[0])
     kind = client.HTTPSConnection if scheme == "https" else client.HTTPConnection

@@ -4,6 +4,7 @@ A bundle compiles these modules in this order until it has the name that it look
 modules before its own; it asks `later` for a name of a module behind its own.
 """
 
-MODULES = ("lifecycle", "moved", "fetch", "turn", "show", "doctor", "spare", "byhand", "admin")
-# Where every byte counts, verbs that no tick needs give way to a line that says so.
-LEAN_MODULES = ("lifecycle", "moved", "fetch", "turn", "show", "no_doctor", "byhand", "admin")
+_RUN = ("opening", "reboot", "recovery", "leaving", "moved", "fetch")
+MODULES = (*_RUN, "turn", "show", "doctor", "spare", "byhand", "admin")
+# Verbs that no tick needs give way to a line that says so, for a channel in which every byte counts.
+LEAN_MODULES = (*_RUN, "turn", "show", "no_doctor", "byhand", "admin")

@@ -1,13 +1,14 @@
-"""The admin's verbs on the host, and `install`, which user-data means when it runs the bundle without a word."""
+"""Runs the admin's verbs, and `install`, the default when the bundle is run without arguments, as user-data does."""
 
 import os
 
 from bootstrap.runner.bundle import COLD, HOT, TEXT
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.host import BUNDLE, STUB, TRIGGER
-from bootstrap.runner.later.byhand import report, reset, run_stages, source, tick_told
+from bootstrap.runner.later.byhand import report, reset, run_stages, source, watched_tick
 from bootstrap.runner.later.doctor import doctor
-from bootstrap.runner.later.lifecycle import clean, earlier
+from bootstrap.runner.later.leaving import clean
+from bootstrap.runner.later.opening import earlier
 from bootstrap.runner.later.show import logs, status, why
 from bootstrap.runner.later.spare import history, timeline, verify
 from bootstrap.runner.terminal import guard, refuse
@@ -17,24 +18,24 @@ from bootstrap.runner.tick.journal import JOURNAL, events_in
 from bootstrap.runner.tick.run import Run, tick
 
 USAGE = """usage: initialrunner VERB
-  status [--json]  what ran, when, how it ended
-  why  why the server is not healthy, and what to do
-  logs [STAGE] [-f]  what stages printed; -f goes on while a runner is at work
-  timeline [--blame]  what took how long; --blame: the longest first
-  history  every journal of this host
-  verify  the files that were placed, beside what is there now
-  doctor [--fix]  why nothing starts or arrives
-  run [STAGE...] [--from STAGE] [--force] [--dry-run]  go on, or run these stages; --force: also what is done
-  tick  go on where the last tick ended, as cron does
-  report  send what the collector does not have
-  reset  put the journal aside: the next tick begins anew
-  source  print the source of this runner"""
+  status [--json]  show every stage: its state, start, duration and result
+  why  explain why the server is not healthy, and what to do
+  logs [STAGE] [-f]  print the output of stages; -f follows it while a runner is at work
+  timeline [--blame]  show what took how long; --blame: the longest first
+  history  list every journal of this host
+  verify  compare the placed files with the plan
+  doctor [--fix]  find out why nothing starts or is reported; --fix repairs what is safe
+  run [STAGE...] [--from STAGE] [--force] [--dry-run]  continue, or run these stages; --force: also those that are done
+  tick  continue, as cron does every minute
+  report  send events that the collector does not have
+  reset  set the journal aside and start over
+  source [MODULE]  print the source of this runner"""
 
 
 def admin(host, plan, verb, words):
-    """Run one verb. Its exit code."""
+    """Run one verb and return its exit code."""
     verbs = {
-        "install": install, "tick": finished if plan.get("finished") else tick_told, "status": status, "why": why,
+        "install": install, "tick": finished if plan.get("finished") else watched_tick, "status": status, "why": why,
         "run": run_stages, "logs": logs, "report": report, "reset": reset, "source": source, "doctor": doctor,
         "timeline": timeline, "history": history, "verify": verify,
     }  # fmt: skip
@@ -49,7 +50,7 @@ def admin(host, plan, verb, words):
         elif verb not in verbs:
             return refuse("no verb %r\n%s" % (verb, USAGE), 2)
         elif wrong:
-            return refuse("%s knows no %s\nusage: initialrunner %s" % (verb, wrong[0], about), 2)
+            return refuse("%s takes no %s\nusage: initialrunner %s" % (verb, wrong[0], about), 2)
         elif os.geteuid():
             return refuse("only root can read the journal; try: sudo initialrunner " + verb, 2)
         else:
@@ -64,17 +65,19 @@ def admin(host, plan, verb, words):
 
 
 def misused(signature, words):
-    """The words that are not in a verb's line of the usage."""
+    """The words on the command line that a verb does not take, by its line of the usage."""
     names = [word for word in words if word[:1] != "-"]
-    known = names + signature.replace("[", "").replace("]", "").split()
-    return [word for word in words if word not in known] + names[99 if "..." in signature else "STAGE" in known :]
+    # A verb takes any number of names (written "..."), one (a word in capitals) or none.
+    allowed = names + signature.replace("[", "").replace("]", "").split()
+    most = 99 if "..." in signature else not signature.islower()
+    return [word for word in words if word not in allowed] + names[most:]
 
 
 def finished(host, plan, words):
-    """A tick of the scrubbed runner: the last steps of finish, should a kill have come between them.
+    """Repeat the last steps of a success, in case a kill came between them: the tick of the scrubbed runner.
 
-    An entry that names the bundle itself has come back after success: it goes, unless its bundle has come too, or this
-    is a clone, which waits for it.
+    A trigger that names the bundle itself has come back after success, from a backup or an agent. It is removed, unless
+    its bundle has come back too, or this machine is a clone, which needs both.
     """
     sha256, past = plan["finished"]["sha256"], events_in(JOURNAL)
     if sha256 in host.text(TRIGGER):
@@ -101,6 +104,7 @@ def install(host, plan, words):
     if "INSTANCE_ID" in os.environ and overtaken(run, past):
         return EXIT_DONE
     if lock is not None:
+        # Run from user-data, the bundle is in no file that a trigger could start again.
         if run.files == [BUNDLE]:
             host.save(BUNDLE, TEXT)
         text = host.text(TRIGGER)
@@ -112,9 +116,10 @@ def install(host, plan, words):
         os.close(lock)
         host.locked = None
     if host.fork() == 0:
-        # The caller may be cloud-init, which waits for whoever holds its output: ours is /dev/null now.
+        # The caller may be cloud-init, which waits for every process that holds its output: ours is /dev/null now.
         try:
-            # A boothook is early: file systems may not be mounted yet. 3: not active (without systemd it is another).
+            # A boothook starts early: file systems may not be mounted yet. Exit code 3 means "not active yet";
+            # without systemd the code is another one, and there is nothing to wait for.
             end = host.uptime() + 300
             while host.run(["systemctl", "is-active", "-q", "basic.target"]) == 3 and host.uptime() < end:
                 host.pause(1)
@@ -125,8 +130,9 @@ def install(host, plan, words):
 
 
 def overtaken(run, past):
-    """Whether this bundle, which cloud-init starts at every boot, has had its time: a newer deploy came another way."""
-    host, mine = run.host, run.plan["deploy_id"]
+    """Whether a newer deploy has replaced this bundle, which cloud-init starts again at every boot."""
+    host, deploy_id = run.host, run.plan["deploy_id"]
     text = host.text(TRIGGER)
-    other = (past and past[0].get("deploy_id") != mine) or ("sha256sum" in text and run.sha256 not in text)
-    return other and any(events[0].get("deploy_id") == mine for events in earlier(host) + ([past] if past else []))
+    other = (past and past[0].get("deploy_id") != deploy_id) or ("sha256sum" in text and run.sha256 not in text)
+    # Another deploy alone proves nothing: this bundle may be the newer one. It is the older one if it has run before.
+    return other and any(events[0].get("deploy_id") == deploy_id for events in earlier(host) + ([past] if past else []))

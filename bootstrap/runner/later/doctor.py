@@ -1,4 +1,4 @@
-"""`doctor`: why nothing starts or nothing arrives. It looks at what the runner stands on, one line a part."""
+"""Diagnoses why nothing starts or is reported: `doctor` checks the parts that the runner depends on, one line each."""
 
 import calendar
 import os
@@ -6,20 +6,20 @@ import stat
 import time
 
 from bootstrap.runner.host import BUNDLE, STATE, TRIGGER
-from bootstrap.runner.later.lifecycle import TIMER
+from bootstrap.runner.later.opening import TIMER
 from bootstrap.runner.later.show import has_ended, unsent
 from bootstrap.runner.tick.checks import http
-from bootstrap.runner.tick.files import own_trigger, tidy_leftovers, trigger_text, units_wanted
+from bootstrap.runner.tick.files import ensure_trigger, tidy_leftovers, trigger_text, units_wanted
 from bootstrap.runner.tick.journal import JOURNAL, unseal
 from bootstrap.runner.tick.run import Run, identity
 
 CRON_FOLDER = os.path.dirname(TRIGGER)
 SKEW_S = 300
-MEND = "initialrunner doctor --fix"
+REPAIR = "initialrunner doctor --fix"
 
 
 def doctor(host, plan, words):
-    """Look at every part; with --fix fix what is safe to fix, and look again. 5 when something stays wrong."""
+    """Check every part; with --fix repair what is safe, and check again. 5 when something stays wrong."""
     run, wrong = Run(host, plan), 0
     parts = [
         ("trigger", trigger_faults, fix_trigger),
@@ -37,74 +37,77 @@ def doctor(host, plan, words):
             try:
                 fix(run)
             except OSError as error:
-                print("cannot   %-10s%s" % (name, error))
+                print("failed   %-10s%s" % (name, error))
             faults = look(run)
-        for fault, fix in faults or ():
-            print("WRONG    %-10s%s\n         %-10s-> %s" % (name, fault, "", fix))
+        for fault, hint in faults or ():
+            print("WRONG    %-10s%s\n         %-10s-> %s" % (name, fault, "", hint))
             wrong = 5
+        # An empty list means that the part is good, None that this host does not use it.
         if not faults:
             print("%-9s%s" % ("good" if faults == [] else "not used", name))
     return wrong
 
 
 def trigger_faults(run):
-    """What cron holds against the entry that starts this bundle: [(fault, mend)]."""
-    host, mend = run.host, MEND
+    """The faults of the trigger for which cron does not start this bundle: [(fault, hint)]."""
+    host, hint = run.host, REPAIR
     if run.plan.get("finished"):
         return []  # nothing needs to start any more
-    found = []
+    faults = []
     for name in host.list(CRON_FOLDER):
         path = os.path.join(CRON_FOLDER, name)
         if path != TRIGGER and run.sha256 in host.text(path):
-            dot = "cron never reads a name with a dot" if "." in name else "a second copy of ours"
-            found.append(("%s: %s" % (path, dot), "rm " + path))
+            dot = "cron ignores names with a dot" if "." in name else "a copy of our entry"
+            faults.append(("%s: %s" % (path, dot), "rm " + path))
         elif name.startswith(os.path.basename(TRIGGER) + ".") and (".bak." in name or ".tmp." in name):
-            found.append((path + ": left by an injection agent", mend))
+            faults.append((path + ": left by an injection agent", hint))
     try:
         info = os.lstat(TRIGGER)
     except OSError as error:
-        return found + [("%s: %s: nothing starts the runner" % (TRIGGER, error.strerror), mend)]
+        return faults + [("%s: %s: nothing starts the runner" % (TRIGGER, error.strerror), hint)]
     if not stat.S_ISREG(info.st_mode):
-        found.append((TRIGGER + " is not a regular file: cron ignores it", mend))
-        return found
+        faults.append((TRIGGER + " is not a regular file: cron ignores it", hint))
+        return faults
     if info.st_uid:
-        found.append(("%s belongs to user %d: cron ignores it (WRONG FILE OWNER)" % (TRIGGER, info.st_uid), mend))
+        faults.append(("%s belongs to user %d: cron ignores it (WRONG FILE OWNER)" % (TRIGGER, info.st_uid), hint))
     if info.st_mode & 0o022:
-        how = stat.S_IMODE(info.st_mode)
-        found.append(("%s has mode %04o, others can write it: cron ignores it (INSECURE MODE)" % (TRIGGER, how), mend))
-    data, wanted = host.read(TRIGGER)[0], trigger_text(run.plan, run.sha256, run.files)
-    if data != wanted:
+        mode = stat.S_IMODE(info.st_mode)
+        faults.append(
+            ("%s has mode %04o, others can write it: cron ignores it (INSECURE MODE)" % (TRIGGER, mode), hint)
+        )
+    data, expected = host.read(TRIGGER)[0], trigger_text(run.plan, run.sha256, run.files)
+    if data != expected:
         if run.sha256.encode() not in data and b"sha256sum" in data:
-            found.append((TRIGGER + " waits for another bundle than this one", "inject that bundle again"))
+            faults.append((TRIGGER + " waits for a different bundle", "inject that bundle again"))
         else:
-            found.append(("%s %s" % (TRIGGER, crontab_fault(data, wanted)), mend))
-    return found
+            faults.append(("%s %s" % (TRIGGER, crontab_fault(data, expected)), hint))
+    return faults
 
 
-def crontab_fault(data, wanted):
-    """In what the text of an entry is not the wanted one, and what cron makes of it."""
+def crontab_fault(data, expected):
+    """The first difference between the trigger's text and the expected one, and what cron makes of it."""
     if not data:
         return "is empty"
     if b"\r" in data:
-        return "has CRLF line ends: cron hands the carriage return on to the shell"
+        return "has CRLF line ends: cron passes the carriage return to the shell"
     if not data.endswith(b"\n"):
         return "has no newline at its end: cron ignores the file"
     for number, line in enumerate(data.split(b"\n"), 1):
-        if line not in wanted.split(b"\n"):
-            return "has a line %d that is not the plan's: %.60s" % (number, line.decode("utf-8", "replace"))
-    return "is not the entry that the plan has"
+        if line not in expected.split(b"\n"):
+            return "differs from the plan in line %d: %.60s" % (number, line.decode("utf-8", "replace"))
+    return "differs from the plan"
 
 
 def fix_trigger(run):
-    """Write the entry again from the plan. What others could write is put aside, never made trusted."""
+    """Write the trigger again from the plan. A file that others could write is put aside, never made trusted."""
     lock = run.host.lock(2)
     if lock is None:
         raise OSError("a runner is at work; try again when it has ended")
-    run.by_hand()
-    if run.over():
-        raise OSError("another runner has finished meanwhile: nothing has to start any more")
+    run.open()
+    if run.ended_meanwhile():
+        raise OSError("another runner has finished meanwhile: nothing needs to start")
     identity(run)
-    own_trigger(run.host, run.plan, run.journal, run.sha256, run.files)
+    ensure_trigger(run.host, run.plan, run.journal, run.sha256, run.files)
     tidy_leftovers(run.host)
     for name in run.host.list(CRON_FOLDER):
         path = os.path.join(CRON_FOLDER, name)
@@ -124,11 +127,11 @@ def daemon(run):
 
 
 def cron_faults(run):
-    """Why no tick comes although the entry is good; None where no tick has to come."""
+    """The reasons why cron starts nothing although the trigger is good; None if nothing has to start."""
     if run.plan.get("finished") or not os.path.lexists(TRIGGER) or has_ended(run.host):
         return None
     if units_wanted(run.plan) and not run.host.run(["systemctl", "is-active", "-q", TIMER]):
-        return []  # systemd does what cron does elsewhere
+        return []  # systemd's timer starts the runner here, not cron
     name, pid = daemon(run)
     if not name:
         return [("no cron on this host: nothing starts the runner", "install the package cron (or cronie)")]
@@ -140,16 +143,16 @@ def cron_faults(run):
                     return [(unit + " is masked", "systemctl unmask %s && systemctl enable --now %s" % (unit, unit))]
             except OSError:
                 pass
-        return [("%s is installed and does not run" % name, MEND)]
+        return [("%s is installed but does not run" % name, REPAIR)]
     # The third field of shadow is the day of the last change; 0 means: must be changed before anything else.
     for line in run.host.text("/etc/shadow").splitlines():
         if line.split(":")[0::2][:2] == ["root", "0"]:
-            return [("root's password must be changed first: cron runs nothing", "chage -d -1 root")]
+            return [("root's password has expired: cron runs nothing", "chage -d -1 root")]
     return []
 
 
 def fix_cron(run):
-    """Start the daemon that is installed. One that was masked was masked by somebody: that is theirs to take back."""
+    """Start the installed daemon. If it is masked, somebody has decided so: it stays masked."""
     name, pid = daemon(run)
     if name and not pid and not any("masked" in fault for fault, _ in cron_faults(run)):
         systemd = os.path.isdir("/run/systemd/system")
@@ -157,38 +160,40 @@ def fix_cron(run):
 
 
 def disk_faults(run):
-    """Where nothing can be written: no room, read-only, immutable, or a mount in the place of a file."""
-    found, paths, mounts = {}, [STATE, "/run", "/tmp"], run.host.text("/proc/self/mountinfo")
+    """The places that cannot be written: no room, read-only, immutable, or a mount point in the place of a file."""
+    # The first path for each fault of each device: the other paths would only repeat it.
+    worst, paths, mounts = {}, [STATE, "/run", "/tmp"], run.host.text("/proc/self/mountinfo")
     if not run.plan.get("finished") or os.path.lexists(TRIGGER):
         paths += [TRIGGER, CRON_FOLDER, os.path.dirname(BUNDLE)] + run.files
     for path in paths:
         while not os.path.exists(path):
             path = os.path.dirname(path)
         info = os.statvfs(path)
+        # btrfs has no fixed number of inodes, and reports none in all and none free.
         if info.f_flag & 1:  # ST_RDONLY
-            fault = "read-only, so nothing is recorded and nothing is run", "findmnt -T"
+            fault = "read-only: nothing can be recorded or run", "findmnt -T"
         elif info.f_bfree * info.f_frsize < 1 << 16 or (info.f_files and not info.f_ffree):
             fault = "no space or no inodes left", "df -h; df -i"
         elif " %s " % path in mounts and os.path.isfile(path):
-            fault = "a mount of its own, which cannot be replaced", "umount"
+            fault = "a mount point, so the file cannot be replaced", "umount"
         elif not os.access(path, os.W_OK):
-            fault = "not to be written, even by root: immutable?", "chattr -i"
+            fault = "not writable even by root: immutable?", "chattr -i"
         else:
             continue
-        found.setdefault((os.stat(path).st_dev, fault), path)
-    return [("%s: %s" % (path, fault[0]), "%s %s" % (fault[1], path)) for (_, fault), path in sorted(found.items())]
+        worst.setdefault((os.stat(path).st_dev, fault), path)
+    return [("%s: %s" % (path, fault[0]), "%s %s" % (fault[1], path)) for (_, fault), path in sorted(worst.items())]
 
 
 def clock_faults(run):
     """Deploy ids begin with the time at which the payload was made: a clock before that is wrong."""
     try:
-        made = calendar.timegm(time.strptime(run.plan["deploy_id"][:15], "%Y%m%dT%H%M%S"))
+        created = calendar.timegm(time.strptime(run.plan["deploy_id"][:15], "%Y%m%dT%H%M%S"))
     except ValueError:
         return []
-    if run.host.now() > made - SKEW_S:
+    if run.host.now() > created - SKEW_S:
         return []
-    says = time.strftime("%Y-%m-%d %H:%M", time.gmtime(run.host.now()))
-    return [("it is %s, before this payload was made: certificates will not be valid" % says, "timedatectl; date -u")]
+    clock = time.strftime("%Y-%m-%d %H:%M", time.gmtime(run.host.now()))
+    return [("it is %s, before this payload was made: certificates will be invalid" % clock, "timedatectl; date -u")]
 
 
 def journal_faults(run):
@@ -197,11 +202,11 @@ def journal_faults(run):
             bad = sum(not unseal(line) for line in file.read().split(b"\n")[:-1])
     except OSError:
         return []
-    return [("%d lines of the journal do not prove themselves" % bad, "the next tick sets them aside")] if bad else []
+    return [("%d lines of the journal are damaged" % bad, "the next tick sets them aside")] if bad else []
 
 
 def collector_faults(run):
-    """Whether reports can arrive: name, connection, certificate, and both clocks."""
+    """The reasons why reports cannot arrive: name, connection, certificate, or one of the clocks."""
     plan, owed = run.plan, unsent(run.host)
     if "report" not in plan:
         return None
@@ -210,20 +215,18 @@ def collector_faults(run):
     def question():
         try:
             status, _, headers = http(base + "/healthz", plan, 8, ca=plan["report"].get("ca"))
-            said = headers.get("date")
-            theirs = calendar.timegm(time.strptime(said, "%a, %d %b %Y %H:%M:%S GMT")) if said else time.time()
+            sent_at = headers.get("date")
+            theirs = calendar.timegm(time.strptime(sent_at, "%a, %d %b %Y %H:%M:%S GMT")) if sent_at else time.time()
             return b"%d %d" % (status, theirs)
         except Exception as error:
             return ("%s: %s" % (type(error).__name__, error)).encode()[:300]
 
-    said = (run.host.ask(question, 15) or b"no answer in 15 s").decode("utf-8", "replace")
-    status, _, date = said.partition(" ")
+    answer = (run.host.ask(question, 15) or b"no answer in 15 s").decode("utf-8", "replace")
+    status, _, date = answer.partition(" ")
     if status != "200":
-        said = "answers %s, not 200" % status if status.isdigit() else said
-        return [("%s: %s" % (base, said), "see to name, route, firewall and certificate; then: initialrunner report")]
+        answer = "answers %s, not 200" % status if status.isdigit() else answer
+        return [("%s: %s" % (base, answer), "check name, route, firewall and certificate; then: initialrunner report")]
     skew = run.host.now() - int(date)
     if abs(skew) > SKEW_S:
-        return [
-            ("this clock and the collector's differ by %d s: it refuses our reports" % skew, "timedatectl; date -u")
-        ]
+        return [("this clock and the collector's differ by %d s: reports are refused" % skew, "timedatectl; date -u")]
     return [("not reported: " + owed, "initialrunner report")] if owed else []

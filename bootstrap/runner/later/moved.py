@@ -3,18 +3,19 @@
 import os
 import stat
 
-from bootstrap.runner.host import FOLDER, STATE
+from bootstrap.runner.disk import FOLDER
+from bootstrap.runner.host import STATE
 from bootstrap.runner.tick.journal import JOURNAL, seal
 
 BLOCK = 1 << 20
 
 
 def follow(run):
-    """Bring the state to the folder that has its name now, and leave a last word in the journal that was left.
+    """Bring the state to the folder that has its name now, and end the journal that was left with a last record.
 
-    A newer file that is there already stays, except a journal: a part of ours is what a copy of /var has, any other is
-    of an earlier life of that disk. Ours comes last, so that a killed runner's successor finds all or none of it.
-    Raises OSError where the new place takes no files; the old journal is open then as before.
+    A newer file that is there already stays, except a journal: it is either the first part of ours, from a copy of
+    /var, or from an earlier life of that disk. Ours comes last, so that the next runner finds all or nothing of it if
+    this one is killed. Raises OSError if the new place takes no files; the old journal then stays open.
     """
     host, journal = run.host, run.journal
     data, size = b"", os.fstat(journal.fd).st_size
@@ -24,12 +25,13 @@ def follow(run):
             break
         data += block
     os.close(host.folder(STATE, True))
-    there = host.read(JOURNAL)
-    if there and not data.startswith(there[0]):
+    present = host.read(JOURNAL)
+    if present and not data.startswith(present[0]):
         os.rename(JOURNAL, "%s.old.%04d" % (JOURNAL, len(host.list(STATE))))
     bring(host, journal.folder, STATE)
     host.save(JOURNAL, data)
-    # Should the old place come back, at a boot perhaps that does not mount the new one, nothing must begin anew there.
+    # The old place may come back, at a boot that does not mount the new one: this record keeps a run from starting
+    # anew there.
     os.write(journal.fd, seal({"type": "moved", "seq": len(journal.events) + 1}).encode())
     os.fsync(journal.fd)
     journal.close()
@@ -53,7 +55,7 @@ def bring(host, folder, path):
 
 
 def newer(path, info):
-    """Whether a file has been written after that of which `info` is the stat; a link always stays."""
+    """Whether the file at `path` was written later than the one with the stat result `info`; a link always counts."""
     # A stage goes on writing to its log between the copy of /var and the mount, so the copy is the older one.
     return os.path.lexists(path) and (os.path.islink(path) or os.lstat(path).st_mtime >= info.st_mtime)
 

@@ -1,9 +1,9 @@
-"""Stands in for the verbs that a payload without room for them leaves out: those of doctor.py and spare.py."""
+"""Stands in for doctor.py and spare.py in a payload without room for these verbs."""
 
 
 def doctor(*words):
-    print("this was left out of this payload, which had no room for it; try: initialrunner why; df -h; df -i; findmnt")
+    print("this verb was left out of this payload for lack of room; try: initialrunner why; df -h; df -i; findmnt")
     return 2
 
 
-timeline = history = verify = say_stages = doctor
+timeline = history = verify = preview = doctor

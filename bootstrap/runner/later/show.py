@@ -1,4 +1,4 @@
-"""What the admin's command shows: `status`, `why` and `logs`. It writes nothing, and mends nothing."""
+"""Shows the state of a run: `status`, `why` and `logs`. It writes nothing and repairs nothing."""
 
 import json
 import os
@@ -9,20 +9,20 @@ from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.host import STATE, TRIGGER
 from bootstrap.runner.later.turn import holder
 from bootstrap.runner.terminal import refuse
-from bootstrap.runner.tick.files import Waiting, awaited, digest
+from bootstrap.runner.tick.files import Waiting, awaited, digest, lack_text
 from bootstrap.runner.tick.history import StageFacts, final
 from bootstrap.runner.tick.journal import JOURNAL, Journal, events_in
 from bootstrap.runner.tick.run import Run
 
 ENDED_WELL = "done", "skipped"
 SEE = "See: initialrunner status"
-GO_ON = "Go on: initialrunner tick"
-FIX = "What to fix: initialrunner doctor"
+GO_ON = "Continue: initialrunner tick"
+FIX = "Find the cause: initialrunner doctor"
 SHOWN = "exit_code", "signal", "cause", "took_s", "cpu_s", "peak_kib", "outputs", "inherited"
 
 
 class Past(Journal):
-    """A journal as it stands, for who only looks."""
+    """A journal that is only read: opening it neither creates nor repairs the file."""
 
     def open(self):
         self.events = events_in(JOURNAL)
@@ -33,30 +33,26 @@ def date(seconds):
 
 
 def how(end):
-    """How a stage ended: `exit 3, cause: exit`."""
+    """The end of a stage in words: `exit 3, cause: exit`."""
     kinds = ("exit_code", "exit %s"), ("signal", "signal %s"), ("cause", "cause: %s")
     return ", ".join(kind % end[key] for key, kind in kinds if end.get(key) is not None)
 
 
 def lacking(event):
-    """What a `waiting` event says is missing."""
-    texts = []
-    for lack in event.get("missing", []):
-        words = lack["path"], lack["why"], lack.get("have", 0), lack.get("want") or "?"
-        texts.append("%s %s" % (lack["path"], lack["saw"]) if "saw" in lack else "%s: %s, %s of %s bytes" % words)
-    return event.get("for") or "; ".join(texts)
+    """The missing things of a `waiting` event, in words."""
+    return event.get("for") or "; ".join(map(lack_text, event.get("missing", [])))
 
 
 def unsent(host):
-    """Why the collector does not have all, "" when it has."""
+    """The reason why the collector does not have all events, "" when it has."""
     return host.text(STATE + "/unsent").strip().partition(" ")[2].replace("None", NOT_TAKEN)
 
 
-NOT_TAKEN = "the collector answers, and has not taken all"
+NOT_TAKEN = "the collector answers but has not taken all events"
 
 
 def has_ended(host):
-    """Whether the trigger starts nothing any more."""
+    """Whether the run has ended, so that the trigger starts nothing any more."""
     return any(name.startswith("ended.") for name in host.list(STATE))
 
 
@@ -65,40 +61,42 @@ def facts(host, plan):
     run = Run(host, plan)
     run.journal = Past(host)
     past, find = run.journal.events, run.journal.find
-    found = {key: plan[key] for key in ("server", "deploy_id", "revision")}
-    found.update(state="waiting", reason="", runner=holder())
-    found["stages"] = [stage_facts(run, stage["name"]) for stage in plan.get("stages", [])]
+    summary = {key: plan[key] for key in ("server", "deploy_id", "revision")}
+    summary.update(state="waiting", reason="", runner=holder())
+    summary["stages"] = [stage_facts(run, stage["name"]) for stage in plan["stages"]]
     for event in past:
-        # What was said last counts until something else happens; of a failure, until another state comes.
+        # The last reason counts until something else happens; that of a failure, until the next state.
         if event["type"] == "waiting":
-            found["reason"] = lacking(event)
+            summary["reason"] = lacking(event)
         elif event["type"] == "state":
-            said = event.get("reason") or found["reason"] * (event["state"] == "waiting")
-            found.update(state=event["state"], reason=said)
-        elif found["state"] != "failed":
-            found["reason"] = ""
+            reason = event.get("reason") or summary["reason"] * (event["state"] == "waiting")
+            summary.update(state=event["state"], reason=reason)
+        elif summary["state"] != "failed":
+            summary["reason"] = ""
     if past:
         end, took = final(past), run.journal.elapsed()
         if not end:
-            found["deadline_left_s"] = int(run.deadline())
+            summary["deadline_left_s"] = int(run.deadline())
+        # elapsed() also counts the time since the end of a run that ended in this boot.
         elif any(event.get("boot_id") == host.boot_id for event in past):
             took -= host.uptime() - end["uptime_s"]
-        found.update(began_at=past[0]["at"], elapsed_s=int(took) + 1)
+        summary.update(began_at=past[0]["at"], elapsed_s=int(took) + 1)
     stuck = host.text(STATE + "/stuck") or host.text("/run/initialrunner.stuck")
-    found.update(stuck=bool(stuck), reason=stuck.strip() or found["reason"])
-    taken = host.text(STATE + "/taken")  # a baked runner's, by whom this bundle may have come
-    if plan.get("finished", {}).get("sha256", digest(TEXT)) in taken:
-        found["source"] = json.loads(taken)["source"]
+    summary.update(stuck=bool(stuck), reason=stuck.strip() or summary["reason"])
+    handover = host.text(STATE + "/taken")  # written by a baked runner that handed over to a bundle
+    if plan.get("finished", {}).get("sha256", digest(TEXT)) in handover:
+        summary["source"] = json.loads(handover)["source"]
     for event in find("health"):
-        found["health"] = {k: event.get(k) for k in ("ok", "check", "saw")}
+        summary["health"] = {k: event.get(k) for k in ("ok", "check", "saw")}
     if os.path.exists(TRIGGER) and not has_ended(host):
-        found["next_tick_s"] = 60 - int(host.now()) % 60
+        # cron starts a tick at each full minute.
+        summary["next_tick_s"] = 60 - int(host.now()) % 60
     if unsent(host):
-        found["not_reported"] = unsent(host)
-    found["every_boot_failed"] = host.text(STATE + "/every-boot.failed").strip().splitlines() + [
+        summary["not_reported"] = unsent(host)
+    summary["every_boot_failed"] = host.text(STATE + "/every-boot.failed").strip().splitlines() + [
         "%s exit %s" % (event["name"], event["exit_code"]) for event in find("every_boot") if event["exit_code"]
     ]
-    return found
+    return summary
 
 
 def stage_facts(run, name):
@@ -113,10 +111,10 @@ def stage_facts(run, name):
     return row
 
 
-def outcome(found):
-    """The exit code that says the same as the state."""
-    failed = "failed" in [found["state"]] + [row["state"] for row in found["stages"]]
-    return EXIT_DONE if found["state"] == "healthy" else EXIT_FAILED if failed else EXIT_AGAIN
+def outcome(summary):
+    """The exit code for the state of the run and its stages."""
+    failed = "failed" in [summary["state"]] + [row["state"] for row in summary["stages"]]
+    return EXIT_DONE if summary["state"] == "healthy" else EXIT_FAILED if failed else EXIT_AGAIN
 
 
 LINES = (
@@ -133,23 +131,23 @@ LINES = (
 
 
 def status(host, plan, words):
-    found = facts(host, plan)
+    summary = facts(host, plan)
     if words:
-        print(json.dumps(found, indent=2, sort_keys=True))
-        return outcome(found)
-    print("%(server)s  %(state)s  deploy %(deploy_id)s  revision %(revision)s" % found)
-    for row in found["stages"]:
+        print(json.dumps(summary, indent=2, sort_keys=True))
+        return outcome(summary)
+    print("%(server)s  %(state)s  deploy %(deploy_id)s  revision %(revision)s" % summary)
+    for row in summary["stages"]:
         took = "%.1f s" % row["took_s"] if "took_s" in row else ""
         when = date(row["started_at"]) if "started_at" in row else ""
         cells = row["name"], row["state"], when, took, row["attempts"], how(row)
         print("  %-20s %-11s %19s %9s  attempts %d  %s" % cells)
-    if "health" in found:
-        found["health"] = "good" if found["health"]["ok"] else unhealthy(found["health"])
-    found["every_boot_failed"] = ", ".join(found["every_boot_failed"])
+    if "health" in summary:
+        summary["health"] = "good" if summary["health"]["ok"] else unhealthy(summary["health"])
+    summary["every_boot_failed"] = ", ".join(summary["every_boot_failed"])
     for key, text in LINES:
-        if found.get(key):
-            print("  " + text % found[key])
-    return outcome(found)
+        if summary.get(key):
+            print("  " + text % summary[key])
+    return outcome(summary)
 
 
 def unhealthy(health):
@@ -157,32 +155,33 @@ def unhealthy(health):
 
 
 def why(host, plan, words):
-    found = facts(host, plan)
-    print("\n".join(sentences(host, plan, found)))
-    return outcome(found)
+    summary = facts(host, plan)
+    print("\n".join(sentences(host, plan, summary)))
+    return outcome(summary)
 
 
-def sentences(host, plan, found):
-    """One sentence, what shows it, and one command."""
-    past, server, reason = events_in(JOURNAL), plan["server"], found["reason"]
-    if found["state"] == "healthy":
-        if found["stuck"]:
+def sentences(host, plan, summary):
+    """The lines of `why`: one sentence, its evidence, and one command."""
+    # The questions come in the order in which they explain one another: the first cause that is found is the answer.
+    past, server, reason = events_in(JOURNAL), plan["server"], summary["reason"]
+    if summary["state"] == "healthy":
+        if summary["stuck"]:
             return ["%s is healthy, but its trigger %s cannot be removed: %s" % (server, TRIGGER, reason), FIX]
-        if "not_reported" in found:
-            return ["%(server)s is healthy, and not reported: %(not_reported)s. Send it: initialrunner report" % found]
+        if "not_reported" in summary:
+            return ["%(server)s is healthy but not reported: %(not_reported)s. Send it: initialrunner report" % summary]
         return ["%s is healthy; nothing is wrong. %s" % (server, SEE)]
-    if found["stuck"]:
+    if summary["stuck"]:
         return ["%s %s" % (server, reason), FIX]
     if not past:
-        return ["%s has not begun. %s" % (server, FIX)]
+        return ["%s has not started. %s" % (server, FIX)]
     if past[-1].get("for"):
         return ["%s waits: %s. %s" % (past[-1]["missing"][0]["path"], reason, SEE)]
-    for row in found["stages"]:
+    for row in summary["stages"]:
         name, state, number = row["name"], row["state"], row["attempts"]
         if state in ("running", "interrupted"):
-            if found["runner"]:
+            if summary["runner"]:
                 return ["stage %s is running, attempt %d. See: initialrunner logs %s" % (name, number, name)]
-            return ["stage %s was cut short, attempt %d: its runner is gone." % (name, number), GO_ON]
+            return ["stage %s was interrupted in attempt %d: its runner is gone." % (name, number), GO_ON]
         if state == "failed" or (state == "pending" and number):
             end = StageFacts(past, name).end
             says = "says: not yet" if end["result"] == "again" else end["result"]
@@ -192,30 +191,31 @@ def sentences(host, plan, found):
             return lines + [again if state == "failed" else GO_ON]
     placed = plan.get("finished") or any(event.get("reason") == "placed" for event in past)
     missing = [] if placed or not awaited(plan) else Waiting(host, plan).missing()
-    # To a first look everything is unsettled that must rest: where the run has failed, that is no reason.
-    missing = [lack for lack in missing if lack["why"] != "unsettled" or found["state"] != "failed"]
+    # A file that must rest is unsettled at the first look, whoever looks: of a failed run that is not the reason.
+    missing = [lack for lack in missing if lack["why"] != "unsettled" or summary["state"] != "failed"]
     if missing:
-        return [lacking({"missing": [lack]}) + "." for lack in missing] + [GO_ON]
-    health = found.get("health", {"ok": True})
+        return [lack_text(lack) + "." for lack in missing] + [GO_ON]
+    health = summary.get("health", {"ok": True})
     if not health["ok"]:
-        return ["health check failed: " + unhealthy(health), "Go on: initialrunner run"]
-    if found["state"] == "failed":
-        return ["%s failed: %s" % (server, reason), "Go on: initialrunner run"]
-    return ["%s is %s%s. %s" % (server, found["state"], reason and ": " + reason, SEE)]
+        return ["health check failed: " + unhealthy(health), "Continue: initialrunner run"]
+    if summary["state"] == "failed":
+        return ["%s failed: %s" % (server, reason), "Continue: initialrunner run"]
+    return ["%s is %s%s. %s" % (server, summary["state"], reason and ": " + reason, SEE)]
 
 
 def logs(host, plan, words):
     """The log of a stage, or all of them with their names."""
-    names, known = [word for word in words if word != "-f"], [name[:-4] for name in host.list(STATE + "/logs")]
-    if set(names) - set(known) or words == ["-f"]:
-        return refuse("no log of %s; there are: %s" % ((names or words)[0], ", ".join(known)), 2)
-    for name in names or known:
+    names, existing = [word for word in words if word != "-f"], [name[:-4] for name in host.list(STATE + "/logs")]
+    if set(names) - set(existing) or words == ["-f"]:
+        return refuse("no log of %s; logs: %s" % ((names or words)[0], ", ".join(existing)), 2)
+    for name in names or existing:
         if not names:
             print("==> %s <==" % name)
         at, working = 0, True
         while working:
             working, data = "-f" in words and holder(), host.read("%s/logs/%s.log" % (STATE, name))[0]
-            at = 0 if len(data) < at else at  # cut meanwhile: it had grown too long
+            # The log is shorter than before when the runner has cut it meanwhile, since it had grown too long.
+            at = 0 if len(data) < at else at
             print(data[at:].decode("utf-8", "backslashreplace"), end="")
             at = len(data)
             time.sleep(0.2 if working else 0)

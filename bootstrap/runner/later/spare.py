@@ -1,16 +1,16 @@
-"""Looks at what was, which a payload without room for them leaves out."""
+"""Looks back: `timeline`, `history`, `verify` and the preview of a run. A payload without room leaves them out."""
 
 import os
 
 from bootstrap.runner.contract import EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.host import STATE
-from bootstrap.runner.later.lifecycle import earlier
+from bootstrap.runner.later.opening import earlier
 from bootstrap.runner.later.show import ENDED_WELL, date, lacking
-from bootstrap.runner.tick.files import digest_of, ids, looks
+from bootstrap.runner.tick.files import digest_of, ids, mode_and_owner
 from bootstrap.runner.tick.history import StageFacts
 from bootstrap.runner.tick.journal import JOURNAL, events_in
 
-# What takes time: how it is called, and which events end it.
+# Events that begin something which takes time: its name, and the events that end it.
 SPANS = {
     "waiting": ("wait", ("fixed", "waiting", "stage.started", "health")),
     "stage.started": ("stage", ("stage.ended", "interrupted")),
@@ -20,7 +20,7 @@ SPANS = {
 
 
 def timeline(host, plan, words):
-    """What took time, in its order; with --blame the longest first."""
+    """Print the parts of a run that took time, in their order; with --blame the longest first."""
     rows, past = [], events_in(JOURNAL)
     for number, event in enumerate(past):
         kind = event["type"]
@@ -31,8 +31,8 @@ def timeline(host, plan, words):
             took = end["uptime_s"] - event["uptime_s"]
             # After a reboot the wall clock is all there is; else it may have been set meanwhile.
             took = took if took >= 0 else end["at"] - event["at"]
-            what = lacking(event) or event.get("stage", "")
-            cells = date(event["at"]), took, label, what, end.get("result", "")
+            subject = lacking(event) or event.get("stage", "")
+            cells = date(event["at"]), took, label, subject, end.get("result", "")
             rows.append((took, "%s %9.1f s  %-6s  %s  %s" % cells))
     for row in sorted(rows, reverse=True) if words else rows:
         print(row[1])
@@ -40,7 +40,7 @@ def timeline(host, plan, words):
 
 
 def history(host, plan, words):
-    """Every journal there is: of which deploy, when, with what end."""
+    """Print every journal there is: its begin, its end, and its deploy."""
     names = [name for name in host.list(STATE) if name.startswith("journal")]
     lives = [(events_in("%s/%s" % (STATE, name)), name) for name in names]
     for past, name in sorted((life for life in lives if life[0]), key=lambda life: life[0][0]["at"]):
@@ -52,11 +52,9 @@ def history(host, plan, words):
 
 
 def verify(host, plan, words):
-    """What was placed beside what is there now. 5 when something differs."""
+    """Compare the placed files with what is there now. 5 when something differs."""
     code = EXIT_DONE
-    # Without a word of mode and owner a file of ours has these, and a file of another hand its own.
-    ours = [dict({"mode": 0o644, "user": "root"}, **entry) for entry in plan["files"]]
-    for entry in ours + plan.get("wait_for", []):
+    for entry in plan["files"] + plan.get("wait_for", []):
         if plan.get("finished") and not entry.get("keep", True):
             continue
         faults = differences(host, entry)
@@ -66,15 +64,15 @@ def verify(host, plan, words):
 
 
 def differences(host, entry):
-    """How a file is not as its entry wants it."""
+    """The differences between a file and its entry in the plan, in words."""
     try:
         with os.fdopen(host.open(entry["path"]), "rb") as file:
             info, data = os.fstat(file.fileno()), digest_of(file)
     except OSError as error:
         return [error.strerror]
-    now, faults = looks(info), []
+    now, faults = mode_and_owner(info), []
     if data != entry.get("sha256", data) or info.st_size < entry.get("min_size", 0):
-        faults.append("other bytes")
+        faults.append("other content")
     if "mode" in entry and info.st_mode & 0o7777 != entry["mode"]:
         faults.append("mode " + now["mode"])
     if "user" in entry and (info.st_uid, info.st_gid) != ids(entry):
@@ -82,18 +80,18 @@ def differences(host, entry):
     return faults
 
 
-def say_stages(host, plan, names, force):
-    """What `run` would do with each of these stages, and why; nothing is touched."""
+def preview(host, plan, names, force):
+    """Print for each of these stages whether `run` would run it, and why; nothing is touched."""
     past = events_in(JOURNAL)
-    for stage in plan.get("stages", []):
+    for stage in plan["stages"]:
         name = stage["name"]
-        one = StageFacts(past, name)
+        record = StageFacts(past, name)
         if name not in names:
             continue
-        reason = one.state + (" at " + date(one.end["at"]) if one.end else "")
-        known = [events[0] for events in earlier(host) if name in events[0].get("digests", {})]
-        if known and known[-1]["digests"][name] != stage["digest"]:
-            reason += "; changed since deploy " + known[-1]["deploy_id"]
-        runs = force or one.state not in ENDED_WELL
-        print("%-9s %-20s %s" % ("would run" if runs else "leaves", name, reason))
+        reason = record.state + (" at " + date(record.end["at"]) if record.end else "")
+        earlier_runs = [events[0] for events in earlier(host) if name in events[0].get("digests", {})]
+        if earlier_runs and earlier_runs[-1]["digests"][name] != stage["digest"]:
+            reason += "; changed since deploy " + earlier_runs[-1]["deploy_id"]
+        runs = force or record.state not in ENDED_WELL
+        print("%-10s %-20s %s" % ("would run" if runs else "would skip", name, reason))
     return EXIT_DONE

@@ -1,4 +1,4 @@
-"""Whose turn it is: the lock for somebody at a terminal, and what they put right before the trigger's turn comes."""
+"""Takes turns with the trigger: gets the runner's lock for an admin, and makes the trigger start the bundle again."""
 
 from bootstrap.runner.host import LOCK, STATE
 from bootstrap.runner.terminal import refuse
@@ -12,6 +12,7 @@ def holder():
     try:
         with open(LOCK) as file:
             pid = file.read().strip()
+            # The pid alone proves nothing, since a killed runner leaves it in the file: the kernel's lock does.
             try:
                 fcntl.flock(file, fcntl.LOCK_SH | fcntl.LOCK_NB)
             except OSError:
@@ -22,22 +23,22 @@ def holder():
 
 
 def patient_lock(host, plan):
-    """The lock; while another runner has it, who that is and what it does. None after the plan's own deadline."""
-    end, told = host.uptime() + max(60, plan.get("deadline_s", 3600)), None
+    """Take the lock, printing which runner has it until then. None after the plan's own deadline."""
+    end, printed = host.uptime() + max(60, plan["deadline_s"]), None
     while host.uptime() < end:
         lock = host.lock(1)
         if lock is not None:
             return lock
-        pid, begun = holder(), [e for e in events_in(JOURNAL) if e["type"] == "stage.started"]
-        doing = "pid %s is at work%s" % (pid, ", stage %s" % begun[-1]["stage"] if begun else "")
-        if doing != told:
-            told = doing
-            refuse(doing + "; waiting for it (Ctrl-C gives up)", 0)
+        pid, starts = holder(), [e for e in events_in(JOURNAL) if e["type"] == "stage.started"]
+        doing = "pid %s is at work%s" % (pid, ", stage %s" % starts[-1]["stage"] if starts else "")
+        if doing != printed:
+            printed = doing
+            refuse(doing + "; waiting for it (Ctrl-C stops waiting)", 0)
     return None
 
 
 def unmark(host):
-    """The trigger starts the bundle again."""
+    """Remove the marks of an end, so that the trigger starts the bundle again."""
     for name in host.list(STATE):
         if name.startswith("ended."):
             host.remove("%s/%s" % (STATE, name))

@@ -1,4 +1,7 @@
-"""Looks at the world: what a stage needs before it starts, and whether the server is healthy."""
+"""Looks at the world: the needs of a stage before it starts, and the checks that decide whether a server is healthy.
+
+In every module of the runner a fault is None, or a text for people that says what is wrong.
+"""
 
 import os
 
@@ -7,19 +10,23 @@ LOCAL = ["localhost", "127.0.0.1", "::1"]
 
 
 def address(text):
-    """("host", port) of "host:port", with [::1]:80 understood."""
+    """Return ("host", port) of "host:port", with [::1]:80 understood."""
     host, port = text.rsplit(":", 1)
     return host.strip("[]"), int(port)
 
 
 def connect(text, timeout_s):
+    """Connect to "host:port" once. Raises OSError."""
     import socket
 
     socket.create_connection(address(text), timeout_s).close()
 
 
 def http(url, plan, timeout_s, method="GET", body=None, headers=None, ca=None, limit=65536):
-    """(status, body, headers) of one HTTP exchange. No redirect is followed and at most `limit` bytes are read."""
+    """Return (status, body, headers) of one HTTP exchange. No redirect is followed, and `limit` bytes are the most.
+
+    Raises OSError, or HTTPException of http.client.
+    """
     answer = exchange(url, plan, timeout_s, method, body, headers, ca)
     data = answer.read(limit)
     # A status line without its whole body is no acknowledgement: the peer was killed in the middle.
@@ -28,21 +35,24 @@ def http(url, plan, timeout_s, method="GET", body=None, headers=None, ca=None, l
     return answer.status, data, answer.headers
 
 
-def exchange(url, plan, timeout_s, method, body, headers, ca, own=False):
-    """The answer to one HTTP request, its body not yet read. own: the host's authorities are trusted beside `ca`."""
+def exchange(url, plan, timeout_s, method, body, headers, ca, public=False):
+    """Return the answer to one HTTP request, its body not yet read.
+
+    ca: the text of the authorities that are trusted, None for the host's own; public: the host's own, too.
+    """
     from http import client
 
-    scheme, rest = url.split("://", 1)
-    host, _, path = rest.partition("/")
+    host, _, path = url.split("://", 1)[1].partition("/")
     path, headers = "/" + path, dict(headers or {})
     link, context = client.HTTPConnection(host, timeout=timeout_s), None
-    if scheme == "https":
+    if url.startswith("https:"):
         import ssl
 
         context = ssl.create_default_context(cadata=ca)
-        if own:
+        if public:
             context.load_default_certs()
-        # Python 3.13 sets it, and then refuses an authority as `openssl req -x509` makes it; one bundle, one judgement.
+        # Python 3.13 sets VERIFY_X509_STRICT, which rejects an authority that `openssl req -x509` made. One bundle must
+        # behave alike on every Python.
         context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         link = client.HTTPSConnection(host, timeout=timeout_s, context=context)
     proxy = plan.get("proxy") and proxy_for(plan, url)
@@ -53,28 +63,31 @@ def exchange(url, plan, timeout_s, method, body, headers, ca, own=False):
 
 
 def through(kind, proxy, link, context, headers, path, url):
-    """(connection, path) of a request that a proxy passes on. kind: of the connection to the proxy."""
+    """Return (connection, path) of a request that a proxy passes on.
+
+    kind: the class of the connection to the proxy; link: the connection that would go straight to the server.
+    """
     import binascii
     from urllib.parse import unquote_to_bytes
 
-    # A name and a password stand in the URL percent-encoded. They are for the proxy alone, and in no text of ours.
-    login, _, there = proxy.split("://", 1)[-1].rstrip("/").rpartition("@")
+    # A name and a password stand in the URL percent-encoded. They are for the proxy alone: no message may show them.
+    login, _, proxy = proxy.split("://", 1)[-1].rstrip("/").rpartition("@")
     login = binascii.b2a_base64(unquote_to_bytes(login))[:-1].decode()
-    known = {"Proxy-Authorization": "Basic " + login} if login else {}
-    tunnel = kind(there, timeout=link.timeout)
+    auth = {"Proxy-Authorization": "Basic " + login} if login else {}
+    tunnel = kind(proxy, timeout=link.timeout)
     if context:
         # http.client takes one pair of brackets off an IPv6 address, and before 3.12 writes none.
         name = "[[%s]]" if ":" in link.host else "%s"
-        tunnel.set_tunnel((name + ":%d") % (link.host, link.port), headers=known)
+        tunnel.set_tunnel((name + ":%d") % (link.host, link.port), headers=auth)
         tunnel.connect()
         link.sock = context.wrap_socket(tunnel.sock, server_hostname=link.host)
         return link, path
-    headers.update(known)
+    headers.update(auth)
     return tunnel, url
 
 
 def proxy_for(plan, url):
-    """The proxy of the plan for this URL; never for this machine or the metadata address."""
+    """Return the plan's proxy for this URL, None for this machine, the metadata address and those of no_proxy."""
     from urllib.parse import urlsplit
 
     proxy, to = plan.get("proxy", {}), urlsplit(url)
@@ -91,7 +104,7 @@ def network(host):
 
 
 def need_missing(host, plan, need):
-    """None when a need is met, else one line that says what is missing."""
+    """Return the fault of one need of a stage: None when it is met, else a line that says what is missing."""
     kind, value = next(iter(need.items()))
     if kind == "network":
         return None if network(host) else "no default route"
@@ -109,12 +122,12 @@ def need_missing(host, plan, need):
         return ask(host, lambda: connect(value, 5), 6) and "no answer from tcp " + value
     if kind == "dns":
         return ask(host, lambda: resolve(plan), 6) and "names do not resolve"
-    saw = ask(host, lambda: server_ready(plan, value), 15)
-    return saw and "server %s is not healthy: %s" % (value, saw.replace("OSError: ", ""))
+    fault = ask(host, lambda: server_ready(plan, value), 15)
+    return fault and "server %s is not healthy: %s" % (value, fault.replace("OSError: ", ""))
 
 
 def ask(host, question, timeout_s):
-    """None when question() raised nothing in time, else what it raised, as text."""
+    """Return the fault of question(), which runs in a child: None when it raised nothing in time."""
 
     def answer():
         try:
@@ -123,11 +136,12 @@ def ask(host, question, timeout_s):
             return ("%s: %s" % (type(error).__name__, error)).encode()[:400]
         return b""
 
-    said = host.ask(answer, timeout_s)
-    return "no answer in %d s" % timeout_s if said is None else said.decode("utf-8", "replace") or None
+    fault = host.ask(answer, timeout_s)
+    return "no answer in %d s" % timeout_s if fault is None else fault.decode("utf-8", "replace") or None
 
 
 def resolve(plan):
+    """Ask for the collector's name, or Debian's where the plan has none: whether names resolve. Raises OSError."""
     import socket
     from urllib.parse import urlsplit
 
@@ -135,12 +149,13 @@ def resolve(plan):
     try:
         socket.getaddrinfo(name if name and not name[-1].isdigit() else "deb.debian.org", None)
     except socket.gaierror as error:
-        # "No such name" is an answer: there is a name server, it does not know that name.
+        # "No such name" is an answer as well: there is a name server, and it does not know that name.
         if error.errno != socket.EAI_NONAME:
             raise
 
 
 def server_ready(plan, name):
+    """Ask the collector for a server of this roll-out. Raises OSError, with its state, unless it is healthy."""
     import json
 
     path = "/v1/servers/%s?deploy_id=%s&group=%s" % (name, plan["deploy_id"], plan.get("group", ""))
@@ -151,7 +166,10 @@ def server_ready(plan, name):
 
 
 def signed(plan, method, path, body, journal, first):
-    """http() to the collector, signed with this server's key as Standard Webhooks sign."""
+    """Return http() of a request to the collector, signed with this server's key as Standard Webhooks sign.
+
+    journal, first: the journal's id and the number of the first event, which the id of the request is made of.
+    """
     import binascii
     import time
 
@@ -166,25 +184,23 @@ def signed(plan, method, path, body, journal, first):
     return http(url, plan, 15, method, body, headers, report.get("ca"), 4096)
 
 
-def check_fails(host, plan, check, shell):
-    """None when a check passes, else (name of the check, what it saw). shell(text) -> (exit code, last lines)."""
-    kind = check["kind"]
-    name = "%s %s" % (
-        kind,
-        check.get("url")
-        or check.get("address")
-        or check.get("name")
-        or check.get("path")
-        or check.get("text", "").strip().split("\n")[0],
-    )
-    saw = globals()["look_" + kind](host, plan, check, shell)
-    return (name, saw) if saw else None
+def check_name(check):
+    """Return how a check is called in reports: its kind, and the field that tells it from others of its kind."""
+    # A check has one of these keys, or none.
+    subject = [check[key] for key in ("url", "address", "name", "path", "text") if key in check] or [""]
+    return "%s %s" % (check["kind"], subject[0].strip().split("\n")[0])
+
+
+def check_fault(host, plan, check, shell):
+    """Return the fault of a check, None when it passes. shell(text) -> (exit code, last lines)."""
+    # A bundle carries a look_ function only for each kind of check in its plan.
+    return globals()["look_" + check["kind"]](host, plan, check, shell)
 
 
 def look_http(host, plan, check, shell):
     def question():
         status, body, _ = http(check["url"], plan, 5)
-        if status != check.get("status", 200):
+        if status != check["status"]:
             raise ValueError("status %d" % status)
         if check.get("contains", "").encode() not in body:
             raise ValueError("%r is not in the answer" % check["contains"])
@@ -232,5 +248,5 @@ def look_memory(host, plan, check, shell):
     return None
 
 
-def too_little(free, wanted):
-    return None if free >= wanted else "%d bytes free of %d wanted" % (free, wanted)
+def too_little(free, minimum):
+    return None if free >= minimum else "%d bytes free of %d wanted" % (free, minimum)

@@ -1,5 +1,6 @@
-"""Waits for files brought by another hand, and puts every file of the plan in place with its final owner and mode."""
+"""Waits for files that another hand brings, and puts every file of the plan in place with its final owner and mode."""
 
+import errno
 import grp
 import os
 import pwd
@@ -8,24 +9,24 @@ import stat
 import zlib
 
 from bootstrap.runner.bundle import HOT, PARTS, sha256, undo
-from bootstrap.runner.contract import EXIT_AGAIN
 from bootstrap.runner.host import BUNDLE, STATE, TRIGGER
 
 CRONS = "/usr/sbin/cron", "/usr/sbin/crond"
 EVENTS = 0x2 | 0x4 | 0x8 | 0x80 | 0x100  # IN_MODIFY ATTRIB CLOSE_WRITE MOVED_TO CREATE
 
 
-def part(number):
-    """Section `number` of this bundle, unpacked: 1 plan, 2 file contents."""
+def section(number):
+    """Return section `number` of this bundle, unpacked: 1 the plan, 2 the contents of files."""
     return zlib.decompressobj(zdict=HOT).decompress(undo(PARTS[number]))
 
 
 def digest(data):
+    """Return the SHA-256 of bytes in hex."""
     return sha256(data).hexdigest()
 
 
 def digest_of(file):
-    """SHA-256 of an open file, read piece by piece: it may be larger than memory."""
+    """Return the SHA-256 of an open file in hex. It is read piece by piece: the file may be larger than memory."""
     total = sha256()
     for block in iter(lambda: file.read(1 << 20), b""):
         total.update(block)
@@ -33,8 +34,8 @@ def digest_of(file):
 
 
 def ids(entry):
-    """(uid, gid) of a file entry; None when the host has no such user or group yet: a stage may make it."""
-    user, group = entry.get("user", "root"), entry.get("group", "root")
+    """Return (uid, gid) of a file entry; None when the host has no such user or group yet: a stage may make it."""
+    user, group = entry["user"], entry["group"]
     try:
         uid = int(user) if user.isdigit() else pwd.getpwnam(user).pw_uid
         return uid, int(group) if group.isdigit() else grp.getgrnam(group).gr_gid
@@ -42,28 +43,36 @@ def ids(entry):
         return None
 
 
-def own_late(host, plan):
-    """Give files to users that stages have made meanwhile. The entries whose user is still missing."""
-    left = []
+def give_to_late_users(host, plan):
+    """Give files to users that stages have made meanwhile. Return the entries whose user is still missing.
+
+    A file whose owner a stage has changed itself, so that it is not root's any more, stays as it is.
+    """
+    ownerless = []
     for entry in plan["files"] + plan.get("wait_for", []):
-        if entry.get("user", "root") != "root" or entry.get("group", "root") != "root":
-            owner, found = ids(entry), host.look(entry["path"])
+        if {entry.get("user", "root"), entry.get("group", "root")} != {"root"}:
+            owner, info = ids(entry), host.look(entry["path"])
             if not owner:
-                left.append(entry)
-            elif found and (found.st_uid, found.st_gid) == (0, 0):
-                give(host, entry, owner, 0o644)
-    return left
+                ownerless.append(entry)
+            elif info and (info.st_uid, info.st_gid) == (0, 0):
+                give(host, entry, owner)
+    return ownerless
 
 
-def give(host, entry, owner, mode):
-    """Give a file that is there the owner, and the mode of its entry or else this one. How it was, and how it is."""
+def give(host, entry, owner):
+    """Give a file that is there this owner, and the mode of its entry if that has one.
+
+    Return its stat results before and after.
+    """
     fd = host.open(entry["path"])
     try:
         before = os.fstat(fd)
+        # In a folder of theirs, other users can give a file of root's a second name: chown would hand it to them.
         if before.st_nlink > 1:
-            raise PermissionError(1, "a hard link that others could have made", entry["path"])
+            raise PermissionError(errno.EPERM, "a hard link that others could have made", entry["path"])
         os.fchown(fd, *owner)
-        os.fchmod(fd, entry.get("mode", mode or before.st_mode & 0o7777))  # chown takes set-id bits away
+        # After chown, which takes set-id bits away.
+        os.fchmod(fd, entry.get("mode", before.st_mode & 0o7777))
         os.fsync(fd)
         return before, os.fstat(fd)
     finally:
@@ -71,7 +80,7 @@ def give(host, entry, owner, mode):
 
 
 def awaited(plan):
-    """The files that another hand brings: injected ones, and those of `wait_for`."""
+    """Return the entries of files that another hand brings: injected ones, and those of `wait_for`."""
     return [f for f in plan["files"] if f.get("deliver") == "inject"] + plan.get("wait_for", [])
 
 
@@ -79,20 +88,22 @@ class Waiting:
     """The files this run waits for: injected ones by digest, those of `wait_for` by digest or by size and rest."""
 
     def __init__(self, host, plan):
-        self.host, self.wanted = host, awaited(plan)
-        self.seen, self.fd = {}, None
+        self.host, self.entries = host, awaited(plan)
+        # states: (version, since when, reason) by path; a file is read again only when its version has changed.
+        self.states, self.fd = {}, None
 
     def missing(self):
-        """What is not yet whole: [{"path", "why", "have", "want"}]."""
-        found = [(entry, self.look(entry)) for entry in self.wanted]
-        return [dict(why, path=entry["path"]) for entry, why in found if why]
+        """Return the files that are not whole yet: [{"path", "why", "have", "want"}]."""
+        lacks = [(entry, self.look(entry)) for entry in self.entries]
+        return [dict(lack, path=entry["path"]) for entry, lack in lacks if lack]
 
     def look(self, entry):
+        """Return in which way a file is not whole, {"why", ...}; None when it is, and nobody writes to it any more."""
         path, want = entry["path"], entry.get("size", entry.get("min_size"))
         try:
             fd = self.host.open(path)
         except FileNotFoundError:
-            self.seen.pop(path, None)
+            self.states.pop(path, None)
             return {"why": "absent", "want": want}
         except OSError as error:
             if os.path.islink(path):
@@ -100,38 +111,43 @@ class Waiting:
             return {"why": "differs", "saw": "cannot be read: %s" % error}
         with os.fdopen(fd, "rb") as file:
             info = os.fstat(fd)
-            mark = info.st_size, info.st_mtime_ns, info.st_ino
-            if self.seen.get(path, (None,))[0] != mark:
-                self.seen[path] = mark, self.host.uptime(), self.judge(entry, file, info.st_size, want)
-        since, why = self.seen[path][1:]
-        # What others may write has an agent that sets the mode last, by path: it must not do so to our copy.
-        rest = 2 if info.st_mode & 0o022 else 0
-        if not why and self.host.uptime() - since < max(rest, entry.get("settle_s", 0)):
-            why = "unsettled"
-        return {"why": why, "have": info.st_size, "want": want} if why else None
+            version = info.st_size, info.st_mtime_ns, info.st_ino
+            if self.states.get(path, (None,))[0] != version:
+                self.states[path] = version, self.host.uptime(), self.judge(entry, file, info.st_size, want)
+        since, reason = self.states[path][1:]
+        # A file that others may write comes from an agent that sets the mode last, by path. Once we have put our copy
+        # in its place the agent would do so to that one: two seconds let it finish first.
+        quiet_s = 2 if info.st_mode & 0o022 else 0
+        if not reason and self.host.uptime() - since < max(quiet_s, entry.get("settle_s", 0)):
+            reason = "unsettled"
+        return {"why": reason, "have": info.st_size, "want": want} if reason else None
 
     def judge(self, entry, file, have, want):
-        """None when the bytes are the wanted ones, else empty, short or differs (another file, not a late one)."""
+        """Return None when the bytes are the plan's, else empty, short or differs (another file, not a late one)."""
         if "sha256" in entry:
             if digest_of(file) == entry["sha256"]:
                 return None
             return "empty" if not have else "short" if have < (want or 0) else "differs"
         return None if have >= max(1, want or 0) else "short" if have else "empty"
 
-    def watch(self, known, seconds):
-        """Sleep until something happens in the folders of the files, at most `seconds`; without inotify, look often."""
+    def watch(self, missing, seconds):
+        """Sleep until something happens in the folders of the files, at most `seconds`; without inotify, look often.
+
+        missing: as the last look found them.
+        """
         import ctypes
 
         libc = ctypes.CDLL(None)
         if self.fd is None:
             # One for the whole wait: closing it costs the kernel 5 ms, just when the last byte has come.
             self.fd = libc.inotify_init1(os.O_CLOEXEC | os.O_NONBLOCK)
-        folders = {os.path.dirname(entry["path"]) for entry in self.wanted}
+        folders = {os.path.dirname(entry["path"]) for entry in self.entries}
         watched = [libc.inotify_add_watch(self.fd, folder.encode(), EVENTS) >= 0 for folder in folders]
         # A file that came between the look and the watch wakes nobody: look again before sleeping.
-        if self.missing() == known:
+        if self.missing() == missing:
             if self.fd < 0:
                 return self.host.pause(0.05)
+            # A folder that is not there yet cannot be watched, and its file may come with it at any time.
             select.select([self.fd], [], [], seconds if all(watched) else min(seconds, 0.05))
         try:
             return os.read(self.fd, 1 << 16)
@@ -139,9 +155,11 @@ class Waiting:
             return None
 
 
-def lacks(late):
-    """One line for people: what a file lacks that is waited for."""
-    return "%s %s" % (late["path"], late.get("saw") or ("is " + late["why"]).replace("is differs", "differs"))
+def lack_text(lack):
+    """Return one line for people of a file that is not whole: an item of Waiting.missing(), or of a `waiting` event."""
+    if "saw" in lack:
+        return "%(path)s %(saw)s" % lack
+    return "%s: %s, %s of %s bytes" % (lack["path"], lack["why"], lack.get("have", 0), lack.get("want") or "?")
 
 
 def whole(host, files, sha256):
@@ -151,62 +169,72 @@ def whole(host, files, sha256):
 
 
 def ended_mark(sha256):
-    """The file beside which the trigger of this bundle starts nothing; with .healthy: what it asks first."""
+    """Return the path of the file beside which the trigger of this bundle starts nothing.
+
+    With .healthy behind it: of the commands that the trigger runs first.
+    """
     return "%s/ended.%s" % (STATE, sha256[:12])
 
 
 def trigger_text(plan, sha256, files):
-    """The cron entry that names a bundle: the text of the plan with its placeholders filled in."""
+    """Return the cron entry that names a bundle: the text of the plan with its placeholders filled in."""
     text = plan["cron"].replace("@FILES@", " ".join(files)).replace("@SHA256@", sha256)
     return text.replace("@MARK@", ended_mark(sha256)).encode()
 
 
-def own_trigger(host, plan, journal, sha256, files):
-    """See to the trigger: ours, root's, and not writable by others. False when it names a newer bundle.
+def ensure_trigger(host, plan, journal, sha256, files):
+    """Make the trigger ours, root's and not writable by others. False when it names a newer bundle.
 
     It is never chmod-ed into trust: what others could have written is put aside and written again from the plan.
     """
-    wanted = trigger_text(plan, sha256, files)
+    text = trigger_text(plan, sha256, files)
     try:
-        found = host.read(TRIGGER)
+        present = host.read(TRIGGER)
     except OSError:
-        found = b"", os.lstat(TRIGGER)
-    if found:
-        data, info = found
-        if data != wanted and sha256.encode() not in data and b"sha256sum" in data:
+        # A link, a folder or a pipe has its name: no trigger of anybody, and put aside as an empty one.
+        present = b"", os.lstat(TRIGGER)
+    if present:
+        data, info = present
+        if data != text and sha256.encode() not in data and b"sha256sum" in data:
             return False
         trusted = info.st_uid == 0 and not info.st_mode & 0o022 and stat.S_ISREG(info.st_mode)
-        if data == wanted and trusted:
+        if data == text and trusted:
             host.settle(TRIGGER)
             return True
         aside = "%s/quarantine/%s.%d" % (STATE, os.path.basename(TRIGGER), len(host.list(STATE + "/quarantine")))
         os.close(host.folder(STATE + "/quarantine", True))
         os.chmod(STATE + "/quarantine", 0o700)
         host.save(aside, data)
-        journal.add("fixed", path=TRIGGER, quarantined=aside, was=looks(info), now={"mode": "0644", "owner": "0:0"})
+        now = {"mode": "0644", "owner": "0:0"}
+        journal.add("fixed", path=TRIGGER, quarantined=aside, was=mode_and_owner(info), now=now)
     if os.path.isdir(os.path.dirname(TRIGGER)) or units_wanted(plan):
-        host.save(TRIGGER, wanted, 0o644)
+        host.save(TRIGGER, text, 0o644)
     return True
 
 
 def units_wanted(plan):
     """Whether systemd shall start us: where the spec says so, where units were injected, and where there is no cron."""
     units = plan.get("units", [])
-    chosen = plan.get("trigger") or any(map(os.path.exists, units)) or not any(map(os.path.exists, CRONS))
+    chosen = plan["trigger"] != "auto" or any(map(os.path.exists, units)) or not any(map(os.path.exists, CRONS))
     return units and chosen and os.path.isdir("/run/systemd/system")
 
 
-def looks(info):
+def mode_and_owner(info):
+    """Return a stat result's mode and owner as the journal has them."""
     return {"mode": "%04o" % (info.st_mode & 0o7777), "owner": "%d:%d" % (info.st_uid, info.st_gid)}
 
 
-def own_bundle(host, files):
-    """Close the bundle to other users (the channel may have brought it 0644, and it holds the report key); keep it."""
+def protect_bundle(host, files):
+    """Close the bundle to other users, and sync it: the channel may have brought it 0644, and it holds the report key.
+
+    A new file takes its place instead of another mode: a process that has the old one open then writes to nothing of
+    ours.
+    """
     for path in files:
-        found = host.read(path)
-        if found and (found[1].st_mode & 0o7777 != 0o600 or found[1].st_uid):
-            host.save(path, found[0])
-        if found:
+        present = host.read(path)
+        if present and (present[1].st_mode & 0o7777 != 0o600 or present[1].st_uid):
+            host.save(path, present[0])
+        if present:
             host.settle(path)
 
 
@@ -220,23 +248,23 @@ def tidy_leftovers(host):
 
 
 def contents(plan):
-    """{path: bytes} of the files that ride in this bundle."""
-    data, found, start = part(2), {}, 0
+    """Return {path: bytes} of the files that ride in this bundle, one behind the other in the order of the plan."""
+    data, files, start = section(2), {}, 0
     for entry in plan["files"]:
         if entry.get("deliver", "bundle") == "bundle":
-            found[entry["path"]] = data[start : start + entry["size"]]
+            files[entry["path"]] = data[start : start + entry["size"]]
             start += entry["size"]
-    return found
+    return files
 
 
 def place(host, plan, journal, stage=None):
     """Put the files in place that come after this stage (None: before all), and look at each again.
 
-    What is fetched is there already. Raises OSError with the path.
+    A file that is fetched is there already. Raises OSError with the path.
     """
     inside = contents(plan)
     entries = [entry for entry in plan["files"] if entry.get("after") == stage]
-    late = [] if stage else plan.get("wait_for", [])
+    brought = [] if stage else plan.get("wait_for", [])
     for entry in entries:
         path = entry["path"]
         if "fetch" in entry:
@@ -244,26 +272,27 @@ def place(host, plan, journal, stage=None):
         before = host.read(path)
         data = inside[path] if path in inside else before[0]
         if digest(data) != entry["sha256"]:
-            raise OSError(EXIT_AGAIN, "changed after it was looked at", path)
+            raise OSError(errno.EAGAIN, "changed after it was looked at", path)
         # Written again even where bytes and mode are right: the old inode may still be open for writing
         # ("Text file busy"), and whoever holds it could change what was checked.
-        host.save(path, data, entry.get("mode", 0o644), *ids(entry) or (0, 0))
+        host.save(path, data, entry["mode"], *ids(entry) or (0, 0))
         after = host.read(path)
         # None: whoever owns the folder has taken the file away again.
         if not after or after[0] != data:
-            raise OSError(EXIT_AGAIN, "changed under our hands", path)
-        tell_fixed(journal, path, before and before[1], after[1])
-    for entry in late:
+            raise OSError(errno.EAGAIN, "changed under our hands", path)
+        record_fix(journal, path, before and before[1], after[1])
+    for entry in brought:
         if "mode" in entry or "user" in entry:
             owner = ids(entry) or (0, 0) if "user" in entry else (-1, -1)
-            tell_fixed(journal, entry["path"], *give(host, entry, owner, None))
-    # The journal will say that they are there: they must be, after a power cut too.
-    for entry in entries + late:
+            record_fix(journal, entry["path"], *give(host, entry, owner))
+    # The journal will say that they are there. They must be, after a power cut too.
+    for entry in entries + brought:
         host.settle(entry["path"])
     if os.path.exists("/sys/fs/selinux/enforce"):
         host.run(["restorecon"] + [entry["path"] for entry in entries])
 
 
-def tell_fixed(journal, path, before, after):
-    if before and looks(before) != looks(after):
-        journal.add("fixed", path=path, was=looks(before), now=looks(after))
+def record_fix(journal, path, before, after):
+    """Journal that mode or owner of a file were others before. before, after: stat results; None: it was not there."""
+    if before and mode_and_owner(before) != mode_and_owner(after):
+        journal.add("fixed", path=path, was=mode_and_owner(before), now=mode_and_owner(after))

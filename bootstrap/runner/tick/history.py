@@ -1,4 +1,4 @@
-"""What the journal says of a stage, and what follows from it. Pure: events in, facts out."""
+"""Facts about a stage that follow from the events of a journal. Pure: events in, facts out."""
 
 INTERRUPTS, INTERRUPTS_OVER_BOOTS, REBOOTS = 20, 3, 3
 
@@ -6,10 +6,10 @@ INTERRUPTS, INTERRUPTS_OVER_BOOTS, REBOOTS = 20, 3, 3
 class StageFacts:
     """One stage as the journal has it.
 
-    state: a word of contract.STAGE_STATES; attempt: number of the last one begun; failed: attempts used up;
+    state: a word of contract.STAGE_STATES; attempt: the number of the last one begun; failed: attempts used up;
     open: the stage.started without an end, None when there is none (`interrupted` settles nothing: the attempt is open
-    until it ends or another begins); cut: interruptions in a row; cut_boots: of these, how many by a reboot; end: the
-    last stage.ended.
+    until it ends or another begins); cut: interruptions in a row; cut_boots: those of them that a reboot caused; end:
+    the last stage.ended.
     """
 
     def __init__(self, events, name):
@@ -23,6 +23,7 @@ class StageFacts:
                 self.state = "pending"  # nor may a later deploy take it for done
 
     def take(self, event):
+        """Follow one event of this stage."""
         kind = event["type"]
         if kind == "stage.started":
             self.state, self.open, self.attempt = "running", event, event["attempt"]
@@ -42,16 +43,17 @@ class StageFacts:
 
     @property
     def too_often(self):
+        """Whether the interruptions in a row are as many as are put up with: more would go on without end."""
         return self.cut >= INTERRUPTS or self.cut_boots >= INTERRUPTS_OVER_BOOTS
 
 
 def backoff(delay_s, max_delay_s, failed):
-    """Seconds to wait before the attempt after `failed` failures: doubling, bounded."""
+    """Return the seconds to wait before the attempt after `failed` failures: doubling, bounded."""
     return min(max_delay_s, delay_s * 2 ** min(failed - 1, 16))
 
 
 def final(events):
-    """The state event after which nothing more happens, None while there is none."""
+    """Return the state event after which nothing more happens, None while there is none."""
     for event in reversed(events):
         if event["type"] == "state":
             return event if event.get("final") else None

@@ -1,5 +1,6 @@
 """The journal: append-only JSON lines, each with a number and a checksum. The only source of truth on a host."""
 
+import errno
 import json
 import os
 import zlib
@@ -11,13 +12,13 @@ VERSION = 1  # of the format; tests keep a journal of every one that was release
 
 
 def seal(event):
-    """One line of the journal: the event with a checksum of its text as the last key."""
+    """Return one line of the journal: the event with a checksum of its text as the last key."""
     text = json.dumps(event, sort_keys=True)[:-1]
     return '%s, "crc": "%08x"}\n' % (text, zlib.crc32(text.encode()))
 
 
 def unseal(line):
-    """The event in a line, None when the line is torn or damaged."""
+    """Return the event in a line, None when the line is torn or damaged."""
     try:
         text, crc = line.decode().rsplit(', "crc": "', 1)
         if crc == '%08x"}' % zlib.crc32(text.encode()):
@@ -28,7 +29,7 @@ def unseal(line):
 
 
 def events_in(path):
-    """The events of a journal file as they stand, mending nothing; none when it cannot be read."""
+    """Return the events of a journal file as they stand, repairing nothing; none when it cannot be read."""
     try:
         with open(path, "rb") as file:
             return [event for event in map(unseal, file.read().split(b"\n")) if event]
@@ -44,10 +45,17 @@ class Journal:
         self.open()
 
     def open(self):
+        """Read the journal and repair it, so that the next event can be appended. Raises OSError.
+
+        The events end with the last line that proves itself; a torn end was never acknowledged by an fsync.
+        """
+        # O_APPEND: once a torn end is cut, our offset lies behind the end of the file, and a write there would leave a
+        # hole.
         self.fd = self.host.open(JOURNAL, os.O_RDWR | os.O_APPEND | os.O_CREAT, make=True)
         os.chmod(STATE, 0o711)
-        # Kept open: a stage may mount a file system over it, and then no path leads there any more.
+        # The descriptor stays open: a stage may mount a file system over the folder, and then no path leads there.
         self.folder = self.host.folder(STATE)
+        # The journal may have been made just now: its name must outlive a power cut before anything is recorded in it.
         os.fsync(self.folder)
         data = b""
         while True:
@@ -60,21 +68,26 @@ class Journal:
         whole = len(events)
         while whole and events[whole - 1] is None:
             whole -= 1
-        # Nor must one be missing, doubled or in another's place: numbers are what the collector tells events by.
+        # Sequence numbers must be gapless and in order: the collector identifies events by them.
         if [event and event["seq"] for event in events[:whole]] != list(range(1, whole + 1)):
-            self.mend(data, [event for event in events if event])
+            self.rebuild(data, [event for event in events if event])
             return
         self.events = events[:whole]
         version = self.events[0].get("version", 1) if whole else 1
         if version > VERSION:
             raise OSError("its journal is of format %s, and this runner knows %d" % (version, VERSION))
         if whole and self.events[-1]["type"] == "moved":
-            raise OSError(2, "its state went on in the file system that was mounted over %s; mount it again" % STATE)
-        # What follows the last good line was never acknowledged by an fsync; left there, the next would be glued to it.
+            text = "its state went on in the file system that was mounted over %s; mount it again"
+            raise OSError(errno.ENOENT, text % STATE)
+        # A torn line must go before the next one is appended, which would be glued to it and be lost with it: a stage
+        # that is done would run again.
         os.ftruncate(self.fd, sum(len(line) + 1 for line in lines[:whole]))
 
-    def mend(self, data, good):
-        """A damaged middle is set aside as it is; lines that prove themselves stay, the others are named as lost."""
+    def rebuild(self, data, good):
+        """Write the journal anew from the events that prove themselves, and name the others as lost.
+
+        The damaged file is set aside as it is. data: its bytes; good: its events.
+        """
         aside = "%s.damaged.%d" % (JOURNAL, len(self.host.list(STATE)))
         self.host.save(aside, data)
         for event in sorted(good, key=lambda event: event["seq"]):
@@ -101,38 +114,45 @@ class Journal:
         os.close(self.folder)
 
     def moved(self):
-        """Whether the open journal is not the one under its name: its folder was mounted over, or removed."""
+        """Whether the open journal is no longer the one under its name: its folder was mounted over, or removed."""
         try:
             return not os.path.samestat(os.stat(JOURNAL), os.fstat(self.fd))
         except OSError:
             return True
 
     def follow(self):
-        """Go on where the state folder is now. A run brings what can do that."""
-        raise OSError(2, "is no longer where it was", JOURNAL)
+        """Go on where the state folder is now. A run puts a function in this place that can do so."""
+        raise OSError(errno.ENOENT, "is no longer where it was", JOURNAL)
+
+    def keep_up(self):
+        """Follow the state folder if it has moved. Raises OSError where that cannot be done."""
+        if self.moved():
+            self.follow()
 
     @property
     def id(self):
+        """The random name that this journal was given when it was begun."""
         return self.events[0].get("journal", "unknown") if self.events else None
 
     def add(self, kind, **fields):
         """Append one event and make it durable before returning it. Raises OSError when the disk takes no more."""
         try:
-            if self.moved():
-                self.follow()
+            self.keep_up()
         finally:
-            # Where it cannot follow, the old journal has the event at least, should its folder come back.
+            # A journal that cannot follow has the event at least in its old place, should that folder come back.
             event = self.write(kind, fields)
         return event
 
     def write(self, kind, fields):
+        """Append an event to the open journal and sync it. Raises OSError, and leaves no half line then."""
         event = dict(fields, type=kind, seq=len(self.events) + 1)
         event.update(at=round(self.host.now(), 3), uptime_s=round(self.host.uptime(), 3))
         before = os.fstat(self.fd).st_size
         line = seal(event).encode()
         try:
+            # One write for a whole line: a kill leaves all of it or nothing, and a power cut no more than a torn end.
             if os.write(self.fd, line) != len(line):
-                raise OSError(28, "no space for the journal")
+                raise OSError(errno.ENOSPC, "no space for the journal")
             os.fsync(self.fd)
         except OSError:
             os.ftruncate(self.fd, before)
@@ -141,11 +161,14 @@ class Journal:
         return event
 
     def find(self, kind, **fields):
-        """The events of a kind whose fields have these values, oldest first."""
+        """Return the events of a kind whose fields have these values, oldest first."""
         return [e for e in self.events if e["type"] == kind and all(e.get(k) == v for k, v in fields.items())]
 
     def elapsed(self):
-        """Powered-on seconds since the journal began: this boot by the monotonic clock, earlier ones as journalled."""
+        """Return the powered-on seconds since the journal began, of earlier boots as far as it has times of them.
+
+        Only the monotonic clock is asked: at a first boot the wall clock may be years off, and be set at any time.
+        """
         total, boot, first, last = 0.0, None, 0.0, 0.0
         for event in self.events:
             if event.get("boot_id", boot) != boot:

@@ -2,17 +2,19 @@
 
 import os
 
-from bootstrap.runner.host import STATE, plain
+from bootstrap.runner.console import plain
+from bootstrap.runner.host import STATE
 
 LOG_BYTES, TAIL_BYTES, OUTPUT_BYTES = 1 << 20, 2048, 4096
 
 
 def output_of(label):
-    """Where a stage may write key=value lines; by attempt, so that none is in the way of the next."""
+    """Return the path for the key=value lines of a stage; by attempt, so that none is in the way of the next."""
     return "%s/stages/%s.output" % (STATE, label.replace("/", "."))
 
 
 def open_log(host, name):
+    """Return a descriptor of a stage's log, made when it is not there and cut when it is too long. Raises OSError."""
     os.close(host.folder(STATE + "/logs", True))
     os.chmod(STATE + "/logs", 0o700)
     log = host.open("%s/logs/%s.log" % (STATE, name), os.O_RDWR | os.O_APPEND | os.O_CREAT)
@@ -21,15 +23,18 @@ def open_log(host, name):
 
 
 def bound_log(log, limit=2 * LOG_BYTES):
-    """Keep a log's two ends, never blocking the writer: it appends, so cutting the file is safe. True when cut.
+    """Keep both ends of a log, never blocking its writer. True when it was cut.
 
-    Half of the limit is left as its head, and no attempt begins behind that: what follows its beginning is its own.
+    The writer has an O_APPEND descriptor, so that it writes at the new end once the file is cut. Half of the limit
+    stays as the head. No attempt begins behind that: all that follows its beginning is its own.
     """
     size = os.fstat(log).st_size
     if size > limit:
-        # O_APPEND descriptors write at the end whatever the offset: another one is needed to write in place.
+        # `log` is O_APPEND as well, and then Linux ignores the offset of pwrite: writing in place takes another
+        # descriptor.
         fd = os.open("/proc/self/fd/%d" % log, os.O_WRONLY)
-        # Again while the writer adds: what comes between the last look and the cut is lost, its last words perhaps.
+        # Again while the writer adds: bytes that come between the last look and the cut are lost, and these may be its
+        # last words.
         for _ in range(20):
             size = os.fstat(log).st_size
             end = b"\n[cut: the log was too long]\n" + os.pread(log, limit // 4 - 64, size - limit // 4 + 64)
@@ -42,13 +47,16 @@ def bound_log(log, limit=2 * LOG_BYTES):
 
 
 def tail(log, plan, start=0):
-    """The last lines of a log as text. Secrets are blotted out in the file itself first, at the same length."""
+    """Return the last lines of a log as text, from the byte `start` on.
+
+    Secrets are blotted out in the file itself first, at the same length, so that no offset into it moves.
+    """
     bound_log(log)
     data = os.pread(log, 2 * LOG_BYTES, 0)
     for secret in map(str.encode, plan.get("secrets", [])):
         at = data.find(secret)
         while at >= 0:
-            # In place, as above.
+            # In place, which `log` cannot do: see bound_log.
             fd = os.open("/proc/self/fd/%d" % log, os.O_WRONLY)
             os.pwrite(fd, b"*" * len(secret), at)
             os.close(fd)
@@ -58,10 +66,10 @@ def tail(log, plan, start=0):
 
 
 def outputs(host, plan, label):
-    """{"outputs": key=value lines that an attempt wrote to $INITIALRUNNER_OUTPUT}, secrets blotted out; {} without any.
+    """Return {"outputs": key=value lines that an attempt wrote to $INITIALRUNNER_OUTPUT}, {} when it wrote none.
 
-    The file goes: it may hold a secret as it is. It is the stage's, who may have made anything of it: no more is read
-    than counts. Raises OSError where it is no regular file.
+    Secrets are blotted out, and the file is removed, since it may hold one. The stage, whose file it is, may have made
+    anything of it: OUTPUT_BYTES are the most that is read. Raises OSError where it is no regular file.
     """
     path = output_of(label)
     try:

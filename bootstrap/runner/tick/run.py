@@ -1,5 +1,6 @@
 """One tick: everything from the lock to the last removed file, each step repeatable under kills."""
 
+import errno
 import json
 import os
 import signal
@@ -7,19 +8,20 @@ import sys
 
 from bootstrap.runner.bundle import TEXT, later
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
+from bootstrap.runner.defaults import filled
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER, Host
-from bootstrap.runner.tick.checks import check_fails
+from bootstrap.runner.tick.checks import check_fault, check_name
 from bootstrap.runner.tick.files import (
     Waiting,
     awaited,
     digest,
     ended_mark,
-    lacks,
-    own_bundle,
-    own_late,
-    own_trigger,
-    part,
+    ensure_trigger,
+    give_to_late_users,
+    lack_text,
     place,
+    protect_bundle,
+    section,
     tidy_leftovers,
     units_wanted,
     whole,
@@ -31,13 +33,14 @@ from bootstrap.runner.tick.shell import Shell
 from bootstrap.runner.tick.signals import Again, Failed, Superseded
 from bootstrap.runner.tick.stages import APT, Stages
 
-STUCK = STATE + "/stuck", "/run/initialrunner.stuck"  # why the last tick could not go on
-EARLY = "# early\n"  # ends the command that was written before there was a journal
+STUCK = STATE + "/stuck", "/run/initialrunner.stuck"  # the reason why the last tick could not go on
+BOOTED = "/run/initialrunner.boot."  # and the boot id: names who has begun the entries of this boot
+EARLY = "# early\n"  # ends the admin's command that was written before there was a journal
 GIVE_UP_TICKS = 7 * 24 * 60  # a tick a minute: events not taken for a week are given up
 
 
 def bundle_files(host):
-    """The names this bundle goes by on disk, in the order in which the trigger cats them."""
+    """Return the names this bundle goes by on disk, in the order in which the trigger cats them."""
     pieces = ["%s.%d" % (BUNDLE, n) for n in range(1, 10)]
     pieces = [path for path in pieces if os.path.exists(path)]
     whole = "".join(map(host.text, pieces)).encode() == TEXT
@@ -52,72 +55,79 @@ class Run:
         signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGCHLD])
         self.host, self.plan = host, plan
         self.sha256, self.files = digest(TEXT), bundle_files(host)
-        self.looked = 0.0
+        self.trigger_read_at = 0.0
 
-    def by_hand(self):
-        """Under the lock: the journal and what works on it."""
+    def open(self):
+        """Under the lock: open the journal, and make what works on it."""
         command = self.host.text(COMMAND)
-        self.known = self.sha256 in command and not command.endswith(EARLY)
-        if self.known and not any(name.startswith("journal") for name in self.host.list(STATE)):
+        self.has_command = self.sha256 in command and not command.endswith(EARLY)
+        if self.has_command and not any(name.startswith("journal") for name in self.host.list(STATE)):
             # The command was written when the journal was there already: to begin anew would run all stages again.
-            # Not so where others lie beside it: then a kill came between putting one aside and opening the next.
-            raise OSError(2, "its journal is not there; is its file system mounted? To begin anew: rm " + COMMAND)
+            # Older journals there (journal.old.*) are another case: a kill fell between setting one aside and opening
+            # the next.
+            text = "its journal is not there; is its file system mounted? To begin anew: rm " + COMMAND
+            raise OSError(errno.ENOENT, text)
         self.journal = Journal(self.host)
         self.journal.follow = lambda: later("follow")(self)
         self.report = Report(self.host, self.plan, self.journal, self.deadline)
         self.shell = Shell(self.host, self.plan, self.journal, lambda: self.meanwhile())
         self.stages = Stages(self)
 
-    def over(self):
-        """Whether another tick has finished meanwhile: what it removed must not be written again.
+    def ended_meanwhile(self):
+        """Whether another tick has finished meanwhile: nothing that it removed may be written again.
 
-        This runner may have read the bundle before it got the lock, so what is on disk decides.
+        This runner may have read the bundle before it got the lock, so the files on disk decide.
         """
         return final(self.journal.events) and not whole(self.host, self.files, self.sha256)
 
     def begin(self):
         """Under the lock, before all else: journal, identity, trigger, admin command."""
-        self.by_hand()
-        if self.over():
+        self.open()
+        if self.ended_meanwhile():
             raise Superseded
         identity(self)
-        if not own_trigger(self.host, self.plan, self.journal, self.sha256, self.files):
+        if not ensure_trigger(self.host, self.plan, self.journal, self.sha256, self.files):
             raise Superseded
         if units_wanted(self.plan):
-            later("own_units")(self)
-        if not self.known:
+            later("ensure_units")(self)
+        if not self.has_command:
             later("own_command")(self)
-        own_bundle(self.host, self.files)
+        protect_bundle(self.host, self.files)
         tidy_leftovers(self.host)
         for path in filter(os.path.exists, STUCK):
             self.host.remove(path)
 
     def deadline(self):
-        """Seconds left for the whole bootstrap; a file that came after its deadline gives it a new start."""
+        """Return the seconds left for the whole bootstrap; a file that came after its deadline gives it a new start."""
         healed = max([0] + [event.get("healed_s", 0) for event in self.journal.find("state")])
-        return self.plan.get("deadline_s", 3600) + healed - self.journal.elapsed()
+        return self.plan["deadline_s"] + healed - self.journal.elapsed()
 
     def meanwhile(self):
-        """What goes on while we wait for anything: reports, and an eye on the trigger."""
+        """Do what goes on while we wait for anything: send reports, and keep an eye on the trigger.
+
+        Raises Superseded when the trigger names another bundle.
+        """
         if self.journal.find("stage.started") or self.journal.find("waiting"):
             self.report.poke()
-        if self.host.uptime() - self.looked > 2:
-            self.looked = self.host.uptime()
+        if self.host.uptime() - self.trigger_read_at > 2:
+            self.trigger_read_at = self.host.uptime()
             text = self.host.text(TRIGGER)
             if "sha256sum" in text and self.sha256 not in text:
                 raise Superseded
 
     def state(self, state, is_final=False, **more):
+        """Journal the state of the server. is_final: nothing more will happen by itself."""
         self.journal.add("state", state=state, final=is_final, **more)
 
     def fail(self, reason, cause, is_final=True):
-        """Say a failure once: in the journal, on the console, in motd."""
+        """Record a failure once in the journal, and print it on the console and in motd."""
         last = (self.journal.find("state") or [{}])[-1]
         if (last.get("state"), last.get("reason")) != ("failed", reason):
             self.state("failed", is_final, reason=reason, cause=cause)
         self.host.say("%s failed: %s; ask `initialrunner why`" % (self.plan["server"], reason))
 
     def place(self):
+        """Put all files in place, the fetched ones first: only those may take minutes, or fail."""
         for entry in self.plan["files"]:
             if "fetch" in entry:
                 later("fetch")(self, entry)
@@ -133,21 +143,24 @@ class Run:
             place(self.host, self.plan, self.journal, stage)
             self.state("running", reason=reason)
 
-    def owners(self):
-        """Every file has the owner the plan names, now that the stages have had their time to make the users."""
-        left = own_late(self.host, self.plan)
-        if left:
-            raise Failed(
-                None, "missing", "no user %s on this host, who should own %s" % (left[0]["user"], left[0]["path"])
-            )
+    def check_owners(self):
+        """Raise Failed for a file whose owner no stage has made: they have all had their turn."""
+        ownerless = give_to_late_users(self.host, self.plan)
+        if ownerless:
+            text = "no user %(user)s on this host, who should own %(path)s"
+            raise Failed(None, "missing", text % ownerless[0])
 
     def every_boot(self):
-        """Once a boot, unless rc.local did: the file tells who has begun, the journal what we have ended."""
-        if not self.plan.get("every_boot"):
+        """Run the stages of `every_boot` once a boot, unless rc.local does.
+
+        A file in /run names which of us two has begun in this boot; the journal names the stages that we have ended.
+        """
+        if not self.plan["every_boot"]:
             return
         self.host.save(STATE + "/every-boot", self.plan["deploy_id"].encode() + b"\n", 0o644)
-        flag = "/run/initialrunner.boot." + self.host.boot_id
+        flag = BOOTED + self.host.boot_id
         try:
+            # A hard link fails where the name exists: when rc.local comes at the same time, exactly one of us begins.
             self.host.save(flag + ".new", b"runner\n")
             os.link(flag + ".new", flag)
         except FileExistsError:
@@ -157,47 +170,46 @@ class Run:
             return
         for stage in self.plan["every_boot"]:
             if not self.journal.find("every_boot", name=stage["name"], boot_id=self.host.boot_id):
-                code, saw = self.shell.run(stage, stage["name"], stage["text"], stage.get("timeout_s", 900))
+                code, last_lines = self.shell.run(stage, stage["name"], stage["text"], stage["timeout_s"])
                 self.journal.add(
                     "every_boot",
                     name=stage["name"],
                     exit_code=code,
                     boot_id=self.host.boot_id,
-                    **{"tail": saw} if code else {},
+                    **{"tail": last_lines} if code else {},
                 )
 
     def health(self):
-        """True when the checks pass `stable` times in a row before their deadline."""
-        health, passed, saw = self.plan.get("health"), 0, None
+        """Wait for health. True when the checks pass `stable` times in a row before their deadline."""
+        health, passed, fault = self.plan.get("health"), 0, None
         if not health:
             return True
         if not self.journal.find("state", state="checking", boot_id=self.host.boot_id):
             self.state("checking", boot_id=self.host.boot_id)
-        end = self.journal.find("state", state="checking")[-1]["uptime_s"] + health.get("deadline_s", 600)
-        stable = health.get("stable", 1)
+        end = self.journal.find("state", state="checking")[-1]["uptime_s"] + health["deadline_s"]
         while True:
-            saw = None
             for check in health["checks"]:
-                saw = saw or check_fails(self.host, self.plan, check, self.run_check)
-            passed = 0 if saw else passed + 1
-            if passed >= stable:
+                fault = check_fault(self.host, self.plan, check, self.run_check)
+                if fault:
+                    break
+            passed = 0 if fault else passed + 1
+            if passed >= health["stable"]:
                 self.journal.add("health", ok=True, passed=passed)
                 return True
             if self.host.uptime() >= end:
-                self.journal.add("health", ok=False, passed=passed, check=saw and saw[0], saw=saw and saw[1])
-                if saw:
-                    self.fail("%s: %s" % saw, "deadline")
-                else:
-                    self.fail("health was not stable in time", "deadline")
+                name = fault and check_name(check)
+                self.journal.add("health", ok=False, passed=passed, check=name, saw=fault)
+                self.fail("%s: %s" % (name, fault) if fault else "health was not stable in time", "deadline")
                 return False
             self.meanwhile()
-            self.host.pause(health.get("interval_s", 1))
+            self.host.pause(health["interval_s"])
 
     def run_check(self, text):
+        """Return (exit code, last lines) of the text of a check."""
         return self.shell.run({"name": "health"}, "health", text, 30)
 
     def go(self):
-        """The way from waiting to healthy. The exit code of the tick."""
+        """Go the whole way from waiting to healthy, or on from where the last tick was. Return the exit code."""
         if not final(self.journal.events):
             try:
                 if not self.journal.find("state", reason="placed"):
@@ -206,23 +218,24 @@ class Run:
                         self.give_up()
                         return EXIT_FAILED
                     self.place()
-                for stage in self.plan.get("stages", []):
+                for stage in self.plan["stages"]:
                     self.stages.work(stage)
                     self.place_after(stage["name"])
-                    own_late(self.host, self.plan)
-                self.owners()
+                    give_to_late_users(self.host, self.plan)
+                self.check_owners()
                 self.every_boot()
                 if self.health():
                     self.state("healthy", True)
             except Failed as failure:
-                self.fail(failure.args[2], failure.args[1])
+                self.fail(failure.text, failure.cause)
         elif final(self.journal.events)["state"] == "healthy":
             self.every_boot()  # a boot that came while reports were still owed
-        if final(self.journal.events)["state"] == "failed" and self.plan.get("rollback"):
+        if final(self.journal.events)["state"] == "failed" and self.plan["rollback"]:
             later("roll_back")(self)
         return self.finish()
 
     def finish(self):
+        """Deliver the last reports, then take trigger and bundle away. Return the exit code of the tick."""
         healthy = final(self.journal.events)["state"] == "healthy"
         if not self.report.drain(20) and not self.give_up():
             return EXIT_AGAIN if healthy else EXIT_FAILED
@@ -234,7 +247,7 @@ class Run:
         return EXIT_FAILED
 
     def give_up(self):
-        """Count the ticks that could not deliver; after a week say so and let go."""
+        """Count the ticks that could not deliver. True after a week: then people are told, and nothing is owed."""
         path = STATE + "/undelivered"
         ticks = int(self.host.text(path) or 0) + 1
         self.host.save(path, b"%d" % ticks)
@@ -258,9 +271,9 @@ def wait_for_files(run):
             reported = [m["path"] for m in missing]
             run.journal.add("waiting", missing=missing)
             run.state("waiting")
-        over = [m for m in missing if run.journal.elapsed() >= limits.get(m["path"], 1e9)]
-        if over or run.deadline() <= 0:
-            run.fail(lacks((over or missing)[0]), "missing", is_final=False)
+        overdue = [m for m in missing if run.journal.elapsed() >= limits.get(m["path"], 1e9)]
+        if overdue or run.deadline() <= 0:
+            run.fail(lack_text((overdue or missing)[0]), "missing", is_final=False)
             return False
         run.meanwhile()
         waiting.watch(missing, 1.0)
@@ -273,19 +286,20 @@ def identity(run):
     first = journal.events[0] if journal.events else None
     if first:
         same_boot = any(e.get("boot_id") == host.boot_id for e in journal.events)
-        known = first.get("product_uuid"), first.get("machine_id")
-        other = known[0] != uuid if uuid and known[0] else bool(known[1] and machine and known[1] != machine)
+        old_uuid, old_machine = first.get("product_uuid"), first.get("machine_id")
+        # The hardware's id decides where both lives have one: an image may give each boot another machine-id.
+        other = old_uuid != uuid if uuid and old_uuid else bool(old_machine and machine and old_machine != machine)
         if first.get("deploy_id") == plan["deploy_id"] and (same_boot or not other):
             if not same_boot and not final(journal.events):
-                moved = ", with another machine-id" if known[1] != machine else ""
-                journal.add("state", state="running", boot_id=host.boot_id, reason="boot" + moved)
+                change = ", with another machine-id" if old_machine != machine else ""
+                journal.add("state", state="running", boot_id=host.boot_id, reason="boot" + change)
             return
         later("put_aside")(run, "old")
     later("open_journal")(run, uuid, machine)
 
 
 def tick(host, plan, kind=Run):
-    """0 nothing left to do or another one is at work, 75 waiting, 5 failed."""
+    """Do one tick. Return 0 when nothing is left to do or another one is at work, 75 when waiting, 5 when failed."""
     run = kind(host, plan)
     try:
         if host.lock() is None:
@@ -305,9 +319,9 @@ def tick(host, plan, kind=Run):
 
 
 def main(argv):
-    """The entry of a bundle: without arguments it installs itself (user-data), else the verb named."""
+    """Run the verb that is named: the entry of a bundle. Without arguments, as in user-data, it installs itself."""
     os.umask(0o022)
-    host, plan = Host(), json.loads(part(1).decode())
+    host, plan = Host(), filled(json.loads(section(1).decode()))
     if plan["server"].endswith("*"):
         plan["group"] = plan["server"]
         plan["server"] = later("instance_name")(host, plan)

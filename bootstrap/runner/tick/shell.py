@@ -1,5 +1,6 @@
 """Starts the texts of stages as programs, waits for them, and ends what they leave behind."""
 
+import errno
 import os
 import pwd
 import signal
@@ -12,11 +13,11 @@ from bootstrap.runner.tick.signals import Again
 
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 GRACE_S = 10  # between TERM and KILL
-READERS_S = 3  # for what reads the last words of a failed text from a pipe
+READERS_S = 3  # for a process that reads the last words of a failed text from a pipe
 
 
 def account(name):
-    """The passwd entry of a user, by name or number; None when this host has no such user. Any number will do."""
+    """Return the passwd entry of a user, None when this host has no such user. A number need not be in passwd."""
     try:
         return pwd.getpwuid(int(name)) if name.isdigit() else pwd.getpwnam(name)
     except KeyError:
@@ -30,6 +31,7 @@ class Shell:
         self.host, self.plan, self.journal, self.meanwhile = host, plan, journal, meanwhile
 
     def environment(self, stage, label, user):
+        """Return the environment of a stage's text; its own variables come last, and win."""
         plan, proxy = self.plan, self.plan.get("proxy", {})
         env = {
             "PATH": PATH, "LANG": "C.UTF-8", "SHELL": "/bin/sh", "TERM": "dumb",
@@ -54,12 +56,13 @@ class Shell:
         return env
 
     def mark(self, label):
+        """Return the word by which the processes of a label are found again: no other journal has the same."""
         return "%s:%s" % (self.journal.id, label)
 
     def group(self, mark):
-        """The folder of the control group of what carries this mark; "" where cgroup v2 is not at hand.
+        """Return the folder of the control group of the processes with this mark; "" where cgroup v2 is not at hand.
 
-        It holds also what has left its session and emptied its environment.
+        It holds even a process that has left its session and emptied its environment.
         """
         for top in "/sys/fs/cgroup", "/sys/fs/cgroup/unified":
             if os.path.exists(top + "/cgroup.procs"):
@@ -67,13 +70,14 @@ class Shell:
         return ""
 
     def start(self, stage, label, text, log, group=None):
-        """(pid, go): a child that waits until go() before it execs, and ends by itself when we die before that.
+        """Return (pid, go): a child that waits until go() before it execs, and ends by itself when we die before that.
 
-        group: of an attempt, "" where there are none; None for a text beside one, which has no outputs either.
+        label: "stage/attempt", or another name of the text; log: its standard output and error. group: the control
+        group of an attempt, "" where there are none; None for a text beside one, which has no outputs either.
         """
         user = account(stage.get("user", "root"))
         if not user:
-            raise OSError(2, no_user(stage))
+            raise OSError(errno.ENOENT, no_user(stage))
         env = self.environment(stage, label, user)
         folder = STATE + "/stages"
         os.close(self.host.folder(folder, True))
@@ -85,24 +89,27 @@ class Shell:
             self.host.save(env["INITIALRUNNER_OUTPUT"], b"", 0o600, user.pw_uid, user.pw_gid, False)
         argv = text[2:].split("\n")[0].split(None, 1) if text.startswith("#!") else SHELL
         argv = [word.strip() for word in argv] + [script]
-        ready, ours = os.pipe()
+        # The pipe holds the child back. When we die, its end of file wakes the child, which then must not exec.
+        ready, writer = os.pipe()
         pid = self.host.fork()
         if pid == 0:
             try:
-                os.close(ours)
+                # Else the child itself would keep its pipe open, and never see the end of file.
+                os.close(writer)
                 if group:
                     # Here, not in the parent: the kernel takes 10 ms over it, and the parent has an fsync to wait for.
-                    self.host.join(group)
+                    self.host.enter_cgroup(group)
                 if os.read(ready, 1):
                     os.dup2(log, 1)
                     os.dup2(log, 2)
                     os.chdir("/")
                     os.umask(0o022)
-                    # What Python ignores (`yes | head` must end in silence) or whoever started us by hand (nohup) does.
+                    # Python ignores SIGPIPE (`yes | head` must end in silence), and nohup, by hand, SIGHUP: both would
+                    # outlive exec. 31 is the last signal that is not a realtime one.
                     for number in range(1, 32):
                         if number not in (signal.SIGKILL, signal.SIGSTOP):
                             signal.signal(number, signal.SIG_DFL)
-                    # Where root is the only user there is, even root may not set its groups.
+                    # In a user namespace where root is the only user, even root may not set its groups.
                     if user.pw_uid != os.getuid():
                         os.initgroups(user.pw_name, user.pw_gid)
                         os.setgid(user.pw_gid)
@@ -116,91 +123,100 @@ class Shell:
 
         def go():
             try:
-                os.write(ours, b"x")
+                os.write(writer, b"x")
             except OSError:
                 pass
-            os.close(ours)
+            os.close(writer)
 
         return pid, go
 
     def wait(self, pid, timeout_s, log):
-        """(status, usage, timed out) of a child; at its time limit TERM, then KILL, to everything it started."""
+        """Return (status, usage, timed out) of a child; at its time limit TERM, then KILL, to everything it started."""
         end, nap = self.host.uptime() + timeout_s, 0.02
         while True:
             done, status, usage = os.wait4(pid, os.WNOHANG)
             if done:
                 return status, usage, False
-            left = end - self.host.uptime()
-            if left <= 0:
+            left_s = end - self.host.uptime()
+            if left_s <= 0:
                 break
-            # Who fills a log by the gigabyte is looked at often, who is quiet once a second.
+            # Look often while the stage floods its log, once a second while it is quiet.
             nap = 0.02 if bound_log(log) else min(1.0, nap * 2)
             self.meanwhile()
-            self.host.pause(min(left, nap))
+            self.host.pause(min(left_s, nap))
         self.kill_session(pid, None)
         status, usage = os.wait4(pid, 0)[1:]
         return status, usage, True
 
     def started_at(self, pid):
-        """The start time of a process in clock ticks since boot, "" when there is none: with the pid, its identity."""
+        """Return the start time of a process in clock ticks since boot, "" when there is none.
+
+        Pids are used again; a pid and its start time together are one process.
+        """
         return "".join(self.host.text("/proc/%d/stat" % pid).rsplit(")", 1)[-1].split()[19:20])
 
     def members(self, leader, mark):
-        """Living processes of a session, or with the mark. Name a leader only while it is known to be ours."""
-        found, held = [], mark and self.host.text(self.group(mark) + "/cgroup.procs").split()
+        """Return the pids of living processes of a session, or with the mark.
+
+        Name a leader only while it is known to be ours: once it is gone, its pid may lead somebody else's session.
+        """
+        pids, grouped = [], mark and self.host.text(self.group(mark) + "/cgroup.procs").split()
         for name in self.host.list("/proc"):
             if name.isdigit() and int(name) != os.getpid():
                 fields = self.host.text("/proc/%s/stat" % name).rsplit(")", 1)[-1].split()
                 if len(fields) > 19 and fields[0] != "Z":
                     marked = mark and (
-                        name in held
+                        name in grouped
                         or ("INITIALRUNNER_MARK=%s\0" % mark) in self.host.text("/proc/%s/environ" % name) + "\0"
                     )
                     if marked or (leader and fields[3] == str(leader)):
-                        found.append(int(name))
-        return found
+                        pids.append(int(name))
+        return pids
 
     def kill_session(self, leader, mark):
-        """TERM, then KILL, until none is left. The pids that were there.
+        """Send TERM, then KILL, until none is left. Return the pids that were there. Raises Again when some do not die.
 
-        What reads from a pipe (`exec > >(tee log)`) gets a moment first, once its leader has ended: the last words of a
-        failure are on their way, and it ends by itself when it has read them.
+        Once its leader has ended, a process that reads from a pipe (`exec > >(tee log)`) gets a moment first: the last
+        words of a failure are on their way, and it ends by itself when it has read them.
         """
         end = self.host.uptime() + READERS_S * bool(mark and leader and not self.started_at(leader))
         while self.host.uptime() < end and any(map(has_pipe, self.members(leader, mark))):
             time.sleep(0.02)
-        hit, end = set(), self.host.uptime() + GRACE_S
+        signalled, end = set(), self.host.uptime() + GRACE_S
         while True:
-            left = self.members(leader, mark)
-            if not left:
-                return sorted(hit)
-            late = self.host.uptime() > end
+            # Each time anew: a dying process may have started another one since the last look.
+            pids = self.members(leader, mark)
+            if not pids:
+                return sorted(signalled)
+            overdue = self.host.uptime() > end
             if self.host.uptime() > end + GRACE_S:
-                raise Again("processes %s do not die" % left)
-            for pid in left:
-                if late or pid not in hit:
-                    self.host.kill(pid, signal.SIGKILL if late else signal.SIGTERM)
-            hit.update(left)
-            # The leader is our own child: a zombie is not waited for, it only must not be left running.
+                raise Again("processes %s do not die" % pids)
+            for pid in pids:
+                if overdue or pid not in signalled:
+                    self.host.kill(pid, signal.SIGKILL if overdue else signal.SIGTERM)
+            signalled.update(pids)
+            # A leader that is our own child is a zombie until wait4() takes it; members() leaves zombies out, so that
+            # nothing here waits for it.
             time.sleep(0.02)
 
     def run(self, stage, label, text, timeout_s=60):
-        """(exit code, last lines) of a short text that belongs to a stage: verify, skip_if, a check."""
+        """Return (exit code, last lines) of a short text that belongs to a stage: verify, skip_if, a check."""
         if not account(stage.get("user", "root")):
             return 127, no_user(stage)
         if "/" not in label:
-            # An undo or every_boot entry whose runner was killed has no settle(): it must not work beside this one.
+            # An undo or every_boot entry whose runner was killed is not settled as an attempt is: end it here, since it
+            # must not work beside this one.
             self.kill_session(None, self.mark(label))
         log = open_log(self.host, label.split("/")[0])
         start = os.fstat(log).st_size
         pid, go = self.start(stage, label, text, log)
         go()
-        status, _, late = self.wait(pid, timeout_s, log)
-        if late or status:
+        status, _, timed_out = self.wait(pid, timeout_s, log)
+        if timed_out or status:
             self.kill_session(pid, self.mark(label))
-        saw = tail(log, self.plan, start)
+        last_lines = tail(log, self.plan, start)
         os.close(log)
-        return (124 if late else exit_code(status)), saw
+        return (124 if timed_out else exit_code(status)), last_lines
 
 
 def no_user(stage):
@@ -217,4 +233,5 @@ def has_pipe(pid):
 
 
 def exit_code(status):
+    """Return a wait status as the shell's $? has it: 128 and the signal for a child that was killed."""
     return 128 + os.WTERMSIG(status) if os.WIFSIGNALED(status) else os.WEXITSTATUS(status)

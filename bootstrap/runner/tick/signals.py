@@ -2,7 +2,10 @@
 
 
 class Failed(Exception):
-    """A stage that failed for good: (stage name, cause, one line for people)."""
+    """A stage or a file has failed for good. stage: its name, or None; cause: a word; text: one line for people."""
+
+    def __init__(self, stage, cause, text):
+        self.stage, self.cause, self.text = stage, cause, text
 
 
 class Again(Exception):

@@ -1,4 +1,7 @@
-"""Runs one stage: intent on disk, the stage in a session of its own, the result on disk."""
+"""Runs one stage: its intent on disk, the stage in a session of its own, its result on disk.
+
+With both records, an attempt without an end is known to be interrupted, and is settled as the spec declares.
+"""
 
 import os
 
@@ -17,14 +20,17 @@ APT::Get::Assume-Yes "true";
 
 
 def killed_for_memory(host):
-    """How many processes the kernel has killed since boot because memory ran out."""
+    """Return the number of processes that the kernel has killed for memory since boot, as text; "" without /proc."""
     return host.text("/proc/vmstat").partition("\noom_kill ")[2].split("\n")[0]
 
 
-def looked(look, *words):
-    """What a look after a stage gives, {} where it fails: its exit code is to be recorded whatever else there is."""
+def unless_fails(function, *arguments):
+    """Return function(*arguments), or {} when it fails.
+
+    It is for what is done after a stage: whatever the stage has left there, its exit code is to be recorded.
+    """
     try:
-        return look(*words)
+        return function(*arguments)
     except (OSError, ValueError, MemoryError):
         return {}
 
@@ -46,6 +52,7 @@ class Stages:
         self.deadline, self.shell, self.run = run.deadline, run.shell, run
 
     def facts(self, stage):
+        """Return the StageFacts of a stage, from the journal as it is now."""
         return StageFacts(self.journal.events, stage["name"])
 
     def end(self, stage, result, attempt, took_s=0.0, **more):
@@ -54,29 +61,36 @@ class Stages:
             "stage.ended", stage=stage["name"], result=result, attempt=attempt, took_s=round(took_s, 3), **more
         )
         if event.get("final"):
-            how = "exit %d" % event["exit_code"] if "exit_code" in event else "cause: %s" % event.get("cause")
-            how = event["tail"] if event.get("cause") in ("needs", "reboot") else how
-            raise Failed(stage["name"], event.get("cause"), "stage %s failed (%s)" % (stage["name"], how))
+            reason = "exit %d" % event["exit_code"] if "exit_code" in event else "cause: %s" % event.get("cause")
+            # These two have no log: their tail is the sentence that says what is missing.
+            reason = event["tail"] if event.get("cause") in ("needs", "reboot") else reason
+            raise Failed(stage["name"], event.get("cause"), "stage %s failed (%s)" % (stage["name"], reason))
 
-    def kill_left(self, began):
-        """End what an attempt without an end has left running. The pids."""
+    def kill_leftovers(self, began):
+        """Kill the processes that an attempt without an end has left running. Return their pids.
+
+        began: its stage.started event.
+        """
         if began["boot_id"] != self.host.boot_id:
             return []
         # The pid of its leader may long belong to somebody else: only with the same start time is it ours.
-        known = self.shell.started_at(began["pid"]) == began["start"]
+        is_ours = self.shell.started_at(began["pid"]) == began["start"]
         mark = self.shell.mark("%s/%d" % (began["stage"], began["attempt"]))
-        return self.shell.kill_session(began["pid"] if known else None, mark)
+        return self.shell.kill_session(began["pid"] if is_ours else None, mark)
 
     def settle(self, stage, facts):
-        """An attempt without an end: kill what is left of it, then let verify or on_interrupt decide."""
+        """Settle an attempt without an end: kill what is left of it, then let verify or on_interrupt decide.
+
+        The order matters: a leftover that still works could make verify lie, or work beside the next attempt.
+        """
         began, name = facts.open, stage["name"]
-        policy = stage.get("on_interrupt", "retry")
+        policy = stage["on_interrupt"]
         if facts.state == "running":
             rebooted = began["boot_id"] != self.host.boot_id
-            more = {"killed": self.kill_left(began), "policy": policy, "rebooted": rebooted}
+            more = {"killed": self.kill_leftovers(began), "policy": policy, "rebooted": rebooted}
             self.journal.add("interrupted", stage=name, attempt=began["attempt"], **more)
         if stage.get("verify") and self.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:
-            more = looked(outputs, self.host, self.plan, "%s/%d" % (name, began["attempt"]))
+            more = unless_fails(outputs, self.host, self.plan, "%s/%d" % (name, began["attempt"]))
             return self.end(stage, "done", began["attempt"], cause="interrupted", **more)
         if policy == "fail" or self.facts(stage).too_often:
             return self.end(
@@ -85,15 +99,16 @@ class Stages:
         return None
 
     def last_lines(self, name):
+        """Return the end of a stage's log."""
         log = open_log(self.host, name)
         text = tail(log, self.plan)
         os.close(log)
         return text
 
     def needs(self, stage):
-        """Wait until all the stage needs is there; a wait that outlives the whole deadline fails the stage."""
+        """Wait until every need of the stage is met; a wait that outlives the whole deadline fails the stage."""
         reported, attempt = None, self.facts(stage).attempt
-        for need in [{"user": stage.get("user", "root")}] + stage.get("needs", []):
+        for need in [{"user": stage["user"]}] + stage.get("needs", []):
             while True:
                 if "user" in need:
                     missing = None if account(need["user"]) else no_user(stage)
@@ -122,7 +137,7 @@ class Stages:
                 raise Failed(stage["name"], facts.end.get("cause"), "stage %s failed" % stage["name"])
             if self.deadline() <= 0:
                 self.end(stage, "failed", facts.attempt, cause="deadline", final=True)
-            self.rest(stage, facts)
+            self.wait_to_retry(stage, facts)
             self.needs(stage)
             if (
                 stage.get("skip_if")
@@ -133,69 +148,75 @@ class Stages:
             else:
                 self.attempt(stage, facts)
 
-    def rest(self, stage, facts):
-        """The pause before another attempt."""
+    def wait_to_retry(self, stage, facts):
+        """Pause before another attempt; at once where the failure was in another boot."""
         if facts.failed and facts.end and facts.end["result"] == "failed":
-            end = facts.end["uptime_s"] + backoff(stage.get("delay_s", 10), stage.get("max_delay_s", 300), facts.failed)
-            # A second more than the limit: the journal rounds, and a capped pause must not be taken for another boot's.
-            if end - self.host.uptime() > stage.get("max_delay_s", 300) + 1:
-                end = self.host.uptime()  # the failure was in another boot
+            end = facts.end["uptime_s"] + backoff(stage["delay_s"], stage["max_delay_s"], facts.failed)
+            # One second of slack: journal times are rounded, and a pause at max_delay must not look like one from an
+            # earlier boot.
+            if end - self.host.uptime() > stage["max_delay_s"] + 1:
+                end = self.host.uptime()
             while self.host.uptime() < end:
                 self.run.meanwhile()
                 self.host.pause(min(1.0, end - self.host.uptime()))
 
     def attempt(self, stage, facts):
+        """Make one attempt and journal its end. Raises Failed when that is final, Again when the stage says not yet."""
         name, number = stage["name"], facts.attempt + 1
         label = "%s/%d" % (name, number)
         if self.host.list("/var/lib/dpkg/updates"):
-            later("mend_dpkg")(self.run, name)
+            later("fix_dpkg")(self.run, name)
         log = open_log(self.host, name)
-        began_at = os.fstat(log).st_size
+        log_start = os.fstat(log).st_size
         group, oom = self.shell.group(self.shell.mark(label)), killed_for_memory(self.host)
+        # The child waits for go(). Its start is on disk before it does anything: else a kill between the two would
+        # leave a stage that has run and that no journal knows of.
         pid, go = self.shell.start(stage, label, stage["text"], log, group)
         more = {"pid": pid, "start": self.shell.started_at(pid), "boot_id": self.host.boot_id}
         self.journal.add("stage.started", stage=name, attempt=number, **more)
-        begun = self.host.uptime()
+        start = self.host.uptime()
         go()
         try:
-            status, usage, late = self.shell.wait(pid, stage.get("timeout_s", 900), log)
+            status, usage, timed_out = self.shell.wait(pid, stage["timeout_s"], log)
         except Superseded:
             self.shell.kill_session(pid, self.shell.mark(label))
             raise
         code = exit_code(status)
-        if late or code not in (0, EXIT_AGAIN):
+        # A daemon that a good stage has started lives on; a failed one leaves nothing beside the next attempt.
+        if timed_out or code not in (0, EXIT_AGAIN):
             self.shell.kill_session(pid, self.shell.mark(label))
         more = {"cpu_s": round(usage.ru_utime + usage.ru_stime, 3), "peak_kib": usage.ru_maxrss}
         more.update({"signal": os.WTERMSIG(status)} if os.WIFSIGNALED(status) else {"exit_code": code})
-        more["tail"] = looked(tail, log, self.plan, began_at) or ""
+        # Before the journal follows a mount: secrets are blotted out of the log, which is then taken along.
+        more["tail"] = unless_fails(tail, log, self.plan, log_start) or ""
         os.close(log)
-        if self.journal.moved():
-            # The stage mounted something over our folder: its outputs are there, and its log follows without secrets.
-            looked(self.journal.follow)
-        self.host.part(group)
-        more.update(looked(outputs, self.host, self.plan, label))
-        result, cause = "failed", "timeout" if late else "signal" if "signal" in more else "exit"
+        # The stage may have mounted something over our folder: its outputs are in the new one then.
+        unless_fails(self.journal.keep_up)
+        self.host.remove_cgroup(group)
+        more.update(unless_fails(outputs, self.host, self.plan, label))
+        result, cause = "failed", "timeout" if timed_out else "signal" if "signal" in more else "exit"
         kills = killed_for_memory(self.host)
         if oom and kills and kills != oom:  # "" when the stage has unmounted /proc
             cause = "oom"
         elif disk_full():
             cause = "disk"
-        if not late and code == EXIT_AGAIN:
+        if not timed_out and code == EXIT_AGAIN:
             result = "again"
-        elif not late and code == 0:
+        elif not timed_out and code == 0:
             result, cause = "done", None
             if stage.get("verify"):
-                check, saw = self.shell.run(stage, name + "/verify", stage["verify"], 300)
-                if check:
-                    result, cause, more["tail"] = "failed", "verify", "verify exit %d\n%s" % (check, saw)
+                code, lines = self.shell.run(stage, name + "/verify", stage["verify"], 300)
+                if code:
+                    result, cause, more["tail"] = "failed", "verify", "verify exit %d\n%s" % (code, lines)
         if result == "failed":
             more["cause"] = cause
-            if facts.failed + 1 >= stage.get("attempts", 1):
+            if facts.failed + 1 >= stage["attempts"]:
                 more["final"] = True
-        self.end(stage, result, number, self.host.uptime() - begun, **more)
+        self.end(stage, result, number, self.host.uptime() - start, **more)
         if result == "again":
             raise Again("stage %s says: not yet" % name)
 
     def reboot(self, stage):
-        if stage.get("reboot", "never") != "never":
+        """Reboot after a stage that asks for it."""
+        if stage["reboot"] != "never":
             later("reboot_after")(self.run, stage)

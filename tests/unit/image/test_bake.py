@@ -458,7 +458,7 @@ def test_a_machine_that_bakes_itself_is_marked_as_the_builder_before_all_else(ro
         (["--source", "openstack=http://a:70000"], "'http://a:70000' is no URL of a metadata service"),
         (["--source", "ec2=ftp://x"], "'ftp://x' is no URL of a metadata service"),
         (["--source", "ec2", "--source", "ec2=http://169.254.169.254"], "a source is named twice"),
-        (["--cloud-init-deadline", "soon"], "--cloud-init-deadline 'soon' is no duration"),
+        (["--cloud-init-deadline", "soon"], "--cloud-init-deadline 'soon' is not a duration"),
         (["--allowed-signers", "/nowhere"], "/nowhere cannot be read: No such file or directory"),
         (["--remove", "--source", "files"], "--remove takes everything out"),
     ],

@@ -30,10 +30,9 @@ CALLERS = {
     "Waiting": {"wait_for_files", "still_missing", "sentences"},  # where awaited(plan)
     "wait_for_files": {"Run"},  # likewise
     "still_missing": {"prepare"},  # likewise
-    "lacks": {"wait_for_files"},
     "proxy_for": {"exchange"},  # where plan["proxy"]
     "through": {"exchange"},
-    "own_units": {"Run"},  # where units_wanted(plan), which asks plan["units"]
+    "ensure_units": {"Run"},  # where units_wanted(plan), which asks plan["units"]
     "need_missing": {"Stages"},  # work through stage["needs"]
     "network": {"need_missing"},
     "resolve": {"need_missing"},
@@ -45,7 +44,7 @@ CALLERS = {
     "covered_at_boot": {"reboot_after"},
     "roll_back": {"Run"},  # where plan["rollback"]
     "instance_name": {"main"},  # where the server's name ends in a star
-    **{f"look_{kind}": set() for kind in gates.CHECK_KINDS},  # by check_fails, for the kind of a check
+    **{f"look_{kind}": set() for kind in gates.CHECK_KINDS},  # by check_fault, for the kind of a check
 }
 
 
