@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 
 from measure import ROOT, Row, compare, machine, progress
 
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "vm")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/support"), str(ROOT / "tests/vm")]
 
 import images
 from deploys import HELLO, Deploys, tree

@@ -13,8 +13,8 @@ from pathlib import Path
 import bootstrap.runner
 from bootstrap import load, resources
 from bootstrap.payload import gates, pack
-from bootstrap.payload.bundle import unpack
-from bootstrap.runner.later.leaving import encode
+from bootstrap.payload.bundle import reader, unpack
+from bootstrap.runner.form import encode
 
 # Bytes of text.
 HOT_BUDGET, WHOLE_BUDGET = 13_500, 22_500
@@ -26,7 +26,7 @@ def main() -> int:
     hot, whole = pack.hot_bytes(), len(pack.packed(fetches=False))
     unreached = gates.unreached(unpack(load(HELLO).plan("hello-1").render().pack("tree").payload.bundle).plan)
     hello_hot, hello_whole = pack.hot_bytes(unreached), len(pack.packed(fetches=False, unreached=unreached))
-    head = sum(len(resources.text(f"files/bundle/{name}")) for name in ("head.sh", "stub.py"))
+    head = len(resources.text("files/bundle/head.sh")) + len(reader())
     folder = Path(bootstrap.runner.__file__).parent
     modules = {}
     for name in (*pack.HOT, *pack.COLD):

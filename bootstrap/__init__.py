@@ -1,7 +1,7 @@
-"""initialrunner: what a new server needs on its first boot, decided here and reported back.
+"""initialrunner: sets up a new server on its first boot, and reports the result.
 
-The names below are the stable Python API (see docs/reference/api.md); everything is imported on first use,
-so that `import bootstrap` costs nothing. `import initialrunner` gives the same.
+The names below are the stable Python API (see docs/reference/api.md). Everything is imported on first use, so that
+`import bootstrap` takes no time. `import initialrunner` gives the same names.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
     from bootstrap.publish.result import read_published
     from bootstrap.render.model import Published
     from bootstrap.secret import read_secret
-    from bootstrap.targets.channel import Packed
     from bootstrap.targets.fleet import FleetError, Index
+    from bootstrap.targets.model import Packed
     from bootstrap.targets.output import Manifest
     from bootstrap.targets.seed import Seed
 else:
-    # Hidden from type checkers, which would take every name, misspelt ones too, for one of this module's.
+    # Hidden from type checkers: with a __getattr__ in sight they would accept every name, misspelt ones too.
     _NAMES = {
         "api": ("Beside", "Fleet", "Project", "Rendering", "ServerPlan", "load"),
         "errors": ("BootstrapError", "PayloadError", "Problem", "RenderError", "SpecError", "UsageError", "Where"),
@@ -35,7 +35,7 @@ else:
         "publish.result": ("read_published",),
         "render.model": ("Published",),
         "secret": ("read_secret",),
-        "targets.channel": ("Packed",),
+        "targets.model": ("Packed",),
         "targets.fleet": ("FleetError", "Index"),
         "targets.output": ("Manifest",),
         "targets.seed": ("Seed",),
@@ -49,10 +49,11 @@ else:
         module = sys.modules[__name__]
         if name not in _HOMES:
             raise AttributeError(f"module {__name__!r} ({__file__}) has no attribute {name!r}", name=name, obj=module)
+        # Kept, so that the next use is an ordinary look-up.
         value = getattr(import_module(_HOMES[name]), name)
         setattr(module, name, value)
         return value
 
     def __dir__():
-        # Not the names of this module's own workings.
+        # _NAMES, _HOMES and the imported modules are left out.
         return sorted({*__all__, *(name for name in globals() if name.startswith("__"))})

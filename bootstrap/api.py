@@ -5,8 +5,9 @@
     web = bootstrap.load("web.yaml").plan("web-1").render(secret)
     conn.compute.create_server(..., personality=web.personality())
 
-Stable: what stands here keeps its names and its meaning. Everything raises errors of bootstrap.errors; nothing here
-prints, asks a network, or writes anywhere but where it is told to.
+This module is stable: its names keep their meaning. Everything raises errors of bootstrap.errors, all of which are
+BootstrapError. Nothing here prints or uses a network, and only `write`, `write_packed` and `tree` write, to the folder
+that they are given.
 """
 
 from __future__ import annotations
@@ -23,23 +24,25 @@ if TYPE_CHECKING:
     from bootstrap.plan.model import Plan
     from bootstrap.render.model import Published, PublishedBundle, Rendered
     from bootstrap.spec.load import Spec
-    from bootstrap.targets.channel import Packed
     from bootstrap.targets.fleet import Index
+    from bootstrap.targets.model import Packed
     from bootstrap.targets.output import Manifest
     from bootstrap.targets.providers import NEVER_BYTES, TAKES_BASE64
     from bootstrap.targets.seed import Seed
 
-    # A key that signs: its file (private, or public with the private half in an agent), or one that is open already.
+    # A key that signs: its file (a private key, or a public one with the private half in an agent), or an open Signer.
     Key = str | Path | Signer
 
-# The user's own user-data beside ours: a Path is a file, a text or bytes the content itself.
+# Your own user-data, to go along with ours: a Path is a file; a text or bytes is the content itself.
 Beside = Sequence[str | bytes | Path]
 
 
 def load(path: str | Path, *, overrides: Sequence[str] = (), values_files: Sequence[str | Path] = ()) -> Project:
-    """Read and check a spec. overrides: "KEY=VALUE" texts; values_files: YAML files of values.
+    """Read and check a spec.
 
-    Raises SpecError with every problem of the file.
+    path: its file, or a folder that holds a file of the same name. overrides: texts "KEY=VALUE", each of which replaces
+    one value of the spec. values_files: YAML files of values, which replace the spec's; overrides outweigh them.
+    Raises SpecError with every problem of the file, UsageError when a file cannot be read.
     """
     from bootstrap.spec.load import load as load_spec
 
@@ -48,18 +51,18 @@ def load(path: str | Path, *, overrides: Sequence[str] = (), values_files: Seque
 
 @dataclass(frozen=True)
 class Project:
-    """A checked spec: one kind of server."""
+    """A checked spec, which describes one kind of server. `load` makes it."""
 
     spec: Spec
 
     @property
     def warnings(self) -> tuple[Problem, ...]:
-        """What `bootstrap check` would warn of."""
+        """The warnings that `bootstrap check` prints about the spec itself."""
         return self.spec.warnings
 
     def exposed(self, *targets: str) -> tuple[Problem, ...]:
-        """A warning for each secret that one of these targets would show to every user of the host."""
-        from bootstrap.targets.exposed import exposed
+        """Return a warning for each secret that one of these targets would show to every user of the host."""
+        from bootstrap.targets.exposed_secrets import exposed
 
         return tuple(exposed(self.spec, targets))
 
@@ -71,13 +74,17 @@ class Project:
         deploy_id: str | None = None,
         report_url: str | None = None,
     ) -> ServerPlan:
-        """Decide everything for one server. values: this server's own, over those of the spec.
+        """Decide everything for one server, and return the plan.
 
-        deploy_id: the same for all servers of one roll-out; drawn when not given. report_url: instead of the spec's.
+        server: its name, which is part of its report key; 'web-*' stands for a group of hosts with one payload. values:
+        this server's own, which replace those of the spec. deploy_id: the id of the roll-out, the same for all its
+        servers; a new one when not given. report_url: a collector to report to instead of the spec's. Raises UsageError
+        for a name, a value, an id or a URL that is not allowed, and for a value that no template names.
         """
         from bootstrap.plan.deploy_id import new_deploy_id
         from bootstrap.plan.resolve import resolve
 
+        # A new id sorts after those of earlier roll-outs, by which the collector knows the current one.
         plan = resolve(
             self.spec,
             server=server,
@@ -94,28 +101,35 @@ class Project:
         deploy_id: str | None = None,
         report_url: str | None = None,
     ) -> Fleet:
-        """Many servers of one roll-out. servers: a YAML or CSV file, names, or a map from name to that server's values.
+        """Return the servers of one roll-out, each with its own values.
 
-        Raises SpecError with every problem of the file, UsageError for a name or a value that cannot be one.
+        servers: a YAML or CSV file (a str or a Path), a list of names, or a map from name to that server's values (or
+        None). deploy_id, report_url: as for plan(). Raises SpecError with every problem of the file, UsageError for a
+        name or a value that is not allowed.
         """
         from bootstrap.plan.deploy_id import new_deploy_id
         from bootstrap.render.names import spoken
         from bootstrap.spec.servers import read
         from bootstrap.spec.values import Known
 
-        chosen = deploy_id or new_deploy_id()
+        roll_out = deploy_id or new_deploy_id()
         if isinstance(servers, str | Path):
             model = self.spec.model
-            plan = self.plan(self.spec.example_server, deploy_id=chosen, report_url=report_url).plan
-            known = Known(spoken(plan) | model.values.keys(), model.secrets.keys(), model.values)
-            servers = {server.name: server.values for server in read(servers, known)}
-        given = dict(servers) if isinstance(servers, Mapping) else dict.fromkeys(servers)
-        return Fleet(self, {name: given[name] or {} for name in sorted(given)}, chosen, report_url)
+            # A value that no template names is a mistake of the file, and is reported with its line.
+            plan = self.plan(self.spec.example_server, deploy_id=roll_out, report_url=report_url).plan
+            names = Known(spoken(plan) | model.values.keys(), model.secrets.keys(), model.values)
+            servers = {server.name: server.values for server in read(servers, names)}
+        values = dict(servers) if isinstance(servers, Mapping) else dict.fromkeys(servers)
+        return Fleet(self, {name: values[name] or {} for name in sorted(values)}, roll_out, report_url)
 
 
 @dataclass(frozen=True)
 class Fleet:
-    """The servers of one roll-out, by name. servers: name -> its own values. Rendered one by one, as they are asked."""
+    """The servers of one roll-out, in the order of their names. `Project.fleet` makes it.
+
+    servers: name -> that server's own values. Each server is planned and rendered only when it is asked for, so that
+    ten thousand of them do not have to fit into memory.
+    """
 
     project: Project
     servers: Mapping[str, Mapping[str, object]]
@@ -126,20 +140,22 @@ class Fleet:
         return len(self.servers)
 
     def __iter__(self) -> Iterator[ServerPlan]:
+        # A generator: the plans of a large fleet are made one by one, while the earlier ones are already written.
         return (self.plan(name) for name in self.servers)
 
     @functools.cached_property
     def _shared(self) -> Plan:
+        """The plan of an example server: most of it is the same for all, and making it takes most of the time."""
         spec = self.project.spec
         return self.project.plan(spec.example_server, deploy_id=self.deploy_id, report_url=self.report_url).plan
 
     @property
     def revision(self) -> str:
-        """Twelve hex digits of what was checked in: the same for all its servers."""
+        """Twelve hex digits, the same for all servers; see ServerPlan.revision."""
         return self._shared.revision
 
     def plan(self, name: str) -> ServerPlan:
-        """The plan of one of its servers."""
+        """Return the plan of one of the servers. Raises KeyError for a name that is not among them."""
         from bootstrap.plan.resolve import for_server
 
         return _asked_for(for_server(self._shared, name, self.servers[name]))
@@ -150,7 +166,11 @@ class Fleet:
         return self._shared.report_url is not None
 
     def render(self, secret: bytes | None = None, *, sign: Key | None = None) -> Iterator[Rendering]:
-        """Each server's payload in turn. Raises with the first server that cannot be rendered. sign: as of a server."""
+        """Yield each server's payload in turn. Raises with the first server that cannot be rendered.
+
+        secret, sign: as for ServerPlan.render().
+        """
+        # The key is opened once: a security key would have to be touched for each server.
         key = _opened(sign)
         return (plan.render(secret, sign=key) for plan in self)
 
@@ -164,13 +184,14 @@ class Fleet:
         sign: Key | None = None,
         progress: Callable[[str], None] = lambda server: None,
     ) -> Index:
-        """Write directory/SERVER/ for every server and directory/manifest.json, the index, which is returned.
+        """Write directory/SERVER/ for every server, and the index directory/manifest.json, which is returned.
 
-        All or nothing. progress: called with each name. Raises FleetError with every server that cannot be rendered.
+        All servers are written or none. targets: those of Rendering.pack(). progress: called with the name of each
+        server that is done. Raises FleetError with every server that cannot be rendered, UsageError when there is none.
         """
 
-        def pack(one: Rendering) -> list[Packed]:
-            return [one.pack(target, provider) for target in targets]
+        def pack(rendering: Rendering) -> list[Packed]:
+            return [rendering.pack(target, provider) for target in targets]
 
         return self.write_packed(directory, pack, secret=secret, sign=sign, progress=progress)
 
@@ -183,33 +204,35 @@ class Fleet:
         sign: Key | None = None,
         progress: Callable[[str], None] = lambda server: None,
     ) -> Index:
-        """As `write`, packed by the caller's own function."""
+        """Do as `write` does, with the caller's own function to pack each server."""
         from bootstrap.errors import BootstrapError, UsageError
         from bootstrap.targets import fleet
 
         if not self.servers:
-            raise UsageError("a fleet without servers", hint="name one")
-        wrong, key = fleet.Gathered(len(self)), _opened(sign)
+            raise UsageError("the fleet has no servers", hint="name at least one")
+        failures, key = fleet.Gathered(len(self)), _opened(sign)
 
         def packed() -> Iterator[Sequence[Packed]]:
             for name in self.servers:
                 try:
-                    one = pack(self.plan(name).render(secret, sign=key))
+                    payloads = pack(self.plan(name).render(secret, sign=key))
                 except BootstrapError as error:
-                    wrong.add(name, error)
+                    failures.add(name, error)
                 else:
-                    # Once one has failed nothing is kept: the others are only asked whether they would fail too.
-                    if wrong.exit_code is None:
-                        yield one
+                    # After a failure nothing will be written. The other servers are rendered all the same, so that
+                    # every failure is reported at once.
+                    if failures.exit_code is None:
+                        yield payloads
                 progress(name)
-            wrong.end()
+            failures.end()
 
+        # fleet.write takes the payloads as they come, into a temporary folder that it renames at the end.
         return fleet.write(packed(), Path(directory))
 
 
 @dataclass(frozen=True)
 class ServerPlan:
-    """Everything decided about one server, and no text yet."""
+    """All decisions about one server, before any text is rendered. `Project.plan` makes it."""
 
     plan: Plan
 
@@ -236,23 +259,32 @@ class ServerPlan:
     def render(
         self, secret: bytes | None = None, *, published: Published | None = None, sign: Key | None = None
     ) -> Rendering:
-        """Render its texts. secret: the deployer's 32 bytes, needed when the spec reports (see bootstrap.read_secret).
+        """Render the server's texts.
 
-        published: what `bootstrap publish` has put into an object store (see bootstrap.read_published).
-        sign: the file of the key that signs its bundles (see bootstrap.signer), for images that run no others;
-        packing then raises PayloadError where it cannot. Raises UsageError when that file is no key.
+        secret: the deployer's 32 bytes, needed when `reports` is true (see bootstrap.read_secret). published: what
+        `bootstrap publish` wrote, with the URLs of files in an object store (see bootstrap.read_published). sign: the
+        file of the key that signs the bundle, or a signer (see bootstrap.signer), for images that run only signed ones.
+        Raises RenderError with every problem of the templates, UsageError when the secret is missing or the file is not
+        a key.
         """
         from bootstrap.render.render import render
 
+        # The spec's own template of the cron entry, if it has one: a refusal of the entry names its file.
         cron = self.plan.cron.file if self.plan.cron else None
-        found = render(self.plan, secret=secret, published=published)
-        return Rendering(found, cron, published.bundles.get(found.server) if published else None, _opened(sign))
+        rendered = render(self.plan, secret=secret, published=published)
+        bundle_at = published.bundles.get(rendered.server) if published else None
+        return Rendering(rendered, cron, bundle_at, _opened(sign))
 
 
 @dataclass(frozen=True)
 class Rendering:
-    """One server's payload, in the form each call takes. Every method raises PayloadError for what does not fit."""
+    """One server's payload, in the form that each SDK's call takes. `ServerPlan.render` makes it.
 
+    Every method raises PayloadError if the payload does not fit or cannot be signed, and UsageError for a provider that
+    does not exist.
+    """
+
+    # Not in the repr: a log of the object would show secrets.
     rendered: Rendered = field(repr=False)
     cron_template: str | None = None
     bundle_at: PublishedBundle | None = field(default=None, repr=False)
@@ -274,13 +306,13 @@ class Rendering:
         return self.rendered.revision
 
     def personality(self, provider: str = "nova", *, url: str | None = None) -> list[dict[str, str]]:
-        """`[{"path": …, "contents": base64}]`, in order: what openstacksdk's compute proxy and Nova's API take.
+        """Return `[{"path": …, "contents": base64}]`, in order, as openstacksdk's compute proxy and Nova's API take it.
 
-        url: where the bundle lies, for providers that take files of 750 bytes, which then carry a stub.
+        url: the URL of the bundle, for providers that take files of at most 750 bytes, which then carry a stub.
         """
-        from bootstrap.targets import personality
+        from bootstrap.targets import personality, table
 
-        return personality.items(self.pack("personality", provider, url=url).payload)
+        return personality.items(self.pack(table.PERSONALITY.name, provider, url=url).payload)
 
     @overload
     def stub(self, url: str | None = None, *, encoded: bool | None = None, beside: Beside = ()) -> str: ...
@@ -303,34 +335,38 @@ class Rendering:
         encoded: bool | None = None,
         beside: Beside = (),
     ) -> str | bytes:
-        """User-data that fetches the bundle from url and runs it if its SHA-256 is right; some 500 bytes and the URL.
+        """Return user-data that fetches the bundle and runs it if its SHA-256 is right; about 500 bytes and the URL.
 
-        url: https, or a published bundle's when not given; its query may be that of a presigned URL. The bundle's
-        bytes: `pack("stub", url=url).payload.bundle`. provider: whose user-data it has to fit; None: measured against
-        nothing, and text. encoded, beside: as for user_data().
+        url: an https URL, also a presigned one with its query; when not given, that of the published bundle. The bytes
+        to upload there are `pack("stub", url=url).payload.bundle`. provider: the provider whose user-data it has to
+        fit; None: no limit is checked, and the result is text. encoded, beside: as for user_data().
         """
-        from bootstrap.targets import user_data
+        from bootstrap.targets import table, user_data
 
-        packed = self.pack("stub", provider, beside, url=url)
+        packed = self.pack(table.STUB.name, provider, beside, url=url)
         return user_data.argument(packed.blob, packed.provider, encoded=encoded)
 
     def injected_files(self, provider: str = "nova", *, url: str | None = None) -> dict[str, bytes]:
-        """`{path: content}`, contents as they are: what novaclient (`files=`) and libcloud (`ex_files=`) take.
+        """Return `{path: bytes}`, not encoded, as novaclient (`files=`) and libcloud (`ex_files=`) take it.
 
-        Both encode by themselves. Heat and Terraform want text instead: see docs/how-to/heat-terraform-packer.md.
+        Both encode it by themselves. Heat and Terraform take text instead: see docs/how-to/heat-terraform-packer.md.
         url: as for personality().
         """
-        return {file.path: file.content for file in self.pack("personality", provider, url=url).payload.files}
+        from bootstrap.targets import table
+
+        return {file.path: file.content for file in self.pack(table.PERSONALITY.name, provider, url=url).payload.files}
 
     def starter(self, provider: str = "nova", *, beside: Beside = ()) -> str:
-        """User-data, as text, for the same call as personality(provider) with a config drive.
+        """Return user-data, as text, for the same call as personality(provider), if it makes a config drive.
 
-        cloud-init writes a config drive's files so that cron ignores them; this starts the bundle all the same. The
-        call encodes it, or `base64` does, as with any user-data. beside: as for user_data().
+        cloud-init writes the files of a config drive in such a way that cron ignores them; this user-data starts the
+        bundle all the same. The text is not encoded: do it as for any user-data. beside: as for user_data().
         """
-        return self.pack("personality", provider, beside).blob.decode()
+        from bootstrap.targets import table
 
-    # A type checker knows the form where the call itself names the provider or `encoded`.
+        return self.pack(table.PERSONALITY.name, provider, beside).blob.decode()
+
+    # If the call itself names the provider or `encoded`, the overloads tell a type checker which form it returns.
     @overload
     def user_data(
         self, provider: NEVER_BYTES | None = None, *, encoded: bool | None = None, beside: Beside = ()
@@ -348,84 +384,91 @@ class Rendering:
     def user_data(
         self, provider: str | None = None, *, encoded: bool | None = None, beside: Beside = ()
     ) -> str | bytes:
-        """The user-data in the form of the provider's call (`call` in its profile): text, base64 text, or gzip bytes.
+        """Return the user-data in the form of the provider's usual call: text, base64 text, or gzip bytes.
 
-        encoded: True or False where the call at hand wants base64, or encodes by itself, unlike the profile's.
-        beside: your own cloud-config, scripts and other user-data, which go along in one MIME message: a Path is a
-        file, a text or bytes the content itself.
+        provider: None: no limit is checked, and the result is text. encoded: True if your call takes base64, False if
+        it encodes by itself; None: as the call in the provider's profile. beside: your own cloud-config, scripts and
+        other user-data, which go along in one MIME message: a Path is a file; a text or bytes is the content itself.
         """
-        from bootstrap.targets import user_data
+        from bootstrap.targets import table, user_data
 
-        packed = self.pack("user-data", provider, beside)
+        packed = self.pack(table.USER_DATA.name, provider, beside)
         return user_data.argument(packed.blob, packed.provider, encoded=encoded)
 
     def cloud_config(self, provider: str | None = None) -> str:
-        """A `#cloud-config` document that brings and starts the bundle, as text to be merged or passed on."""
-        from bootstrap.targets import cloud_config
+        """Return a `#cloud-config` document, as text, that writes and starts the bundle; merge it or pass it on."""
+        from bootstrap.targets import cloud_config, table
 
-        return cloud_config.text(self.pack("cloud-config", provider).payload)
+        return cloud_config.text(self.pack(table.CLOUD_CONFIG.name, provider).payload)
 
     def nocloud(self, *, beside: Beside = ()) -> Seed:
-        """The volume `cidata` for NoCloud: its `files`, `write(directory)`, and `image()`: an ISO's bytes."""
-        from bootstrap.targets import seed
+        """Return the volume `cidata` for NoCloud: its `files`, `write(directory)`, and `image()`, an ISO's bytes."""
+        from bootstrap.targets import seed, table
 
-        packed = self.pack("nocloud", beside=beside)
+        packed = self.pack(table.NOCLOUD.name, beside=beside)
         return seed.nocloud(packed.payload, packed.blob)
 
     def config_drive(self, *, beside: Beside = ()) -> Seed:
-        """The same as OpenStack's config drive, volume `config-2`: the payload as injected files, and the starter."""
-        from bootstrap.targets import seed
+        """Return the volume `config-2`, as OpenStack's config drive: the payload as injected files, and the starter."""
+        from bootstrap.targets import seed, table
 
-        packed = self.pack("config-drive", beside=beside)
+        packed = self.pack(table.CONFIG_DRIVE.name, beside=beside)
         return seed.config_drive(packed.payload, packed.blob)
 
     def tree(self, directory: str | Path) -> list[str]:
-        """Lay the files out under directory, with the modes they need, and return their paths on the server."""
-        from bootstrap.targets import tree
+        """Write the files below a directory, with the modes that they need. Return their paths on the server."""
+        from bootstrap.targets import table, tree
 
-        return tree.write(self.pack("tree").payload, Path(directory))
+        return tree.write(self.pack(table.TREE.name).payload, Path(directory))
 
     def manifest(self, *targets: str, provider: str | None = None) -> Manifest:
-        """What those targets (when none is named, all but the images) would carry: names, sizes and digests."""
-        from bootstrap.targets import channel, output, seed
+        """Return names, sizes and digests of these targets' output; when none is named, of all but the images."""
+        from bootstrap.targets import output, table
 
-        left_out = {*seed.LABELS, *(() if provider else ("personality",)), *(() if self.bundle_at else ("stub",))}
-        named = targets or tuple(t for t in channel.TARGETS if t not in left_out)
+        # Personality is left out without a provider, whose limits it has to fit, and a stub without a published URL.
+        left_out = {*(() if provider else (table.PERSONALITY,)), *(() if self.bundle_at else (table.STUB,))}
+        named = targets or tuple(t.name for t in table.TARGETS if t not in left_out and not t.label)
         return output.manifest([self.pack(target, provider) for target in named])
 
     def pack(
         self, target: str, provider: str | None = None, beside: Beside = (), *, url: str | None = None
     ) -> Packed:
-        """The payload of one target with its measures; what the other methods are made of."""
+        """Return the payload of one target with its measures, in bytes; the other methods are made of it.
+
+        target: tree, personality, user-data, cloud-config, nocloud, config-drive or stub. beside: as for user_data().
+        url: as for stub().
+        """
         from bootstrap.errors import PayloadError
-        from bootstrap.targets import channel, mime
+        from bootstrap.targets import layout, mime, table
         from bootstrap.targets.providers import provider as profile
 
-        chosen = provider or ("nova" if target == "personality" else None)
-        at = self.bundle_at if url is None else None
-        packed = channel.pack(
+        profile_name = provider or table.find(target).provider
+        published = self.bundle_at if url is None else None
+        packed = layout.pack(
             self.rendered,
             target,
-            profile(chosen) if chosen else None,
+            profile(profile_name) if profile_name else None,
             cron_template=self.cron_template,
             beside=mime.read(beside),
-            url=at["url"] if at else url,
+            url=published["url"] if published else url,
             sign=self.signer,
         )
-        if packed.url and at and at["sha256"] != packed.payload.digest:
+        # The host would fetch the published bundle and refuse it, since the stub pins the digest of this one.
+        if packed.url and published and published["sha256"] != packed.payload.digest:
             raise PayloadError(
-                f"the published bundle of {self.server} is another one than this render gives",
+                f"the published bundle of {self.server} differs from the one rendered now",
                 hint="render with the same --deploy-id, values and --sign as it was published with, or publish again",
             )
         return packed
 
 
 def _asked_for(plan: Plan) -> ServerPlan:
-    """The plan, once nobody has given it a value that no template names. Raises UsageError with each that is."""
+    """Return the plan. Raises UsageError if one of the server's own values is named by no template."""
     from bootstrap.errors import UsageError
     from bootstrap.render.names import unasked_values
 
-    # Those of --set and --values have a place, and are told with all else that is wrong with the texts.
+    # The values of --set and --values have a place in a file or an option: rendering reports them, with all other
+    # problems of the texts.
     problems = [problem for problem in unasked_values(plan) if problem.where is None]
     if problems:
         raise UsageError("; ".join(problem.message for problem in problems), hint=problems[0].hint)
@@ -433,8 +476,9 @@ def _asked_for(plan: Plan) -> ServerPlan:
 
 
 def _opened(key: Key | None) -> Signer | None:
+    """Return the key as an open signer; None without one."""
     if key is None:
-        # Who signs nothing does not wait for what signs.
+        # Without --sign, do not import the signing code: most renders do not need it.
         return None
     from bootstrap.payload.sign import Signer, signer
 

@@ -1,4 +1,4 @@
-"""Every error the toolkit raises, the exit code each one means, and how a problem in a file is shown.
+"""The errors that the toolkit raises, their exit codes, and the text of a problem in a file.
 
 Library code raises; only the two `main`s print and exit.
 """
@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 
 class ExitCode(enum.IntEnum):
-    """What `bootstrap` exits with. The text after each is shown in `--help` and in the docs."""
+    """The exit codes of `bootstrap`. `--help` and the docs show the meaning of each."""
 
     GOOD = 0
     BUG = 1
@@ -24,6 +24,7 @@ class ExitCode(enum.IntEnum):
     @property
     def meaning(self) -> str:
         """One line for people."""
+        # Not a comment beside each member, since `--help` and the reference page print it.
         return {
             ExitCode.GOOD: "good",
             ExitCode.BUG: "a bug in this program (run again with --debug for the traceback)",
@@ -31,7 +32,8 @@ class ExitCode(enum.IntEnum):
             ExitCode.SPEC: "the spec, its templates or its values are wrong",
             ExitCode.REFUSED: "refused: the payload, a limit, or an image",
             ExitCode.FAILED: "a stage or a check failed on the host",
-            ExitCode.TIMEOUT: "not reached in time",
+            ExitCode.TIMEOUT: "time ran out before the servers were healthy",
+            # The deployer's: `bootstrap deploy` lists what is left, and `reap` removes it.
             ExitCode.OWED: "cleaned up only in part: something is owed",
         }[self]
 
@@ -52,7 +54,11 @@ class Where:
 
 @dataclass(frozen=True)
 class Problem:
-    """One thing wrong with an input: what (message), where, its stable code (`spec.unit`) and how to mend it."""
+    """One mistake in an input.
+
+    code: a stable name for programs (`spec.unit`); message: the mistake, with the value; where: its place; hint: how to
+    fix it; severity: error or warning.
+    """
 
     code: str
     message: str
@@ -64,7 +70,7 @@ class Problem:
         return render_problem(self)
 
     def as_json(self) -> dict[str, object]:
-        """The same, for `--json`."""
+        """Return the problem as `--json` prints it. A problem without a place has null in its keys."""
         place = self.where
         return {
             "code": self.code,
@@ -78,27 +84,30 @@ class Problem:
 
 
 def render_problem(problem: Problem) -> str:
-    """`file:line:col: error[code]: message`, the source line, a caret with the mend. No trailing newline."""
+    """Return `file:line:col: error[code]: message`, the source line, and a caret with the hint, on three lines."""
     head = f"{problem.severity}[{problem.code}]: {problem.message}"
+    # A problem of the command line has no place in a file.
     if problem.where is None:
         return head if problem.hint is None else f"{head}\n  {problem.hint}"
     place = problem.where
     lines = [f"{place}: {head}"]
     if place.source:
+        # Wide enough for files of 99,999 lines, so that the bars of several problems stand below each other.
         number = f"{place.line:>5}"
-        # A tab stays a tab under the line it came from, so that the caret stands where the eye looks.
+        # A tab of the source is repeated below it, so that the caret stands under the value whatever a tab's width is.
         lead = "".join("\t" if c == "\t" else " " for c in place.source[: place.column - 1])
+        # The value may go on in the next lines, of which only the first is shown.
         room = max(1, len(place.source) - (place.column - 1))
         caret = "^" * max(1, min(place.width, room))
-        mend = f" {problem.hint}" if problem.hint else ""
-        lines += [f"{number} | {place.source}", f"{' ' * len(number)} | {lead}{caret}{mend}"]
+        hint = f" {problem.hint}" if problem.hint else ""
+        lines += [f"{number} | {place.source}", f"{' ' * len(number)} | {lead}{caret}{hint}"]
     elif problem.hint:
         lines.append(f"  {problem.hint}")
     return "\n".join(lines)
 
 
 class BootstrapError(Exception):
-    """The root. message: what went wrong and the value; hint: how to mend it; where: the place in a file."""
+    """The root of all errors. message: the mistake, with the value; hint: how to fix it; where: its place in a file."""
 
     exit_code = ExitCode.BUG
     code = "error"
@@ -111,7 +120,7 @@ class BootstrapError(Exception):
 
     @property
     def problems(self) -> tuple[Problem, ...]:
-        """What to show: one problem, or all of a file at once."""
+        """The problems to show: one, or all those of a file."""
         return (Problem(self.code, self.message, self.where, self.hint),)
 
 
@@ -123,12 +132,13 @@ class UsageError(BootstrapError):
 
 
 class SpecError(BootstrapError):
-    """A spec with problems: all of them, in the order of the file."""
+    """A spec is wrong. Its problems are all that were found, in the order of the file."""
 
     exit_code = ExitCode.SPEC
     code = "spec"
 
     def __init__(self, problems: list[Problem] | tuple[Problem, ...]) -> None:
+        # For those who print the exception itself; the two mains print the problems.
         super().__init__("; ".join(p.message for p in problems))
         self._problems = tuple(problems)
 
@@ -138,13 +148,13 @@ class SpecError(BootstrapError):
 
 
 class RenderError(SpecError):
-    """A template or a value in it that cannot be rendered."""
+    """A template, or a value in it, cannot be rendered."""
 
     code = "render"
 
 
 class PayloadError(BootstrapError):
-    """A payload that does not fit or would not be trusted. Raised before anything is written."""
+    """A payload does not fit, or a host would not trust it. Raised before anything is written."""
 
     exit_code = ExitCode.REFUSED
     code = "payload"
@@ -158,14 +168,7 @@ class HostError(BootstrapError):
 
 
 class CollectorError(BootstrapError):
-    """The collector cannot be reached, refuses us, or answers nonsense."""
+    """The collector cannot be reached, refuses a request, or gives an answer that makes no sense."""
 
     exit_code = ExitCode.USAGE
     code = "collector"
-
-
-class GateError(BootstrapError):
-    """A wait that ended without what it waited for."""
-
-    exit_code = ExitCode.TIMEOUT
-    code = "gate"

@@ -1,4 +1,4 @@
-"""Finds what is shipped beside the code: templates/, files/ and cron/.
+"""Finds the files that are shipped with the code: templates/, files/, cron/ and examples/.
 
 In a wheel they live in bootstrap/_data; in a checkout (and an editable install of it) beside the package.
 """
@@ -14,15 +14,16 @@ _PACKAGE = Path(__file__).resolve().parent
 
 
 def path(relative: str) -> Path:
-    """The file or folder `relative` ("templates/rc.local.j2"). Raises UsageError when the installation lacks it."""
+    """Return the path of a shipped file or folder ("templates/rc.local.j2"). Raises UsageError if it is missing."""
+    # _data comes first: beside an installed package is site-packages, where a folder `files` may be anybody's.
     for base in (_PACKAGE / "_data", _PACKAGE.parent):
-        found = base / relative
-        if found.exists():
-            return found
+        resource = base / relative
+        if resource.exists():
+            return resource
     raise UsageError(f"{relative} is missing from this installation of initialrunner", hint="install the package again")
 
 
 @functools.cache
 def text(relative: str) -> str:
-    """The text of a shipped file, UTF-8."""
+    """Return the text of a shipped file, which is UTF-8. A file is read once in a process."""
     return path(relative).read_text(encoding="utf-8")

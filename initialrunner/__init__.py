@@ -1,7 +1,7 @@
 """The library `bootstrap` under the name of its distribution, for a folder that has a bootstrap.py of its own.
 
-The names, types and objects are those of `bootstrap`. It is loaded from beside this package, since Python would find
-the program's own bootstrap.py before it.
+The names, types and objects are those of `bootstrap`. It is loaded from the folder beside this package, since an
+ordinary import would find the program's own bootstrap.py first.
 """
 
 from __future__ import annotations
@@ -15,14 +15,14 @@ from typing import TYPE_CHECKING
 
 
 def _library() -> ModuleType:
-    """The package `bootstrap` that was installed with this one. Raises ImportError where another has its name."""
+    """Load the package `bootstrap` that was installed with this one. Raises ImportError if another has its name."""
     spec = PathFinder.find_spec("bootstrap", [str(Path(__file__).absolute().parents[1])])
     if spec is None or spec.loader is None or spec.origin is None:
         raise ImportError(f"the package bootstrap is not beside {__file__}: install initialrunner again")
     library = sys.modules.get("bootstrap")
     if library is None:
         library = module_from_spec(spec)
-        # The package's own modules import each other by this name.
+        # Registered before it runs: the package's own modules import each other by this name.
         sys.modules["bootstrap"] = library
         spec.loader.exec_module(library)
     origin = getattr(library, "__file__", None) or "another module"
@@ -41,7 +41,7 @@ else:
     __all__ = _bootstrap.__all__
     __version__ = _bootstrap.__version__
 
-    # Hidden from type checkers, which would take every name for one of this module's.
+    # Hidden from type checkers: with a __getattr__ in sight they would accept every name.
     def __getattr__(name):
         if name not in __all__:
             module = sys.modules[__name__]

@@ -1,42 +1,40 @@
-"""`bootstrap check`: says everything that is wrong with a spec, and where."""
+"""`bootstrap check`: lists everything that is wrong with a spec, each problem with its line."""
 
 from __future__ import annotations
 
 from dataclasses import replace
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
+
+from bootstrap.cli.options import SpecOptions, json_option, server_option, spec_options
 
 if TYPE_CHECKING:
     from bootstrap.errors import Problem
     from bootstrap.render.model import Rendered
     from bootstrap.spec.load import Spec
-    from bootstrap.targets.channel import Packed
+    from bootstrap.targets.model import Packed
 
-# A check has no roll-out: any id of the right form serves.
+# A check belongs to no roll-out, and a plan needs a deploy id: any one of the right form will do.
 DEPLOY_ID = "20000101T000000-check0"
 
 
-@click.command(short_help="Say everything that is wrong with a spec, and where.")
-@click.argument("spec", type=click.Path(path_type=Path))
-@click.option("--server", metavar="NAME", help="The server's name.  [default: the spec's name and -1]")
-@click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override one value of the spec.")
-@click.option("--values", "values_files", multiple=True, type=click.Path(path_type=Path), help="A YAML file of values.")
+@click.command()
+@spec_options()
+@server_option
 @click.option("--target", "targets", multiple=True, metavar="T", help="Also pack it for this target.")
 @click.option(
     "--provider",
     metavar="NAME",
-    help="Also measure it against this provider's limits, in every way it takes payloads or by --target.",
+    help="Also measure it against this provider's limits: for each --target, or for every target that the provider "
+    "takes.",
 )
-@click.option("--lint", is_flag=True, help="Have shellcheck read every stage, check and shell file.")
-@click.option("--strict", is_flag=True, help="Warnings are errors.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was found as JSON.")
+@click.option("--lint", is_flag=True, help="Let shellcheck read every stage, check and shell file.")
+@click.option("--strict", is_flag=True, help="Treat warnings as errors.")
+@json_option()
 def command(
-    spec: Path,
+    inputs: SpecOptions,
     server: str | None,
-    overrides: tuple[str, ...],
-    values_files: tuple[Path, ...],
     targets: tuple[str, ...],
     provider: str | None,
     lint: bool,
@@ -45,91 +43,98 @@ def command(
 ) -> None:
     """Check SPEC, a file or a folder holding one of the same name, with its includes, templates and values.
 
-    Nothing is written and no secret is needed. Every problem is told at once: file, line, column and how to mend it.
-    --lint adds what shellcheck says (pip install 'initialrunner[lint]'); what it calls an error is one.
+    Nothing is written and no secret is needed. All problems are listed at once, each with file, line, column and how to
+    fix it. --lint adds the findings of shellcheck (pip install 'initialrunner[lint]'); its errors count as errors.
     """
     import json
 
+    from bootstrap.cli.main import print_warnings
+    from bootstrap.cli.size_table import notes, table
     from bootstrap.errors import SpecError
     from bootstrap.plan.resolve import resolve
     from bootstrap.render.render import render
-    from bootstrap.spec.load import in_order, load
-    from bootstrap.targets import output as outputs
-    from bootstrap.targets.exposed import exposed
+    from bootstrap.spec.load import in_order
+    from bootstrap.targets import output as output_files
+    from bootstrap.targets.exposed_secrets import exposed
 
-    checked = load(spec, overrides=overrides, values_files=tuple(map(str, values_files)))
-    plan = resolve(checked, server=server or checked.example_server, deploy_id=DEPLOY_ID)
+    spec = inputs.load().spec
+    plan = resolve(spec, server=server or spec.example_server, deploy_id=DEPLOY_ID)
+    # Texts stand in for the secrets, which need not exist on the machine that checks.
     rendered = render(plan, stand_in=True)
-    warnings = [*checked.warnings, *rendered.warnings]
-    packed, refused = _packed(checked, rendered, targets, provider)
+    warnings = [*spec.warnings, *rendered.warnings]
+    packed, refused = _packed(spec, rendered, targets, provider)
     if not packed:
-        warnings += _entry(checked, rendered)
-    warnings += exposed(checked, targets, [one.target for one in packed])
+        # Packing judges the cron entry as well.
+        warnings += _cron_warnings(spec, rendered)
+    warnings += exposed(spec, targets, [payload.target for payload in packed])
     if lint:
-        from bootstrap.render.lint import lint as linted
+        # shellcheck is an optional dependency.
+        from bootstrap.render import lint as shellcheck
 
-        warnings += linted(plan, rendered)
+        warnings += shellcheck.lint(plan, rendered)
+    # An error of shellcheck counts as one without --strict, too.
     if any(strict or warning.severity == "error" for warning in warnings):
         raise SpecError(in_order([replace(w, severity="error") if strict else w for w in warnings]))
     if as_json:
-        found = {"ok": True, "file": checked.file, "revision": plan.revision}
-        found |= {"problems": [w.as_json() for w in warnings]}
-        found |= {"packed": [outputs.described(one) for one in packed]} if packed else {}
-        click.echo(json.dumps(found, indent=2))
+        answer = {"ok": True, "file": spec.file, "revision": plan.revision}
+        answer |= {"problems": [w.as_json() for w in warnings]}
+        answer |= {"packed": [output_files.described(payload) for payload in packed]} if packed else {}
+        click.echo(json.dumps(answer, indent=2))
         return
-    from bootstrap.cli.main import paint
-    from bootstrap.cli.measures import notes, table
-
-    for warning in warnings:
-        click.echo(paint(warning), err=True)
-    for note in [*notes(packed), *refused]:
-        click.echo(f"note: {note}", err=True)
+    print_warnings(warnings, [*notes(packed), *refused])
     if packed:
         click.echo(table(packed))
+    # Counts of zero are left out.
     checks = len(plan.health.checks) if plan.health else 0
     counts = [(len(plan.files), "file"), (len(plan.stages), "stage"), (checks, "check"), (len(warnings), "warning")]
-    told = ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in counts if number)
-    click.echo(f"{checked.file}: ok ({told or 'nothing to do'}; revision {plan.revision})")
+    summary = ", ".join(f"{number} {word}{'' if number == 1 else 's'}" for number, word in counts if number)
+    click.echo(f"{spec.file}: ok ({summary or 'nothing to do'}; revision {plan.revision})")
 
 
-def _entry(spec: Spec, rendered: Rendered) -> list[Problem]:
-    """Warnings of the cron entry."""
+def _cron_warnings(spec: Spec, rendered: Rendered) -> list[Problem]:
+    """Judge the cron entry that the payload would carry. Raises PayloadError when cron would not run it."""
     from bootstrap.payload import crontab
 
-    own = spec.sources.get("templates.cron")
+    # The digest is not known before packing; zeros of the same length stand for it.
     entry = rendered.cron.replace("@SHA256@", "0" * 64)
-    return list(crontab.require(entry, template=own.name if own else None))
+    return list(crontab.require(entry, template=_cron_template(spec)))
+
+
+def _cron_template(spec: Spec) -> str | None:
+    """Return the name of the spec's own template of the cron entry; None when it uses ours."""
+    template = spec.sources.get("templates.cron")
+    return template.name if template else None
 
 
 def _packed(
     spec: Spec, rendered: Rendered, targets: tuple[str, ...], provider: str | None
 ) -> tuple[list[Packed], list[str]]:
-    """What was asked for, packed, and what else the provider takes and would not fit, in words.
+    """Pack the spec for every --target, or without one for every target that the provider takes.
 
-    Raises PayloadError when something asked for does not fit; without --target, when nothing fits that the provider
-    takes.
+    Return what fits, and a sentence for each target that does not. Raises PayloadError when a --target does not fit;
+    without --target, when no target fits.
     """
+    # Packing takes time, so it is done on request only.
     if not targets and not provider:
         return [], []
-    from bootstrap.errors import PayloadError, UsageError
+    from bootstrap.errors import PayloadError
     from bootstrap.payload.refused import Refused
-    from bootstrap.targets import channel, providers
+    from bootstrap.targets import layout, providers, table
 
-    unknown = [target for target in targets if target not in channel.TARGETS]
-    if unknown:
-        raise UsageError(f"no target {unknown[0]!r}", hint=f"there are: {', '.join(channel.TARGETS)}")
-    taker = providers.provider(provider) if provider else None
-    own = spec.sources.get("templates.cron")
+    for name in targets:
+        table.find(name)
+    profile = providers.provider(provider) if provider else None
     packed, refused = [], list[PayloadError]()
-    for target in targets or (taker.ways if taker else ()):
+    for target in targets or (profile.ways if profile else ()):
         try:
-            packed.append(channel.pack(rendered, target, taker, cron_template=own.name if own else None))
+            packed.append(layout.pack(rendered, target, profile, cron_template=_cron_template(spec)))
         except PayloadError as error:
             refused.append(error)
+    # A target that nobody asked for may be too small, as long as another one of the provider's fits.
     if refused and (targets or not packed):
         raise Refused([problem for error in refused for problem in error.problems])
-    return packed, [_in_words(problem) for error in refused for problem in error.problems]
+    return packed, [_sentence(problem) for error in refused for problem in error.problems]
 
 
-def _in_words(problem: Problem) -> str:
+def _sentence(problem: Problem) -> str:
     return f"{problem.message}; {problem.hint}" if problem.hint else problem.message

@@ -1,4 +1,4 @@
-"""`bootstrap render --servers`: the fleet's half of the verb."""
+"""The part of `bootstrap render` that --servers needs: many servers, one progress bar, one table."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,42 +16,46 @@ if TYPE_CHECKING:
     from bootstrap.api import Fleet, Rendering
     from bootstrap.errors import Problem
     from bootstrap.payload.sign import Signer
-    from bootstrap.targets.channel import Packed
-    from bootstrap.targets.fit import Measure
     from bootstrap.targets.fleet import Index
+    from bootstrap.targets.limits import Measure
+    from bootstrap.targets.model import Packed
 
 
 def render_fleet(
     fleet: Fleet, pack: Callable[[Rendering], list[Packed]], secret: bytes | None, output: Path, sign: Signer | None
 ) -> tuple[Index, list[Packed], list[Problem], list[str]]:
-    """(the index, the largest of everything that was packed, the warnings and the notes of all servers, each once)."""
-    from dataclasses import replace
+    """Write a fleet below `output`.
 
-    from bootstrap.cli.measures import notes
+    Return (the index, the largest of everything that was packed, the warnings and the notes of all servers, each once).
+    """
+    from bootstrap.cli.size_table import notes
     from bootstrap.targets.fleet import largest
 
-    shown: list[Packed] = []
-    most: list[Sequence[Measure]] = []
+    samples: list[Packed] = []
+    maxima: list[Sequence[Measure]] = []
     warnings: dict[Problem, None] = {}
-    told: dict[str, None] = {}
+    all_notes: dict[str, None] = {}
 
-    def noted(rendering: Rendering) -> list[Packed]:
+    def pack_and_note(rendering: Rendering) -> list[Packed]:
         packed = pack(rendering)
-        shown[:] = shown or [replace(one, payload=one.payload, blob=b"") for one in packed]
-        most[:] = [largest(old, one.measures) for old, one in zip(most or [()] * len(packed), packed, strict=True)]
+        # The payloads of ten thousand servers would fill the memory. So only the first server's are kept, which name
+        # the rows of the table, and the largest measures of all.
+        samples[:] = samples or [replace(payload, blob=b"") for payload in packed]
+        earlier = maxima or [()] * len(packed)
+        maxima[:] = [largest(old, new.measures) for old, new in zip(earlier, packed, strict=True)]
         warnings.update(dict.fromkeys(rendering.rendered.warnings))
-        told.update(dict.fromkeys(notes(packed)))
+        all_notes.update(dict.fromkeys(notes(packed)))
         return packed
 
-    with _bar(len(fleet)) as step, _terminated_as_interrupted():
-        index = fleet.write_packed(output, noted, secret=secret, sign=sign, progress=step)
-    largest_of = [replace(one, measures=tuple(m)) for one, m in zip(shown, most, strict=True)]
-    return index, largest_of, list(warnings), list(told)
+    with _progress_bar(len(fleet)) as step, _terminated_as_interrupted():
+        index = fleet.write_packed(output, pack_and_note, secret=secret, sign=sign, progress=step)
+    biggest = [replace(sample, measures=tuple(most)) for sample, most in zip(samples, maxima, strict=True)]
+    return index, biggest, list(warnings), list(all_notes)
 
 
 @contextmanager
-def _bar(length: int) -> Iterator[Callable[[str], None]]:
-    """A progress bar on stderr, if that is a terminal; nothing otherwise."""
+def _progress_bar(length: int) -> Iterator[Callable[[str], None]]:
+    """Show a progress bar on stderr, if that is a terminal; nothing otherwise."""
     if not sys.stderr.isatty():
         yield lambda server: None
         return
@@ -60,9 +65,9 @@ def _bar(length: int) -> Iterator[Callable[[str], None]]:
 
 @contextmanager
 def _terminated_as_interrupted() -> Iterator[None]:
-    """A CI job that is cancelled gets TERM: it must leave as little behind as Ctrl-C does."""
-    before = signal.signal(signal.SIGTERM, signal.default_int_handler)
+    """Clean up on TERM as on Ctrl-C: a CI job that is cancelled gets TERM, and must not leave half a fleet behind."""
+    earlier_handler = signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGTERM, before)
+        signal.signal(signal.SIGTERM, earlier_handler)

@@ -9,6 +9,7 @@ import importlib
 import io
 import json
 import sys
+from collections.abc import Iterable
 from typing import Any
 
 import click
@@ -16,22 +17,24 @@ import click
 import bootstrap
 from bootstrap.errors import BootstrapError, ExitCode, Problem, render_problem
 
+# The one line about each verb, for `bootstrap --help`, shell completion and the reference page.
 VERBS = {
-    "new": "Write a small runnable spec to start from.",
-    "check": "Say everything that is wrong with a spec, and where.",
+    "new": "Write a small spec that runs, to start from.",
+    "check": "List everything that is wrong with a spec, each with its line.",
     "schema": "Print the JSON Schema of a spec, for editors.",
     "secret": "Make the secret that report keys are derived from.",
     "render": "Turn a spec into what a server-create call takes.",
-    "publish": "Put files and bundles into OpenStack Swift, for hosts to fetch.",
+    "publish": "Upload files and bundles to OpenStack Swift, for hosts to fetch.",
     "show": "Show what a spec resolves to, or what is inside a bundle.",
     "rehearse": "Run the real payload in a throwaway copy of this machine.",
     "bake": "Put the runner into an image, to take a bundle at first boot.",
-    "seal": "Refuse an image that would fail or leak.",
-    "serve": "Run the collector that keeps the reports.",
-    "wait": "Wait until servers are healthy, or one has failed.",
-    "status": "Show what the collector knows of the servers.",
+    "seal": "Check an image before it is cloned; refuse one that would fail or leak.",
+    "serve": "Run the collector, which keeps the reports of servers.",
+    "wait": "Wait until all servers are healthy, or one has failed.",
+    "status": "Show the servers as the collector knows them.",
 }
 
+# \b keeps click from joining the lines into a paragraph.
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value}  {code.meaning}" for code in ExitCode)
 
 
@@ -45,22 +48,25 @@ class Verbs(click.Group):
         if cmd_name not in VERBS:
             return None
         command: click.Command = importlib.import_module(f"bootstrap.cli.{cmd_name}").command
+        # For shell completion, which asks the command and not this group.
+        command.short_help = VERBS[cmd_name]
         return command
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
-        """As click does it, with the verb that was meant."""
+        """Find the command as click does, and suggest the verb that was probably meant."""
+        # Only a mistake needs it; the import takes longer than the look-up itself.
         import difflib
 
         if args and not args[0].startswith("-") and args[0] not in VERBS:
-            near = difflib.get_close_matches(args[0], VERBS, 1)
-            mend = f"did you mean {near[0]}?" if near else f"there are: {', '.join(VERBS)}"
-            ctx.fail(f"no command {args[0]!r}; {mend}")
+            similar = difflib.get_close_matches(args[0], VERBS, 1)
+            hint = f"did you mean {similar[0]}?" if similar else f"there are: {', '.join(VERBS)}"
+            ctx.fail(f"no command {args[0]!r}; {hint}")
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """The list of verbs without importing any of them."""
+        """Write the list of verbs without importing any of them, so that `--help` is as fast as `--version`."""
         with formatter.section("Commands"):
             formatter.write_dl(list(VERBS.items()))
 
@@ -71,16 +77,17 @@ class Verbs(click.Group):
     context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
 )
 @click.version_option(bootstrap.__version__, prog_name="bootstrap")
+# Listed for `--help` only: main() takes it out of the arguments before click sees them.
 @click.option("--debug", is_flag=True, help="Show the traceback of an error.")
 def cli(debug: bool) -> None:
-    """First-boot bootstrap: one spec becomes a healthy server, and the deployer is told.
+    """First-boot bootstrap: turns one spec into a healthy server, and reports the result to the deployer.
 
     Start with:  bootstrap new hello && bootstrap rehearse hello/hello.yaml
     """
 
 
 def report_error(error: BootstrapError, *, as_json: bool) -> None:
-    """Print every problem of an error: people read stderr, programs read stdout."""
+    """Print every problem of an error: to stderr for people, to stdout as JSON for programs."""
     if as_json:
         click.echo(json.dumps({"problems": [p.as_json() for p in error.problems]}, indent=2))
         return
@@ -88,8 +95,17 @@ def report_error(error: BootstrapError, *, as_json: bool) -> None:
         click.echo(paint(problem), err=True)
 
 
+def print_warnings(warnings: Iterable[Problem], notes: Iterable[str] = ()) -> None:
+    """Print warnings, and notes on what was decided for the user, to stderr: stdout is for results."""
+    for warning in warnings:
+        click.echo(paint(warning), err=True)
+    for note in notes:
+        click.echo(f"note: {note}", err=True)
+
+
 def paint(problem: Problem) -> str:
-    """The problem's text, with a coloured severity when stderr is a terminal and NO_COLOR is not set."""
+    """Return the problem's text, with a coloured severity when stderr is a terminal and NO_COLOR is not set."""
+    # Not needed unless there is an error.
     import os
 
     text = render_problem(problem)
@@ -97,6 +113,7 @@ def paint(problem: Problem) -> str:
         return text
     colour = {"error": "red", "warning": "yellow"}.get(problem.severity, "blue")
     mark = f"{problem.severity}[{problem.code}]"
+    # Only the first one: the message itself may quote such a mark.
     return text.replace(mark, click.style(mark, fg=colour, bold=True), 1)
 
 
@@ -104,27 +121,32 @@ def main(argv: list[str] | None = None) -> None:
     """Run `bootstrap` and exit with a code of ExitCode."""
     arguments = sys.argv[1:] if argv is None else argv
     if isinstance(sys.stdout, io.TextIOWrapper):
-        # The name of a file need not be UTF-8: it is printed as the bytes that it is.
+        # The name of a file need not be UTF-8, so its bytes are printed unchanged.
         sys.stdout.reconfigure(errors="surrogateescape")
+    # Read here as well as by the verbs: an error can come before click has parsed the options of a verb.
     debug, as_json = "--debug" in arguments, "--json" in arguments
-    # Before or after the verb: who sees a bug adds it at the end of the line.
+    # --debug may stand anywhere: somebody who sees a bug adds it at the end of the same command line.
     arguments = [word for word in arguments if word != "--debug"]
     try:
-        result: Any = cli.main(args=arguments, prog_name="bootstrap", standalone_mode=False)
-        sys.exit(int(result) if isinstance(result, int) else ExitCode.GOOD)
+        # In standalone mode click would print errors and choose exit codes by itself.
+        exit_code: Any = cli.main(args=arguments, prog_name="bootstrap", standalone_mode=False)
+        sys.exit(int(exit_code) if isinstance(exit_code, int) else ExitCode.GOOD)
     except click.exceptions.Abort:
         click.echo("interrupted", err=True)
+        # The convention of shells: 128 and the number of SIGINT.
         sys.exit(130)
     except click.ClickException as error:
         error.show()
         sys.exit(ExitCode.USAGE)
     except BootstrapError as error:
+        # Raised again, so that Python itself prints the traceback.
         if debug:
             raise
         report_error(error, as_json=as_json)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # `bootstrap show X | head`: the reader has what it wanted.
+        # The reader of a pipe has closed it, as in `bootstrap show X | head`: that is no error. Python would complain
+        # about the lost output while it exits, so stderr is closed as well.
         sys.stderr.close()
         sys.exit(ExitCode.GOOD)
     except Exception as error:

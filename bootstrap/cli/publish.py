@@ -1,143 +1,208 @@
-"""`bootstrap publish`: puts a spec's files and servers' bundles into Swift, and writes what `render` needs of it."""
+"""`bootstrap publish`: puts a spec's files and servers' bundles into Swift, and writes their URLs for `render`."""
 
 from __future__ import annotations
 
+import json
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
+from bootstrap.cli.options import (
+    OutputOptions,
+    ReportOptions,
+    SpecOptions,
+    gathered,
+    output_options,
+    report_options,
+    sign_option,
+    spec_options,
+)
+from bootstrap.errors import UsageError
+
 if TYPE_CHECKING:
+    from bootstrap.api import ServerPlan
+    from bootstrap.payload.sign import Signer
     from bootstrap.publish.publisher import Publisher
+    from bootstrap.render.model import Published, PublishedBundle
 
-LEAST_S, HOUR_S = 60.0, 3600
+MIN_LIFETIME_S, HOUR_S = 60.0, 3600
+# Swift's own limit, in its default configuration.
+MAX_CONTAINER_CHARACTERS = 256
 
 
-@click.command(short_help="Put files and bundles into OpenStack Swift, for hosts to fetch.")
-@click.argument("spec", type=click.Path(path_type=Path))
-@click.option("--container", required=True, metavar="NAME", help="Made unless it is there; keep it short for stubs.")
+@dataclass(frozen=True)
+class StoreOptions:
+    """The object store to publish to, and the URLs to make: by which endpoint, and how long they are good."""
+
+    container: str
+    cloud: str | None
+    region: str | None
+    interface: str
+    expires: str
+
+    def lifetime_s(self) -> float:
+        """Return how long the URLs are good, once container and duration are checked. Raises UsageError."""
+        from bootstrap.spec.types import duration
+
+        if not self.container or "/" in self.container or len(self.container) > MAX_CONTAINER_CHARACTERS:
+            raise UsageError(
+                f"{self.container!r} cannot be the name of a container", hint="no slash; at most 256 characters"
+            )
+        try:
+            lifetime_s = duration(self.expires)
+        except ValueError as error:
+            raise UsageError(f"--expires {self.expires!r} is not a duration", hint="write 12h or 7d") from error
+        if lifetime_s < MIN_LIFETIME_S:
+            raise UsageError(f"--expires {self.expires} is too short for a server to start", hint="write 12h or 7d")
+        return lifetime_s
+
+    def publisher(self, lifetime_s: float, *, dry_run: bool) -> tuple[Publisher, str]:
+        """Log in and choose the endpoint. Return the publisher and a remark on the choice. Raises PublishError."""
+        import os
+        import time
+
+        from bootstrap.publish import clouds, preflight, store
+        from bootstrap.publish.publisher import Publisher
+
+        account = store.log_in(clouds.find(self.cloud, os.environ), self.region)
+        endpoint, remark = preflight.choose(account, self.interface, self.region)
+        # Rounded up to the full hour: publishing again within it makes the same URLs, and so the same bundles.
+        expires = int(-(-(time.time() + lifetime_s) // HOUR_S) * HOUR_S)
+        return Publisher(account, endpoint, self.container, expires, dry_run), remark
+
+
+store_options = gathered(
+    "store",
+    StoreOptions,
+    click.option(
+        "--container", required=True, metavar="NAME",
+        help="The container to upload to, made if it is missing; a short name keeps stubs small.",
+    ),
+    click.option(
+        "--cloud", metavar="NAME", help="A cloud of clouds.yaml.  [default: OS_CLOUD, OS_* or ST_* in the environment]"
+    ),
+    click.option("--region", metavar="NAME", help="The servers' region, which is compared with the object store's."),
+    click.option(
+        "--endpoint", "interface", type=click.Choice(("auto", "public", "internal")), default="auto", show_default=True,
+        help="The endpoint in the URLs; auto: internal if it is known to be in the servers' region, else public.",
+    ),
+    click.option("--expires", default="7d", show_default=True, metavar="DURATION", help="How long the URLs are good."),
+)  # fmt: skip
+
+
+@click.command()
+@spec_options()
+@store_options
 @click.option("--server", "servers", multiple=True, metavar="NAME", help="Publish this server's bundle, too.")
-@click.option("--cloud", metavar="NAME", help="Of clouds.yaml; else OS_CLOUD, OS_* or ST_* of the environment.")
-@click.option("--region", metavar="NAME", help="Where the servers will be; compared with the object store's.")
-@click.option(
-    "--endpoint",
-    "interface",
-    type=click.Choice(("auto", "public", "internal")),
-    default="auto",
-    show_default=True,
-    help="The way hosts come: internal where it is known to be in their region, else public.",
-)
-@click.option("--expires", default="7d", show_default=True, metavar="DURATION", help="How long the URLs are good.")
-@click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override one value of the spec.")
-@click.option("--values", "values_files", multiple=True, type=click.Path(path_type=Path), help="A YAML file of values.")
-@click.option("--report-url", metavar="URL", help="Report there instead of to the spec's collector.")
-@click.option("--secret-file", type=click.Path(path_type=Path), help="The deployer's secret; else BOOTSTRAP_SECRET.")
-@click.option("--deploy-id", metavar="ID", help="The roll-out this belongs to; drawn from the time when not given.")
-@click.option("--sign", type=click.Path(path_type=Path), metavar="KEY", help="Sign bundles with this key of ssh's.")
-@click.option(
-    "-o", "--output", type=click.Path(path_type=Path), default=Path("build"), show_default=True, metavar="DIR"
-)
-@click.option("--dry-run", is_flag=True, help="Log in, check the way, and say what would be uploaded.")
-@click.option("--json", "as_json", is_flag=True, help="Print what was done as JSON.")
+@report_options
+@sign_option
+@output_options
+@click.option("--dry-run", is_flag=True, help="Log in, check the endpoint, and print what would be uploaded.")
 def command(
-    spec: Path,
-    container: str,
+    inputs: SpecOptions,
+    store: StoreOptions,
     servers: tuple[str, ...],
-    cloud: str | None,
-    region: str | None,
-    interface: str,
-    expires: str,
-    overrides: tuple[str, ...],
-    values_files: tuple[Path, ...],
-    report_url: str | None,
-    secret_file: Path | None,
-    deploy_id: str | None,
+    report: ReportOptions,
     sign: Path | None,
-    output: Path,
+    to: OutputOptions,
     dry_run: bool,
-    as_json: bool,
 ) -> None:
     """Upload files marked `publish: true`, make TempURLs for them and for swift:// ones, and write DIR/published.json.
 
-    With --server the bundle goes up as well, and DIR/NAME/stub.sh fetches it. What is there with the same digest is not
-    sent again. Credentials come from clouds.yaml or the environment only; the URLs give the right to read, so the files
-    written are 0600.
+    With --server the bundle is uploaded as well, and DIR/NAME/stub.sh fetches it. An object that is there with the same
+    digest is not sent again. Credentials come from clouds.yaml or the environment only. Everybody who has a URL can
+    read its object, so the files written have mode 0600.
     """
-    import json
-    import os
     import time
 
-    from bootstrap import api
-    from bootstrap.cli.main import paint
-    from bootstrap.cli.render import open_key, tell_key
-    from bootstrap.errors import UsageError
+    from bootstrap.cli.main import print_warnings
+    from bootstrap.cli.signing import open_key, print_signer
     from bootstrap.plan.deploy_id import new_deploy_id
-    from bootstrap.publish import clouds, preflight, publisher, result, store
-    from bootstrap.render.model import Published, PublishedBundle
-    from bootstrap.secret import read_secret
-    from bootstrap.spec.types import duration
-    from bootstrap.targets import output as outputs
+    from bootstrap.publish import result
+    from bootstrap.render.model import Published
 
-    if not container or "/" in container or len(container) > 256:
-        raise UsageError(f"{container!r} is no name of a container", hint="no slash; at most 256 characters")
-    try:
-        seconds = duration(expires)
-    except ValueError as error:
-        raise UsageError(f"--expires {expires!r} is no duration", hint="write 12h or 7d") from error
-    if seconds < LEAST_S:
-        raise UsageError(f"--expires {expires} is too short for a server to start", hint="write 12h or 7d")
-    project = api.load(spec, overrides=overrides, values_files=values_files)
-    roll_out = deploy_id or new_deploy_id()
-    plans = [project.plan(name, deploy_id=roll_out, report_url=report_url) for name in servers or ("any",)]
-    secret = read_secret(secret_file) if servers and plans[0].reports else None
+    lifetime_s = store.lifetime_s()
+    project = inputs.load()
+    deploy_id = report.deploy_id or new_deploy_id()
+    # Without --server no bundle is made, and the files are the same for every server: any name gives their plan.
+    names = servers or ("any",)
+    plans = [project.plan(name, deploy_id=deploy_id, report_url=report.report_url) for name in names]
+    secret = report.read_secret() if servers and plans[0].reports else None
     key = open_key(sign)
-    account = store.log_in(clouds.find(cloud, os.environ), region)
-    endpoint, why = preflight.choose(account, interface, region)
-    # To the full hour, so that publishing again within it makes the same URLs and the same bundles.
-    ends_at = int(-(-(time.time() + seconds) // HOUR_S) * HOUR_S)
-    at_work = publisher.Publisher(account, endpoint, container, ends_at, dry_run)
-    for warning in project.warnings:
-        click.echo(paint(warning), err=True)
-    urls = at_work.files(plans[0].plan)
-    bundles: dict[str, PublishedBundle] = {}
-    written = []
-    for plan in plans if servers else ():
-        rendering = plan.render(secret, published=Published(urls), sign=key)
-        packed = rendering.pack("user-data")
-        digest, bundle = packed.payload.digest, packed.payload.bundle
-        url = at_work.put(f"bundle of {rendering.server}", digest[: publisher.DIGITS], bundle)
-        bundles[rendering.server] = {"url": url, "sha256": digest, "size": len(bundle), "deploy_id": roll_out}
-        stub = rendering.pack("stub", url=url)
-        if not dry_run:
-            written.append(outputs.write([stub], output) / "stub.sh")
-    ends = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_work.expires))
+    # Whatever can be refused without the network has been refused by now: nothing is uploaded for a wrong spec.
+    publisher, remark = store.publisher(lifetime_s, dry_run=dry_run)
+    print_warnings(project.warnings)
+    urls = publisher.files(plans[0].plan)
+    bundles, written = _publish_bundles(publisher, plans if servers else [], Published(urls), secret, key, to.output)
+    endpoint, region = publisher.endpoint, publisher.account.region
+    expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(publisher.expires))
     facts = {
-        "container": container, "region": account.region, "endpoint": endpoint.interface, "expires": ends,
-        "deploy_id": roll_out if servers else None,
+        "container": store.container, "region": region, "endpoint": endpoint.interface, "expires": expires,
+        # Files belong to no roll-out; a bundle does, and `render` has to be given the same id.
+        "deploy_id": deploy_id if servers else None,
     }  # fmt: skip
+    # Written last: the file exists only if every upload has succeeded.
     if not dry_run:
-        written.append(result.write(Published(urls, bundles), output, **facts))
-    if as_json:
-        done = {"objects": [vars(one) for one in at_work.done], "written": [str(path) for path in written]}
-        click.echo(json.dumps({**facts, "dry_run": dry_run, **done}, indent=1))
+        written.append(result.write(Published(urls, bundles), to.output, **facts))
+    if to.as_json:
+        objects = {"objects": [vars(entry) for entry in publisher.done], "written": [str(path) for path in written]}
+        click.echo(json.dumps({**facts, "dry_run": dry_run, **objects}, indent=1))
         return
-    where = f"region {account.region}, " if account.region else ""
-    click.echo(f"container {container}, {where}endpoint {why}; URLs are good until {ends}")
-    click.echo(table(at_work))
-    tell_key(key)
+    place = f"container {store.container}, " + (f"region {region}, " if region else "")
+    click.echo(f"{place}endpoint {remark}; URLs are good until {expires}")
+    click.echo(table(publisher))
+    print_signer(key)
     for path in written:
         click.echo(f"{path}  {path.stat().st_size:,} bytes")
 
 
-def table(at_work: Publisher) -> str:
-    """A line for each object: what was done, its size and digest, its name and what it is."""
+def _publish_bundles(
+    publisher: Publisher,
+    plans: list[ServerPlan],
+    published: Published,
+    secret: bytes | None,
+    key: Signer | None,
+    output: Path,
+) -> tuple[dict[str, PublishedBundle], list[Path]]:
+    """Upload the bundle of each plan and write its stub. Return the bundles by server, and the paths of the stubs."""
+    from bootstrap.publish.publisher import DIGITS
+    from bootstrap.targets import output as output_files
+    from bootstrap.targets.table import STUB, USER_DATA
+
+    bundles: dict[str, PublishedBundle] = {}
+    stubs = []
+    for plan in plans:
+        rendering = plan.render(secret, published=published, sign=key)
+        # In user-data no file is injected, so the bundle contains them all.
+        payload = rendering.pack(USER_DATA.name).payload
+        digest, bundle = payload.digest, payload.bundle
+        url = publisher.put(f"bundle of {rendering.server}", digest[:DIGITS], bundle)
+        bundles[rendering.server] = {"url": url, "sha256": digest, "size": len(bundle), "deploy_id": plan.deploy_id}
+        # Packed in a dry run too: it tells whether the stub fits.
+        stub = rendering.pack(STUB.name, url=url)
+        if not publisher.dry_run:
+            stubs.append(output_files.write([stub], output) / STUB.file)
+    return bundles, stubs
+
+
+def table(publisher: Publisher) -> str:
+    """Return a line for each object: what was done with it, its size and digest, its name and what it is."""
     rows = [
-        (one.did, "" if one.size is None else f"{one.size:,}", one.sha256[:12], one.object, one.what)
-        for one in at_work.done
+        (
+            entry.did,
+            "" if entry.size is None else f"{entry.size:,}",
+            entry.sha256[:12],
+            entry.object,
+            entry.what,
+        )
+        for entry in publisher.done
     ] or [("nothing to publish: no file has publish: true or swift://, and no --server is given", "", "", "", "")]
     widths = [max(len(row[column]) for row in rows) for column in range(5)]
     return "\n".join(
         "  ".join(
+            # The sizes, in the second column, are aligned to the right.
             cell.rjust(width) if column == 1 else cell.ljust(width)
             for column, (cell, width) in enumerate(zip(row, widths, strict=True))
         ).rstrip()

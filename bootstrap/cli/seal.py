@@ -1,4 +1,4 @@
-"""`bootstrap seal`: refuses an image that would fail or leak, with the list of why."""
+"""`bootstrap seal`: judges an image before it is cloned, and lists why it would fail or leak."""
 
 from __future__ import annotations
 
@@ -8,36 +8,40 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootstrap.cli.roots import RootFolder
+from bootstrap.cli.options import json_option
+from bootstrap.cli.root_argument import RootFolder
 
 if TYPE_CHECKING:
     from bootstrap.image.finding import Finding
     from bootstrap.image.seal import Sealed
 
 
-@click.command(short_help="Refuse an image that would fail or leak.")
+@click.command()
 @click.argument("root", type=RootFolder(path_type=Path))
-@click.option("--require", multiple=True, metavar="UNIT", help="A unit that must be started at boot, as nova-agent.")
-@click.option("--clean", "mend", is_flag=True, help="Mend what is safe to mend, then judge.")
-@click.option("--clean-access", "access", is_flag=True, help="With --clean: remove authorized_keys too.")
+@click.option(
+    "--require", multiple=True, metavar="UNIT", help="A unit that must be started at boot, such as nova-agent."
+)
+@click.option("--clean", is_flag=True, help="First fix what is safe to fix, then judge.")
+@click.option("--clean-access", is_flag=True, help="With --clean: remove authorized_keys too.")
 @click.option(
     "--allow",
     multiple=True,
     metavar="PATTERN",
-    help="Accept findings: a path, a code, or CODE:PATH, with * for anything.",
+    help="Accept the findings that match: a path, a code, or CODE:PATH, with * for anything.",
 )
 @click.option("--mount", "mounts", multiple=True, metavar="PATH", help="A mount below ROOT that belongs to the image.")
 @click.option(
-    "--trigger", type=click.Choice(["auto", "cron", "systemd"]), default="auto", help="What must start the runner."
+    "--trigger", type=click.Choice(["auto", "cron", "systemd"]), default="auto", show_default=True,
+    help="What must start the runner; auto: one of the two.",
 )
-@click.option("--without-runner", is_flag=True, help="No runner is baked in: payloads bring it.")
-@click.option("--this-machine", is_flag=True, help="With --clean: ROOT may be the running system.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@click.option("--without-runner", is_flag=True, help="Do not require a baked runner: payloads bring their own.")
+@click.option("--this-machine", is_flag=True, help="With --clean: allow ROOT to be the running system.")
+@json_option()
 def command(
     root: Path,
     require: tuple[str, ...],
-    mend: bool,
-    access: bool,
+    clean: bool,
+    clean_access: bool,
     allow: tuple[str, ...],
     mounts: tuple[str, ...],
     trigger: str,
@@ -47,13 +51,14 @@ def command(
 ) -> int:
     """Judge the image whose root file system is in the folder ROOT, before it is cloned.
 
-    All that is left over and all that is missing is listed at once; with findings the exit code is 4. Nothing is
-    written without --clean, no link leads out of ROOT, and no program of the image is run.
+    All leftovers and all missing parts are listed at once; if there are any, the exit code is 4. Nothing is written
+    without --clean, no link is followed out of ROOT, and no program of the image is run.
     """
     from bootstrap.errors import ExitCode, UsageError
     from bootstrap.image.seal import seal
 
-    if access and not mend:
+    # Keys have an option of their own, since they may be the only way into a clone.
+    if clean_access and not clean:
         raise UsageError("--clean-access goes with --clean")
     sealed = seal(
         root,
@@ -62,47 +67,63 @@ def command(
         runner=not without_runner,
         allow=allow,
         mounts=mounts,
-        mend=mend,
-        access=access,
+        clean=clean,
+        access=clean_access,
         this_machine=this_machine,
     )
-    click.echo(json.dumps(sealed.as_json(), indent=1) if as_json else "\n".join(_lines(sealed, mend=mend)))
+    click.echo(json.dumps(sealed.as_json(), indent=1) if as_json else "\n".join(_lines(sealed, cleaned=clean)))
     return ExitCode.GOOD if sealed.is_clean else ExitCode.REFUSED
 
 
-def _lines(sealed: Sealed, *, mend: bool) -> list[str]:
-    """For people: what was done, then what is found, the same kind together."""
+def _lines(sealed: Sealed, *, cleaned: bool) -> list[str]:
+    """Return the report for people: what was cleaned, then the findings, those of the same kind together.
+
+    cleaned: whether --clean was given; without it the last line says how many findings it would fix.
+    """
     from bootstrap.image.finding import Severity
     from bootstrap.image.root import shown
 
-    lines = [f"cleaned   {shown(one.path)}: {one.did} ({one.code})" for one in sealed.cleaned]
+    lines = [f"cleaned   {shown(change.path)}: {change.did} ({change.code})" for change in sealed.cleaned]
     lines += [f"not cleaned: {reason}" for reason in sealed.failed]
     for severity in (Severity.ERROR, Severity.WARNING, Severity.ALLOWED):
         lines += _grouped(sealed.of(severity))
-    lines += [f"note: --allow {text} met nothing" for text in sealed.unused]
+    lines += [f"note: --allow {text} fits no finding" for text in sealed.unused]
     errors, warnings, allowed = (len(sealed.of(severity)) for severity in Severity)
-    told = [f"{errors} finding{'' if errors == 1 else 's'}" if errors else "sealed"]
-    told += [f"{warnings} warning{'' if warnings == 1 else 's'}"] if warnings else []
-    told += [f"{allowed} allowed"] if allowed else []
-    mendable = sum(one.cleaned_by(access=False) for one in sealed.of(Severity.ERROR))
-    told += [f"--clean mends {mendable}"] if mendable and not mend else []
-    return [*lines, f"{shown(sealed.root)}: {', '.join(told)}"]
+    counts = [f"{errors} finding{'' if errors == 1 else 's'}" if errors else "sealed"]
+    counts += [f"{warnings} warning{'' if warnings == 1 else 's'}"] if warnings else []
+    counts += [f"{allowed} allowed"] if allowed else []
+    # Keys that let somebody in are not counted: --clean alone leaves them.
+    cleanable = sum(finding.cleaned_by(access=False) for finding in sealed.of(Severity.ERROR))
+    counts += [f"--clean fixes {cleanable}"] if cleanable and not cleaned else []
+    return [*lines, f"{shown(sealed.root)}: {', '.join(counts)}"]
 
 
 def _grouped(findings: list[Finding]) -> list[str]:
-    """One head for each kind, then its paths."""
-    from bootstrap.image.finding import Mend
+    """The findings, those of one kind together: the first with its reason, the others below it, then their fix."""
     from bootstrap.image.root import shown
 
     groups: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault((finding.code, finding.why, finding.mend), []).append(finding)
+        fix = f"{shown(finding.fix)}{_by_clean(finding)}"
+        groups.setdefault((finding.code, finding.reason, fix), []).append(finding)
     lines = []
-    for (code, why, mend), group in groups.items():
-        lines.append(f"{group[0].severity.value}[{code}]: {why}")
-        for one in group:
-            by = "" if one.linked or one.clean is Mend.LISTED else f"  (--clean: {one.clean.value})"
-            by = "  (--clean-access)" if one.clean is Mend.ACCESS and by else by
-            lines.append(f"  {shown(one.path)}: {shown(one.what)}{by}" if one.path else f"  {shown(one.what)}")
-        lines.append(f"  mend: {shown(mend)}")
+    for (code, reason, fix), (first, *others) in groups.items():
+        lines.append(f"{first.severity.value}[{code}]: {_subject(first)}; {reason}")
+        lines += [f"  also: {_subject(finding)}" for finding in others]
+        lines.append(f"  fix: {fix}")
     return lines
+
+
+def _by_clean(finding: Finding) -> str:
+    """The action of --clean, as it stands behind the fix; "" if it leaves the finding alone."""
+    from bootstrap.image.finding import Cleaning
+
+    if finding.clean is Cleaning.ACCESS and not finding.linked:
+        return "  (--clean-access: removed)"
+    return f"  (--clean: {finding.clean.value})" if finding.cleaned_by(access=False) else ""
+
+
+def _subject(finding: Finding) -> str:
+    from bootstrap.image.root import shown
+
+    return f"{shown(finding.path)}: {shown(finding.subject)}" if finding.path else shown(finding.subject)

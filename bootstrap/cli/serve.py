@@ -1,4 +1,4 @@
-"""`bootstrap serve`: runs the collector that keeps the reports."""
+"""`bootstrap serve`: runs the collector, which keeps the reports of servers."""
 
 from __future__ import annotations
 
@@ -6,41 +6,49 @@ from pathlib import Path
 
 import click
 
-from bootstrap.cli.places import state_path
+from bootstrap.cli.state_dir import state_path
 
 
-@click.command(short_help="Run the collector that keeps the reports.")
+@click.command()
 @click.option(
-    "--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT", help="Port 0 takes a free one."
+    "--listen", default="127.0.0.1:8080", show_default=True, metavar="HOST:PORT",
+    help="The address to listen on. Port 0 takes a free port.",
 )
 @click.option(
     "--store",
     metavar="URL",
-    help="sqlite:///PATH (four slashes for a path from the root) or postgresql://USER@HOST/DB; PostgreSQL when several "
-    "collectors stand behind a load balancer.  [default: collector.db in the state folder]",
+    help="The database: sqlite:///PATH (an absolute PATH makes it four slashes) or postgresql://USER@HOST/DB. Several "
+    "collectors behind a load balancer need PostgreSQL.  [default: collector.db in the state folder]",
 )
 @click.option(
     "--secret-file",
     type=click.Path(dir_okay=False, path_type=Path),
-    help="The secret that render used; made when it is missing. BOOTSTRAP_SECRET serves too.  [default: secret in the "
-    "state folder]",
+    metavar="FILE",
+    help="The deployer's secret, the same that `render` uses; made if it is missing.  [env: BOOTSTRAP_SECRET, the text "
+    "of the file; default: secret in the state folder]",
 )
 @click.option(
     "--token-file",
     type=click.Path(dir_okay=False, path_type=Path),
     envvar="BOOTSTRAP_TOKEN_FILE",
-    help="What readers must show; made when it is missing.  [default: token in the state folder]",
+    metavar="FILE",
+    help="The token that clients must send to read; made if it is missing.  [env: BOOTSTRAP_TOKEN_FILE; default: token "
+    "in the state folder]",
 )
 @click.option(
-    "--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Certificate chain, PEM."
+    "--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help="Serve https with this certificate chain, PEM.",
 )
-@click.option("--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), help="Its key, PEM.")
+@click.option(
+    "--tls-key", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+    help="The private key of the certificate, PEM.",
+)
 @click.option(
     "--allow-host",
     multiple=True,
     metavar="NAME",
-    help="A name or address under which hosts and people reach the collector; may be given several times. The address "
-    "listened on and localhost are always allowed.",
+    help="A host name or address by which servers and people reach the collector; may be given several times. The "
+    "address of --listen and localhost are always allowed.",
 )
 def command(
     listen: str,
@@ -53,8 +61,8 @@ def command(
 ) -> None:
     """Run the collector: it takes the signed reports of servers, keeps them, and answers `bootstrap wait` and browsers.
 
-    An acknowledged event is on disk. Stop it with TERM or Ctrl-C. The first line on stdout is
-    `listening on URL`. The state folder is $XDG_STATE_HOME/initialrunner (~/.local/state/initialrunner).
+    An event is on disk before it is acknowledged. Stop the collector with TERM or Ctrl-C. Its first line on stdout is
+    `listening on URL`. The state folder is $XDG_STATE_HOME/initialrunner, by default ~/.local/state/initialrunner.
 
     \b
     On one machine:      bootstrap serve
@@ -63,6 +71,7 @@ def command(
     """
     from bootstrap.errors import UsageError
 
+    # Starlette and uvicorn are an extra of the package, since most machines only render.
     try:
         from bootstrap.collector import server
         from bootstrap.collector.app import create_app
@@ -73,39 +82,45 @@ def command(
     from bootstrap.collector.tokens import read_or_make_token
 
     if (tls_cert is None) != (tls_key is None):
-        raise UsageError("--tls-cert and --tls-key go together")
+        raise UsageError("--tls-cert and --tls-key go together", hint="give both, or neither for plain http")
     tls = (tls_cert, tls_key) if tls_cert and tls_key else None
-    place = server.parse_listen(listen)
-    opened = store_of(store or f"sqlite:///{state_path('collector.db', make=True)}")
+    address = server.parse_listen(listen)
+    database = store_of(store or f"sqlite:///{state_path('collector.db', make=True)}")
     secret = _secret(secret_file)
     token_path = token_file or state_path("token", make=True)
     token = read_or_make_token(token_path)
     app = create_app(
-        opened, secret=secret, token=token, allowed_hosts=(place.host, *allow_host), is_tls=tls is not None
+        database, secret=secret, token=token, allowed_hosts=(address.host, *allow_host), is_tls=tls is not None
     )
-    bound = server.bind(place)
-    url = server.url_of(bound, place, tls is not None)
+    # Bound here and not by uvicorn: with port 0 the URL is only known afterwards.
+    bound = server.bind(address)
+    url = server.url_of(bound, address, tls is not None)
+    # After the checks above, so that their errors look like those of other verbs and not like log lines.
     _log_to_stderr()
 
     def ready() -> None:
+        # Scripts wait for this line; everything for people goes to stderr.
         click.echo(f"listening on {url}")
         click.echo(f"dashboard   {url}/  (log in with the token in {token_path})", err=True)
         click.echo(
             f"commands    export BOOTSTRAP_COLLECTOR={url} BOOTSTRAP_TOKEN_FILE={token_path.absolute()}", err=True
         )
-        if tls is None and not place.is_loopback:
+        if tls is None and not address.is_loopback:
             click.echo(
-                "warning     plain http on a network: reports and the token can be read; use --tls-cert", err=True
+                "warning     plain http on a network: anybody on it can read the reports and the token; use --tls-cert",
+                err=True,
             )
 
     server.serve(app, bound, tls=tls, ready=ready)
 
 
 def _secret(path: Path | None) -> bytes:
+    """Return the secret of the file, of BOOTSTRAP_SECRET or of the state folder; make the file if it is missing."""
     import os
 
     from bootstrap.secret import VARIABLE, make_secret, read_secret
 
+    # The variable comes before the default file, so that a container needs no file.
     if path is None and os.environ.get(VARIABLE):
         return read_secret()
     path = path or state_path("secret", make=True)
@@ -117,6 +132,7 @@ def _secret(path: Path | None) -> bytes:
 
 
 def _log_to_stderr() -> None:
+    """Log requests and refusals; of uvicorn's own lines only the warnings, since it repeats each request."""
     import logging
 
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(message)s")

@@ -1,4 +1,4 @@
-"""`bootstrap show`: what a spec resolves to, or what is inside a bundle, which it verifies first."""
+"""`bootstrap show`: prints what a spec resolves to, or verifies a bundle and prints what is inside."""
 
 from __future__ import annotations
 
@@ -9,39 +9,34 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from bootstrap.cli.options import SpecOptions, json_option, server_option, spec_options
 from bootstrap.runner.defaults import filled
 
 if TYPE_CHECKING:
     from bootstrap.render.model import RenderedFile
-    from bootstrap.targets.found import Found
+    from bootstrap.targets.read_back import Found
 
-# A spec that is only looked at belongs to no roll-out.
+# A spec that is only shown belongs to no roll-out; with this id the line about it is left out.
 NO_DEPLOY = "none"
 
 
-@click.command(short_help="Show what a spec resolves to, or what is inside a bundle.")
-@click.argument("path", metavar="SPEC|BUNDLE", type=click.Path(path_type=Path))
+@click.command()
+@spec_options("SPEC|BUNDLE")
+@server_option
 @click.option(
-    "--server", metavar="NAME", help="Of a spec: the server to resolve it for.  [default: the spec's name and -1]"
+    "--file", "path", metavar="PATH", help="For a bundle: print the content that this file will have on the server."
 )
-@click.option("--set", "overrides", multiple=True, metavar="K=V", help="Of a spec: override one value.")
-@click.option(
-    "--values", "values_files", multiple=True, type=click.Path(path_type=Path), help="Of a spec: a YAML file of values."
-)
-@click.option("--file", "wanted", metavar="PATH", help="Of a bundle: print what this file of the server will hold.")
-@click.option("--source", is_flag=True, help="Of a bundle: print the source of the runner in it.")
+@click.option("--source", is_flag=True, help="For a bundle: print the source of the runner in it.")
 @click.option(
     "--allowed-signers", "signers", type=click.Path(path_type=Path), metavar="FILE",
-    help="Of a bundle: it must be signed by one of these keys.",
+    help="For a bundle: refuse it unless one of these keys has signed it.",
 )
 @click.option("--reveal", is_flag=True, help="Show secrets as they are.")
-@click.option("--json", "as_json", is_flag=True, help="Print JSON.")
+@json_option()
 def command(
-    path: Path,
+    inputs: SpecOptions,
     server: str | None,
-    overrides: tuple[str, ...],
-    values_files: tuple[Path, ...],
-    wanted: str | None,
+    path: str | None,
     source: bool,
     signers: Path | None,
     reveal: bool,
@@ -50,65 +45,75 @@ def command(
     """Show what SPEC resolves to, or verify BUNDLE and show what is inside.
 
     BUNDLE is a file that `render` wrote (user-data, personality.json, cloud-config.yaml, a bundle, also gzipped or in
-    base64) or its folder DIR/SERVER. A bundle that is cut off, altered or not the one its trigger names is refused.
-    Nothing is written, and secrets are shown as ***. With --allowed-signers FILE (as of ssh-keygen, or of an image) one
-    that is not signed by a key of it is refused, as a host with such an image would.
+    base64) or its folder DIR/SERVER. A bundle is refused if it is cut off, altered or not the one its trigger names.
+    Nothing is written, and secrets are shown as ***. With --allowed-signers FILE (in the format of ssh-keygen) a bundle
+    is also refused if no key in FILE has signed it, as a host would whose image was baked with FILE.
     """
     from bootstrap.errors import UsageError
-    from bootstrap.targets import found
+    from bootstrap.targets import read_back
 
-    bundles = found.look(path)
+    bundles = read_back.look(inputs.spec)
     if bundles is None:
-        if wanted or source or signers:
+        if path or source or signers:
             hint = "--file, --source and --allowed-signers are for what `bootstrap render` wrote"
-            raise UsageError(f"{path} is not a bundle", hint=hint)
-        _show_spec(path, server, overrides, values_files, as_json)
+            raise UsageError(f"{inputs.spec} is not a bundle", hint=hint)
+        _show_spec(inputs, server, as_json)
         return
-    by = [_verified(one, signers) for one in bundles]
+    verified = [_verify(bundle, signers) for bundle in bundles]
     if source:
+        # Every bundle of one folder carries the same runner. Its text ends with a newline already.
         click.echo(bundles[0].unpacked.hot + bundles[0].unpacked.cold, nl=False)
-    elif wanted:
-        _show_file(bundles[0], wanted, reveal)
+    elif path:
+        _show_file(bundles[0], path, reveal)
     elif as_json:
-        from bootstrap.payload import redact
-
-        shown = [
-            found.summary(one)
-            | {"signature": _signature(one, signer), "plan": plan if reveal else redact.plan(plan)}
-            for one, signer in zip(bundles, by, strict=True)
-            for plan in [one.unpacked.plan]
-        ]
-        click.echo(json.dumps(shown[0] if len(shown) == 1 else shown, indent=1))
+        summaries = [_summary(bundle, signer, reveal) for bundle, signer in zip(bundles, verified, strict=True)]
+        click.echo(json.dumps(summaries[0] if len(summaries) == 1 else summaries, indent=1))
     else:
-        click.echo("\n\n".join(describe(*one, reveal=reveal) for one in zip(bundles, by, strict=True)))
+        pairs = zip(bundles, verified, strict=True)
+        click.echo("\n\n".join(describe(bundle, signer, reveal=reveal) for bundle, signer in pairs))
 
 
-def _show_file(bundle: Found, wanted: str, reveal: bool) -> None:
-    """One file's content on stdout, byte for byte unless a secret stands in it."""
+def _summary(bundle: Found, signer: str | None, reveal: bool) -> dict[str, Any]:
+    """Return what --json prints about a bundle."""
+    from bootstrap.payload import redact
+    from bootstrap.targets import read_back
+
+    plan = bundle.unpacked.plan if reveal else redact.plan(bundle.unpacked.plan)
+    return read_back.summary(bundle) | {"signature": _signature(bundle, signer), "plan": plan}
+
+
+def _show_file(bundle: Found, path: str, reveal: bool) -> None:
+    """Print one file's content to stdout, byte for byte, except that secrets in it are masked. Raises UsageError."""
     from bootstrap.errors import UsageError
     from bootstrap.payload import redact
 
     plan = bundle.unpacked.plan
-    entry = next((file for file in plan["files"] if file["path"] == wanted), None)
+    entry = next((file for file in plan["files"] if file["path"] == path), None)
     if entry is None:
         names = ", ".join(file["path"] for file in plan["files"]) or "none"
-        raise UsageError(f"{wanted} is not among the bundle's files", hint=f"there are: {names}")
+        raise UsageError(f"{path} is not among the bundle's files", hint=f"there are: {names}")
+    # Masking the whole content would only look like a file.
     if entry.get("secret") and not reveal:
-        raise UsageError(f"{wanted} is a secret", hint="--reveal shows it")
-    if wanted not in bundle.unpacked.files:
-        how = {"inject": "is a file of its own, beside the bundle", "fetch": "is fetched by the host"}
-        raise UsageError(f"{wanted} {how.get(entry.get('deliver', ''), 'is not in the bundle')}")
-    content = bundle.unpacked.files[wanted]
+        raise UsageError(f"{path} is a secret", hint="--reveal shows it")
+    if path not in bundle.unpacked.files:
+        deliveries = {"inject": "is a file of its own, beside the bundle", "fetch": "is fetched by the host"}
+        raise UsageError(f"{path} {deliveries.get(entry.get('deliver', ''), 'is not in the bundle')}")
+    content = bundle.unpacked.files[path]
     secrets = [] if reveal else [secret.encode() for secret in plan.get("secrets", []) if secret]
+    # The longest first: a short secret that is a part of a longer one would leave the rest of it readable.
     for secret in sorted(secrets, key=len, reverse=True):
         if secret in content:
             content = content.replace(secret, redact.MASK.encode())
             click.echo("a secret in it is shown as ***; --reveal shows it", err=True)
+    # The bytes themselves: a file of the server need not be text.
     sys.stdout.buffer.write(content)
 
 
-def _verified(bundle: Found, signers: Path | None) -> str | None:
-    """Who has signed a bundle, by this list; None where none was given."""
+def _verify(bundle: Found, signers: Path | None) -> str | None:
+    """Return the signer of a bundle, as a list of signers names it; None without a list.
+
+    Raises SignError when the signature is missing, wrong, or by a key that is not in the list.
+    """
     if signers is None:
         return None
     from bootstrap.payload.sign import verify
@@ -117,18 +122,22 @@ def _verified(bundle: Found, signers: Path | None) -> str | None:
 
 
 def _signature(bundle: Found, signer: str | None) -> dict[str, Any] | None:
-    """The key that a bundle says it is signed by. signer: who that is, by a list that was asked."""
+    """Describe the key that a bundle claims to be signed by; None when it is not signed.
+
+    signer: the result of _verify; None when nobody has verified the claim.
+    """
     from bootstrap.payload.sign import key_of
 
     if bundle.unpacked.signature is None:
         return None
     key, kind = key_of(bundle.unpacked.signature)
+    # A signer is "PRINCIPAL SHA256:FINGERPRINT", and a principal may contain spaces.
     principal = signer.rsplit(" SHA256:", 1)[0] if signer else None
     return {"key": key, "kind": kind, "verified": signer is not None, "principal": principal}
 
 
 def describe(bundle: Found, signer: str | None = None, *, reveal: bool = False) -> str:
-    """A bundle in a few lines for people. signer: by whom it is signed, as verified."""
+    """Return a bundle in a few lines for people. signer: its verified signer, None when nobody has verified it."""
     from bootstrap.payload import redact
 
     unpacked = bundle.unpacked
@@ -139,15 +148,16 @@ def describe(bundle: Found, signer: str | None = None, *, reveal: bool = False) 
         f"  sha256    {unpacked.digest}",
         f"  bytes     {sizes}",
     ]
-    by = _signature(bundle, signer)
-    if by:
-        sure = f", who is {by['principal']}" if signer else ", not verified: --allowed-signers FILE does that"
-        lines.append(f"  signed    by {by['kind']} {by['key']}{sure}")
+    signature = _signature(bundle, signer)
+    if signature:
+        remark = f", who is {signature['principal']}" if signer else ", not verified: --allowed-signers FILE does that"
+        lines.append(f"  signed    by {signature['kind']} {signature['key']}{remark}")
     return "\n".join(lines + plan_lines(plan))
 
 
 def plan_lines(plan: dict[str, Any]) -> list[str]:
-    """A plan as the host reads it, in a few lines for people: what runs, what must be there, what is checked."""
+    """Return a plan as the host reads it, in a few lines for people: its files, waits, stages and checks."""
+    # A plan leaves out every value that is the default; people should see it.
     plan = filled(plan)
     lines = [
         f"  server    {plan['server']}",
@@ -161,9 +171,8 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
         lines.append("  files")
         width = max(len(file["path"]) for file in plan["files"])
         lines += [f"    {_file_line(file, width)}" for file in plan["files"]]
-    for key, title in (("wait_for", "waits for"),):
-        if plan.get(key):
-            lines += [f"  {title}", *(f"    {entry['path']}" for entry in plan[key])]
+    if plan.get("wait_for"):
+        lines += ["  waits for", *(f"    {entry['path']}" for entry in plan["wait_for"])]
     for key, title in (("stages", "stages"), ("every_boot", "at every boot")):
         if plan.get(key):
             lines.append(f"  {title}")
@@ -176,10 +185,11 @@ def plan_lines(plan: dict[str, Any]) -> list[str]:
 
 
 def _file_line(file: dict[str, Any], width: int) -> str:
-    """path, size, mode, owner, digest and what is special about one file."""
+    """Return path, size, mode, owner, digest and the special properties of one file."""
     size = f"{file['size']:,} bytes" if "size" in file else "fetched" if "fetch" in file else "with a secret"
     owner = f"{file['user']}:{file['group']}"
-    marks = [word for word in ("secret",) if file.get(word)]
+    # Only what differs from the defaults is remarked on.
+    marks = ["secret"] if file.get("secret") else []
     if file.get("deliver", "bundle") != "bundle":
         marks.append(file["deliver"])
     if not file["keep"]:
@@ -220,30 +230,30 @@ def _check(check: dict[str, Any]) -> str:
     return " ".join([check["kind"], *(field.words.format(check[field.key]).strip() for field in fields)])
 
 
-def _show_spec(
-    path: Path, server: str | None, overrides: tuple[str, ...], values_files: tuple[Path, ...], as_json: bool
-) -> None:
-    """What a spec comes to for one server. No secret is read: *** stands for each, also in the texts."""
+def _show_spec(inputs: SpecOptions, server: str | None, as_json: bool) -> None:
+    """Print what a spec resolves to for one server. No secret is read: *** stands for each, also in the texts."""
     from dataclasses import replace
 
     from bootstrap import api
     from bootstrap.payload import redact
 
-    project = api.load(path, overrides=overrides, values_files=values_files)
+    project = inputs.load()
     plan = project.plan(server or project.spec.example_server, deploy_id=NO_DEPLOY).plan
+    # As ordinary values the secrets are masked before rendering, wherever a template uses them. The deployer's secret
+    # is replaced by zeros, and the report key that comes of them is masked below.
     values = plan.values | {secret.name: redact.MASK for secret in plan.secrets}
     rendered = api.ServerPlan(replace(plan, secrets=(), values=values)).render(bytes(32)).rendered
-    shown: dict[str, Any] = dict(rendered.host_plan, files=[_spec_file(file) for file in rendered.files])
-    if "report" in shown:
-        shown["report"] = dict(shown["report"], key=redact.MASK)
+    host_plan: dict[str, Any] = dict(rendered.host_plan, files=[_spec_file(file) for file in rendered.files])
+    if "report" in host_plan:
+        host_plan["report"] = dict(host_plan["report"], key=redact.MASK)
     if as_json:
-        click.echo(json.dumps({"spec": str(path), "plan": shown}, indent=1))
+        click.echo(json.dumps({"spec": str(inputs.spec), "plan": host_plan}, indent=1))
     else:
-        click.echo("\n".join([f"{path}: resolved for {rendered.server}", *plan_lines(shown)]))
+        click.echo("\n".join([f"{inputs.spec}: resolved for {rendered.server}", *plan_lines(host_plan)]))
 
 
 def _spec_file(file: RenderedFile) -> dict[str, Any]:
-    """A file as a plan lists it; size and digest only where no secret stands in it."""
+    """Return a file as a plan lists it. Size and digest are left out if it contains a secret, which was masked."""
     import hashlib
 
     from bootstrap.payload import redact
@@ -251,7 +261,8 @@ def _spec_file(file: RenderedFile) -> dict[str, Any]:
     entry: dict[str, Any] = {"path": file.path, "mode": file.mode, "user": file.owner[0], "group": file.owner[1]}
     if file.fetch is not None:
         entry |= {"fetch": file.fetch, "sha256": file.fetch["sha256"]}
+    # With a mask in place of the secret the content has another size and digest than on the server.
     elif not file.secret and redact.MASK.encode() not in file.content:
         entry |= {"size": len(file.content), "sha256": hashlib.sha256(file.content).hexdigest()}
-    later = {"after": file.after} if file.after else {}
-    return entry | {"secret": file.secret, "keep": file.keep, "deliver": file.deliver} | later
+    condition = {"after": file.after} if file.after else {}
+    return entry | {"secret": file.secret, "keep": file.keep, "deliver": file.deliver} | condition

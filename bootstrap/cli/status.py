@@ -1,73 +1,82 @@
-"""`bootstrap status`: what the collector knows."""
+"""`bootstrap status`: prints the servers as the collector knows them."""
 
 from __future__ import annotations
 
-from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootstrap.cli.collector_options import collector_options, connect
+from bootstrap.cli.options import CollectorOptions, collector_options, json_option
+from bootstrap.errors import UsageError
 
+if TYPE_CHECKING:
+    from bootstrap.client.collector import Collector
+
+# Longer than a collector needs to start again, shorter than somebody at a terminal would wait.
 PATIENCE_S = 5.0
 
 
-@click.command(short_help="Show what the collector knows of the servers.")
+@click.command()
 @click.argument("servers", nargs=-1, metavar="[SERVER…]")
-@click.option("--deploy-id", metavar="ID", help="Servers of this roll-out; else each in its newest one.")
+@click.option("--deploy-id", metavar="ID", help="Show servers in this roll-out.  [default: each in its newest one]")
 @collector_options
-@click.option("--json", "as_json", is_flag=True, help="Print it as JSON.")
+@json_option()
 def command(
     servers: tuple[str, ...],
     deploy_id: str | None,
-    collector: str | None,
-    token_file: Path | None,
-    ca: Path | None,
+    collector: CollectorOptions,
     as_json: bool,
 ) -> None:
-    """Show every server, or all about each SERVER: its stages, attempts, exit codes and times, and why it failed.
+    """List every server, or show the details of each SERVER: stages, attempts, exit codes, times, reason of a failure.
 
-    Of a group, such as 'web-*', its members are listed.
+    For a group, such as 'web-*', its members are listed.
     """
+    from bootstrap.client.collector import patiently
+    from bootstrap.client.show import details, json_text, overview
+
+    client = collector.connect()
+    if servers:
+        entries = _entries(client, servers, deploy_id)
+    else:
+        entries = patiently(lambda: client.servers(deploy_id), PATIENCE_S)
+    # Details of a group would be many pages; its members get a line each.
+    is_list = not servers or any(name.endswith("*") for name in servers)
+    if as_json:
+        click.echo(json_text(entries))
+    elif not entries:
+        click.echo("no server has reported yet", err=True)
+    elif is_list:
+        click.echo("\n".join(_paint(line) for line in overview(entries)))
+    else:
+        click.echo("\n\n".join(_paint("\n".join(details(server))) for server in entries))
+
+
+def _entries(client: Collector, servers: tuple[str, ...], deploy_id: str | None) -> list[dict[str, Any]]:
+    """Ask for each server by name, and for each group's members. Raises UsageError with all that are unknown."""
     from functools import partial
 
     from bootstrap.client.collector import patiently
-    from bootstrap.client.show import details, json_text, overview
-    from bootstrap.errors import UsageError
 
-    asked = connect(collector, token_file, ca)
-    if not servers:
-        known = patiently(lambda: asked.servers(deploy_id), PATIENCE_S)
-        if as_json:
-            click.echo(json_text(known))
-        elif known:
-            click.echo("\n".join(_paint(line) for line in overview(known)))
-        else:
-            click.echo("no server has reported yet", err=True)
-        return
-    found: list[dict[str, Any]] = []
+    entries: list[dict[str, Any]] = []
     unknown = []
     for name in servers:
         if name.endswith("*"):
-            members = patiently(partial(asked.servers, deploy_id, group=name), PATIENCE_S)
+            members = patiently(partial(client.servers, deploy_id, group=name), PATIENCE_S)
         else:
-            members = [one for one in [patiently(partial(asked.server, name, deploy_id), PATIENCE_S)] if one]
-        found += members
+            server = patiently(partial(client.server, name, deploy_id), PATIENCE_S)
+            members = [server] if server else []
+        entries += members
+        # All unknown names are reported at once.
         unknown += [] if members else [name]
     if unknown:
-        where = f" in deploy {deploy_id}" if deploy_id else ""
+        deploy = f" in deploy {deploy_id}" if deploy_id else ""
         hint = "`bootstrap status` lists those that have reported"
-        raise UsageError(f"nothing has been heard of {', '.join(unknown)}{where}", hint=hint)
-    if as_json:
-        click.echo(json_text(found))
-    elif any(name.endswith("*") for name in servers):
-        click.echo("\n".join(_paint(line) for line in overview(found)))
-    else:
-        click.echo("\n\n".join(_paint("\n".join(details(server))) for server in found))
+        raise UsageError(f"nothing has been heard of {', '.join(unknown)}{deploy}", hint=hint)
+    return entries
 
 
 def _paint(text: str) -> str:
-    """States in colour. click leaves the codes out when stdout is no terminal."""
+    """Colour the states in a text. click leaves the codes out when stdout is not a terminal."""
     import os
     import re
 
@@ -75,6 +84,7 @@ def _paint(text: str) -> str:
 
     if os.environ.get("NO_COLOR"):
         return text
+    # The texts come from client/show.py, which knows nothing of colours.
     words = "|".join(COLOURS)
-    # Only as a column of its own: a word of a log stays as it is.
+    # A state is coloured only as a column of its own; the same word in the line of a log stays as it is.
     return re.sub(rf"(?<=  )({words})(?=\s|$)", lambda m: click.style(m[1], fg=COLOURS[m[1]]), text)

@@ -1,4 +1,4 @@
-"""One collector over HTTP: its URL, its token, and its answers. What it refuses is raised, with what to do about it."""
+"""One collector over HTTP: its URL, its token, and its answers. A refusal is raised, with a hint on what to do."""
 
 from __future__ import annotations
 
@@ -16,18 +16,19 @@ from bootstrap.client.show import plain
 from bootstrap.errors import CollectorError, UsageError
 
 CONNECT_S = 5.0
-ANSWER_S = 15.0  # beyond what a long poll was asked to take
+ANSWER_S = 15.0  # in addition to the time that a long poll is asked to take
+# Short at first, since a collector that is just starting answers soon; at most 5 s, since somebody is waiting.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 
 
 class Unreachable(CollectorError):
-    """No answer, or one that says "later". Asking again may help."""
+    """The collector does not answer, or answers "later". Asking again may help."""
 
     code = "collector.unreachable"
 
 
 class _Bearer(requests.auth.AuthBase):
-    """The token. As an auth object, because a netrc entry for the host would replace a plain header."""
+    """The token as an auth object: requests would replace a plain header by a netrc entry for the host."""
 
     def __init__(self, token: str) -> None:
         self._token = token
@@ -50,45 +51,51 @@ class Collector:
         self.url = url.rstrip("/")
         self._session = requests.Session()
         self._session.auth = _Bearer(token)
-        # Given with each request: REQUESTS_CA_BUNDLE in the environment outweighs a session's own setting.
+        # Passed with each request, because REQUESTS_CA_BUNDLE in the environment overrides the session's own setting.
         self._verify = None if ca is None else str(ca)
 
     def server(self, name: str, deploy_id: str | None = None) -> dict[str, Any] | None:
-        """All about one server, None when nothing has been heard of it."""
+        """Return all about one server; None when nothing has been heard of it."""
         try:
-            found: dict[str, Any] = self._ask("GET", f"/v1/servers/{_part(name)}", {"deploy_id": deploy_id})
+            server: dict[str, Any] = self._ask("GET", f"/v1/servers/{_part(name)}", {"deploy_id": deploy_id})
         except CollectorError as error:
             if error.code == "collector.not_found":
                 return None
             raise
-        return found
+        return server
 
     def servers(
         self, deploy_id: str | None = None, *, brief: bool = False, group: str | None = None
     ) -> list[dict[str, Any]]:
-        """Every server in its current deploy, or all of one deploy. brief: without stages; group: its members only."""
+        """Return every server in its current deploy, or those of one deploy.
+
+        brief: without their stages; group: only the members of this group (`web-*`).
+        """
         query = {"deploy_id": deploy_id, "brief": "1" if brief else None, "group": group}
         answer = self._ask("GET", "/v1/servers", query)
-        found: list[dict[str, Any]] = answer["servers"]
-        return found
+        servers: list[dict[str, Any]] = answer["servers"]
+        return servers
 
     def events(self, name: str, deploy_id: str | None = None) -> list[dict[str, Any]]:
-        """A server's events in order."""
+        """Return a server's events in order."""
         answer = self._ask("GET", f"/v1/servers/{_part(name)}/events", {"deploy_id": deploy_id})
-        found: list[dict[str, Any]] = answer["events"]
-        return found
+        events: list[dict[str, Any]] = answer["events"]
+        return events
 
     def wait(self, name: str, deploy_id: str | None, timeout_s: float, *, after: str | None = None) -> dict[str, Any]:
-        """The server's state once it is healthy or failed, or as it is when timeout_s is over.
+        """Return the server's state once it is healthy or failed, or as it is when timeout_s is over.
 
         after: a deploy id; only the end of a deploy after it counts.
         """
         query = {"for": "healthy", "timeout_s": f"{timeout_s:.3f}", "deploy_id": deploy_id, "after": after}
-        found: dict[str, Any] = self._ask("GET", f"/v1/servers/{_part(name)}/wait", query, patience_s=timeout_s)
-        return found
+        state: dict[str, Any] = self._ask("GET", f"/v1/servers/{_part(name)}/wait", query, patience_s=timeout_s)
+        return state
 
     def refused(self) -> list[dict[str, Any]]:
-        """Whose reports the collector has refused, and why; nothing from one that is too old to say."""
+        """Return the servers whose reports the collector has refused, each with the reason.
+
+        A collector of an earlier release does not have this route; its list is empty.
+        """
         try:
             reports = self._ask("GET", "/v1/refused", {}).get("refused")
         except CollectorError as error:
@@ -100,11 +107,11 @@ class Collector:
     def wait_deploy(
         self, deploy_id: str, count: int | None, timeout_s: float, *, group: str | None = None, failures: int = 0
     ) -> dict[str, Any]:
-        """The roll-out's state once `count` servers are healthy, more than `failures` failed, or timeout_s is over."""
+        """Return the roll-out's state once `count` are healthy, more than `failures` failed, or timeout_s is over."""
         query = {"for": "healthy", "timeout_s": f"{timeout_s:.3f}", "count": None if count is None else str(count)}
         query |= {"group": group, "failures": str(failures)}
-        found: dict[str, Any] = self._ask("GET", f"/v1/deploys/{_part(deploy_id)}/wait", query, patience_s=timeout_s)
-        return found
+        state: dict[str, Any] = self._ask("GET", f"/v1/deploys/{_part(deploy_id)}/wait", query, patience_s=timeout_s)
+        return state
 
     def expect(self, manifests: list[dict[str, Any]]) -> None:
         """Announce servers: [{"server", "deploy_id", "revision"?, "deadline_s"}]."""
@@ -115,7 +122,7 @@ class Collector:
     ) -> Any:
         params = {key: value for key, value in query.items() if value is not None}
         try:
-            # A redirect could carry the token to another machine.
+            # Redirects are not followed: they could send the token to another machine.
             response = self._session.request(
                 method,
                 self.url + path,
@@ -127,13 +134,14 @@ class Collector:
             )
         except requests.exceptions.SSLError as error:
             raise CollectorError(
-                f"{self.url} does not prove who it is: {_cause(error)}", hint="give its CA with --ca FILE"
+                f"the certificate of {self.url} is not trusted: {_cause(error)}", hint="give its CA with --ca FILE"
             ) from error
         except requests.exceptions.RequestException as error:
             raise Unreachable(f"the collector at {self.url} does not answer: {_cause(error)}") from error
         return self._judge(response)
 
     def _judge(self, response: requests.Response) -> Any:
+        """Return the JSON of a good answer. Raises Unreachable for "later", CollectorError for every other answer."""
         try:
             answer = response.json()
         except ValueError:
@@ -141,31 +149,34 @@ class Collector:
         if response.status_code == 200 and isinstance(answer, dict):
             return answer
         error = answer.get("error") if isinstance(answer, dict) else None
-        # Whoever answers there, what he says goes to a terminal.
-        said = plain(error["message"]) if isinstance(error, dict) and "message" in error else None
+        # The message goes to a terminal, and the other end may be anybody: it must not move the cursor.
+        message = plain(error["message"]) if isinstance(error, dict) and "message" in error else None
+        # A time-out, a full collector, and every error of a load balancer or a server that is starting may pass.
         if response.status_code in (408, 429) or response.status_code >= 500:
-            said = said or plain(response.reason)
-            raise Unreachable(f"the collector at {self.url} answers {response.status_code}: {said}")
-        if response.status_code == 200 or said is None:
+            message = message or plain(response.reason)
+            raise Unreachable(f"the collector at {self.url} answers {response.status_code}: {message}")
+        if response.status_code == 200 or message is None:
             raise CollectorError(
                 f"{self.url} answers {response.status_code}, and not as a collector does", hint="check --collector"
             )
         hints = {
-            401: "give --token-file: the one that `bootstrap serve` named",
-            421: "`bootstrap serve --allow-host NAME`",
+            401: "give --token-file FILE: `bootstrap serve` prints its path",
+            421: "start the collector with `bootstrap serve --allow-host NAME`",
         }
-        refusal = CollectorError(f"the collector refuses: {said}", hint=hints.get(response.status_code))
+        refusal = CollectorError(f"the collector refuses: {message}", hint=hints.get(response.status_code))
         if response.status_code == 404:
+            # For a server this is an answer: nothing has been heard of it yet.
             refusal.code = "collector.not_found"
         raise refusal
 
 
 def connect(url: str | None, token_file: Path | None, *, default_token: Path, ca: Path | None = None) -> Collector:
-    """The collector of the command line or of BOOTSTRAP_COLLECTOR, _TOKEN and _TOKEN_FILE. Raises UsageError.
+    """Return the collector that the arguments name, or BOOTSTRAP_COLLECTOR, BOOTSTRAP_TOKEN and BOOTSTRAP_TOKEN_FILE.
 
-    default_token: where `bootstrap serve` on this machine keeps its token.
+    default_token: the file in which `bootstrap serve` on this machine keeps its token. Raises UsageError.
     """
     url = url or os.environ.get("BOOTSTRAP_COLLECTOR") or "http://127.0.0.1:8080"
+    # The command line outweighs the environment.
     token = None if token_file else os.environ.get("BOOTSTRAP_TOKEN")
     if not token:
         path = token_file or Path(os.environ.get("BOOTSTRAP_TOKEN_FILE") or default_token)
@@ -173,21 +184,24 @@ def connect(url: str | None, token_file: Path | None, *, default_token: Path, ca
             token = path.read_text(encoding="ascii").strip()
         except (OSError, UnicodeDecodeError) as error:
             raise UsageError(
-                f"the token file {path} cannot be read: {getattr(error, 'strerror', None) or 'it is not text'}",
+                f"the token file {path} cannot be read: {getattr(error, 'strerror', None) or 'it is not ASCII text'}",
                 hint="give --token-file FILE, or set BOOTSTRAP_TOKEN_FILE or BOOTSTRAP_TOKEN",
             ) from error
     if not token.isascii() or not token.isprintable() or not token:
-        raise UsageError("the token is empty or not plain text")
+        raise UsageError(
+            "the token is empty or not printable ASCII", hint="take the one that `bootstrap serve` has made"
+        )
     return Collector(url, token, ca=ca)
 
 
 def patiently(question: Callable[[], Any], patience_s: float) -> Any:
-    """Ask until there is an answer; after patience_s raise the last Unreachable. Pauses double."""
+    """Ask until there is an answer, with pauses that double; after patience_s raise the last Unreachable."""
     end, pause = time.monotonic() + patience_s, FIRST_PAUSE_S
     while True:
         try:
             return question()
         except Unreachable:
+            # A question after the end would take longer than the caller allows.
             if time.monotonic() + pause > end:
                 raise
         time.sleep(pause)
@@ -195,18 +209,21 @@ def patiently(question: Callable[[], Any], patience_s: float) -> Any:
 
 
 def _part(text: str) -> str:
+    """Quote one part of a path: a `/` in a name must not begin the next part."""
     return quote(text, safe="")
 
 
 def _cause(error: Exception) -> str:
-    """The innermost message: requests wraps what the kernel or OpenSSL said three times."""
-    seen: set[int] = set()
+    """Return the message of the innermost error: requests wraps those of the kernel and of OpenSSL three times."""
+    visited: set[int] = set()
     cause: BaseException = error
-    while id(cause) not in seen:
-        seen.add(id(cause))
+    # Each layer keeps the inner error elsewhere, and an error may even refer to itself.
+    while id(cause) not in visited:
+        visited.add(id(cause))
         inner = getattr(cause, "reason", None)
         if not isinstance(inner, BaseException):
             inner = next((a for a in cause.args if isinstance(a, BaseException)), None) or cause.__cause__
         cause = inner or cause
     text = str(cause)
+    # urllib3 begins its messages with the repr of the connection.
     return plain(text.rpartition(">: ")[2]) or type(cause).__name__

@@ -1,4 +1,4 @@
-"""How servers look in a terminal. Pure: values in, text out."""
+"""Servers as text for a terminal. Pure functions: values in, text out."""
 
 from __future__ import annotations
 
@@ -6,36 +6,40 @@ import json
 import time
 from typing import Any
 
+# The first failing line stands above them; more lines would push the other servers off the screen.
 LOG_LINES = 15
 COLOURS = {"healthy": "green", "done": "green", "failed": "red", "overdue": "yellow", "interrupted": "yellow"}
 
 
 def plain(text: object) -> str:
-    """One line that a host's words cannot break: control characters would move the cursor or colour the terminal."""
+    """Return a text as one line without control characters: a host's could move the cursor or colour the terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in str(text).replace("\t", "    "))
 
 
 def json_text(value: Any) -> str:
-    """JSON for stdout. The rest is escaped already; DEL is printable ASCII for JSON, and not for a terminal."""
+    """Return JSON for stdout, without control characters."""
+    # json escapes all others already; DEL is printable ASCII for JSON, and a control character for a terminal.
     return json.dumps(value, indent=2).replace("\x7f", "\\u007f")
 
 
 def progress(server: dict[str, Any]) -> str:
-    """One line of progress: `web-1: running packages (attempt 2)`, of a group `web-*: 2 of 5 healthy, 1 running`."""
+    """Return one line: `web-1: running packages (attempt 2)`; for a group, `web-*: 2 of 5 healthy, 1 running`."""
     name, state = server["server"], server["state"]
+    # Only a group has a count.
     if "count" in server:
         others = "".join(f", {n} {word}" for word, n in sorted(server["states"].items()) if word != "healthy")
         return plain(f"{name}: {server['healthy']} of {server['count']} healthy{others}")
+    # An entry of a list has the name of its stage only, a full one has all stages with their attempts.
     stage = next((s for s in server.get("stages", ()) if s["state"] == "running"), None)
     at = (stage["name"] if stage else server.get("stage")) or ""
     attempt = f" (attempt {stage['attempts']})" if stage and stage["attempts"] > 1 else ""
     clone = " [conflict: two hosts report as this server]" if server.get("conflict") else ""
-    shown = f" {at}" if at and state in ("running", "overdue") else ""
-    return plain(f"{name}: {state}{shown}{attempt}{waits(server)}{clone}")
+    place = f" {at}" if at and state in ("running", "overdue") else ""
+    return plain(f"{name}: {state}{place}{attempt}{waits(server)}{clone}")
 
 
 def waits(server: dict[str, Any]) -> str:
-    """What a host waits for, as it goes on after its state: its own sentence, else the files that are not there."""
+    """Return the text after the state of a host that waits: its own sentence, or else the files that are missing."""
     state, missing = server["state"], server.get("missing") or ()
     if server.get("waits_for") and state not in ("healthy", "failed"):
         stages = [f"stage {m.get('path')}: " for m in missing[:1] if m.get("why") == "needs"]
@@ -46,39 +50,40 @@ def waits(server: dict[str, Any]) -> str:
 
 
 def failure(server: dict[str, Any]) -> list[str]:
-    """Why a server failed: stage, exit code, attempts, the last lines of its log, and what to do next."""
-    why = server.get("failure") or {}
-    name, stage = server["server"], why.get("stage")
-    lines = [f"{name} failed{f' in stage {stage}' if stage else ''}: {_how(why)}"]
-    if why.get("line") and why["line"] != why.get("reason"):
-        lines.append(f"  first failing line: {why['line']}")
-    tail = (why.get("tail") or "").rstrip().splitlines()[-LOG_LINES:]
+    """Return the lines about a failed server: stage, exit code, attempts, the end of its log, and the next step."""
+    cause = server.get("failure") or {}
+    name, stage = server["server"], cause.get("stage")
+    lines = [f"{name} failed{f' in stage {stage}' if stage else ''}: {_reason(cause)}"]
+    # If no log has a failing line, the collector repeats the reason in its place.
+    if cause.get("line") and cause["line"] != cause.get("reason"):
+        lines.append(f"  first failing line: {cause['line']}")
+    tail = (cause.get("tail") or "").rstrip().splitlines()[-LOG_LINES:]
     if tail:
         lines += [f"  last lines of {stage}.log:", *(f"    | {line}" for line in tail)]
     lines.append(f"  next: on {name}, `initialrunner why`" + (f" and `initialrunner logs {stage}`" if stage else ""))
     return [plain(line) for line in lines]
 
 
-def _how(why: dict[str, Any]) -> str:
-    """`exit 100 (exit), attempt 2`, else the reason that the host gave."""
-    ends = [f"exit {why['exit_code']}"] if why.get("exit_code") is not None else []
-    ends += [f"signal {why['signal']}"] if why.get("signal") is not None else []
+def _reason(failure: dict[str, Any]) -> str:
+    """Return `exit 100, cause verify, after 2 attempts`, or else the reason that the host gave."""
+    ends = [f"exit {failure['exit_code']}"] if failure.get("exit_code") is not None else []
+    ends += [f"signal {failure['signal']}"] if failure.get("signal") is not None else []
     if not ends:
-        return str(why.get("reason") or why.get("cause") or "no reason was given")
-    cause = why.get("cause")
+        return str(failure.get("reason") or failure.get("cause") or "no reason was given")
+    cause = failure.get("cause")
     if cause and cause not in ("exit", "signal"):
         ends.append(f"cause {cause}")
-    attempts = why.get("attempts") or 1
+    attempts = failure.get("attempts") or 1
     return f"{', '.join(ends)}, after {attempts} attempt{'' if attempts == 1 else 's'}"
 
 
 def ago(moment: float | None, now: float) -> str:
-    """`never`, `12s ago`, `3m ago`, `5h ago`, `2d ago`."""
+    """Return `never`, `12s ago`, `3m20s ago`, `5h ago` or `2d ago`. Both are seconds since 1970."""
     return "never" if moment is None else f"{span(max(0.0, now - moment))} ago"
 
 
 def span(seconds: float) -> str:
-    """A span for people: `0.4s`, `12s`, `3m20s`, `5h`, `2d`."""
+    """Return a duration for people: `0.4s`, `12s`, `3m20s`, `5h` or `2d`."""
     if seconds < 10:
         return f"{seconds:.1f}s"
     if seconds < 60:
@@ -89,14 +94,14 @@ def span(seconds: float) -> str:
 
 
 def table(rows: list[list[str]]) -> list[str]:
-    """Columns, aligned; the first row is the head."""
+    """Return the rows as lines with aligned columns; the first row is the head."""
     rows = [[plain(cell) for cell in row] for row in rows]
     widths = [max(len(row[i]) for row in rows) for i in range(len(rows[0]))]
     return ["  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip() for row in rows]
 
 
 def overview(servers: list[dict[str, Any]], now: float | None = None) -> list[str]:
-    """The table of `bootstrap status`: one row a server."""
+    """Return the table of `bootstrap status`, one row for each server."""
     now = time.time() if now is None else now
     rows = [["SERVER", "STATE", "STAGES", "DEPLOY", "LAST SEEN", "WHY"]]
     for server in servers:
@@ -109,27 +114,30 @@ def overview(servers: list[dict[str, Any]], now: float | None = None) -> list[st
                 f"{ended}/{len(stages)}" if stages else "-",
                 server["deploy_id"],
                 ago(server.get("last_seen"), now),
-                _why(server),
+                _remark(server),
             ]
         )
     return table(rows)
 
 
-def _why(server: dict[str, Any]) -> str:
-    why = server.get("failure")
-    if why:
-        said = " ".join(part for part in (why.get("stage"), _how(why)) if part)
-        line = why.get("line")
-        text = f"{said}: {line}" if line and why.get("stage") else said
+def _remark(server: dict[str, Any]) -> str:
+    """Return the last column of the table: why a server failed, or what it does now; at most 100 characters."""
+    cause = server.get("failure")
+    if cause:
+        reason = " ".join(part for part in (cause.get("stage"), _reason(cause)) if part)
+        line = cause.get("line")
+        text = f"{reason}: {line}" if line and cause.get("stage") else reason
     elif server.get("conflict"):
         text = "conflict: two hosts report as this server"
     else:
+        # Name and state stand in other columns already.
         text = progress(server).partition(": ")[2].removeprefix(server["state"]).strip(" :,")
+    # The line of a log may be as long as it likes, and would break the table.
     return text if len(text) <= 100 else text[:99] + "…"
 
 
 def details(server: dict[str, Any], now: float | None = None) -> list[str]:
-    """All about one server: its facts, its stages, and why it failed."""
+    """Return all about one server: its facts, its stages, and why it failed."""
     now = time.time() if now is None else now
     lines = [
         f"{server['server']}  {server['state']}",
@@ -148,7 +156,7 @@ def details(server: dict[str, Any], now: float | None = None) -> list[str]:
     lines += [
         f"  missing    {m.get('path', '?')}: {m.get('saw') or m.get('why', 'absent')}"
         for m in server.get("missing", ())
-        # What a stage needs stands in the sentence above.
+        # The line `waits for` names the needs of a stage already.
         if not (server.get("waits_for") and m.get("why") == "needs")
     ]
     if server.get("stages"):
@@ -157,14 +165,15 @@ def details(server: dict[str, Any], now: float | None = None) -> list[str]:
         lines += ["", *(f"  {line}" for line in table(rows))]
     health = server.get("health")
     if health:
-        saw = ": ".join(health[key] for key in ("check", "saw") if health.get(key))
-        lines += ["", f"  health     {'passed' if health.get('ok') else 'not passed'}{' ' + saw if saw else ''}"]
+        check = ": ".join(health[key] for key in ("check", "saw") if health.get(key))
+        lines += ["", f"  health     {'passed' if health.get('ok') else 'not passed'}{' ' + check if check else ''}"]
     if server.get("failure"):
         lines += ["", *failure(server)]
     return [plain(line) for line in lines]
 
 
 def _stage(stage: dict[str, Any]) -> list[str]:
+    """Return the cells of one stage."""
     end = stage.get("cause") or ""
     if stage.get("exit_code") is not None:
         end = f"exit {stage['exit_code']}" + (f" ({end})" if end and end != "exit" else "")

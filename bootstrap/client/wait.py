@@ -1,7 +1,7 @@
 """Waits for servers: until all are healthy, the first one has failed, or time is out.
 
-A server that is named without a deploy may have reached its end long ago: that end is no answer, only what comes after
-the wait has begun is.
+A server that is named without a deploy may have ended long ago, in an earlier deploy. That end is no answer: only an
+end that is reached after the wait has begun counts.
 """
 
 from __future__ import annotations
@@ -20,9 +20,10 @@ from bootstrap.client.show import progress
 from bootstrap.errors import UsageError
 
 SLICE_S = 1.0  # how long one poll may last: progress is printed between two of them
-FEW = 8  # up to here each server is asked for by itself, with its stages
+FEW = 8  # up to this number each server is asked for by itself, with its stages
 
-Known = dict["Target", dict[str, Any]]
+# The answers of the collector about the targets; one that has never been heard of has none.
+Servers = dict["Target", dict[str, Any]]
 
 
 @dataclass(frozen=True)
@@ -42,10 +43,11 @@ class Target:
 
 @dataclass(frozen=True)
 class Outcome:
-    """How a wait ended.
+    """The end of a wait.
 
-    result: healthy, failed or timeout; servers: what is known of each, of a group its members (`ended_before_wait`: no
-    answer); groups: how many of each are healthy; why: for a time-out.
+    result: healthy, failed or timeout. servers: the collector's answer about each, for a group about its members; the
+    key `ended_before_wait` marks an end that does not count. groups: how many members of each are healthy. why: the
+    reason of a time-out.
     """
 
     result: str
@@ -55,24 +57,26 @@ class Outcome:
 
 
 def targets_of(arguments: tuple[str, ...], deploy_id: str | None) -> tuple[Target, ...]:
-    """Names of servers, and manifests of a server or of a fleet (or the folder of one). Raises UsageError."""
-    found: dict[Target, None] = {}
+    """Read names of servers, and manifests of a server or of a fleet, or their folders. Raises UsageError."""
+    # A dict keeps the order and drops a server that is named twice, which would be waited for twice.
+    targets: dict[Target, None] = {}
     for argument in arguments:
-        # A bare word is a folder of `render` only where it cannot be meant as a name of the deploy that is named.
+        # With a deploy id a bare word is the name of a server, even if a folder of this name exists.
         is_folder = deploy_id is None and (Path(argument) / "manifest.json").is_file()
         is_manifest = is_folder or argument.endswith(".json") or "/" in argument
-        found |= dict.fromkeys(_manifest(argument) if is_manifest else [Target(argument, deploy_id)])
-    return tuple(found)
+        targets |= dict.fromkeys(_manifest(argument) if is_manifest else [Target(argument, deploy_id)])
+    return tuple(targets)
 
 
 def _manifest(argument: str) -> list[Target]:
-    """The server of a manifest, or every server of a fleet's index."""
+    """Return the server of a manifest, or every server of a fleet's index."""
     path = Path(argument)
     path = path / "manifest.json" if path.is_dir() else path
     try:
         raw = json.loads(path.read_text(encoding="utf-8"))
-        servers = [one["server"] for one in raw["servers"]] if "servers" in raw else [raw["server"]]
+        servers = [entry["server"] for entry in raw["servers"]] if "servers" in raw else [raw["server"]]
         deploy_id = raw["deploy_id"]
+        # A manifest may come from anywhere; a wrong type would fail much later, in the middle of the wait.
         if not (all(isinstance(server, str) for server in servers) and isinstance(deploy_id, str)):
             raise TypeError
     except OSError as error:
@@ -86,210 +90,224 @@ def wait(
     collector: Collector,
     targets: tuple[Target, ...],
     timeout_s: float,
-    tell: Callable[[str], None],
+    show: Callable[[str], None],
     *,
     warn: Callable[[str], None] | None = None,
     count: int | None = None,
     failures: int = 0,
 ) -> Outcome:
-    """Wait at most timeout_s. tell: gets a line whenever a server's state or stage changes. Raises CollectorError.
+    """Wait at most timeout_s.
 
-    warn: gets what somebody should do something about; `tell` when not given. count: the healthy members that each
-    group must have; failures: how many of its members may fail before the wait has failed. An unreachable collector is
-    waited for too; one that refuses is not. Raises UsageError for a group without a count.
+    show: called with a line whenever a server's state or stage changes. warn: called with a sentence that somebody
+    should act on; `show` when not given. count: how many healthy members each group must have. failures: how many of
+    its members may fail before the wait has failed. An unreachable collector is waited for, too. Raises CollectorError
+    when it refuses, UsageError for a group without a count.
     """
     groups = [target.server for target in targets if target.is_group]
     if groups and count is None:
-        raise UsageError(f"how many members of {groups[0]}?", hint="say how many must be healthy: --count N")
+        raise UsageError(f"{groups[0]} is a group, and --count is missing", hint="--count N: how many must be healthy")
     if not groups and (count is not None or failures):
         raise UsageError("no group is named", hint="--count and --failures go with a group, such as 'web-*'")
-    return _Waiting(collector, targets, time.monotonic() + timeout_s, tell, warn or tell, count, failures).run()
+    return _Waiting(collector, targets, time.monotonic() + timeout_s, show, warn or show, count, failures).run()
 
 
 class _Waiting:
-    """One wait: what is known of each target, and what has been told."""
+    """One wait: the last answer about each target, and the last line that was shown of it."""
 
     def __init__(
         self,
         collector: Collector,
         targets: tuple[Target, ...],
         end: float,
-        tell: Callable[[str], None],
+        show: Callable[[str], None],
         warn: Callable[[str], None],
         count: int | None = None,
         failures: int = 0,
     ) -> None:
         self._count, self._failures = count, failures
-        self._collector, self._targets, self._end, self._tell = collector, targets, end, tell
+        self._collector, self._targets, self._end, self._show = collector, targets, end, show
         self._early, self._refused = Early(warn), Refused(collector, warn)
-        self._known: Known = {}
-        self._told: dict[str, str] = {}
+        self._servers: Servers = {}
+        self._lines: dict[str, str] = {}
         self._reached = self._announced = False
+        # The message of the last failed request, None as soon as the collector answers again.
         self._trouble: str | None = None
 
     def run(self) -> Outcome:
         pause = FIRST_PAUSE_S
         while True:
             try:
-                self._look()
+                self._update()
                 pause, self._trouble = FIRST_PAUSE_S, None
                 outcome = self._outcome()
                 if outcome is not None:
                     return outcome
-                if self._left() <= 0:
+                if self._seconds_left() <= 0:
                     return self._timeout()
-                self._rest()
+                self._poll()
             except Unreachable as error:
+                # Reported once: the same line every few seconds would hide the progress above it.
                 if self._trouble is None:
-                    self._tell(f"{error.message}; trying again")
+                    self._show(f"{error.message}; trying again")
                 self._trouble = error.message
-                if self._left() <= 0:
+                if self._seconds_left() <= 0:
                     return self._timeout()
-                time.sleep(min(pause, self._left()))
+                time.sleep(min(pause, self._seconds_left()))
                 pause = min(2 * pause, LONGEST_PAUSE_S)
 
-    def _left(self) -> float:
+    def _seconds_left(self) -> float:
         return max(0.0, self._end - time.monotonic())
 
-    def _look(self) -> None:
-        """Ask for every target, and tell what is new."""
+    def _update(self) -> None:
+        """Ask for every target, and show what is new."""
         if not self._announced:
             self._announce()
             self._announced = True
         named = [target for target in self._targets if not target.is_group]
-        found = self._each(named) if len(named) <= FEW else self._all(named)
-        found |= {t: self._group(t, 0.0) for t in self._targets if t.is_group}
+        # A thousand requests a second would be too many: with many servers the list of their deploy is asked for.
+        servers = self._each(named) if len(named) <= FEW else self._all(named)
+        servers |= {t: self._group(t, 0.0) for t in self._targets if t.is_group}
         self._reached = True
-        self._early.look({target.server: server for target, server in found.items() if target.deploy_id is None})
-        self._known |= found
-        self._refused.look([(t.server, t.deploy_id) for t in self._targets if not self._is_heard(t)])
-        for target, server in found.items():
+        self._early.update({target.server: server for target, server in servers.items() if target.deploy_id is None})
+        self._servers |= servers
+        self._refused.update([(t.server, t.deploy_id) for t in self._targets if not self._is_heard(t)])
+        for target, server in servers.items():
             if self._is_early(target):
                 continue
+            # A poll ends at least once a second; only a changed line is progress.
             line = progress(server)
-            if self._told.get(target.server) != line:
-                self._told[target.server] = line
-                self._tell(line)
+            if self._lines.get(target.server) != line:
+                self._lines[target.server] = line
+                self._show(line)
 
     def _is_early(self, target: Target) -> bool:
-        """Whether all that is known of it is an end that was there before the wait began."""
+        """Whether the last answer about it is an end that was there before the wait began."""
         return target.deploy_id is None and self._early.is_early(target.server)
 
     def _is_heard(self, target: Target) -> bool:
         """Whether the server, or a member of the group, has reported in the deploy that is waited for."""
-        known = self._known.get(target)
-        if known is None or self._is_early(target):
+        server = self._servers.get(target)
+        if server is None or self._is_early(target):
             return False
         if target.is_group:
-            return bool(known["states"])
-        return known.get("last_seen") is not None or known["state"] in ENDED
+            return bool(server["states"])
+        # A server that was announced by its manifest has an entry, but no report yet.
+        return server.get("last_seen") is not None or server["state"] in ENDED
 
     def _announce(self) -> None:
-        """Register what manifests say, so that a server that never speaks is shown as overdue."""
+        """Register the deadlines of manifests, so that a server that never reports becomes overdue."""
         manifests = [
             {"server": t.server, "deploy_id": t.deploy_id, "deadline_s": t.deadline_s}
             | ({"revision": t.revision} if t.revision else {})
             for t in self._targets
+            # The members of a group are not known before they report, so nobody can miss one.
             if t.deploy_id and t.deadline_s is not None and not t.is_group
         ]
         if manifests:
             self._collector.expect(manifests)
 
-    def _each(self, targets: list[Target]) -> Known:
-        found = {t: self._collector.server(t.server, t.deploy_id) for t in targets}
-        return {target: server for target, server in found.items() if server is not None}
+    def _each(self, targets: list[Target]) -> Servers:
+        """Ask for a few servers, one by one, with their stages."""
+        answers = {t: self._collector.server(t.server, t.deploy_id) for t in targets}
+        return {target: server for target, server in answers.items() if server is not None}
 
     def _group(self, target: Target, timeout_s: float) -> dict[str, Any]:
-        """How a group stands: at once, or when it has come to an end or timeout_s is over."""
+        """Return the state of a group: at once for timeout_s 0, else when it has ended or timeout_s is over."""
         deploy_id = target.deploy_id
         if deploy_id is None:
-            # The newest that any member speaks of. Members of an earlier one, not replaced yet, do not count.
+            # The newest deploy of any member; deploy ids sort by time. Members of an earlier deploy that have not been
+            # replaced yet do not count.
             members = self._collector.servers(brief=True, group=target.server)
-            deploy_id = max((one["deploy_id"] for one in members), default=None)
+            deploy_id = max((member["deploy_id"] for member in members), default=None)
         if deploy_id is None:
-            time.sleep(min(FIRST_PAUSE_S if timeout_s else 0.0, self._left()))
-            shown: dict[str, Any] = {"state": "waiting", "count": self._count, "healthy": 0, "states": {}, "failed": []}
+            # There is no deploy to wait for yet, so the pause between two questions has to be made here.
+            time.sleep(min(FIRST_PAUSE_S if timeout_s else 0.0, self._seconds_left()))
+            state: dict[str, Any] = {"state": "waiting", "count": self._count, "healthy": 0, "states": {}, "failed": []}
         else:
-            shown = self._collector.wait_deploy(
+            state = self._collector.wait_deploy(
                 deploy_id, self._count, timeout_s, group=target.server, failures=self._failures
             )
-        return {**shown, "server": target.server, "deploy_id": deploy_id}
+        return {**state, "server": target.server, "deploy_id": deploy_id}
 
-    def _all(self, targets: list[Target]) -> Known:
+    def _all(self, targets: list[Target]) -> Servers:
+        """Ask for many servers by one request for each deploy, without their stages."""
         deploys = {t.deploy_id for t in targets}
         by_name = {
             (deploy_id, server["server"]): server
             for deploy_id in deploys
             for server in self._collector.servers(deploy_id, brief=True)
         }
-        found = {t: by_name.get((t.deploy_id, t.server)) for t in targets}
-        return {target: server for target, server in found.items() if server is not None}
+        answers = {t: by_name.get((t.deploy_id, t.server)) for t in targets}
+        return {target: server for target, server in answers.items() if server is not None}
 
     def _outcome(self) -> Outcome | None:
-        states = {target: known["state"] for target, known in self._known.items() if not self._is_early(target)}
+        """Return the end of the wait, once one target has failed or all are healthy; None before."""
+        states = {target: server["state"] for target, server in self._servers.items() if not self._is_early(target)}
         failed = [target for target, state in states.items() if state == "failed"]
         if failed:
-            # Brief entries do not say why.
+            # The entries of a list do not contain the reason of a failure.
             for target in (t for t in failed if not t.is_group):
                 full = self._collector.server(target.server, target.deploy_id)
-                self._known[target] = full or self._known[target]
-            return Outcome("failed", self._servers(), groups=self._groups())
+                self._servers[target] = full or self._servers[target]
+            return Outcome("failed", self._entries(), groups=self._groups())
         if len(states) == len(self._targets) and set(states.values()) == {"healthy"}:
-            return Outcome("healthy", self._servers(), groups=self._groups())
+            return Outcome("healthy", self._entries(), groups=self._groups())
         return None
 
-    def _servers(self) -> tuple[dict[str, Any], ...]:
-        """What is known of each: of a group its members, asked for now that it is over."""
-        found: list[dict[str, Any]] = []
+    def _entries(self) -> tuple[dict[str, Any], ...]:
+        """Return the entry of each target; for a group those of its members, which are asked for only at the end."""
+        entries: list[dict[str, Any]] = []
         for target in self._targets:
             unheard = {"server": target.server, "deploy_id": target.deploy_id, "state": None, "heard": False}
-            known: dict[str, Any] = self._known.get(target) or unheard
-            early = {"ended_before_wait": True} if self._is_early(target) else {}
+            server: dict[str, Any] = self._servers.get(target) or unheard
+            mark = {"ended_before_wait": True} if self._is_early(target) else {}
             if not target.is_group:
-                found.append(known | early)
-            elif known["deploy_id"] is not None:
-                members = self._collector.servers(known["deploy_id"], group=target.server)
-                found += [member | early for member in members]
-        return tuple(found)
+                entries.append(server | mark)
+            elif server["deploy_id"] is not None:
+                members = self._collector.servers(server["deploy_id"], group=target.server)
+                entries += [member | mark for member in members]
+        return tuple(entries)
 
     def _groups(self) -> tuple[dict[str, Any], ...]:
+        """Return how many members of each group are healthy, without the collector's other keys."""
         keys = ("server", "deploy_id", "state", "count", "healthy", "states")
-        groups = [self._known[t] for t in self._targets if t.is_group and t in self._known]
+        groups = [self._servers[t] for t in self._targets if t.is_group and t in self._servers]
         return tuple({key: group[key] for key in keys} for group in groups)
 
     def _timeout(self) -> Outcome:
-        why = None
+        """Return the outcome of a wait whose time is out, with the reason as far as there is one."""
         if not self._reached:
-            why = f"the collector was never reached: {self._trouble}"
+            reason: str | None = f"the collector was never reached: {self._trouble}"
         elif self._trouble:
-            why = f"the collector was lost: {self._trouble}"
+            reason = f"the collector was lost: {self._trouble}"
         else:
-            why = "; ".join([*self._early.sentences(), *self._refused.sentences()]) or None
+            reason = "; ".join([*self._early.sentences(), *self._refused.sentences()]) or None
         try:
-            servers = self._servers()
+            entries = self._entries()
         except Unreachable:
-            servers = ()
-        return Outcome("timeout", servers, why, self._groups())
+            # The members of a group are asked for here; the reason already says that the collector is lost.
+            entries = ()
+        return Outcome("timeout", entries, reason, self._groups())
 
-    def _rest(self) -> None:
-        """Sleep in a long poll of one target that has not ended, which its end cuts short."""
+    def _poll(self) -> None:
+        """Wait in a long poll of one target that has not ended. It returns early when the target ends."""
         pending = next(
-            t for t in self._targets if self._is_early(t) or self._known.get(t, {}).get("state") != "healthy"
+            t for t in self._targets if self._is_early(t) or self._servers.get(t, {}).get("state") != "healthy"
         )
-        slice_s = min(SLICE_S, self._left())
+        slice_s = min(SLICE_S, self._seconds_left())
         if self._is_early(pending):
-            self._rest_for_a_newer(pending, slice_s)
+            self._poll_newer_deploy(pending, slice_s)
         elif pending.is_group:
             self._group(pending, slice_s)
         else:
             self._collector.wait(pending.server, pending.deploy_id, slice_s)
 
-    def _rest_for_a_newer(self, target: Target, slice_s: float) -> None:
-        """Sleep until a newer deploy than the one known has come to its end, or slice_s is over."""
-        end, known = time.monotonic() + slice_s, self._known[target]["deploy_id"]
+    def _poll_newer_deploy(self, target: Target, slice_s: float) -> None:
+        """Wait until a deploy that is newer than the last one has ended, or slice_s is over."""
+        end, last_deploy = time.monotonic() + slice_s, self._servers[target]["deploy_id"]
         if not target.is_group:
-            answer = self._collector.wait(target.server, None, slice_s, after=known)
-            if answer["deploy_id"] != known:
+            answer = self._collector.wait(target.server, None, slice_s, after=last_deploy)
+            if answer["deploy_id"] != last_deploy:
                 return
-        # Also where a collector is too old to know `after`, and has answered at once.
+        # A collector of an earlier release does not know `after` and answers at once; for a group there is no poll.
         time.sleep(max(0.0, end - time.monotonic()))

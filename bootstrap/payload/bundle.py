@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import base64
 import bz2
+import functools
 import gzip
 import hashlib
 import json
@@ -20,9 +21,11 @@ from typing import Any
 from bootstrap import resources
 from bootstrap.errors import PayloadError
 from bootstrap.payload import pack
+from bootstrap.runner import form
 
-SEPARATOR = "\n-\n"
 PARTS = ("code", "plan", "files", "signature")
+# All that the digest on the last line covers, whatever it is.
+_PROVEN = re.compile(b"(.*\n)" + form.pattern(form.LAST_LINE, "([0-9a-f]{64})"), re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -38,33 +41,28 @@ class Unpacked:
     signature: str | None = None
 
 
-def compose(parts: list[str], tell: str = "") -> bytes:
-    """The bundle around its packed parts: code, plan, files, and its signature if there is one.
+@functools.cache
+def reader() -> str:
+    """The Python text that a bundle carries in the clear: files/bundle/stub.py without comments and spare spaces."""
+    imports, body = pack.flatten(resources.text("files/bundle/stub.py"))
+    return "\n".join([*imports, body.strip()])
 
-    tell: sh text for a host that has no Python. Raises PayloadError for a byte it must not hold.
+
+def compose(parts: list[str], no_python_report: str = "") -> bytes:
+    """Return the bundle around its packed parts: code, plan, files, and its signature if there is one.
+
+    no_python_report: sh text for a host that has no Python. Raises PayloadError for a byte that a bundle must not hold.
     """
-    stub, head = resources.text("files/bundle/stub.py").strip(), resources.text("files/bundle/head.sh").strip()
-    if tell:
-        head, last = head.rsplit("\n", 1)
-        head = f"{head}\n{tell}\n{last}"
-    data = SEPARATOR.join(parts)
-    body = "\n".join(
-        [
-            "#!/bin/sh",
-            "# initialrunner: sets this server up once. What is inside: sh THIS_FILE source",
-            "_bundle() {",
-            f"P='{stub}'",
-            f"H='{head}'",
-            f"D='{data}'",
-            'eval "$H"',
-            "}",
-            "",
-        ]
-    )
-    digest = hashlib.sha256(body.encode()).hexdigest()
-    bundle = f'{body}_bundle {digest} "$@"\n'
-    # dash's echo, which the trigger hashes through, would rewrite a backslash; agents decode UTF-8.
-    if "\\" in bundle or not bundle.isascii() or "'" in stub + head + data:
+    head = resources.text("files/bundle/head.sh").strip()
+    if no_python_report:
+        # Before the last line, which returns.
+        start, last = head.rsplit("\n", 1)
+        head = f"{start}\n{no_python_report}\n{last}"
+    texts = (reader(), head, form.SEPARATOR.join(parts))
+    body = form.GLUE % (form.PURPOSE, *texts)
+    bundle = body + form.LAST_LINE % hashlib.sha256(body.encode()).hexdigest()
+    # dash's echo, through which the trigger hashes the bundle, would rewrite a backslash; agents decode UTF-8.
+    if "\\" in bundle or not bundle.isascii() or "'" in "".join(texts):
         raise PayloadError("the bundle would hold a backslash, a quote or a byte outside ASCII")
     return bundle.encode("ascii")
 
@@ -72,24 +70,27 @@ def compose(parts: list[str], tell: str = "") -> bytes:
 def unpack(bundle: bytes) -> Unpacked:
     """Look into a bundle (also gzipped or as base64). Raises PayloadError unless it proves itself whole."""
     text = _plain(bundle)
-    match = re.fullmatch(r"(.*\n)_bundle ([0-9a-f]{64}) \"\$@\"\n", text, re.DOTALL)
-    if not match or not text.startswith("#!/bin/sh\n# initialrunner"):
+    match = _PROVEN.fullmatch(text.encode())
+    if not match or not text.startswith(form.MAGIC):
         raise PayloadError(
             "not a whole bundle: its last line is missing", hint="render it again, or copy it again whole"
         )
     body, digest = match.groups()
-    if hashlib.sha256(body.encode()).hexdigest() != digest:
+    if hashlib.sha256(body).hexdigest() != digest.decode():
         raise PayloadError("the bundle is damaged: it differs from the digest on its last line")
+    form_match = form.WHOLE.fullmatch(text.encode())
+    if not form_match:
+        raise PayloadError("the bundle cannot be unpacked: it has another form than this program knows")
     try:
-        data = body.split("\nD='", 1)[1].split("'\n", 1)[0].split(SEPARATOR)
-        hot, cold = bz2.BZ2Decompressor().decompress(decode(data[0])).split(pack.PARTING.encode())
-        plan, files = (zlib.decompressobj(zdict=hot).decompress(decode(part)) for part in data[1:3])
+        data = form_match[2].decode().split(form.SEPARATOR)
+        hot, cold = bz2.BZ2Decompressor().decompress(form.decode(data[0])).split(form.PARTING)
+        plan, files = (zlib.decompressobj(zdict=hot).decompress(form.decode(part)) for part in data[1:3])
         decided = json.loads(plan)
         contents, source = _contents(decided["files"], files), (hot.decode(), cold.decode())
     except (ValueError, OverflowError, OSError, EOFError, zlib.error) as error:
         raise PayloadError(f"the bundle cannot be unpacked: {error}") from error
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
-        # Whole, with a right digest, and none of ours.
+        # It is whole and has the right digest, but another program has made it.
         raise PayloadError("the bundle cannot be unpacked: its plan is not one of this program's") from error
     if len(data) > len(PARTS):
         raise PayloadError("the bundle cannot be unpacked: it has more parts than this program knows")
@@ -106,13 +107,6 @@ def _contents(entries: list[dict[str, Any]], files: bytes) -> dict[str, bytes]:
             contents[entry["path"]] = files[start : start + entry["size"]]
             start += entry["size"]
     return contents
-
-
-def decode(text: str) -> bytes:
-    """The bytes behind one packed section, with up to twelve zeros more: what the head of a bundle does on the host."""
-    from bootstrap.runner.baked.planned import unpacked_text
-
-    return bytes(unpacked_text(text.encode("ascii")))
 
 
 def _plain(bundle: bytes) -> str:

@@ -11,28 +11,24 @@ import bz2
 import functools
 import io
 import tokenize
-import zlib
 from pathlib import Path
 
 from bootstrap.errors import PayloadError
-from bootstrap.runner import later, tick
+from bootstrap.runner import form, later, tick
 
 # `loader` stands in for bundle.py, whose other names the head of a bundle brings.
 _GROUND = ("contract", "defaults", "disk", "processes", "console", "host", "loader")
 HOT = (*_GROUND, *(f"tick/{name}" for name in tick.MODULES))
-COLD = ("terminal", *(f"later/{name}" for name in later.MODULES))
-LEAN_COLD = ("terminal", *(f"later/{name}" for name in later.LEAN_MODULES))
+COLD = ("terminal", "form", *(f"later/{name}" for name in later.MODULES))
+LEAN_COLD = ("terminal", "form", *(f"later/{name}" for name in later.LEAN_MODULES))
 FETCHES = "later/fetch"
 # What is called by a name that is put together: by the head, and by check_fault for the kind of a check.
 BY_NAME = ("main", "look_")
-# Before each module but the first: the head compiles them one by one, since one tree of the whole would take 5 MiB
-# more. A module begins with a comment that names it.
-SEAM = "\f"
-# Between hot and cold.
-PARTING = "\v"
-# The letters of `runner.later.leaving.encode`, which says why these, two at a time.
-_LETTERS = [chr(code) for code in range(33, 127) if chr(code) not in "'\\{"]
-_PAIRS = [first + second for first in _LETTERS for second in _LETTERS]
+# Of the names that form.py defines, the head of a bundle brings this one.
+BY_HEAD = ("SEAM",)
+_SEAM = form.SEAM.decode()
+# Two letters at a time take half the steps.
+_PAIRS = [first + second for first in form.LETTERS for second in form.LETTERS]
 # Bytes that one block of bzip2 takes for sure at level 1; a host needs 400 KiB more to unpack each further level.
 _BLOCK = 99_000
 _RUNNER = Path(__file__).resolve().parent.parent / "runner"
@@ -49,14 +45,15 @@ def sources(lean: bool = False, fetches: bool = True, unreached: frozenset[str] 
     if unreached:
         hot, cold = (without(part, unreached) for part in sources(lean, fetches))
         # By the verbs of the full form: what a tick runs does not depend on whether there is room for them.
-        return shake(hot, hot + without(sources(False, fetches)[1], unreached)), cold
+        return shake(hot, without(sources(False, fetches)[1], unreached)), cold
     if lean or not fetches:
         # Not `sources(False, True)`: that and nothing are two keys of a cache.
         names = LEAN_COLD if lean else COLD
-        return sources()[0], _joined(tuple(name for name in names if fetches or name != FETCHES), {})
+        hot = sources()[0]
+        return hot, shake(_joined(tuple(name for name in names if fetches or name != FETCHES), {}), hot)
     seen: dict[str, str] = {}
     hot, cold = _joined(HOT, seen), _joined(COLD, seen)
-    return shake(hot, hot + cold), cold
+    return shake(hot, cold), shake(cold, hot)
 
 
 def _joined(names: tuple[str, ...], seen: dict[str, str]) -> str:
@@ -66,7 +63,7 @@ def _joined(names: tuple[str, ...], seen: dict[str, str]) -> str:
     for name in names:
         found, body = flatten(source(name, seen))
         imports.update(dict.fromkeys(found))
-        bodies.append(f"{SEAM}#{name}.py\n{body}")
+        bodies.append(f"{_SEAM}#{name}.py\n{body}")
     return "#imports\n" + "\n".join(sorted(imports)) + "\n" + "\n".join(bodies)
 
 
@@ -79,21 +76,38 @@ def source(name: str, seen: dict[str, str]) -> str:
     return text
 
 
-def shake(text: str, everything: str) -> str:
-    """The text without top-level names that nothing in `everything` uses: what only the generator needs."""
-    tree = ast.parse(text)
-    used = {n.id for n in ast.walk(ast.parse(everything)) if isinstance(n, ast.Name) and isinstance(n.ctx, ast.Load)}
-    unused: list[ast.stmt] = [
-        node
-        for node in tree.body
-        if (isinstance(node, ast.FunctionDef | ast.ClassDef) and not (node.name in used or _by_name(node.name)))
-        or (isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name) and node.targets[0].id not in used)
-    ]
-    return _dropped(text, unused)
+def shake(text: str, others: str) -> str:
+    """Return the text without the top-level names and imports that neither it nor `others` uses.
+
+    Such names are for the generator, for the tests or for a plan of another kind. A name counts as used where it stands
+    as a string, too: `later("NAME")` calls it so.
+    """
+    kept, elsewhere = ast.parse(text).body, _words(ast.parse(others))
+    every = list(kept)
+    while True:
+        # A name may be used by nothing but a name that has just gone.
+        used = elsewhere.union(*map(_words, kept))
+        smaller = [node for node in kept if _is_used(node, used)]
+        if len(smaller) == len(kept):
+            return _dropped(text, [node for node in every if node not in kept])
+        kept = smaller
 
 
-def _by_name(name: str) -> bool:
-    return name.startswith(BY_NAME)
+def _words(tree: ast.AST) -> set[str]:
+    """Return the names that some code reads, and its strings."""
+    nodes = list(ast.walk(tree))
+    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
+    return names | {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
+
+
+def _is_used(node: ast.stmt, used: set[str]) -> bool:
+    if isinstance(node, ast.FunctionDef | ast.ClassDef):
+        return node.name in used or node.name.startswith(BY_NAME)
+    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
+        return node.targets[0].id in used and node.targets[0].id not in BY_HEAD
+    if isinstance(node, ast.Import):
+        return any((alias.asname or alias.name).split(".")[0] in used for alias in node.names)
+    return True
 
 
 def without(text: str, names: frozenset[str]) -> str:
@@ -179,7 +193,7 @@ def _glued(before: str, after: str) -> bool:
 
 
 def encode(data: bytes) -> str:
-    """The very text that the runner's `encode` makes, several times as fast: a fleet is packed a server at a time."""
+    """Write what form.encode() writes, several times as fast: a fleet is packed a server at a time."""
     pairs, base, half, text = _PAIRS, len(_PAIRS), len(_PAIRS) ** 4, []
     whole = data + bytes(-len(data) % 13)
     for at in range(0, len(whole), 13):
@@ -187,13 +201,12 @@ def encode(data: bytes) -> str:
             high, low = divmod(eight, base * base)
             text += [pairs[high // base], pairs[high % base], pairs[low // base], pairs[low % base]]
     joined = "".join(text)
-    return "\n".join(joined[start : start + 496] for start in range(0, len(joined), 496))
+    return "\n".join(joined[start : start + form.WIDTH] for start in range(0, len(joined), form.WIDTH))
 
 
 def deflate(data: bytes, dictionary: bytes) -> str:
-    """The same as the runner's `pack`: deflated with a dictionary, then as text."""
-    packer = zlib.compressobj(9, zlib.DEFLATED, 15, 9, zlib.Z_DEFAULT_STRATEGY, dictionary)
-    return encode(packer.compress(data) + packer.flush())
+    """Write what form.deflate() writes, by the fast encode()."""
+    return encode(form.deflated(data, dictionary))
 
 
 def squeezed(text: str) -> bytes:
@@ -209,7 +222,7 @@ def packed(lean: bool = False, fetches: bool = True, unreached: frozenset[str] =
     One stream, since the cold part uses the hot one's words; bzip2, which every distribution's Python reads, takes a
     tenth less than deflate.
     """
-    return encode(squeezed(PARTING.join(sources(lean, fetches, unreached))))
+    return encode(squeezed(form.PARTING.decode().join(sources(lean, fetches, unreached))))
 
 
 def hot_bytes(unreached: frozenset[str] = frozenset()) -> int:

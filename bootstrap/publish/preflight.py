@@ -1,4 +1,4 @@
-"""By which way hosts shall come, judged before anything is sent: the interface, the region, and that it is private."""
+"""The endpoint that hosts will fetch from, judged before anything is sent: its interface, its region, its privacy."""
 
 from __future__ import annotations
 
@@ -11,42 +11,45 @@ LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def choose(account: Account, interface: str, region: str | None) -> tuple[Endpoint, str]:
-    """(the endpoint for hosts, a remark on why). interface: one of INTERFACES; region: where the servers will be.
+    """Return (the endpoint for hosts, a remark on the choice). Raises PublishError.
 
-    An internal endpoint works only inside its region: across, every call answers 404, and nothing says why. `auto`
-    takes the internal one where the regions are known to be the same. Raises PublishError.
+    interface: one of INTERFACES; `auto` takes the internal endpoint if both regions are known to be the same. region:
+    the servers' region, None when it is not known.
     """
-    here = [e for e in account.endpoints if e.region == account.region]
-    found = {e.interface: e for e in here}
-    same = region is not None and account.region is not None and region.lower() == account.region.lower()
-    known = region is not None and account.region is not None
+    endpoints = {e.interface: e for e in account.endpoints if e.region == account.region}
+    both_known = region is not None and account.region is not None
+    same = both_known and str(region).lower() == str(account.region).lower()
     if interface == "internal":
-        if "internal" not in found:
+        if "internal" not in endpoints:
             raise PublishError("this object store names no internal endpoint", hint="--endpoint public")
-        if known and not same:
+        # An internal endpoint works only inside its region. From another one every request is answered by 404, without
+        # a word about the reason, and the servers would wait for their files until the deadline.
+        if both_known and not same:
             raise PublishError(
                 f"other region: the internal endpoint is in {account.region}, the servers are in {region}; "
-                "there every call would answer 404",
+                "every request from there would be answered by 404",
                 hint=f"--endpoint public, or an object store in {region}: region_name, OS_REGION_NAME",
             )
-        chosen, why = found["internal"], "as asked" if same else "as asked; nobody said in which region the servers are"
-    elif interface == "auto" and same and _private(found.get("internal")):
-        chosen, why = found["internal"], f"internal, since store and servers are in {account.region}"
-    elif interface == "auto" and known and not same:
-        chosen = account.ours
-        why = f"public, since the store is in {account.region} and the servers are in {region}"
+        endpoint = endpoints["internal"]
+        remark = "as asked" if same else "as asked; the servers' region is not known: --region checks it"
+    elif interface == "auto" and same and _is_private(endpoints.get("internal")):
+        # Inside its region the internal network is nearer, and its traffic is usually free of charge.
+        endpoint, remark = endpoints["internal"], f"internal, since store and servers are in {account.region}"
+    elif interface == "auto" and both_known and not same:
+        endpoint = account.reachable
+        remark = f"public, since the store is in {account.region} and the servers are in {region}"
     else:
-        chosen, why = account.ours, "public"
-    if not _private(chosen):
-        host = urlsplit(chosen.url).netloc
+        endpoint, remark = account.reachable, "public"
+    if not _is_private(endpoint):
+        host = urlsplit(endpoint.url).netloc
         raise PublishError(
-            f"the {chosen.interface} endpoint http://{host} is in the clear: hosts fetch by https only",
-            hint="--endpoint public" if chosen.interface == "internal" else "ask whoever runs it for TLS",
+            f"the {endpoint.interface} endpoint http://{host} is not encrypted: hosts fetch by https only",
+            hint="--endpoint public" if endpoint.interface == "internal" else "ask its operator for TLS",
         )
-    return chosen, why
+    return endpoint, remark
 
 
-def _private(endpoint: Endpoint | None) -> bool:
-    """Whether what goes over it can be read by nobody else; this very machine counts, for trying things out."""
+def _is_private(endpoint: Endpoint | None) -> bool:
+    """Whether nobody else can read the traffic. This machine itself counts as private, for trials."""
     parts = urlsplit(endpoint.url) if endpoint else None
     return parts is not None and (parts.scheme == "https" or parts.hostname in LOOPBACK)

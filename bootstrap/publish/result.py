@@ -1,4 +1,4 @@
-"""What `bootstrap publish` leaves behind for `bootstrap render`: published.json, private like what it leads to."""
+"""published.json, which `bootstrap publish` writes for `bootstrap render`; private, since its URLs give access."""
 
 from __future__ import annotations
 
@@ -14,30 +14,34 @@ NAME, VERSION = "published.json", 1
 
 
 def read(path: str | Path) -> Published:
-    """The file again. Raises UsageError when it is not one."""
+    """Read a published.json. Raises UsageError when the file is not one."""
     path = Path(path)
     try:
-        found: Any = json.loads(path.read_bytes())
-        if found["version"] != VERSION:
-            raise UsageError(f"{path} is of version {found['version']}, and this program reads {VERSION}")
-        return Published(dict(found["urls"]), dict(found["bundles"]))
+        content: Any = json.loads(path.read_bytes())
+        if content["version"] != VERSION:
+            raise UsageError(
+                f"{path} has version {content['version']}, but this program reads version {VERSION}",
+                hint="publish again",
+            )
+        return Published(dict(content["urls"]), dict(content["bundles"]))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", hint="bootstrap publish writes it") from error
     except (ValueError, KeyError, TypeError) as error:
         raise UsageError(f"{path} is not what `bootstrap publish` wrote", hint="publish again") from error
 
 
-# Its name where no module's name stands before it.
+# In the public library no module's name stands before the function's.
 read_published = read
 
 
 def write(published: Published, folder: Path, **more: Any) -> Path:
-    """Write it (0600) and return its path. more: what people may want to know, such as when the URLs end."""
+    """Write published.json (0600) into a folder and return its path. more: facts for people, such as `expires`."""
     path = folder / NAME
     text = json.dumps({"version": VERSION, **more, "urls": published.urls, "bundles": published.bundles}, indent=1)
     temporary = folder / f".{NAME}.new"
     try:
         folder.mkdir(parents=True, exist_ok=True)
+        # A file that an interrupted run left behind may have another mode, so it is made anew.
         temporary.unlink(missing_ok=True)
         with os.fdopen(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "w") as file:
             file.write(text + "\n")

@@ -6,17 +6,14 @@ A bundle never holds this module: its head sets the values, and `loader` has the
 from hashlib import sha256  # noqa: F401 - the head brings the cheapest there is: OpenSSL's costs 3 MiB
 from importlib import import_module
 
+from bootstrap.runner.form import SEAM, decode  # noqa: F401 - SEAM is between the modules of HOT and COLD
 from bootstrap.runner.later import MODULES
 
 PARTS = []  # the packed sections as text: 0 code, 1 plan, 2 file contents
 HOT = b""  # the code a tick needs; plan and contents are deflated with it as dictionary, since they use the same words
 COLD = b""  # the code of the rare moments
 TEXT = b""  # the whole bundle, as its digest counts it
-
-
-def undo(text):
-    """Return the bytes that a packed text stands for, the reverse of pack() in later/leaving.py."""
-    raise NotImplementedError("only the head of a bundle brings this")
+undo = decode
 
 
 def later(name):

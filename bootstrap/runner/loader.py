@@ -1,9 +1,9 @@
 """Brings functions of the part that is compiled later. In a bundle it takes the place of bundle.py."""
 
-from bootstrap.runner.bundle import COLD
+from bootstrap.runner.bundle import COLD, SEAM
 
 # One namespace serves all modules of a bundle: a compiled module adds its names to these globals.
-WAITING = COLD.split(b"\f")  # modules that are not compiled yet
+WAITING = COLD.split(SEAM)  # modules that are not compiled yet
 
 
 def later(name):

@@ -26,8 +26,8 @@ from bootstrap.payload import gates, pack
 from bootstrap.payload.build import build
 from bootstrap.payload.bundle import compose, unpack
 from bootstrap.render.model import Rendered, RenderedFile
-from bootstrap.runner.later.leaving import encode
-from bootstrap.runner.later.leaving import pack as deflate
+from bootstrap.runner import form
+from bootstrap.runner.form import encode
 from bootstrap.targets import cloud_config, personality
 
 FILES = {"/srv/text": b"it's a text\n", "/srv/bytes": bytes(range(256)), "/srv/empty": b""}
@@ -35,7 +35,8 @@ PAYLOAD = payload([stage("one", "touch /srv/ran\n")], files=[RenderedFile(*one) 
 BUNDLE = PAYLOAD.bundle
 # Half the digest ends it: what the last line hands on comes after the digest, which cannot prove it; a trigger's can.
 PROVEN = BUNDLE[: -32 - len(b' "$@"\n')]
-SOURCE = "\n\n".join(pack.sources(False, False, gates.unreached(unpack(BUNDLE).plan))).replace("\f", "")
+MODULES = form.SEAM.decode().join(pack.sources(False, False, gates.unreached(unpack(BUNDLE).plan)))
+SOURCE = MODULES.replace(form.SEAM.decode(), "\n") + "\n"
 
 
 @dataclass(frozen=True)
@@ -147,7 +148,7 @@ packed_text = st.binary(max_size=30).map(encode) | st.text("()AZaz09~\n-", max_s
 def test_a_right_digest_around_wrong_contents_is_refused(parts: list[str], plan: Any, keep: int) -> None:
     """Nobody's damage, but anybody's file: it must be refused, not end in a traceback."""
     dictionary = pack.sources()[0].encode()
-    made = [pack.packed(), deflate(json.dumps(plan).encode(), dictionary), deflate(b"x", dictionary)]
+    made = [pack.packed(), pack.deflate(json.dumps(plan).encode(), dictionary), pack.deflate(b"x", dictionary)]
     try:
         bundle = compose([*made[:keep], *parts[keep:]])
     except PayloadError:

@@ -72,7 +72,7 @@ def test_wait_is_6_when_time_is_out(collector: CollectorProcess) -> None:
     assert done.stdout == "slow running\nnever never heard of\n"
     assert done.stderr.splitlines()[-2:] == [
         "error[gate]: not healthy within 0.3s",
-        "  next: the console of a server never heard of says what its bundle waits for",
+        "  next: look at the console of each server never heard of: it says what it waits for",
     ]
 
 
@@ -217,6 +217,6 @@ def test_tls_is_proven_to_the_commands_and_the_browser(tmp_path: Path) -> None:
         assert bootstrap(collector, "wait", "web-1", "--deploy-id", DEPLOY, "--ca", str(cert)).returncode == 0
         doubtful = bootstrap(collector, "wait", "web-1")
         assert doubtful.returncode == 2
-        assert "does not prove who it is: " in doubtful.stderr and "give its CA with --ca FILE" in doubtful.stderr
+        assert "is not trusted: " in doubtful.stderr and "give its CA with --ca FILE" in doubtful.stderr
         login = collector.ask("POST", "/login", token=False, data={"token": TOKEN})
         assert "; Secure" in login.headers["set-cookie"]

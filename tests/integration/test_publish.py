@@ -23,9 +23,9 @@ from oracle import said
 from swift import Swift, needs_memcached
 
 from bootstrap import api
-from bootstrap.payload.paths import BUNDLE, STUB, TRIGGER
 from bootstrap.payload.sign import verify
 from bootstrap.publish import result
+from bootstrap.runner.host import BUNDLE, STUB, TRIGGER
 
 pytestmark = [pytest.mark.integration, needs_memcached]
 ROOT = Path(__file__).resolve().parents[2]
@@ -214,7 +214,7 @@ def test_an_expired_url_says_when_it_ended(account: Account, folder: Path) -> No
         "import os, sys\n"
         "from bootstrap.publish import clouds, store\n"
         "account = store.log_in(clouds.find(None, os.environ))\n"
-        f"print(store.temp_url(account.ours, 'b', '{SHA256[:16]}/app.bin', account.container('b'), {ended}))\n"
+        f"print(store.temp_url(account.reachable, 'b', '{SHA256[:16]}/app.bin', account.container('b'), {ended}))\n"
     )
     environment = {**os.environ, **account.environment, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "old.py"], cwd=folder, env=environment, capture_output=True, text=True)
@@ -249,7 +249,7 @@ def test_what_is_published_is_the_signed_bundle(account: Account, folder: Path) 
     assert account.bootstrap(*words, "--sign", "key", folder=folder).returncode == 0
     assert (folder / "again/web-1/stub.sh").read_bytes() == (folder / "build/web-1/stub.sh").read_bytes()
     unsigned = account.bootstrap(*words, folder=folder)
-    assert unsigned.returncode == 4 and "is another one than this render gives" in unsigned.stderr
+    assert unsigned.returncode == 4 and "differs from the one rendered now" in unsigned.stderr
 
 
 def test_a_file_whose_path_differs_by_server_is_one_object_named_after_its_source(
@@ -286,7 +286,7 @@ def test_what_cannot_be_published_is_said(account: Account, folder: Path) -> Non
     nobody = Account({**account.environment, "ST_AUTH": "http://127.0.0.1:9/auth/v1.0"}, account.swift)
     assert "http://127.0.0.1:9/auth/v1.0 does not answer" in nobody.publish(folder, code=4).stderr
     none = Account({}, account.swift)
-    assert "nothing says whose object store it is" in none.publish(folder, code=2).stderr
+    assert "no credentials for the object store" in none.publish(folder, code=2).stderr
 
 
 # --- Keystone: endpoints and regions ---
@@ -325,8 +325,8 @@ def test_another_region_is_said_before_anything_is_sent(clouds: Account, folder:
     one = Account({**clouds.environment, "OS_REGION_NAME": "ONE"}, clouds.swift)
     done = one.publish(folder, "--region", "TWO", "--endpoint", "internal", code=4)
     assert done.stderr.splitlines()[-2:] == [
-        "error[publish]: other region: the internal endpoint is in ONE, the servers are in TWO; there every call would "
-        "answer 404",
+        "error[publish]: other region: the internal endpoint is in ONE, the servers are in TWO; every request from "
+        "there would be answered by 404",
         "  --endpoint public, or an object store in TWO: region_name, OS_REGION_NAME",
     ]
     assert not (folder / "build").exists()
@@ -336,7 +336,7 @@ def test_another_region_is_said_before_anything_is_sent(clouds: Account, folder:
     assert "there is no object store in region SIX: there are ONE, TWO" in nowhere.stderr
     two = Account({**clouds.environment, "OS_REGION_NAME": "TWO"}, clouds.swift)
     clear = two.publish(folder, "--region", "TWO", "--endpoint", "internal", code=4)
-    assert "the internal endpoint http://storage.example is in the clear" in clear.stderr
+    assert "the internal endpoint http://storage.example is not encrypted" in clear.stderr
 
 
 def test_a_cloud_of_clouds_yaml_is_found_by_its_name_and_its_password_is_not_shown(

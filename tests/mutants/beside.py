@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutants.mutant import Mutant, of_runner
 
 FILES = "tests/integration/test_baked_files.py::"
-PLANNED = "tests/unit/runner/test_planned.py::"
+PLANNED = "tests/unit/runner/baked/test_planned.py::"
 
 MUTANTS: list[Mutant] = [
     of_runner(
@@ -35,7 +35,7 @@ MUTANTS: list[Mutant] = [
     ),
     of_runner(
         "baked/planned", "a plan is unpacked without bound",
-        "work.decompress(unpacked_text(parts[1]), MOST_UNPACKED)", "work.decompress(unpacked_text(parts[1]))",
+        "work.decompress(decode(parts[1]), MOST_UNPACKED)", "work.decompress(decode(parts[1]))",
         PLANNED + "test_neither_plan_nor_code_grows_beyond_its_bound",
     ),
     of_runner(

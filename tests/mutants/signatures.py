@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mutants.mutant import Mutant, of_runner
 
-SIGNED = "tests/unit/runner/test_runner_signed.py::"
-VERBS = "tests/unit/cli/test_sign_verbs.py::"
+SIGNED = "tests/integration/test_baked_signed.py::"
+VERBS = "tests/unit/cli/test_render_signed.py::"
 KEYS = "tests/unit/payload/test_sign.py::"
 
 MUTANTS = [
@@ -50,7 +50,7 @@ MUTANTS = [
     ),
     of_runner(
         "baked/signed", "more may stand behind what was signed",
-        "match = SHAPE.fullmatch(bundle)", "match = SHAPE.match(bundle)",
+        "match = WHOLE.fullmatch(bundle)", "match = WHOLE.match(bundle)",
         SIGNED + "test_nothing_can_be_put_around_what_was_signed",
     ),
     of_runner(
@@ -63,7 +63,7 @@ MUTANTS = [
         SIGNED + "test_who_signed_is_named_by_the_list_of_the_image",
     ),
     Mutant(
-        "every layout that is tried is signed", "bootstrap/targets/channel.py",
+        "every layout that is tried is signed", "bootstrap/targets/layout.py",
         "sign.stand_in if sign else None", "sign.sign if sign else None",
         (VERBS + "test_only_the_chosen_layout_is_signed",),
     ),

@@ -30,26 +30,27 @@ ALLOWED = {
     # The ground of the runner's three programs, then these. `later` may use all that a tick has, never the reverse:
     # a tick asks for a function by its name. What an image carries shares only what it needs of the ground.
     "runner": {"runner.bundle"},
-    "runner.bundle": {"runner.later"},  # a checkout's way to bring `later`; never packed
+    "runner.bundle": {"runner.form", "runner.later"},  # a checkout's way to bring `later`; never packed
     "runner.tick": {"runner", "runner.bundle"},
     "runner.later": {"runner", "runner.bundle", "runner.tick"},
-    "runner.baked": {"runner.defaults", "runner.host", "runner.terminal"},
+    "runner.baked": {"runner.defaults", "runner.form", "runner.host", "runner.terminal"},
     "spec": BASE,
     "plan": TO_SPEC,
     "render": TO_PLAN,
     # Packing shares with the host what both must do alike: the trigger's text and the form of a packed part.
     "payload": TO_RENDER | {"runner"},
-    "targets": TO_PAYLOAD,
+    # The paths of a payload's files on a host are the runner's.
+    "targets": TO_PAYLOAD | {"runner.host"},
     "client": {"errors", "runner.contract"},
     "collector": {"errors", "resources", "runner.contract", "secret"},
     "image": TO_TARGETS | {"runner"},
-    "rehearse": TO_TARGETS | {"client", "secret"},
+    "rehearse": TO_TARGETS | {"client", "secret", "runner.host", "runner.tick.run"},
     "deploy": TO_TARGETS | {"client", "api", "secret"},
     "publish": TO_TARGETS,
     "api": TO_TARGETS | {"secret"},
     # What the public names are.
     "__init__": {
-        "api", "errors", "payload.sign", "publish.result", "render.model", "secret", "targets.channel", "targets.fleet",
+        "api", "errors", "payload.sign", "publish.result", "render.model", "secret", "targets.fleet", "targets.model",
         "targets.output", "targets.seed",
     },
     "cli": {*TO_TARGETS, "client", "collector", "image", "rehearse", "deploy", "publish", "api", "secret", "__init__"},
@@ -172,6 +173,8 @@ def test_imports_follow_the_data(source: Path) -> None:
         ("runner/baked/x.py", "from bootstrap.runner.tick import journal", "runner.baked must not import"),
         ("runner/baked/x.py", "from bootstrap.runner import contract", "runner.baked must not import"),
         ("runner/baked/x.py", "from bootstrap.runner import host", None),
+        ("runner/baked/x.py", "from bootstrap.runner.form import WHOLE", None),
+        ("payload/x.py", "from bootstrap.runner import form", None),
         ("render/x.py", "from ..payload import model", "render must not import bootstrap.payload.model"),
         ("render/x.py", "from . import model", None),
         ("errors.py", "import bootstrap", "errors must not import bootstrap"),
@@ -185,8 +188,8 @@ def test_a_wrong_import_is_found(
 ) -> None:
     package = tmp_path / "bootstrap"
     for name in (
-        "runner/contract.py", "runner/host.py", "runner/tick/journal.py", "runner/later/show.py", "payload/model.py",
-        "render/model.py", "plan/resolve.py",
+        "runner/contract.py", "runner/form.py", "runner/host.py", "runner/tick/journal.py", "runner/later/show.py",
+        "payload/model.py", "render/model.py", "plan/resolve.py",
     ):  # fmt: skip
         (package / name).parent.mkdir(parents=True, exist_ok=True)
         (package / name).touch()
@@ -223,7 +226,7 @@ def loaded_by(*arguments: str) -> set[str]:
 
 def test_who_signs_nothing_loads_nothing_that_signs() -> None:
     loaded = loaded_by("check", "examples/hello/hello.yaml", "--provider", "nova")
-    assert "bootstrap.targets.channel" in loaded
+    assert "bootstrap.targets.layout" in loaded
     assert loaded & {"bootstrap.payload.sign", "bootstrap.runner.baked.signed"} == set()
 
 
@@ -258,4 +261,7 @@ def test_help_of_a_verb_imports_nothing_heavy(verb: str) -> None:
     loaded = loaded_by(verb, "--help")
     # click itself brings some of the standard library along; what counts are the dependencies and our own folders.
     assert loaded & set(OUTSIDE) - {"click"} == set()
-    assert {folder_of(m) for m in loaded if own(m)} <= {"__init__", "__main__", "cli", "errors", "resources", "runner"}
+    light = {"__init__", "__main__", "cli", "errors", "resources", "runner"}
+    # The table of targets is for help: it imports none of them.
+    table = {"bootstrap.targets", "bootstrap.targets.table"}
+    assert {folder_of(m) for m in (loaded - table) if own(m)} <= light

@@ -80,7 +80,7 @@ def test_a_file_outweighs_the_environment(tmp_path: Path, monkeypatch: pytest.Mo
 def test_no_secret_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("BOOTSTRAP_SECRET", raising=False)
     assert read_secret_if_named() is None
-    with pytest.raises(UsageError, match="no secret is named"):
+    with pytest.raises(UsageError, match="no secret is given"):
         read_secret()
 
 

@@ -10,13 +10,10 @@ import os
 import zlib
 from hashlib import sha256
 
-from bootstrap.runner.baked.signed import SEALED, SHAPE
+from bootstrap.runner.form import PARTING, SEPARATOR, WHOLE, decode
 from bootstrap.runner.host import BUNDLE, TRIGGER
 
 MOST_UNPACKED = 4 << 20  # bytes of a plan, or of the code that is its dictionary; they are a hundredth of it
-PARTING = b"\v"  # between the code a tick needs and the rest
-# As undo() of a bundle's head: sixteen letters of 91 for thirteen bytes.
-DIGITS = bytes((c - 33 - (c > 39) - (c > 92) - (c > 123)) % 256 for c in range(256))
 # The bundle writes these paths itself as soon as it starts; no source may write them for it.
 OWN = {TRIGGER, BUNDLE} | {"%s.%d" % (BUNDLE, number) for number in range(1, 10)}
 
@@ -49,30 +46,16 @@ def travels_beside(bundle):
 
 def plan_in(bundle):
     """The host plan of a whole bundle. Raises the errors of its unpackers."""
-    match = SHAPE.fullmatch(bundle)
+    match = WHOLE.fullmatch(bundle)
     if not match:
         raise ValueError("this runner does not know its form")
-    parts = match.group(2).split(SEALED)
-    code = bz2.BZ2Decompressor().decompress(unpacked_text(parts[0]), MOST_UNPACKED)
+    parts = match.group(2).decode("latin-1").split(SEPARATOR)
+    code = bz2.BZ2Decompressor().decompress(decode(parts[0]), MOST_UNPACKED)
     work = zlib.decompressobj(zdict=code.split(PARTING)[0])
-    plan = work.decompress(unpacked_text(parts[1]), MOST_UNPACKED)
+    plan = work.decompress(decode(parts[1]), MOST_UNPACKED)
     if not work.eof:
         raise ValueError("it is cut off or larger than %d bytes" % MOST_UNPACKED)
     return json.loads(plan.decode())
-
-
-def unpacked_text(text):
-    """The bytes behind one packed part, with up to twelve zeros more. Raises ValueError, OverflowError for none."""
-    digits = text.replace(b"\n", b"").translate(DIGITS)
-    if len(digits) % 16:
-        raise ValueError("it is cut off")
-    data = []
-    for at in range(0, len(digits), 16):
-        number = 0
-        for digit in digits[at : at + 16]:
-            number = number * 91 + digit
-        data.append(number.to_bytes(13, "big"))
-    return b"".join(data)
 
 
 def bring(host, files, copies, say):

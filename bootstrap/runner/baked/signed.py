@@ -14,15 +14,12 @@ import re
 import time
 from collections import namedtuple
 
+from bootstrap.runner.form import LAST_LINE, SEPARATOR, WHOLE
+
 NAMESPACE = "initialrunner"
-SEALED = b"\n-\n"  # between packed parts
 SCRATCH = "/run/initialrunner.signed"
 KEYGEN_S = 20  # for a step of ssh-keygen's; it takes milliseconds
 
-SHAPE = re.compile(
-    rb"(#!/bin/sh\n# initialrunner[^'\n]*\n_bundle\(\) \{\nP='[^']*'\nH='[^']*'\nD=')([^']*)('\neval \"\$H\"\n\}\n)"
-    rb"_bundle ([0-9a-f]{64}) \"\$@\"\n"
-)
 # A line of allowed_signers, in the form of ssh-keygen(1). A line that does not match, for a backslash or anything else,
 # allows nobody: a wrong guess at its meaning could let somebody in.
 OPTION = r'(?:cert-authority|(?:namespaces|valid-after|valid-before)="[^"\\]*")'
@@ -56,18 +53,18 @@ def split(bundle):
 
     Raises Unsigned (damaged) for anything that is not a whole bundle.
     """
-    match = SHAPE.fullmatch(bundle)
-    parts = match.group(2).split(SEALED) if match else ()
+    match = WHOLE.fullmatch(bundle)
+    parts = match.group(2).split(SEPARATOR.encode()) if match else ()
     if len(parts) not in (3, 4):
         raise Unsigned("damaged", "the bundle is not whole", "render it again, or copy all of it again")
-    body = bundle[: match.start(4) - len("_bundle ")]
+    body = b"".join(match.groups()[:3])
     if hashlib.sha256(body).hexdigest() != match.group(4).decode():
         raise Unsigned("damaged", "the bundle is cut off or altered: it differs from the digest on its last line",
                        "render it again, or copy all of it again")  # fmt: skip
     if len(parts) == 3:
         return bundle, None
-    unsigned = match.group(1) + SEALED.join(parts[:3]) + match.group(3)
-    return unsigned + b'_bundle %s "$@"\n' % hashlib.sha256(unsigned).hexdigest().encode(), parts[3].decode("latin-1")
+    unsigned = match.group(1) + SEPARATOR.encode().join(parts[:3]) + match.group(3)
+    return unsigned + (LAST_LINE % hashlib.sha256(unsigned).hexdigest()).encode(), parts[3].decode("latin-1")
 
 
 def check(host, bundle, signers, scratch=SCRATCH):

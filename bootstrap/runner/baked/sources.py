@@ -10,6 +10,7 @@ import re
 import zlib
 from hashlib import sha256
 
+from bootstrap.runner.form import LAST_LINE, MAGIC, pattern
 from bootstrap.runner.host import BUNDLE, TRIGGER
 
 DEFAULT_URL = "http://169.254.169.254"
@@ -25,11 +26,12 @@ AGAIN_S = {"files": 0, "cloud-init": 0, "config-drive": 15, "nocloud": 15, "open
 FETCH_S = 240  # for what a stub names
 MOST = 16 << 20  # bytes of what a source gives, and of what is in it once it is unpacked
 CONNECT_S, SILENCE_S = 5, 8  # for an address that nobody has, and one that does not answer
-BEGINS = re.compile(rb"^([ \t]*)#!/bin/sh\r?\n\1# initialrunner: sets ", re.M)
-ENDS = re.compile(rb'_bundle ([0-9a-f]{64}) "\$@"\r?')
+# The first lines of a bundle, indented as a cloud-config has them, and its last line; some clouds rewrite line ends.
+BEGINS = re.compile(rb"^([ \t]*)" + rb"\r?\n\1".join(map(re.escape, MAGIC.encode().split(b"\n"))), re.M)
+ENDS = re.compile(pattern(LAST_LINE.rstrip(), "([0-9a-f]{64})") + rb"\r?")
 # A line of base64 that long is in no cloud-config that people write by hand.
 ENCODED = re.compile(rb"[A-Za-z0-9+/]{60,}(?:\s*[A-Za-z0-9+/]+)*={0,2}")
-QUOTED = re.compile(rb'"#!/bin/sh\\n# initialrunner: sets (?:[^"\\]|\\.)*"')
+QUOTED = re.compile(re.escape(json.dumps(MAGIC)[:-1]).encode() + rb'(?:[^"\\]|\\.)*"')
 STUB_URL, STUB_SHA256 = re.compile(r"^\s*u='([^']+)'\r?$", re.M), re.compile(r'echo "([0-9a-f]{64})  \$f"')
 FILE_SYSTEMS = "iso9660", "vfat", "udf", "ext4"
 

@@ -29,7 +29,7 @@ USAGE = """usage: initialrunner VERB
   tick  continue, as cron does every minute
   report  send events that the collector does not have
   reset  set the journal aside and start over
-  source  print the source of this runner"""
+  source [MODULE]  print the source of this runner"""
 
 
 def admin(host, plan, verb, words):
@@ -67,9 +67,10 @@ def admin(host, plan, verb, words):
 def misused(signature, words):
     """The words on the command line that a verb does not take, by its line of the usage."""
     names = [word for word in words if word[:1] != "-"]
-    # A verb takes any number of names (written "..."), one (STAGE) or none.
+    # A verb takes any number of names (written "..."), one (a word in capitals) or none.
     allowed = names + signature.replace("[", "").replace("]", "").split()
-    return [word for word in words if word not in allowed] + names[99 if "..." in signature else "STAGE" in allowed :]
+    most = 99 if "..." in signature else not signature.islower()
+    return [word for word in words if word not in allowed] + names[most:]
 
 
 def finished(host, plan, words):

@@ -2,7 +2,7 @@
 
 import os
 
-from bootstrap.runner.bundle import COLD, HOT
+from bootstrap.runner.bundle import COLD, HOT, SEAM
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_REFUSED
 from bootstrap.runner.host import STATE
 from bootstrap.runner.later.leaving import tidy_stages
@@ -220,5 +220,9 @@ def reset(host, plan, words):
 
 
 def source(host, plan, words):
-    print((HOT + b"\n\n" + COLD).decode().replace("\f", ""), end="")
+    """Print the code, or the modules whose name begins as the word says: a traceback names a line of a module."""
+    modules = [m for m in (HOT + SEAM + COLD).decode().split(SEAM.decode()) if m[1:].startswith("".join(words))]
+    if not modules:
+        return refuse("no module " + words[0], 2)
+    print("\n".join(modules))
     return EXIT_DONE

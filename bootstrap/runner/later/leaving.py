@@ -2,9 +2,9 @@
 
 import json
 import os
-import zlib
 
 from bootstrap.runner.bundle import HOT, PARTS, TEXT
+from bootstrap.runner.form import LAST_LINE, SEPARATOR, deflated, encode
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, STUB, TRIGGER
 from bootstrap.runner.later.opening import TIMER, save_first
 from bootstrap.runner.tick.files import digest, ended_mark, trigger_text, whole
@@ -17,34 +17,14 @@ def scrubbed(plan, files, sha256):
     public["stages"] = [scrub_stage(stage) for stage in plan["stages"]]
     public["every_boot"] = [scrub_stage(stage) for stage in plan["every_boot"]]
     public["finished"] = {"files": files, "sha256": sha256}
-    packed = [PARTS[0], pack(json.dumps(public, sort_keys=True).encode(), HOT), pack(b"", HOT)]
-    body = TEXT.decode().rsplit("_bundle ", 1)[0].replace("\n-\n".join(PARTS), "\n-\n".join(packed))
-    return ('%s_bundle %s "$@"\n' % (body, digest(body.encode()))).encode()
+    packed = [encode(deflated(data, HOT)) for data in (json.dumps(public, sort_keys=True).encode(), b"")]
+    body = TEXT.decode().replace(SEPARATOR.join(PARTS), SEPARATOR.join(PARTS[:1] + packed)).rsplit("\n", 2)[0] + "\n"
+    return (body + LAST_LINE % digest(body.encode())).encode()
 
 
 def scrub_stage(stage):
     secret = set(stage.get("secrets", []))
     return dict(stage, environment={k: v for k, v in stage.get("environment", {}).items() if k not in secret})
-
-
-def pack(data, dictionary):
-    """Deflated with a dictionary, then as text."""
-    deflate = zlib.compressobj(9, zlib.DEFLATED, 15, 9, zlib.Z_DEFAULT_STRATEGY, dictionary)
-    return encode(deflate.compress(data) + deflate.flush())
-
-
-def encode(data):
-    """Bytes as lines of text: sixteen characters for thirteen bytes.
-
-    The alphabet is "!" to "~" without three: a quote would end the string that holds it, a backslash is rewritten by
-    dash's echo, through which the trigger hashes it, and a brace begins what templates of others replace.
-    """
-    letters = [chr(c) for c in range(33, 127) if chr(c) not in "'\\{"]
-    text = []
-    for at in range(0, len(data), 13):
-        number = int.from_bytes((data[at : at + 13] + bytes(12))[:13], "big")
-        text += [letters[number // 91**power % 91] for power in range(15, -1, -1)]
-    return "\n".join("".join(text[at : at + 496]) for at in range(0, len(text), 496))
 
 
 def heal_motd(host, server):

@@ -84,8 +84,8 @@ def test_check_says_which_way_does_not_fit_as_long_as_another_does() -> None:
     assert rackspace.returncode == 0, rackspace.stderr
     (packed,) = json.loads(rackspace.stdout)["packed"]
     assert (packed["target"], packed["measures"][0]["limit"]) == ("user-data", 65_535)
-    asked = bootstrap("check", "examples/hello", "--provider", "rackspace", "--target", "personality")
-    assert (asked.returncode, "they carry a stub" in asked.stderr) == (ExitCode.REFUSED, True)
+    personality = bootstrap("check", "examples/hello", "--provider", "rackspace", "--target", "personality")
+    assert (personality.returncode, "they carry a stub" in personality.stderr) == (ExitCode.REFUSED, True)
 
 
 def test_check_says_that_a_limit_is_unknown() -> None:
@@ -110,7 +110,7 @@ def test_the_longest_name_of_a_spec_still_names_a_server(tmp_path: Path) -> None
     assert f"server    {'x' * 61}-1\n" in done.stdout
 
 
-def test_a_folder_whose_name_is_not_utf8_is_told_as_it_is(tmp_path: Path) -> None:
+def test_a_folder_whose_name_is_not_utf8_is_printed_unchanged(tmp_path: Path) -> None:
     """Found by fuzzing: in a locale of UTF-8 it was a bug of this program."""
     path = os.fsencode(tmp_path) + b"/\xff.yaml"
     with open(path, "w") as file:

@@ -37,7 +37,7 @@ report: {url: "https://deploy.internal:8443"}
 
 
 @pytest.fixture(autouse=True)
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+def workdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
     monkeypatch.delenv("BOOTSTRAP_SECRET", raising=False)
     (tmp_path / "web.yaml").write_text(SPEC)
@@ -50,7 +50,7 @@ def show(*arguments: str) -> int:
     return int(ended.value.code or 0)
 
 
-def test_a_spec_is_told_in_a_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_spec_is_shown_in_a_few_lines(capsys: pytest.CaptureFixture[str]) -> None:
     assert show("--set", "port=9090") == ExitCode.GOOD
 
     lines = capsys.readouterr().out.splitlines()
@@ -88,10 +88,10 @@ def test_json_masks_every_secret(capsys: pytest.CaptureFixture[str]) -> None:
     assert plan["report"]["key"] == "***"
 
 
-def test_nothing_is_written(here: Path) -> None:
+def test_nothing_is_written(workdir: Path) -> None:
     show()
 
-    assert [path.name for path in here.iterdir()] == ["web.yaml"]
+    assert [path.name for path in workdir.iterdir()] == ["web.yaml"]
 
 
 def test_looking_into_a_spec_as_if_it_were_a_bundle_is_wrong_use(capsys: pytest.CaptureFixture[str]) -> None:

@@ -6,18 +6,20 @@ import base64
 import gzip
 import hashlib
 import os
+import re
 import subprocess
 
 import pytest
+from box import needs_root
 
 from bootstrap import resources
 from bootstrap.errors import PayloadError
 from bootstrap.payload import gates, pack
 from bootstrap.payload.build import build
-from bootstrap.payload.bundle import compose, decode, unpack
+from bootstrap.payload.bundle import compose, reader, unpack
 from bootstrap.render.model import Rendered, RenderedFile
-from bootstrap.runner.later.leaving import encode
-from bootstrap.runner.later.leaving import pack as deflate
+from bootstrap.runner import form
+from bootstrap.runner.form import decode, deflated, encode
 
 NOBODY: dict = {} if os.geteuid() else {"user": 65534, "group": 65534, "extra_groups": []}
 CRON = "* * * * * root cat @FILES@ | grep -q @SHA256@ || test -e @MARK@\n"
@@ -120,7 +122,7 @@ def test_damage_within_gzip_is_found() -> None:
 def test_a_right_digest_around_a_plan_that_is_none_of_ours_is_refused(plan: bytes) -> None:
     """Found by fuzzing: each was a traceback."""
     dictionary = pack.sources()[0].encode()
-    parts = [pack.packed(), *(deflate(part, dictionary) for part in (plan, b""))]
+    parts = [pack.packed(), *(pack.deflate(part, dictionary) for part in (plan, b""))]
     with pytest.raises(PayloadError, match="its plan is not one of this program's"):
         unpack(compose(parts))
 
@@ -159,11 +161,30 @@ def test_a_bundle_cut_off_anywhere_runs_nothing(shell: str) -> None:
         assert cut <= digest or (run.returncode, b"nothing was run" in run.stderr) == (4, True), (cut, run.stderr[:200])
 
 
+@needs_root
 def test_the_whole_bundle_prints_the_source_it_holds() -> None:
     bundle = build(rendered(), channel="single").bundle
     run = subprocess.run(["sh", "-s", "source"], input=bundle, capture_output=True, timeout=30, check=True)
-    hot, cold = pack.sources(unreached=gates.unreached(unpack(bundle).plan))
-    assert run.stdout.decode() == (hot + "\n\n" + cold).replace("\f", "")
+    assert run.stdout == b"\n".join(modules_in(bundle)) + b"\n"
+
+
+def modules_in(bundle: bytes) -> list[bytes]:
+    inside = unpack(bundle)
+    return [module for part in (inside.hot, inside.cold) for module in part.encode().split(form.SEAM)]
+
+
+def test_a_traceback_names_a_line_of_a_module_that_source_prints() -> None:
+    bundle = build(rendered(), channel="single").bundle
+    code, _, files = form.WHOLE.fullmatch(bundle)[2].decode().split(form.SEPARATOR)
+    # Its plan names no server, which no renderer would write.
+    broken = compose([code, pack.deflate(b"{}", unpack(bundle).hot.encode()), files])
+    run = subprocess.run(["sh", "-s", "why"], input=broken, capture_output=True, timeout=30, **NOBODY)
+    module, line, error = re.findall(r'File "([a-z/]+\.py)", line (\d+), in main\n(.*)', run.stderr.decode())[-1]
+    assert (module, error) == ("tick/run.py", "KeyError: 'server'")
+    printed = subprocess.run(["sh", "-s", "source", module], input=bundle, capture_output=True, timeout=30, check=True)
+    lines = printed.stdout.decode().split("\n")
+    assert lines[0] == "#tick/run.py" and 'plan["server"].endswith' in lines[int(line) - 1]
+    assert sum(line.startswith("#") for line in lines) == 1
 
 
 @pytest.mark.fault(83)
@@ -197,13 +218,13 @@ def test_two_modules_with_one_name_are_refused(monkeypatch: pytest.MonkeyPatch, 
     pack.sources.cache_clear()
 
 
-def test_shipped_shell_holds_no_character_the_glue_forbids() -> None:
-    for name in ("files/bundle/head.sh", "files/bundle/stub.py"):
-        assert not set(resources.text(name)) & set("'\\")
+def test_neither_reader_nor_head_holds_a_character_that_the_glue_forbids() -> None:
+    for text in reader(), resources.text("files/bundle/head.sh"):
+        assert text.isascii() and not set(text) & set("'\\")
 
 
 @pytest.mark.parametrize("length", [0, 1, 2, 12, 13, 14, 26, 402, 403, 404, 1000])
 def test_the_fast_packing_of_the_generator_is_that_of_the_runner(length: int) -> None:
     for data in (bytes(length), b"\xff" * length, bytes(range(256)) * 4, bytes(range(256)) * 4 + bytes(length)):
         assert pack.encode(data) == encode(data)
-        assert pack.deflate(data, b"a dictionary") == deflate(data, b"a dictionary")
+        assert pack.deflate(data, b"a dictionary") == encode(deflated(data, b"a dictionary"))

@@ -1,0 +1,72 @@
+"""The table of what a payload takes of each limit, and the notes on what was decided to make it fit."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from bootstrap.targets.limits import Measure
+    from bootstrap.targets.model import Packed
+
+COLUMNS = ("target", "what", "as", "used", "limit", "left", "")
+LEFT_ALIGNED = (0, 1, 2, 6)
+
+
+def table(packed: Sequence[Packed], used: str = "used") -> str:
+    """Return used, limit and left, a line for each thing that a provider measures. used: the head of that column."""
+    rows = [tuple(used if column == "used" else column for column in COLUMNS)]
+    rows += [_row(payload, measure) for payload in packed for measure in payload.measures]
+    widths = [max(len(row[column]) for row in rows) for column in range(len(COLUMNS))]
+    lines = []
+    # Numbers are aligned to the right, so that their digits stand below each other.
+    for row in rows:
+        cells = [
+            cell.ljust(width) if column in LEFT_ALIGNED else cell.rjust(width)
+            for column, (cell, width) in enumerate(zip(row, widths, strict=True))
+        ]
+        lines.append("  ".join(cells).rstrip())
+    return "\n".join(lines)
+
+
+def _row(payload: Packed, measure: Measure) -> tuple[str, ...]:
+    """The cells of one measure. A limit that a provider does not publish is `unknown`; no limit at all is empty."""
+    provider = payload.provider
+    if measure.limit is not None:
+        limit = f"{measure.limit:,}"
+    else:
+        # A part that is measured apart, such as a stub's bundle, is not sent to the provider: it has no limit.
+        limit = "unknown" if provider and not measure.is_apart else ""
+    target = f"{payload.target} ({provider.name})" if provider else payload.target
+    free = "" if measure.left is None else f"{measure.left:,}"
+    return target, measure.what, measure.form, f"{measure.used:,}", limit, free, measure.unit
+
+
+def notes(packed: Sequence[Packed]) -> Iterator[str]:
+    """Yield a sentence for each decision that the spec did not ask for, and for each limit that nobody publishes."""
+    from bootstrap.targets.table import STUB
+
+    for payload in packed:
+        taker = payload.provider.name if payload.provider else payload.target
+        for path in payload.moved:
+            yield f"{path} rides in the bundle, since {taker} takes too few files"
+        # They are what a tick does not need.
+        if payload.lean:
+            verbs = "`doctor`, `timeline`, `history`, `verify` and `run --dry-run`"
+            yield f"{verbs} of the host's command are left out, since {taker} has no room for them"
+        if payload.target == STUB.name and payload.provider is None:
+            yield from _unmeasured_stub(payload.measures[0])
+        unknown = sorted({m.what for m in payload.measures if payload.provider and m.limit is None and not m.is_apart})
+        if unknown:
+            yield f"{taker} publishes no limit for {' and '.join(unknown)}: it may refuse what is taken here"
+
+
+def _unmeasured_stub(measure: Measure) -> Iterator[str]:
+    """Yield a note on a stub that some providers would refuse, when no provider was named to measure it against."""
+    from bootstrap.targets.stub import MOST_BYTES
+
+    if measure.used > MOST_BYTES:
+        yield (
+            f"the stub has {measure.used:,} {measure.unit} and was measured against no limit: "
+            "give --provider NAME to check that it fits"
+        )

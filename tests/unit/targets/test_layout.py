@@ -1,0 +1,230 @@
+"""Which file travels how, decided by target and provider; the packing itself is the real one."""
+
+from __future__ import annotations
+
+import base64
+import gzip
+import random
+from dataclasses import replace
+
+import pytest
+
+from bootstrap.errors import ExitCode, SpecError
+from bootstrap.payload import crontab
+from bootstrap.payload.build import build
+from bootstrap.payload.bundle import unpack
+from bootstrap.payload.refused import Refused
+from bootstrap.render.model import Rendered, RenderedFile
+from bootstrap.targets import layout, mime, personality, stub, table
+from bootstrap.targets.providers import FILES, Limit, Provider, provider
+
+DEPLOY = "20261120T120000-ab12cd"
+CRON = "@reboot root sh @FILES@ # @SHA256@ @MARK@\n* * * * * root sh @FILES@ # @SHA256@ @MARK@\n"
+PLAN = {"version": 1, "name": "web", "server": "web-1", "deploy_id": DEPLOY, "revision": "0" * 12, "stages": []}
+
+
+def rendered(*files: RenderedFile, rc_local: str | None = None, cron: str = CRON) -> Rendered:
+    return Rendered("web-1", DEPLOY, "0" * 12, dict(PLAN), files, cron, rc_local)
+
+
+def roomy(most_files: int) -> Provider:
+    """A nova whose files hold any bundle, so that only their number counts here."""
+    nova = provider("nova")
+    size = Limit(1_000_000, "base64 characters", "this test")
+    return Provider(
+        "roomy", "Roomy", nova.user_data, "base64", "bytes", "", Limit(most_files, FILES, "this test"), size, nova.path
+    )
+
+
+INJECTED = RenderedFile("/etc/rc.local.stage1", b"#!/bin/sh\n", deliver="inject")
+
+
+def test_rc_local_is_a_file_of_its_own_where_the_provider_has_room() -> None:
+    packed = layout.pack(rendered(INJECTED, rc_local="#!/bin/sh\n"), "personality", roomy(4))
+
+    assert [file.path for file in packed.payload.files] == [
+        "/etc/rc.local.stage1",
+        "/etc/rc.local",
+        "/etc/initialrunner/bundle",
+        "/etc/cron.d/initialrunner",
+    ]
+    assert packed.measures[0].left == 0
+
+
+@pytest.mark.parametrize(
+    ("trigger", "most", "units", "has_cron"),
+    [
+        ("auto", 7, 3, True),
+        ("auto", 6, 0, True),
+        ("cron", 7, 0, True),
+        ("both", 5, 3, True),
+        ("both", 4, 0, True),
+        ("systemd", 5, 3, False),
+    ],
+)
+def test_units_travel_where_there_is_room_and_before_rc_local_where_the_spec_wants_them(
+    trigger: str, most: int, units: int, has_cron: bool
+) -> None:
+    one = rendered(INJECTED, rc_local="#!/bin/sh\n")
+    if trigger != "auto":
+        one.host_plan["trigger"] = trigger
+
+    payload = layout.pack(one, "personality", roomy(most)).payload
+
+    paths = [file.path for file in payload.files]
+    assert len(paths) <= most
+    assert sum(path.startswith("/etc/systemd/system/") for path in paths) == units
+    assert paths[-1] == "/etc/cron.d/initialrunner"
+    assert bool(crontab.parse(payload.files[-1].content).entries) == has_cron
+    # What travels, and what does not, the runner can make again; cron alone needs none.
+    assert ("units" in unpack(payload.bundle).plan) == (trigger != "cron")
+
+
+def test_units_for_systemd_alone_are_refused_where_there_is_no_room() -> None:
+    one = rendered()
+    one.host_plan["trigger"] = "systemd"
+
+    with pytest.raises(Refused) as refused:
+        layout.pack(one, "personality", roomy(4))
+
+    assert refused.value.problems[0].message == "5 files to inject, and roomy takes 4"
+
+
+def test_an_own_cron_template_is_judged_for_systemd_too() -> None:
+    one = rendered(cron="1/* * * * * root sh @FILES@ # @SHA256@ @MARK@\n")
+    one.host_plan["trigger"] = "systemd"
+
+    with pytest.raises(SpecError):
+        layout.pack(one, "tree", cron_template="mine.j2")
+
+
+def test_rc_local_rides_in_the_bundle_where_files_are_few() -> None:
+    packed = layout.pack(rendered(INJECTED, rc_local="#!/bin/sh\n"), "personality", roomy(3))
+
+    assert [file.path for file in packed.payload.files] == [
+        "/etc/rc.local.stage1",
+        "/etc/initialrunner/bundle",
+        "/etc/cron.d/initialrunner",
+    ]
+    assert unpack(packed.payload.bundle).files == {"/etc/rc.local": b"#!/bin/sh\n"}
+
+
+def test_a_large_bundle_is_cut_at_the_providers_raw_size_and_goes_together_again() -> None:
+    small = Limit(8_000, "base64 characters", "this test")
+    one = roomy(20)
+    one = Provider(one.name, one.title, None, "text", "no", "", one.files, small, one.path)
+
+    packed = layout.pack(rendered(RenderedFile("/a", random.Random(1).randbytes(6_000))), "personality", one)
+
+    items = personality.items(packed.payload)
+    pieces = [base64.b64decode(item["contents"]) for item in items if item["path"] in packed.payload.pieces]
+    assert {len(piece) for piece in pieces[:-1]} == {6_000}
+    assert b"".join(pieces) == packed.payload.bundle
+    assert unpack(b"".join(pieces)).digest == packed.payload.digest
+
+
+@pytest.mark.parametrize("target", ["personality", "user-data"])
+def test_without_room_for_it_the_largest_verb_is_left_out_and_no_tick_differs(target: str) -> None:
+    one = rendered()
+    one.host_plan["trigger"] = "cron"  # else systemd's units give way first
+    whole = layout.pack(one, target, roomy(5))
+    room = Limit(len(whole.payload.bundle) - 1, "bytes", "this test")
+    tight = replace(roomy(2), content=room, user_data=room, gzip="no")
+
+    packed = layout.pack(one, target, tight)
+
+    assert (whole.lean, packed.lean) == (False, True)
+    inside, all_of_it = unpack(packed.payload.bundle), unpack(whole.payload.bundle)
+    assert inside.hot == all_of_it.hot
+    assert "was left out of this payload" in inside.cold and "def doctor" in inside.cold
+    assert len(inside.cold) < len(all_of_it.cold)
+
+
+def test_in_user_data_everything_rides_in_the_bundle() -> None:
+    packed = layout.pack(rendered(INJECTED, rc_local="#!/bin/sh\n"), "user-data", provider("gce"))
+
+    assert packed.blob == packed.payload.bundle
+    assert sorted(unpack(packed.blob).files) == ["/etc/rc.local", "/etc/rc.local.stage1"]
+    assert [(m.what, m.used, m.limit) for m in packed.measures] == [("user-data", len(packed.blob), 262_144)]
+
+
+def test_cloud_config_is_measured_as_user_data() -> None:
+    big = rendered(RenderedFile("/a", random.Random(1).randbytes(200_000)))
+
+    with pytest.raises(Refused) as refused:
+        layout.pack(big, "cloud-config", provider("digitalocean"))
+
+    assert [
+        (p.code, p.hint and p.hint.endswith("move /a, 200,000 bytes, to `fetch:`")) for p in refused.value.problems
+    ] == [("payload.size", True)]
+
+
+def test_a_secret_is_never_proposed_for_fetch() -> None:
+    big = rendered(RenderedFile("/secret", random.Random(1).randbytes(200_000), secret=True))
+
+    with pytest.raises(Refused) as refused:
+        layout.pack(big, "user-data", provider("ec2"))
+
+    assert "/secret" not in (refused.value.problems[0].hint or "")
+
+
+def test_a_bundle_too_large_for_nine_pieces_is_refused_with_the_files_it_would_take() -> None:
+    with pytest.raises(Refused) as refused:
+        layout.pack(rendered(RenderedFile("/a", random.Random(1).randbytes(200_000))), "personality", provider("nova"))
+
+    big = rendered(RenderedFile("/a", random.Random(1).randbytes(200_000)))
+    pieces = -(-len(build(big, units="none", lean=True).bundle) // 7_680)
+    (problem,) = refused.value.problems
+    assert problem.message == (
+        f"{pieces + 1} files to inject ({pieces} of them pieces of the bundle), and nova takes 5"
+    )
+
+
+@pytest.mark.parametrize("target", table.NAMES)
+def test_an_entry_that_cron_would_not_run_is_refused_for_every_target(target: str) -> None:
+    bad = rendered(cron="1/* * * * * root sh @FILES@ @SHA256@ @MARK@\n")
+    url = "https://deploy.example/bundle" if target == "stub" else None
+
+    with pytest.raises(Refused) as ours:
+        layout.pack(bad, target, roomy(5), url=url)
+    with pytest.raises(SpecError) as theirs:
+        layout.pack(bad, target, roomy(5), cron_template="mine-cron.j2", url=url)
+
+    assert [problem.code for problem in ours.value.problems] == ["payload.cron-minute"]
+    assert (ours.value.exit_code, theirs.value.exit_code) == (ExitCode.REFUSED, ExitCode.SPEC)
+    assert str(theirs.value.problems[0].where) == "mine-cron.j2:1:1"
+
+
+@pytest.mark.parametrize("target", ["personality", "stub"])
+def test_user_data_of_ones_own_is_never_dropped_where_files_carry_a_stub(target: str) -> None:
+    beside = [mime.Part("mine.yaml", b"#cloud-config\n{}\n")]
+
+    with pytest.raises(Refused) as refused:
+        layout.pack(rendered(), target, provider("rackspace"), beside=beside)
+
+    assert [problem.code for problem in refused.value.problems] == ["payload.url", "payload.user-data"]
+
+
+def test_a_stub_beside_parts_is_judged_compressed_and_measured_as_user_data_is() -> None:
+    url, script = "https://deploy.example/bundle", "#!/bin/sh\n" + "".join(f"echo {n}\n" for n in range(2_000))
+    part = mime.Part("mine.sh", script.encode())
+
+    packed = layout.pack(rendered(), "stub", provider("ec2"), url=url, beside=[part])
+
+    assert (packed.measures[0].form, packed.measures[0].used) == ("gzip", len(packed.blob))
+    message = gzip.decompress(packed.blob)
+    assert len(message) > 16_384 and script.encode() in message
+    hook = stub.boothook(stub.text(url, packed.payload.digest), DEPLOY)
+    assert hook in message and b"text/cloud-boothook" in message
+    with pytest.raises(Refused, match="does not know what"):
+        layout.pack(rendered(), "stub", provider("ec2"), url=url, beside=[mime.Part("mine.txt", b"hello\n")])
+
+
+def test_a_stub_is_no_way_where_there_is_no_user_data() -> None:
+    big = rendered(RenderedFile("/secret", random.Random(1).randbytes(60_000), secret=True))
+
+    with pytest.raises(Refused) as refused:
+        layout.pack(big, "personality", provider("rackspace-v1"))
+    assert "stub" not in (refused.value.problems[0].hint or "")
+    with pytest.raises(Refused, match="has no user-data"):
+        layout.pack(rendered(), "stub", provider("rackspace-v1"), url="https://deploy.example/bundle")
