@@ -1,8 +1,9 @@
 """The bundle: one ASCII file that is a POSIX sh script, proves itself whole, and carries runner, plan and files.
 
 A signed bundle has a fourth packed part, its signature, which signs the bundle without it (runner/baked/signed.py).
-Its text is fixed glue around three quoted strings, so that the running Python, which is handed only the strings,
-can rebuild the very text, check it against the digest on its last line, and write it to disk again.
+Its text is fixed glue around three quoted strings. The running Python is handed only the strings. It puts the same text
+together again, checks it against the digest on the last line, and writes it to disk. The form is in runner/form.py, and
+docs/reference/bundle.md describes it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _PROVEN = re.compile(b"(.*\n)" + form.pattern(form.LAST_LINE, "([0-9a-f]{64})"),
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What is inside a bundle. sizes: bytes of text each part takes. signature: base64 of an SSHSIG, not verified."""
+    """The contents of a bundle. sizes: bytes of text of each part. signature: base64 of an SSHSIG, not verified."""
 
     plan: dict[str, Any]
     files: dict[str, bytes] = field(repr=False)
@@ -90,7 +91,7 @@ def unpack(bundle: bytes) -> Unpacked:
     except (ValueError, OverflowError, OSError, EOFError, zlib.error) as error:
         raise PayloadError(f"the bundle cannot be unpacked: {error}") from error
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
-        # It is whole and has the right digest, but another program has made it.
+        # The bundle is whole and has the right digest, but another program has made its plan.
         raise PayloadError("the bundle cannot be unpacked: its plan is not one of this program's") from error
     if len(data) > len(PARTS):
         raise PayloadError("the bundle cannot be unpacked: it has more parts than this program knows")
@@ -100,7 +101,7 @@ def unpack(bundle: bytes) -> Unpacked:
 
 
 def _contents(entries: list[dict[str, Any]], files: bytes) -> dict[str, bytes]:
-    """Path -> content of the files that ride in the bundle, which are one piece of bytes there."""
+    """Return path -> content of the files that ride in the bundle, where they are one piece of bytes."""
     contents, start = {}, 0
     for entry in entries:
         if entry.get("deliver", "bundle") == "bundle":
@@ -110,6 +111,7 @@ def _contents(entries: list[dict[str, Any]], files: bytes) -> dict[str, bytes]:
 
 
 def _plain(bundle: bytes) -> str:
+    # Providers and tools wrap user-data: gzip, base64, or both.
     data = bundle
     if not data.startswith(b"#!"):
         try:

@@ -143,14 +143,14 @@ def test_a_public_key_without_agent(tmp_path: Path) -> None:
     key = keys.key(tmp_path)
     assert sign.signer(tmp_path / "key.pub").sign(BUNDLE) == sign.signer(key).sign(BUNDLE)
     key.unlink()
-    message = "key.pub is a public key, its private half is not beside it, and no agent is there"
+    message = "key.pub is a public key, its private half is not beside it, and no agent runs"
     assert said(tmp_path / "key.pub") == message
 
 
 @pytest.mark.parametrize("form", [[], ["-m", "PEM"]], ids=["openssh", "pem"])
 def test_a_passphrase_that_nobody_can_be_asked_for(tmp_path: Path, form: list[str]) -> None:
     key = keys.key(tmp_path, "key", "rsa", "secret", *form)
-    message = "key needs a passphrase; there is no terminal to ask at, and no agent holds the key"
+    message = "key needs a passphrase, there is no terminal to ask at, and no agent holds the key"
     assert without_terminal(key) == f"{message}; ssh-add key\n"
 
 
@@ -180,7 +180,7 @@ def test_an_old_private_key_needs_its_public_half_beside_it(tmp_path: Path) -> N
 )
 def test_what_is_no_key(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "key").write_bytes(content)
-    with pytest.raises(UsageError, match="key is not a key of ssh-keygen's"):
+    with pytest.raises(UsageError, match="key is not a key that ssh-keygen made"):
         sign.signer(tmp_path / "key")
 
 
@@ -199,13 +199,13 @@ def test_a_type_of_key_that_cannot_sign(tmp_path: Path) -> None:
 def test_a_private_key_that_others_can_read(tmp_path: Path) -> None:
     key = keys.key(tmp_path)
     key.chmod(0o644)
-    assert refusal(key) == ("others may read key, so that ssh-keygen does not take it", "chmod 0600 it")
+    assert refusal(key) == ("others may read key, so that ssh-keygen refuses it", "chmod 0600 key")
 
 
 def test_a_security_key_that_is_not_plugged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = keys.key(tmp_path, "key", "ed25519-sk")
     monkeypatch.delenv("SSH_SK_PROVIDER", raising=False)
-    assert refusal(key) == ("key is on a security key that is not there", "plug it in")
+    assert refusal(key) == ("key is on a security key that is not plugged in", "plug it in")
 
 
 def program(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,13 +219,13 @@ def program(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_machine_without_ssh_keygen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = keys.key(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    assert said(key) == "there is no ssh-keygen here that knows signatures"
+    assert said(key) == "this machine has no ssh-keygen that can sign"
 
 
 def test_a_key_that_is_not_touched_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     soft, hard = keys.key(tmp_path), keys.key(tmp_path, "hard", "ed25519-sk")
     program(tmp_path, "exec sleep 60", monkeypatch)
-    assert said(soft, patience_s=0.2) == "key: ssh-keygen has not signed within 0.2 s"
+    assert said(soft, patience_s=0.2) == "key: ssh-keygen did not sign within 0.2 s"
     assert said(hard, patience_s=0.2) == "hard: the security key was not touched within 0.2 s"
 
 
@@ -238,7 +238,7 @@ def test_an_ssh_keygen_that_is_killed(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_signature_by_another_key_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key, other = keys.key(tmp_path), keys.key(tmp_path, "other")
     program(tmp_path, f"exec /usr/bin/ssh-keygen -q -Y sign -n initialrunner -f {other}", monkeypatch)
-    assert said(key) == "ssh-keygen has signed with another key than key"
+    assert said(key) == "ssh-keygen signed with another key than key"
 
 
 def test_verify_needs_no_root_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
