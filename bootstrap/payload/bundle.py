@@ -49,17 +49,28 @@ def reader() -> str:
     return "\n".join([*imports, body.strip()])
 
 
+@functools.cache
+def head() -> str:
+    """The sh text that starts the reader with a Python: files/bundle/head.sh without comments."""
+    return without_comments(resources.text("files/bundle/head.sh"))
+
+
+def without_comments(script: str) -> str:
+    """Return a sh text without empty lines and lines that are comments."""
+    return "\n".join(line for line in script.split("\n") if line.strip() and not line.lstrip().startswith("#"))
+
+
 def compose(parts: list[str], no_python_report: str = "") -> bytes:
     """Return the bundle around its packed parts: code, plan, files, and its signature if there is one.
 
     no_python_report: sh text for a host that has no Python. Raises PayloadError for a byte that a bundle must not hold.
     """
-    head = resources.text("files/bundle/head.sh").strip()
+    starter = head()
     if no_python_report:
         # Before the last line, which returns.
-        start, last = head.rsplit("\n", 1)
-        head = f"{start}\n{no_python_report}\n{last}"
-    texts = (reader(), head, form.SEPARATOR.join(parts))
+        start, last = starter.rsplit("\n", 1)
+        starter = f"{start}\n{no_python_report}\n{last}"
+    texts = (reader(), starter, form.SEPARATOR.join(parts))
     body = form.GLUE % (form.PURPOSE, *texts)
     bundle = body + form.LAST_LINE % hashlib.sha256(body.encode()).hexdigest()
     # dash's echo, through which the trigger hashes the bundle, would rewrite a backslash; agents decode UTF-8.

@@ -13,6 +13,7 @@ import re
 from typing import Any
 
 from bootstrap import resources
+from bootstrap.payload.bundle import without_comments
 from bootstrap.runner.contract import REPORT_VERSION, signature
 from bootstrap.runner.defaults import PLAN
 
@@ -48,7 +49,7 @@ def script(plan: dict[str, Any]) -> str:
     )  # fmt: skip
     identity = f"{server}/{deploy_id}/{JOURNAL}/1"
     signed = signature(base64.b64decode(report["key"]), identity, "1", body.encode())
-    text = resources.text("files/bundle/tell.sh").strip()
+    text = without_comments(resources.text("files/bundle/tell.sh"))
     for name, value in (("BODY", body), ("ID", identity), ("SIGNATURE", signed), ("URL", url)):
         text = text.replace(f"@{name}@", value)
     return text

@@ -143,10 +143,10 @@ def test_name_and_mode_are_judged_too(name: str, mode: int, message: str) -> Non
 
 
 def test_our_own_text_is_refused_as_a_payload_and_a_users_template_as_a_spec() -> None:
-    with pytest.raises(Refused) as ours:
+    with pytest.raises(Refused) as refused:
         require("60 * * * * root x\n99 * * * * root x\n")
     with pytest.raises(SpecError) as theirs:
         require("60 * * * * root x\n", template="mine-cron.j2")
 
-    assert (ours.value.exit_code, len(ours.value.problems)) == (ExitCode.REFUSED, 2)
+    assert (refused.value.exit_code, len(refused.value.problems)) == (ExitCode.REFUSED, 2)
     assert (theirs.value.exit_code, str(theirs.value.problems[0].where)) == (ExitCode.SPEC, "mine-cron.j2:1:1")
