@@ -10,7 +10,7 @@ JOBS ?= 2
 # One file's tests stay in one process: they share what is dear to make (a collector, a rehearsal's copy).
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 # Nothing that .ci/packages does not declare is found by name, as on a new machine.
-DECLARED := $(BIN)/python tests/declared.py
+DECLARED := $(BIN)/python tests/support/declared.py
 BENCHMARKS := benchmarks/generator.py benchmarks/runner.py benchmarks/boot.py
 UV ?= uv
 LOCK := $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --python-version 3.11 \
@@ -47,7 +47,7 @@ vm: setup packages-vm ## boot a virtual machine with examples/hello, and leave i
 	@$(BIN)/python tests/vm/play.py $(if $(IMAGE),--image $(IMAGE)) $(SPEC)
 
 test-fresh: setup packages-slow ## make test in a fresh clone on a new Debian, which it makes: half an hour
-	@$(BIN)/python tests/fresh_machine.py test
+	@$(BIN)/python tests/support/fresh_machine.py test
 
 test-all: setup packages-vm ## every test
 	$(PYTEST)
@@ -99,8 +99,10 @@ lock: ## work out requirements*.lock again (needs uv)
 		requirements.lock requirements-dev.lock requirements-release.lock
 	for one in tests/locks/*.in; do $(LOCK_OTHERS) "$$one" -o "$${one%.in}.lock" || exit 1; done
 
-clean: ## remove .venv, build/ and the caches
-	rm -rf $(VENV) build .pytest_cache .mypy_cache .ruff_cache .hypothesis
+clean: ## remove .venv, what is in build/, and the caches
+	@# The folder itself is part of the tree, and its README.md says what it is for.
+	find build -mindepth 1 ! -path build/README.md -delete
+	rm -rf $(VENV) .pytest_cache .mypy_cache .ruff_cache .hypothesis
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
 # --- set-up ---------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What a boot costs with us in it, in a real virtual machine, beside the same boot without us and beside cloud-init.
+"""The cost of a boot with us in it, in a real virtual machine, beside the same boot without us and beside cloud-init.
 
     python benchmarks/boot.py [--runs 5] [--counted] [--without-cloud-init] [--json]
 
@@ -25,7 +25,7 @@ from tempfile import TemporaryDirectory
 
 from measure import ROOT, Row, compare, machine, progress
 
-sys.path[:0] = [str(ROOT), str(ROOT / "tests"), str(ROOT / "tests" / "vm")]
+sys.path[:0] = [str(ROOT), str(ROOT / "tests/support"), str(ROOT / "tests/vm")]
 
 import images
 from deploys import HELLO, Deploys, tree
@@ -118,8 +118,8 @@ class Bench:
                 running = ended(guest)
             listener.shutdown()
         self.taken.setdefault(subject, []).append(Boot(login, running, healthy))
-        told = f", healthy {healthy:.1f} s" if healthy else ""
-        progress(f"{subject}: login {login:.1f} s, running {running:.1f} s{told}")
+        suffix = f", healthy {healthy:.1f} s" if healthy else ""
+        progress(f"{subject}: login {login:.1f} s, running {running:.1f} s{suffix}")
 
 
 def ended(guest: Guest) -> float:
@@ -153,23 +153,23 @@ def seed(where: str) -> bytes:
     )
 
 
-def rows(taken: Mapping[str, list[Boot]], *, counted: bool) -> list[Row]:
+def rows(boots: Mapping[str, list[Boot]], *, counted: bool) -> list[Row]:
     """Every figure beside its peers; what was added is told run by run, since its peers ran in the same minute.
 
     counted: those by the guest's clock alone.
     """
-    found = []
+    table = []
 
-    def row(what: str, values: list[float], beside: str, theirs: list[float], budget: float | None = None) -> None:
+    def row(label: str, values: list[float], beside: str, theirs: list[float], budget: float | None = None) -> None:
         middle = statistics.median(theirs) if theirs else None
-        found.append(Row(what, "s", values, beside, middle, budget, note="" if theirs else "not measured"))
+        table.append(Row(label, "s", values, beside, middle, budget, note="" if theirs else "not measured"))
 
     def added(subject: str, figure: str) -> list[float]:
-        pairs = zip(taken.get(subject, ()), taken[ALONE], strict=False)
-        return [getattr(one, figure) - getattr(alone, figure) for one, alone in pairs]
+        pairs = zip(boots.get(subject, ()), boots[ALONE], strict=False)
+        return [getattr(boot, figure) - getattr(alone, figure) for boot, alone in pairs]
 
     def of(subject: str, figure: str) -> list[float]:
-        return [getattr(one, figure) for one in taken.get(subject, ())]
+        return [getattr(boot, figure) for boot in boots.get(subject, ())]
 
     figures = ("running",) if counted else ("running", "login")
     for figure in figures:
@@ -179,7 +179,7 @@ def rows(taken: Mapping[str, list[Boot]], *, counted: bool) -> list[Row]:
         row(figure, of(OURS, figure), THEIRS, of(THEIRS, figure))
     if not counted:
         row("power on to healthy", of(OURS, "healthy"), THEIRS, of(THEIRS, "healthy"))
-    return found
+    return table
 
 
 def main() -> None:
@@ -190,9 +190,9 @@ def main() -> None:
     parser.add_argument("--without-cloud-init", action="store_true", help="only with us and without us")
     parser.add_argument("--json", action="store_true", help="print the numbers")
     options = parser.parse_args()
-    why = images.unusable()
-    if why:
-        parser.error(why)
+    obstacle = images.unusable()
+    if obstacle:
+        parser.error(obstacle)
     subjects = [ALONE, OURS] if options.without_cloud_init else [ALONE, OURS, THEIRS]
     recipe = images.Recipe("bookworm", "cloud-init")
     with TemporaryDirectory() as folder, Deploys(Path(folder)) as deploys:
@@ -200,12 +200,12 @@ def main() -> None:
         for _ in range(options.runs):
             for subject in subjects:
                 bench.measure(subject)
-    how = "KVM" if kvm_works() else "emulated (TCG)"
+    processor = "KVM" if kvm_works() else "emulated (TCG)"
     if options.counted:
-        how = f"emulated, {1000 // NS_EACH} million instructions a second"
+        processor = f"emulated, {1000 // NS_EACH} million instructions a second"
     heading = {
         "machine": machine(),
-        "guest": f"Debian {recipe.suite}, one processor, 512 MiB, {how}",
+        "guest": f"Debian {recipe.suite}, one processor, 512 MiB, {processor}",
         "cloud-init": "not measured (--without-cloud-init)" if options.without_cloud_init else "that Debian's, NoCloud",
         "runs": f"{options.runs} of each in turn; medians, with the lowest and the highest",
     }

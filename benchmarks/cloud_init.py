@@ -55,8 +55,8 @@ def debian() -> tuple[Path | None, str]:
     if done.returncode:
         part.unlink(missing_ok=True)
         # apt's first complaint is the cause; what follows is that it has one.
-        said = [line[3:] for line in (done.stdout + done.stderr).splitlines() if line.startswith("E: ")]
-        return None, said[0] if said else "mmdebstrap failed"
+        complaints = [line[3:] for line in (done.stdout + done.stderr).splitlines() if line.startswith("E: ")]
+        return None, complaints[0] if complaints else "mmdebstrap failed"
     part.rename(tar)
     return tar, ""
 

@@ -31,20 +31,20 @@ def ours(folder: str) -> dict[str, Sequence[str]]:
     verbs = [sys.executable, "-m", "bootstrap"]
     hello = str(ROOT / "examples/hello/hello.yaml")
     target = ["--server", "hello-1", "--target", "user-data", "--output", folder]
-    found: dict[str, Sequence[str]] = {EMPTY: [sys.executable, "-c", "pass"]}
-    found |= {f"bootstrap {option}": [*verbs, option] for option in ("--version", "--help")}
+    commands: dict[str, Sequence[str]] = {EMPTY: [sys.executable, "-c", "pass"]}
+    commands |= {f"bootstrap {option}": [*verbs, option] for option in ("--version", "--help")}
     for spec in sorted(ROOT.glob("examples/*/*.yaml")):
-        found[f"bootstrap check {spec.parent.name}"] = [*verbs, "check", str(spec)]
-    found["bootstrap render hello"] = [*verbs, "render", hello, *target]
+        commands[f"bootstrap check {spec.parent.name}"] = [*verbs, "check", str(spec)]
+    commands["bootstrap render hello"] = [*verbs, "render", hello, *target]
     servers = Path(folder) / "servers.csv"
     servers.write_text("name,port\n" + "".join(f"hello-{number},{8000 + number}\n" for number in range(1000)))
     fleet = ["--servers", str(servers), "--target", "user-data", "--output", f"{folder}/fleet"]
-    found[FLEET] = [*verbs, "render", hello, *fleet]
-    return found
+    commands[FLEET] = [*verbs, "render", hello, *fleet]
+    return commands
 
 
 def theirs(place: Place) -> dict[str, Sequence[str]]:
-    """What a user of cloud-init has for it; every one must succeed, or there is no figure."""
+    """The commands of cloud-init for the same work; each must succeed, or there is no figure."""
     place.put("/root/user-data", CLOUD_CONFIG)
     place.put("/root/script", cloud_init.SCRIPT)
     parts = ["-a", "/root/user-data:cloud-config", "-a", "/root/script:x-shellscript"]
@@ -57,10 +57,10 @@ def theirs(place: Place) -> dict[str, Sequence[str]]:
 
 def in_turn(place: Place | None, folder: str, runs: int) -> dict[str, list[float]]:
     """CPU milliseconds of every program, once a run; the run before pays for byte code and cold caches."""
-    own, peers = ours(folder), theirs(place) if place else {}
-    taken: dict[str, list[float]] = {name: [] for name in [*own, *peers]}
+    verbs, peers = ours(folder), theirs(place) if place else {}
+    samples: dict[str, list[float]] = {name: [] for name in [*verbs, *peers]}
     for number in range(runs + 1):
-        figures = {name: cpu_ms(command) for name, command in own.items()}
+        figures = {name: cpu_ms(command) for name, command in verbs.items()}
         for name, command in peers.items():
             assert place is not None
             sample = place.meter([command])
@@ -68,28 +68,28 @@ def in_turn(place: Place | None, folder: str, runs: int) -> dict[str, list[float
                 raise SystemExit(f"{name} failed")
             figures[name] = sample.cpu_ms
         for name, figure in figures.items() if number else ():
-            taken[name].append(figure)
-    return taken
+            samples[name].append(figure)
+    return samples
 
 
-def rows(taken: dict[str, list[float]]) -> list[Row]:
+def rows(samples: dict[str, list[float]]) -> list[Row]:
     """Every verb beside its peers."""
 
     def row(name: str, beside: str, budget: float | None = None) -> Row:
-        peer = statistics.median(taken[beside]) if beside in taken else None
-        return Row(name, "CPU ms", taken[name], beside, peer, budget, note="" if peer else "not measured")
+        peer = statistics.median(samples[beside]) if beside in samples else None
+        return Row(name, "CPU ms", samples[name], beside, peer, budget, note="" if peer else "not measured")
 
-    found = []
-    for name in taken:
+    table = []
+    for name in samples:
         if name.startswith("bootstrap check"):
-            found += [row(name, EMPTY, 300), row(name, SCHEMA, 300)]
+            table += [row(name, EMPTY, 300), row(name, SCHEMA, 300)]
         elif name.startswith("bootstrap render"):
-            found += [row(name, EMPTY), row(name, MIME)]
+            table += [row(name, EMPTY), row(name, MIME)]
         elif name.startswith("cloud-init"):
-            found.append(row(name, THEIR_EMPTY))
+            table.append(row(name, THEIR_EMPTY))
         elif name not in (EMPTY, THEIR_EMPTY):
-            found.append(row(name, EMPTY, {"bootstrap --version": 60, FLEET: 2000}.get(name)))
-    return found
+            table.append(row(name, EMPTY, {"bootstrap --version": 60, FLEET: 2000}.get(name)))
+    return table
 
 
 def main() -> None:
@@ -99,18 +99,18 @@ def main() -> None:
     parser.add_argument("--without-cloud-init", action="store_true")
     parser.add_argument("--json", action="store_true", help="print the numbers")
     options = parser.parse_args()
-    tar, why = (None, "--without-cloud-init") if options.without_cloud_init else cloud_init.debian()
+    tar, reason = (None, "--without-cloud-init") if options.without_cloud_init else cloud_init.debian()
     heading = {"machine": machine(), "Python": sys.version.split()[0]}
     with ExitStack() as stack:
         place = stack.enter_context(Place(tar)) if tar else None
         if place:
             heading["cloud-init"] = f"{cloud_init.version(place)}, in Debian {cloud_init.SUITE}"
         else:
-            heading["cloud-init"] = f"not measured ({why})"
-            progress(f"cloud-init: not measured ({why})")
+            heading["cloud-init"] = f"not measured ({reason})"
+            progress(f"cloud-init: not measured ({reason})")
         heading["runs"] = f"{options.runs} of each in turn; medians, with the lowest and the highest"
-        taken = in_turn(place, stack.enter_context(TemporaryDirectory()), options.runs)
-    compare(rows(taken), heading)
+        samples = in_turn(place, stack.enter_context(TemporaryDirectory()), options.runs)
+    compare(rows(samples), heading)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""What the benchmarks share: what a program costs, and a table of ratios beside budgets."""
+"""Shared by the benchmarks: the cost of a program, and a table of ratios beside budgets."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def cpu_ms(command: Sequence[str]) -> float:
     environment = os.environ | {"PYTHONPATH": str(ROOT), "NO_COLOR": "1"}
     child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, env=environment)
     assert child.stderr is not None
-    said = child.stderr.read()
+    errors = child.stderr.read()
     _, status, usage = os.wait4(child.pid, 0)
     child.returncode = os.waitstatus_to_exitcode(status)
     child.stderr.close()
     if child.returncode:
-        raise subprocess.CalledProcessError(child.returncode, command, stderr=said)
+        raise subprocess.CalledProcessError(child.returncode, command, stderr=errors)
     return 1000 * (usage.ru_utime + usage.ru_stime)
 
 
@@ -61,8 +61,8 @@ class Row:
 def compare(rows: Sequence[Row], heading: Mapping[str, str]) -> None:
     """A table of rows on stdout, what was measured and where above it; with --json the numbers instead."""
     if "--json" in sys.argv:
-        found = [asdict(row) | {"ours": row.ours, "ratio": row.ratio, "holds": row.holds} for row in rows]
-        print(json.dumps({"heading": dict(heading), "rows": found}, indent=2))
+        figures = [asdict(row) | {"ours": row.ours, "ratio": row.ratio, "holds": row.holds} for row in rows]
+        print(json.dumps({"heading": dict(heading), "rows": figures}, indent=2))
         return
     for name, text in heading.items():
         print(f"{name}: {text}")

@@ -1,4 +1,4 @@
-"""Where the runner and its peers are measured: a throwaway copy of this machine, or a Debian laid into one."""
+"""The place in which the runner and its peers run: a throwaway copy of this machine, or a Debian laid into one."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from types import TracebackType
 from bootstrap.payload.model import Payload
 from bootstrap.rehearse.copy import Copy
 
-# Where the Debian lies in the copy. Not in /tmp or /run, which a copy empties.
+# The Debian's folder in the copy. It is not in /tmp or /run, which a copy empties at its boot.
 INNER = "/srv/benchmark"
 # Runs in the place. A small shell starts the program and goes, so that the program is reparented to this process and
 # its figures are its own: the peak of a process that this Python forks would never be below Python's.

@@ -1,4 +1,4 @@
-"""What the runner costs on a host beside cloud-init, an empty Python and an empty shell, all in one throwaway place.
+"""Measures the runner on a host beside cloud-init, an empty Python and an empty shell, all in one throwaway place.
 
     python benchmarks/runner.py [--runs 11] [--without-cloud-init] [--json]
 
@@ -56,7 +56,7 @@ def payload(stages: Sequence[str], files: tuple[RenderedFile, ...] = (), **plan:
 
 @dataclass(frozen=True)
 class Subject:
-    """What is measured. before and after: scripts that are not; check: raises when the run did not do its work."""
+    """Commands to measure. before and after: scripts that are not measured; check: raises when a run did no work."""
 
     commands: Sequence[Sequence[str]]
     before: str = ":"
@@ -74,7 +74,7 @@ def starts(place: Place, collector: Collector, runs: int, *, beside_cloud_init: 
             subjects[name] = Subject(cloud_init.STAGES, cloud_init.prepare(settings), check=lambda s: ran(place, s))
         # After the four stages, so that it finds them done.
         subjects[STATUS] = Subject([["cloud-init", "status"]])
-    taken: dict[str, list[Sample]] = {name: [] for name in subjects}
+    samples: dict[str, list[Sample]] = {name: [] for name in subjects}
     for number in range(runs + 1):
         for name, subject in subjects.items():
             place.sh(subject.before)
@@ -82,8 +82,8 @@ def starts(place: Place, collector: Collector, runs: int, *, beside_cloud_init: 
             subject.check(sample)
             place.sh(subject.after)
             if number:
-                taken[name].append(sample)
-    return taken
+                samples[name].append(sample)
+    return samples
 
 
 def ours(place: Place, collector: Collector) -> dict[str, Subject]:
@@ -101,7 +101,7 @@ def ours(place: Place, collector: Collector) -> dict[str, Subject]:
         "reports": payload([text], report={"url": collector.url, "key": key}),
         "late": payload([LATE], (late,)),
     }
-    commands = {name: place.lay(name, one) for name, one in payloads.items()}
+    commands = {name: place.lay(name, files) for name, files in payloads.items()}
     for name, command in commands.items():
         place.put(f"/root/{name}.command", command.encode())
     place.sh(f"rm /root/payloads/late{LATE}")
@@ -157,10 +157,10 @@ def overhead_ms(place: Place, runs: int, count: int = 40) -> tuple[list[float], 
             place.sh(f"find {STATE} -mindepth 1 -delete; rm -rf /run/initialrunner*; cp -a /root/payloads/many/. /")
             place.meter([["sh", "-c", command]])
             events = journal_events((folder / "journal").read_bytes())
-            begun = [event["uptime_s"] for event in events if event["type"] == "stage.started"]
-            if len(begun) != count:
-                raise SystemExit(f"{len(begun)} of {count} stages began")
-            stages.append(1000 * (begun[-1] - begun[0]) / (count - 1))
+            starts = [event["uptime_s"] for event in events if event["type"] == "stage.started"]
+            if len(starts) != count:
+                raise SystemExit(f"{len(starts)} of {count} stages began")
+            stages.append(1000 * (starts[-1] - starts[0]) / (count - 1))
             with (folder / "beside").open("wb", buffering=0) as file:
                 start = time.monotonic()
                 for _ in range(2 * count):
@@ -178,56 +178,56 @@ def _build() -> Path:
 
 def late_ms(rounds: int) -> list[float]:
     """Milliseconds from the last byte of an injected file to the stage that runs it, cron ticking."""
-    taken = []
-    one = payload([LATE], (RenderedFile(LATE, SCRIPT, 0o755, deliver="inject"),))
+    waits = []
+    late = payload([LATE], (RenderedFile(LATE, SCRIPT, 0o755, deliver="inject"),))
     for _ in range(rounds):
         with Copy(SERVER) as copy:
-            for file in one.files:
+            for file in late.files:
                 if file.path != LATE:
                     copy.put(file.path, file.content, mode=0o400)
             copy.boot(cron="fast")
             wait(lambda: copy.run(["flock", "-n", LOCK, "true"]).returncode == 1, "no runner waits")
             at = copy.put(LATE, SCRIPT, mode=0o400)
             wait(lambda: any(e.get("final") for e in copy.journal()), "no end")
-            begun = [e["uptime_s"] for e in copy.journal() if e["type"] == "stage.started"]
+            starts = [e["uptime_s"] for e in copy.journal() if e["type"] == "stage.started"]
             times = (copy.read("/root/ran") or b"").count(b"\n")
-            if (len(begun), times) != (1, 1):
-                raise SystemExit(f"the stage began {len(begun)} times and ran {times} times")
-            taken.append(1000 * (begun[0] - at))
-    return sorted(taken)
+            if (len(starts), times) != (1, 1):
+                raise SystemExit(f"the stage began {len(starts)} times and ran {times} times")
+            waits.append(1000 * (starts[0] - at))
+    return sorted(waits)
 
 
-def wait(ready: Callable[[], object], what: str) -> None:
+def wait(ready: Callable[[], object], complaint: str) -> None:
     """Poll for at most half a minute."""
     end = time.monotonic() + 30
     while not ready():
         if time.monotonic() > end:
-            raise SystemExit(what)
+            raise SystemExit(complaint)
         time.sleep(0.05)
 
 
-def rows(taken: dict[str, list[Sample]]) -> list[Row]:
+def rows(samples: dict[str, list[Sample]]) -> list[Row]:
     """The comparisons of CPU and of peaks."""
-    found = []
+    table = []
 
     def add(name: str, peers: Sequence[str], cpu: float | None, peak: float | None) -> None:
         for part, unit, budget in (("cpu_ms", "CPU ms", cpu), ("peak_mib", "peak MiB", peak)):
             if unit == "peak MiB" and peak is None:
                 continue
-            values = [getattr(sample, part) for sample in taken[name]]
+            values = [getattr(sample, part) for sample in samples[name]]
             for peer in peers:
-                theirs = [getattr(sample, part) for sample in taken.get(peer, ())]
+                theirs = [getattr(sample, part) for sample in samples.get(peer, ())]
                 middle = statistics.median(theirs) if theirs else None
                 note = "" if theirs else "not measured"
-                found.append(Row(name, unit, values, peer, middle, budget, note=note))
+                table.append(Row(name, unit, values, peer, middle, budget, note=note))
 
     add(FIRST, (BOOT, BARE, PYTHON, SHELL), 40, 15)
     add(WHOLE, (BOOT, BARE, PYTHON, SHELL), None, None)
     add(REPORTING, (BOOT, BARE, PYTHON, SHELL), None, 25)
     add(WAITING, (STATUS, PYTHON, SHELL), 5, None)
     add(FAILED, (STATUS, PYTHON, SHELL), None, None)
-    found.append(Row("tick after success", "CPU ms", [0.0], "no entry is left", None, 0))
-    return found
+    table.append(Row("tick after success", "CPU ms", [0.0], "no entry is left", None, 0))
+    return table
 
 
 def main() -> None:
@@ -239,22 +239,22 @@ def main() -> None:
     options = parser.parse_args()
     if os.geteuid():
         parser.error("needs root, for the copy and what is mounted in it")
-    tar, why = (None, "--without-cloud-init") if options.without_cloud_init else cloud_init.debian()
+    tar, reason = (None, "--without-cloud-init") if options.without_cloud_init else cloud_init.debian()
     if not tar:
-        progress(f"cloud-init: not measured ({why})")
+        progress(f"cloud-init: not measured ({reason})")
     with Place(tar) as place, Collector(place.copy) as collector:
         heading = {"machine": machine(), "place": f"Debian {cloud_init.SUITE}" if tar else "a copy of this machine"}
         heading["Python"] = place.sh("/usr/bin/python3 --version").stdout.split()[1]
-        heading["cloud-init"] = cloud_init.version(place) if tar else f"not measured ({why})"
+        heading["cloud-init"] = cloud_init.version(place) if tar else f"not measured ({reason})"
         heading["runs"] = f"{options.runs} of each in turn; medians, with the lowest and the highest"
-        found = rows(starts(place, collector, options.runs, beside_cloud_init=bool(tar)))
+        table = rows(starts(place, collector, options.runs, beside_cloud_init=bool(tar)))
         stages, synced = overhead_ms(place, options.runs)
-    found.append(Row("overhead of a stage", "ms", stages, "two synced writes there", statistics.median(synced), 15))
+    table.append(Row("overhead of a stage", "ms", stages, "two synced writes there", statistics.median(synced), 15))
     late = late_ms(3 * options.runs)
     p95 = late[int(0.95 * (len(late) - 1))]
     # Nobody waits for half a minute's mean here: cron looks once a minute, whatever the machine.
-    found.append(Row("last byte to first stage, p95", "ms", late, "cron's half minute, reckoned", 30_000, 20, p95))
-    compare(found, heading)
+    table.append(Row("last byte to first stage, p95", "ms", late, "cron's half minute, reckoned", 30_000, 20, p95))
+    compare(table, heading)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from pathlib import Path
 import debtexts
 import staging
 
-# By the names that Python and the kernel use.
+# Debian's names, by the names that Python and the kernel use.
 ARCHITECTURES = {"x86_64": "amd64", "aarch64": "arm64"}
 OURS = Path(__file__).parent / "debian"
 LIBRARY, DOC = "usr/lib/initialrunner", "usr/share/doc/initialrunner"

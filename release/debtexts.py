@@ -1,4 +1,4 @@
-"""What a Debian package has beside its programs: control, copyright, changelog, manual page, shell completion."""
+"""The texts of a Debian package beside its programs: control, copyright, changelog, manual page, shell completion."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ APACHE = "On Debian see /usr/share/common-licenses/Apache-2.0"
 
 
 def maintainer() -> str:
-    """Who builds, by the variables of Debian's own tools. The reserved domain says that nobody did."""
+    """The name of the builder, by the variables of Debian's own tools. The reserved domain says that none was given."""
     name = os.environ.get("DEBFULLNAME", "initialrunner maintainers")
     return f"{name} <{os.environ.get('DEBEMAIL', 'maintainers@initialrunner.invalid')}>"
 
@@ -89,7 +89,7 @@ def copyright_file(tree: Tree) -> str:
 
 
 def _license_text(path: Path) -> str:
-    """What a library's licence file says; Debian does not want to read its own copies again."""
+    """The text of a library's licence; for one that Debian has in a file of its own, the path of that file."""
     text = path.read_text(encoding="utf-8", errors="replace").strip()
     return APACHE if "TERMS AND CONDITIONS FOR USE, REPRODUCTION, AND DISTRIBUTION" in text else text
 
@@ -104,8 +104,8 @@ def _module(info: Path) -> str:
 
 def _license(about: Message) -> str:
     classified = (c.rpartition(":: ")[2] for c in about.get_all("Classifier", []) if c.startswith("License ::"))
-    found = about["License-Expression"] or about["License"] or next(classified, "see-text")
-    return re.sub(r"\W*\bLicense\b|[^\w.+-]+", "-", str(found)).strip("-") or "see-text"
+    name = about["License-Expression"] or about["License"] or next(classified, "see-text")
+    return re.sub(r"\W*\bLicense\b|[^\w.+-]+", "-", str(name)).strip("-") or "see-text"
 
 
 def manual() -> str:
@@ -151,8 +151,8 @@ def completion() -> str:
 
 
 def pages() -> list[Path]:
-    """What goes to /usr/share/doc as it stands, so that the links between the pages hold."""
-    found = [TOP / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")]
+    """The files for /usr/share/doc, unchanged, so that the links between the pages hold."""
+    paths = [TOP / name for name in ("README.md", "CHANGELOG.md", "CONTRIBUTING.md", "SECURITY.md", "LICENSE")]
     for folder in ("docs", "examples"):
-        found += [p for p in (TOP / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts]
-    return sorted(found)
+        paths += [p for p in (TOP / folder).rglob("*") if p.is_file() and "__pycache__" not in p.parts]
+    return sorted(paths)

@@ -32,12 +32,12 @@ def build(out: Path) -> Path:
 
 def whole(site: bytes, glibc: int, epoch: int) -> bytes:
     """The zipapp around a site.zip. glibc: the minor version of glibc 2 that it needs."""
-    made = (
+    settings = (
         f"DIGEST = {hashlib.sha256(site).hexdigest()!r}\nPYTHON = {staging.python_version()!r}\n"
         f"MACHINE = {staging.machine()!r}\nGLIBC = {(2, glibc)!r}\n"
     )
     start = (Path(__file__).parent / "start.py").read_bytes()
-    contents = {"__main__.py": start, "initialrunner_made.py": made.encode(), "site.zip": site}
+    contents = {"__main__.py": start, "initialrunner_made.py": settings.encode(), "site.zip": site}
     return SHEBANG + packed(contents, epoch, stored=True)
 
 

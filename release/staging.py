@@ -26,19 +26,19 @@ BUILD = TOP / "build"
 PIP = ("-m", "pip", "--disable-pip-version-check", "--quiet", "--no-input")
 # Commands with the builder's interpreter in their first line, manual pages of those commands.
 NOT_OURS = ("bin", "share")
-# What pip notes about an installation: where from, when, and the digests of the commands above.
+# Files in which pip notes where an installation came from, when, and the digests of the commands above.
 NOTES = ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json")
 # Names that came before manylinux_X_Y, and the minor version of glibc 2 that each stands for. Source: PEP 600.
 OLD_TAGS = {"manylinux1": 5, "manylinux2010": 12, "manylinux2014": 17}
 
 
 class CannotBuild(Exception):
-    """Why there is no package; the message says what to do."""
+    """No package can be built; the message says what to do."""
 
 
 @dataclass(frozen=True)
 class Tree:
-    """What was staged. glibc: the minor version of glibc 2 that its extensions need; epoch: seconds since 1970."""
+    """A staged tree. glibc: the minor version of glibc 2 that its extensions need; epoch: seconds since 1970."""
 
     folder: Path
     version: str
@@ -53,27 +53,27 @@ def python_version() -> tuple[int, int]:
 
 def machine() -> str:
     """x86_64, aarch64. Raises CannotBuild where Python packages have no wheels for glibc."""
-    found = re.fullmatch(r"(\w+)-linux-gnu", sysconfig.get_config_var("MULTIARCH") or "")
-    if not found:
+    match = re.fullmatch(r"(\w+)-linux-gnu", sysconfig.get_config_var("MULTIARCH") or "")
+    if not match:
         raise CannotBuild("only Linux with glibc: build it there, or install with pip")
-    return found[1]
+    return match[1]
 
 
 def epoch() -> int:
     """SOURCE_DATE_EPOCH, else the time of the last commit. Raises CannotBuild when there is neither."""
-    given = os.environ.get("SOURCE_DATE_EPOCH") or _git("log", "-1", "--format=%ct")
-    if not given or not given.isdecimal():
+    seconds = os.environ.get("SOURCE_DATE_EPOCH") or _git("log", "-1", "--format=%ct")
+    if not seconds or not seconds.isdecimal():
         raise CannotBuild(
             "this is no git checkout: set SOURCE_DATE_EPOCH to the date of the source, in seconds since 1970"
         )
-    return int(given)
+    return int(seconds)
 
 
 def version() -> str:
     """`bootstrap.__version__`, the one place where the version stands."""
-    found = re.search(r'^__version__ = "(.+)"$', (TOP / "bootstrap/__init__.py").read_text(encoding="utf-8"), re.M)
-    assert found
-    return found[1]
+    match = re.search(r'^__version__ = "(.+)"$', (TOP / "bootstrap/__init__.py").read_text(encoding="utf-8"), re.M)
+    assert match
+    return match[1]
 
 
 def stage(folder: Path) -> Tree:
@@ -85,10 +85,10 @@ def stage(folder: Path) -> Tree:
     with tempfile.TemporaryDirectory() as work:
         wheel = _wheel(Path(work), when)
         _install(folder)
-        with zipfile.ZipFile(wheel) as ours:
-            ours.extractall(folder)
+        with zipfile.ZipFile(wheel) as archive:
+            archive.extractall(folder)
     _leave_out(folder)
-    # Debug symbols are more than half of it.
+    # Debug symbols are more than half of the extensions' size.
     objects = sorted(path for path in folder.rglob("*.so*") if path.is_file())
     subprocess.run(["strip", "--strip-unneeded", *objects], check=True)
     settle(folder, when)
@@ -127,13 +127,15 @@ def _install(folder: Path) -> None:
 def _leave_out(folder: Path) -> None:
     for name in NOT_OURS:
         shutil.rmtree(folder / name, ignore_errors=True)
+    # The notes differ from builder to builder, and the result must not.
     for name in NOTES:
         for path in folder.glob(f"*.dist-info/{name}"):
             path.unlink()
 
 
 def _glibc(folder: Path) -> int:
-    """Of each wheel the lowest that its tags allow, of all wheels the highest."""
+    """The highest version that any wheel needs; a wheel needs the lowest one that its tags allow."""
+    # Every wheel of pip's is for 2.17 or newer, also those whose tags name no version.
     needed = [17]
     for path in folder.glob("*.dist-info/WHEEL"):
         text = path.read_text(encoding="utf-8")

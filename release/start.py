@@ -11,14 +11,14 @@ from initialrunner_made import DIGEST, GLIBC, MACHINE, PYTHON
 
 
 def main():
-    wrong = unfit()
-    if wrong:
-        made = PYTHON + (MACHINE,) + GLIBC
+    misfit = unfit()
+    if misfit:
+        facts = PYTHON + (MACHINE,) + GLIBC + (misfit,)
         fail(
-            "this bootstrap.pyz is made for Python %d.%d on Linux %s with glibc %d.%d or newer; %s" % (made + (wrong,)),
+            "this bootstrap.pyz is made for Python %d.%d on Linux %s with glibc %d.%d or newer; %s" % facts,
             "run it as `python%d.%d bootstrap.pyz`, or make one that fits: make zipapp PYTHON=..." % PYTHON,
         )
-    # In the place of the zip, which is looked through for nothing otherwise.
+    # The folder takes the place of the zip, which Python would search for each import and find nothing.
     sys.path[0] = folder()
     from bootstrap.cli.main import main as command
 
@@ -31,12 +31,12 @@ def fail(message, hint):
 
 
 def unfit():
-    """What is wrong with this interpreter or machine; None when nothing is."""
+    """The reason why this interpreter or machine does not fit; None when it fits."""
     if tuple(sys.version_info[:2]) != PYTHON:
         return "this is Python %d.%d (%s)" % (tuple(sys.version_info[:2]) + (sys.executable,))
-    here = os.uname()
-    if here[0] != "Linux" or here[4] != MACHINE:
-        return "this is %s %s" % (here[0], here[4])
+    system = os.uname()
+    if system[0] != "Linux" or system[4] != MACHINE:
+        return "this is %s %s" % (system[0], system[4])
     try:
         name, version = os.confstr("CS_GNU_LIBC_VERSION").split()
     except (ValueError, AttributeError):
@@ -47,10 +47,10 @@ def unfit():
 
 
 def folder():
-    """Where the toolkit is, unpacked there now if it was not. No other user can have put it there."""
+    """The folder of the unpacked toolkit; unpack it first if needed. No other user can have written to it."""
     reasons = []
     for base in bases():
-        there = os.path.join(base, "pyz-" + DIGEST[:24])
+        target = os.path.join(base, "pyz-" + DIGEST[:24])
         try:
             if not os.path.isdir(base):
                 os.makedirs(base, 0o700)
@@ -60,11 +60,11 @@ def folder():
             if os.statvfs(base).f_flag & os.ST_NOEXEC:
                 reasons.append("%s is mounted noexec, which extensions of Python do not bear" % base)
                 continue
-            if not os.path.lexists(there):
-                unpack(base, there)
-            if is_ours(there):
-                return there
-            reasons.append("%s is not yours alone" % there)
+            if not os.path.lexists(target):
+                unpack(base, target)
+            if is_ours(target):
+                return target
+            reasons.append("%s is not yours alone" % target)
         except OSError as error:
             reasons.append("%s: %s" % (base, error.strerror or error))
     return fail(
@@ -82,11 +82,11 @@ def bases():
 
 def is_ours(path):
     """Whether it is a folder, no link, that only this user can write."""
-    found = os.lstat(path)
-    return found.st_uid == os.geteuid() and found.st_mode & 0o170022 == 0o040000
+    stat = os.lstat(path)
+    return stat.st_uid == os.geteuid() and stat.st_mode & 0o170022 == 0o040000
 
 
-def unpack(base, there):
+def unpack(base, target):
     """Whole or not at all: beside it, then renamed. Of two at once the second finds it done."""
     import hashlib
     import io
@@ -105,9 +105,9 @@ def unpack(base, there):
     try:
         with zipfile.ZipFile(io.BytesIO(data)) as packed:
             packed.extractall(new)
-        os.rename(new, there)
+        os.rename(new, target)
     except OSError:
-        if not os.path.isdir(there):
+        if not os.path.isdir(target):
             raise
     finally:
         shutil.rmtree(new, ignore_errors=True)

@@ -5,141 +5,34 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Callable
 from typing import Any, NoReturn
 
+from bootstrap.collector.fields import EVENT, EVENT_BY_TYPE, MANIFEST, REPORT, Fields
 from bootstrap.collector.model import Event, Expected, Report
 from bootstrap.collector.refusal import malformed
-from bootstrap.runner.contract import NAME_PATTERN, REPORT_VERSION, SERVER_STATES
+from bootstrap.runner.contract import REPORT_VERSION
 
 MAX_BODY_BYTES = 1 << 20
 MAX_DEPTH = 16
 MAX_DEADLINE_S = 366 * 24 * 3600
-RESULTS = ("done", "failed", "again", "skipped", "interrupted")
 
-_NAME = re.compile(NAME_PATTERN, re.ASCII)
 _SURROGATE = re.compile("[\ud800-\udfff]")
 
-# A check takes a value and says what it should have been, None when it is right.
-Check = Callable[[Any], str | None]
 
-
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and abs(value) < 2**53
-
-
-def _whole(low: int) -> Check:
-    def check(value: Any) -> str | None:
-        right = isinstance(value, int) and not isinstance(value, bool) and low <= value < 2**53
-        return None if right else f"a whole number from {low}"
-
-    return check
-
-
-def _amount(value: Any) -> str | None:
-    return None if _number(value) and value >= 0 else "a number from 0"
-
-
-def _time(value: Any) -> str | None:
-    return None if _number(value) else "a number of seconds"
-
-
-def _flag(value: Any) -> str | None:
-    return None if isinstance(value, bool) else "true or false"
-
-
-def _text(limit: int) -> Check:
-    return lambda value: (
-        None if isinstance(value, str) and len(value) <= limit else f"text of at most {limit} characters"
-    )
-
-
-def _texts(value: Any) -> str | None:
-    right = isinstance(value, list) and all(isinstance(one, str) and len(one) <= 4096 for one in value)
-    return None if right else "a list of texts"
-
-
-def _missing(value: Any) -> str | None:
-    right = isinstance(value, list) and all(
-        isinstance(one, dict)
-        and isinstance(one.get("path"), str)
-        and all(isinstance(one.get(key, ""), str) for key in ("why", "saw"))
-        for one in value
-    )
-    return None if right else "a list of objects with a path"
-
-
-def _outputs(value: Any) -> str | None:
-    return (
-        None
-        if isinstance(value, dict) and all(isinstance(one, str) for one in value.values())
-        else "an object of texts"
-    )
-
-
-def _one_of(words: tuple[str, ...]) -> Check:
-    return lambda value: None if isinstance(value, str) and value in words else "one of " + ", ".join(words)
-
-
-def name(value: Any) -> str | None:
-    """The check of a server, a deploy id and a journal."""
-    return None if isinstance(value, str) and _NAME.fullmatch(value) else f"a name ({NAME_PATTERN})"
-
-
-_SHORT, _LONG = _text(256), _text(65_536)
-
-# What each type of event carries; "!" after a key: it must be there. What is not listed is kept as it is.
-_EVENT: dict[str, Check] = {"seq!": _whole(1), "at!": _time, "uptime_s!": _time, "type!": _text(64)}
-_FIELDS: dict[str, dict[str, Check]] = {
-    "started": {"stages": _texts, "host_keys": _texts, "addresses": _texts, "deadline_s": _amount},
-    "waiting": {"missing": _missing, "for": _LONG},
-    "fixed": {"path": _LONG},
-    "stage.started": {"stage!": _SHORT, "attempt": _whole(0)},
-    "stage.ended": {
-        "stage!": _SHORT,
-        "result!": _one_of(RESULTS),
-        "attempt": _whole(0),
-        "took_s": _amount,
-        "exit_code": _whole(-(2**31)),
-        "signal": _whole(0),
-        "cause": _SHORT,
-        "tail": _LONG,
-        "outputs": _outputs,
-        "final": _flag,
-    },
-    "interrupted": {"stage": _SHORT, "attempt": _whole(0)},
-    "health": {"ok!": _flag, "passed": _whole(0), "check": _LONG, "saw": _LONG},
-    "state": {"state": _one_of(SERVER_STATES), "final": _flag, "reason": _LONG, "cause": _SHORT},
-}
-_REPORT: dict[str, Check] = {
-    "server!": name,
-    "deploy_id!": name,
-    "journal!": name,
-    "revision": _SHORT,
-    "instance_id": _SHORT,
-    "boot_id": _SHORT,
-    "group": _SHORT,
-    "state": _one_of(SERVER_STATES),
-    "deadline_s": _amount,
-}
-_EXPECT: dict[str, Check] = {"server!": name, "deploy_id!": name, "revision": _SHORT, "deadline_s!": _amount}
-
-
-def _check(raw: dict[str, Any], fields: dict[str, Check], where: str) -> None:
+def _check(raw: dict[str, Any], fields: Fields, where: str) -> None:
     for key, check in fields.items():
-        plain = key.rstrip("!")
-        value = raw.get(plain)
+        plain_key = key.rstrip("!")
+        value = raw.get(plain_key)
         if value is None:
             # An optional value may be spelled null.
-            if key != plain:
-                raise malformed(f"{where}{plain} is missing")
+            if key != plain_key:
+                raise malformed(f"{where}{plain_key} is missing")
             continue
-        wanted = check(value)
-        if wanted is not None:
-            raise malformed(f"{where}{plain}: {_shown(value)} is not {wanted}")
+        if not check.holds(value):
+            raise malformed(f"{where}{plain_key}: {_quoted(value)} is not {check.expected}")
 
 
-def _shown(value: Any) -> str:
+def _quoted(value: Any) -> str:
     text = json.dumps(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
@@ -149,7 +42,7 @@ def _no_constant(text: str) -> NoReturn:
 
 
 def _finite(text: str) -> float:
-    # 1e999: what Python would make of it could be written down as no JSON that a browser reads.
+    # Python reads 1e999 as infinity, which it would write as `Infinity`: no browser reads that as JSON.
     value = float(text)
     if math.isinf(value):
         raise malformed(f"the number {text[:60]} is too large")
@@ -167,13 +60,15 @@ def loads(body: bytes) -> Any:
         raise malformed(f"the body is nested deeper than {MAX_DEPTH}") from error
     except ValueError as error:
         raise malformed(f"the body is not JSON: {str(error)[:200]}") from error
-    # Both walks are needed by almost no report, so each is asked for by a test that costs nothing.
+    # Almost no report needs either walk, and each walk costs as much as the parsing: a cheap test of the text decides.
     if text.count("[") + text.count("{") > MAX_DEPTH:
-        _bounded(value)
-    return _scrubbed(value) if "\\ud" in text or "\\uD" in text else value
+        _refuse_deep(value)
+    return _without_surrogates(value) if "\\ud" in text or "\\uD" in text else value
 
 
-def _bounded(value: Any) -> None:
+def _refuse_deep(value: Any) -> None:
+    """Raise Refusal 422 when lists and objects are nested deeper than MAX_DEPTH."""
+    # A loop over levels, not a recursion: the depth is what must not be trusted here.
     level, depth = [value], 0
     while level:
         depth += 1
@@ -181,21 +76,21 @@ def _bounded(value: Any) -> None:
             raise malformed(f"the body is nested deeper than {MAX_DEPTH}")
         level = [
             child
-            for one in level
-            if isinstance(one, list | dict)
-            for child in (one.values() if isinstance(one, dict) else one)
+            for parent in level
+            if isinstance(parent, list | dict)
+            for child in (parent.values() if isinstance(parent, dict) else parent)
             if isinstance(child, list | dict)
         ]
 
 
-def _scrubbed(value: Any) -> Any:
+def _without_surrogates(value: Any) -> Any:
     """The value without lone surrogates: JSON can spell them, UTF-8 cannot, and no page or terminal could show them."""
     if isinstance(value, str):
         return _SURROGATE.sub("\ufffd", value)
     if isinstance(value, list):
-        return [_scrubbed(one) for one in value]
+        return [_without_surrogates(child) for child in value]
     if isinstance(value, dict):
-        return {_scrubbed(key): _scrubbed(one) for key, one in value.items()}
+        return {_without_surrogates(key): _without_surrogates(child) for key, child in value.items()}
     return value
 
 
@@ -204,12 +99,13 @@ def read_report(body: bytes, server: str, deploy_id: str, journal: str, first: i
     raw = loads(body)
     if not isinstance(raw, dict):
         raise malformed("the body is not an object")
+    # True equals 1 in Python, so a version that is a bool is refused by its type.
     if raw.get("version") != REPORT_VERSION or isinstance(raw["version"], bool):
-        raise malformed(f"version: {_shown(raw.get('version'))} is not {REPORT_VERSION}")
-    _check(raw, _REPORT, "")
+        raise malformed(f"version: {_quoted(raw.get('version'))} is not {REPORT_VERSION}")
+    _check(raw, REPORT, "")
     for key, signed in (("server", server), ("deploy_id", deploy_id), ("journal", journal)):
         if raw[key] != signed:
-            raise malformed(f"{key}: {_shown(raw[key])} is not the one of webhook-id, {_shown(signed)}")
+            raise malformed(f"{key}: {_quoted(raw[key])} is not the one of webhook-id, {_quoted(signed)}")
     events = raw.get("events")
     if not isinstance(events, list):
         raise malformed("events is not a list")
@@ -220,7 +116,7 @@ def read_report(body: bytes, server: str, deploy_id: str, journal: str, first: i
         if checked[i]["seq"] <= checked[i - 1]["seq"]:
             raise malformed(f"events[{i}].seq: {checked[i]['seq']} does not come after {checked[i - 1]['seq']}")
     optional = {key: raw.get(key) for key in ("revision", "instance_id", "boot_id", "state", "group")}
-    # A deadline in ten thousand years is no deadline, and would not fit a clock either.
+    # A deadline in ten thousand years is no deadline, and no clock could hold the moment either.
     deadline_s = raw.get("deadline_s")
     bounded = None if deadline_s is None else min(float(deadline_s), MAX_DEADLINE_S)
     return Report(server, deploy_id, journal, first, checked, deadline_s=bounded, **optional)
@@ -229,8 +125,8 @@ def read_report(body: bytes, server: str, deploy_id: str, journal: str, first: i
 def _event(event: Any, where: str) -> Event:
     if not isinstance(event, dict):
         raise malformed(f"{where.rstrip('.')} is not an object")
-    _check(event, _EVENT, where)
-    _check(event, _FIELDS.get(event["type"], {}), where)
+    _check(event, EVENT, where)
+    _check(event, EVENT_BY_TYPE.get(event["type"], {}), where)
     return event
 
 
@@ -240,11 +136,11 @@ def read_expect(body: bytes) -> tuple[Expected, ...]:
     manifests = raw.get("manifests") if isinstance(raw, dict) else raw
     if not isinstance(manifests, list):
         raise malformed("the body is not a list of manifests")
-    found = []
+    announced = []
     for i, manifest in enumerate(manifests):
         if not isinstance(manifest, dict):
             raise malformed(f"manifests[{i}] is not an object")
-        _check(manifest, _EXPECT, f"manifests[{i}].")
+        _check(manifest, MANIFEST, f"manifests[{i}].")
         deadline_s = min(float(manifest["deadline_s"]), MAX_DEADLINE_S)
-        found.append(Expected(manifest["server"], manifest["deploy_id"], deadline_s, manifest.get("revision")))
-    return tuple(found)
+        announced.append(Expected(manifest["server"], manifest["deploy_id"], deadline_s, manifest.get("revision")))
+    return tuple(announced)

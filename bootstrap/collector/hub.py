@@ -11,30 +11,32 @@ from bootstrap.collector.store import Key
 
 
 class Watch:
-    """One waiter's mailbox: what has changed since it last looked. A set, so that a slow reader costs nothing more."""
+    """The mailbox of one waiter: the keys that have changed since its last look."""
 
     def __init__(self) -> None:
+        # A set, not a queue: a reader that never looks costs no more than one entry for each server.
         self._changed: set[Key] = set()
         self._bell = asyncio.Event()
 
     def ring(self, key: Key | None) -> None:
-        """Tell this waiter; without a key it is only woken."""
+        """Wake this waiter, and note the key that has changed, if any."""
         if key is not None:
             self._changed.add(key)
         self._bell.set()
 
     async def next(self, timeout_s: float) -> set[Key]:
-        """What has changed, at once or after at most timeout_s; empty when nothing did or the collector stops."""
+        """The changed keys, as soon as there are any; none after timeout_s, or when the collector stops."""
         with contextlib.suppress(TimeoutError):
             async with asyncio.timeout(timeout_s):
                 await self._bell.wait()
+        # There is no await between these lines, so no change can fall between them.
         self._bell.clear()
         changed, self._changed = self._changed, set()
         return changed
 
 
 class Hub:
-    """Who waits for what. closing: the collector stops, so every wait ends now."""
+    """All waiters by topic. closing: the collector stops, so every wait ends now."""
 
     def __init__(self) -> None:
         self._watches: dict[tuple[str, str], set[Watch]] = defaultdict(set)
@@ -57,11 +59,12 @@ class Hub:
             yield watch
         finally:
             self._watches[topic].discard(watch)
+            # Names of servers come from callers, so an unused topic must not stay in memory.
             if not self._watches[topic]:
                 del self._watches[topic]
 
     def changed(self, keys: Iterable[Key]) -> None:
-        """Called by the store after a commit."""
+        """Wake those who wait for these keys. The store calls it after a commit."""
         for key in keys:
             for topic in (("server", key[0]), ("deploy", key[1]), ("", "")):
                 for watch in self._watches.get(topic, ()):

@@ -1,4 +1,4 @@
-"""Decides what a report may do: who signed it, whether it is well formed, and what it adds to what is known. Pure."""
+"""Decides what a report may do: it is authenticated, and its events are added to the run of their server. Pure."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
 from bootstrap.collector.body import loads
-from bootstrap.collector.model import Event, Expected, Journal, Kept, Report, Run, View
+from bootstrap.collector.model import Event, Expected, Journal, Report, Run, StoredEvent, View
 from bootstrap.collector.refusal import Refusal
 from bootstrap.collector.state import ENDED, follow
 from bootstrap.runner.contract import NAME_PATTERN, server_key, signature
 
-MAX_PARKED = 400  # events beyond a gap that are kept until it closes; the host sends the rest again
+MAX_PARKED = 400  # events beyond a gap that are stored until it closes; the host sends the others again
 MAX_JOURNALS = 16  # of one server and deploy: more is somebody with an old key filling the disk
 MAX_LATE = 1_000
 MAX_SEQ = 100_000  # a retry every minute for the week that hosts keep trying is a fifth of it
@@ -26,9 +26,9 @@ _GROUP = re.compile(r"[A-Za-z0-9*?][A-Za-z0-9._*?-]{0,62}", re.ASCII)
 
 @dataclass(frozen=True)
 class Signed:
-    """What the signature headers claim. Nothing of it is true before `by` has been asked.
+    """The claims of the signature headers. None of them is proven before `by` has confirmed the signature.
 
-    group: whose key has proven it, where that was not the server's own.
+    group: the group whose key has proven them; None: the server's own key has.
     """
 
     server: str
@@ -43,43 +43,45 @@ class Signed:
     def by(self, secret: bytes, name: str, body: bytes) -> bool:
         """Whether the body was signed with the key of this name (a server's or a group's) in this deploy.
 
-        The timestamp is signed but not judged: clocks are wrong at first boot, and replays are told by their numbers.
+        The timestamp is signed but not judged: clocks are wrong at a first boot, and sequence numbers reveal replays.
         """
-        wanted = signature(server_key(secret, name, self.deploy_id), self.webhook_id, self.timestamp, body).encode()
-        return any(hmac.compare_digest(wanted, given.encode()) for given in self.signatures)
+        expected = signature(server_key(secret, name, self.deploy_id), self.webhook_id, self.timestamp, body).encode()
+        return any(hmac.compare_digest(expected, sent.encode()) for sent in self.signatures)
 
 
 def read_headers(headers: Mapping[str, str]) -> Signed:
     """The signature headers of a request. Raises Refusal 401 when one is missing or not of the agreed form."""
     webhook_id, timestamp = headers.get("webhook-id", ""), headers.get("webhook-timestamp", "")
-    found = _ID.fullmatch(webhook_id)
+    ids = _ID.fullmatch(webhook_id)
+    # Standard Webhooks allow several signatures, for the change of a key. A bound keeps strangers' headers cheap.
     signatures = tuple(headers.get("webhook-signature", "").split(" ")[:4])
-    if found is None or _TIMESTAMP.fullmatch(timestamp) is None or not any(signatures):
+    if ids is None or _TIMESTAMP.fullmatch(timestamp) is None or not any(signatures):
         raise Refusal(
-            401, "forged", "the webhook-id, webhook-timestamp or webhook-signature header is missing or malformed"
+            "forged", "the webhook-id, webhook-timestamp or webhook-signature header is missing or malformed"
         )
-    server, deploy_id, journal, first = found.groups()
+    server, deploy_id, journal, first = ids.groups()
     return Signed(server, deploy_id, journal, int(first), webhook_id, timestamp, signatures)
 
 
 def authenticate(secret: bytes, headers: Mapping[str, str], body: bytes) -> Signed:
-    """The signed claims, proven by the server's own key or that of a group that the body names. Raises Refusal 401."""
+    """The claims, proven by the server's own key or by the key of the group that the body names. Raises Refusal 401."""
     claims = read_headers(headers)
     if claims.by(secret, claims.server, body):
         return claims
     group = _group_of(body)
     if group and in_group(claims.server, group) and claims.by(secret, group, body):
         return replace(claims, group=group)
-    raise Refusal(401, "forged", f"the signature is not that of {claims.server} in deploy {claims.deploy_id}")
+    raise Refusal("forged", f"the signature is not that of {claims.server} in deploy {claims.deploy_id}")
 
 
 def in_group(server: str, group: str) -> bool:
-    """Whether a server's name is one of a group's (`web-*`)."""
+    """Whether the name of a server belongs to a group (`web-*`)."""
+    # Not fnmatch.fnmatch, which ignores case on some systems: names of servers differ by case.
     return _GROUP.fullmatch(group) is not None and fnmatch.fnmatchcase(server, group)
 
 
 def _group_of(body: bytes) -> str | None:
-    # Looked at before the signature is proven, so only ever after a cheap test, and nothing else of it is used.
+    # The body is not proven yet: a cheap test comes before it is parsed, and nothing but the group is used of it.
     if b'"group"' not in body:
         return None
     try:
@@ -91,80 +93,85 @@ def _group_of(body: bytes) -> str | None:
 
 
 @dataclass(frozen=True)
-class Taken:
-    """What one report does: the run after it, how far its journal is known, what to keep, whether anything changed."""
+class Effect:
+    """The effect of one report: the run after it, and the events to store. acked: the progress of its journal."""
 
     run: Run
     acked: int
-    kept: tuple[Kept, ...] = ()
+    events: tuple[StoredEvent, ...] = ()
     changed: bool = False
 
 
-def take(run: Run, report: Report, now: float) -> Taken:
+def take(run: Run, report: Report, now: float) -> Effect:
     """Add a report to a run. Replays change nothing; order is restored; after the end everything is late.
 
-    Raises Refusal 401 when a group's key speaks for a server that is none of its members, or the other way round, and
-    429 when one server and deploy takes more room than any honest host needs.
+    Raises Refusal 401 when a group's key signs for a server that reports with its own, or the other way round, and 429
+    when one server in one deploy takes more room than any honest host needs.
     """
     if report.group != run.group and (run.current is not None or run.expected_at is not None):
-        # A group's pattern covers names of others too: whose key a server reports with is settled when it first speaks.
-        own = f"as a member of {run.group}" if run.group else "with a key of its own"
-        raise Refusal(401, "forged", f"{report.server} reports in this deploy {own}")
+        # The pattern of a group covers names of other servers too, so the first report or announcement settles which
+        # key counts: a member of the group could otherwise report as a server that has a key of its own.
+        manner = f"as a member of {run.group}" if run.group else "with a key of its own"
+        raise Refusal("forged", f"{report.server} reports in this deploy {manner}")
     journal = run.journals.get(report.journal)
     is_new = journal is None
     journal = journal or Journal()
     fresh = [e for e in report.events if e["seq"] > journal.acked and str(e["seq"]) not in journal.parked]
+    # Replays are answered before the limits are applied: a host must learn that its events are stored.
     if not fresh:
-        return Taken(run, journal.acked)
+        return Effect(run, journal.acked)
     if is_new and len(run.journals) >= MAX_JOURNALS:
         raise Refusal(
-            429, "full", f"{report.server} has {MAX_JOURNALS} journals in this deploy already", retry_after_s=3600
+            "full", f"{report.server} has {MAX_JOURNALS} journals in this deploy already", retry_after_s=3600
         )
     if fresh[-1]["seq"] > MAX_SEQ or run.late > MAX_LATE:
         raise Refusal(
-            429, "full", f"{report.server} has sent more events than are kept of one deploy", retry_after_s=3600
+            "full", f"{report.server} has sent more events than are stored of one deploy", retry_after_s=3600
         )
     journal, ready = _in_order(journal, fresh)
-    # What a host without a Python says was signed before there was an hour to sign: it has the one at which it came.
+    # The report of a host without a Python was signed when its bundle was made, and has no time: the time of arrival
+    # is the best that is known.
     ready = [event if event["at"] else {**event, "at": now} for event in ready]
     after = replace(run, journals={**run.journals, report.journal: journal})
     if run.closed:
-        kept = tuple(Kept(report.journal, e["seq"], True, e) for e in ready)
-        return Taken(replace(after, late=run.late + len(kept)), journal.acked, kept, changed=True)
+        events = tuple(StoredEvent(report.journal, e["seq"], True, e) for e in ready)
+        return Effect(replace(after, late=run.late + len(events)), journal.acked, events, changed=True)
+    # A new journal is a new run on the host, so nothing of the old view may remain.
     if is_new:
         after = replace(after, current=report.journal, view=View())
     if after.current != report.journal:
-        # An older journal has gone on after a newer one took over: two hosts speak with one key.
+        # An older journal has gone on after a newer one took over: two hosts report with one key.
         both = {*after.conflict, report.journal, after.current or ""}
-        kept = tuple(Kept(report.journal, e["seq"], False, e) for e in ready)
-        return Taken(replace(after, conflict=tuple(sorted(both))), journal.acked, kept, changed=True)
-    after, kept = _read(after, report, ready)
-    return Taken(_stamp(after, report, now), journal.acked, kept, changed=True)
+        events = tuple(StoredEvent(report.journal, e["seq"], False, e) for e in ready)
+        return Effect(replace(after, conflict=tuple(sorted(both))), journal.acked, events, changed=True)
+    after, events = _read(after, report, ready)
+    return Effect(_stamp(after, report, now), journal.acked, events, changed=True)
 
 
 def _in_order(journal: Journal, fresh: list[Event]) -> tuple[Journal, list[Event]]:
-    """The journal with these events, and those whose turn has come: no event has an effect before the one before it."""
+    """The journal with these events, and the events that come next: none has an effect before its predecessor."""
     waiting = {**journal.parked, **{str(e["seq"]): e for e in fresh}}
     acked, ready = journal.acked, []
     while str(acked + 1) in waiting:
         acked += 1
         ready.append(waiting.pop(str(acked)))
+    # The lowest numbers are parked: they close the gap, and the host sends the others again.
     parked = dict(sorted(waiting.items(), key=lambda item: int(item[0]))[:MAX_PARKED])
     return Journal(acked, parked), ready
 
 
-def _read(run: Run, report: Report, ready: list[Event]) -> tuple[Run, tuple[Kept, ...]]:
-    view, kept, late = run.view, [], 0
+def _read(run: Run, report: Report, ready: list[Event]) -> tuple[Run, tuple[StoredEvent, ...]]:
+    view, stored, late = run.view, [], 0
     for event in ready:
-        kept.append(Kept(report.journal, event["seq"], view.final, event))
+        stored.append(StoredEvent(report.journal, event["seq"], view.final, event))
         if view.final:
             late += 1
         else:
             view = follow(view, event, report.state)
-    if report.state and not view.told and view.state not in ENDED and not run.journals[report.journal].parked:
-        # A host that has said nothing in an event yet still says its state in every report.
+    if report.state and not view.explicit and view.state not in ENDED and not run.journals[report.journal].parked:
+        # Every report carries the state of its host, also before the first `state` event.
         view = replace(view, state=report.state)
-    return replace(run, view=view, closed=view.final, late=run.late + late), tuple(kept)
+    return replace(run, view=view, closed=view.final, late=run.late + late), tuple(stored)
 
 
 def _stamp(run: Run, report: Report, now: float) -> Run:
@@ -181,13 +188,13 @@ def _stamp(run: Run, report: Report, now: float) -> Run:
 
 
 def expect(run: Run, manifest: Expected, now: float) -> Run:
-    """Note that a server has been announced. The first registration stands; a server that has spoken needs none."""
+    """Note that a server was announced. The first announcement stands; a server that has reported needs no deadline."""
     if run.expected_at is not None:
         return run
-    heard = run.current is not None
+    has_reported = run.current is not None
     return replace(
         run,
         expected_at=now,
         revision=run.revision or manifest.revision,
-        deadline_at=run.deadline_at if heard else now + manifest.deadline_s,
+        deadline_at=run.deadline_at if has_reported else now + manifest.deadline_s,
     )

@@ -1,4 +1,4 @@
-"""What the collector keeps: reports as they come in, and what they say of one server in one roll-out. Values only."""
+"""The values of the collector: a report as it came, and all that is known of one server in one roll-out."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class Report:
 
     @property
     def key(self) -> tuple[str, str]:
-        """(server, deploy_id): what state belongs to."""
+        """(server, deploy_id): state belongs to this pair."""
         return self.server, self.deploy_id
 
 
@@ -50,13 +50,14 @@ class Stage:
 
 @dataclass(frozen=True)
 class View:
-    """What the events of one journal say, read in order. told: a `state` event has been seen: states are explicit.
+    """The state of a server as the events of one journal tell it, read in order.
 
-    missing, waits_for: the files that a waiting host lacks, and its own sentence for what it waits for.
+    explicit: a `state` event has come, so the state is no longer worked out from other events. missing, waits_for: the
+    files that a waiting host lacks, and its own sentence for what it waits for.
     """
 
     state: str = "waiting"
-    told: bool = False
+    explicit: bool = False
     final: bool = False
     reason: str | None = None
     cause: str | None = None
@@ -72,7 +73,7 @@ class View:
 
 @dataclass(frozen=True)
 class Journal:
-    """How far one journal is known. parked: events beyond a gap, by seq as text; neither acknowledged nor in effect."""
+    """The progress of one journal. parked: events beyond a gap, by seq as text; neither acknowledged nor in effect."""
 
     acked: int = 0
     parked: dict[str, Event] = field(default_factory=dict)
@@ -82,8 +83,8 @@ class Journal:
 class Run:
     """One server in one roll-out. Times are the collector's clock, seconds since 1970.
 
-    current: the journal that `view` is read from, the one first heard of last. conflict: journals that spoke after
-    another one had taken over. closed: a final state was heard, so nothing changes any more; late: what came after.
+    current: the journal that `view` is read from, which is the newest. conflict: journals that went on after another
+    one had taken over. closed: a final state has come, so nothing changes any more; late: the events after it.
     expected_at: when a manifest was registered. deadline_at: when a server without a final state is overdue.
     """
 
@@ -111,8 +112,8 @@ class Run:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """One event as it is stored: late ones are kept and change nothing."""
+class StoredEvent:
+    """One event as it is stored. late: it came after the end and changed nothing."""
 
     journal: str
     seq: int
@@ -131,8 +132,10 @@ class Expected:
 
 
 def encode(run: Run) -> str:
-    """A run as the JSON text that stores keep (ASCII, so that no database minds what a host wrote)."""
+    """A run as the JSON text that stores keep. It is ASCII, so that a host's text suits every database."""
     view = {**vars(run.view), "stages": [vars(stage) for stage in run.view.stages]}
+    # Records that are stored already have this name for it.
+    view["told"] = view.pop("explicit")
     journals = {name: vars(journal) for name, journal in run.journals.items()}
     return json.dumps({**vars(run), "view": view, "journals": journals}, separators=(",", ":"))
 
@@ -141,6 +144,8 @@ def decode(text: str) -> Run:
     """The run of a text made by `encode`."""
     raw = json.loads(text)
     view = raw["view"]
+    # JSON has lists only, and a changed list would change a value that others share.
+    view["explicit"] = view.pop("told")
     view["stages"] = tuple(Stage(**stage) for stage in view["stages"])
     for name in ("missing", "host_keys", "addresses"):
         view[name] = tuple(view[name])

@@ -19,11 +19,12 @@ from bootstrap.errors import CollectorError, UsageError
 
 BACKLOG = 4096  # a fleet that boots together connects together; the kernel's somaxconn bounds it too
 STOP_S = 5
+KEEP_ALIVE_S = 30
 
 
 @dataclass(frozen=True)
 class Listen:
-    """Where to listen. port 0: the kernel chooses."""
+    """The address to listen on. port 0: the kernel chooses."""
 
     host: str
     port: int
@@ -41,8 +42,9 @@ def parse_listen(text: str) -> Listen:
     """`HOST:PORT` or `[IPV6]:PORT`. Raises UsageError."""
     host, colon, port = text.rpartition(":")
     bare = host[1:-1] if host.startswith("[") and host.endswith("]") else host
-    right = bool(bare) and (bare == host) == (":" not in bare)
-    if not (colon and right and port.isascii() and port.isdigit() and int(port) < 65536):
+    # Brackets belong to an IPv6 address and to nothing else: without them its last group would read as a port.
+    is_host = bool(bare) and (bare == host) == (":" not in bare)
+    if not (colon and is_host and port.isascii() and port.isdigit() and int(port) < 65536):
         raise UsageError(
             f"--listen {text!r} is not HOST:PORT", hint="for example 127.0.0.1:8080, 0.0.0.0:8443 or [::1]:8080"
         )
@@ -50,13 +52,14 @@ def parse_listen(text: str) -> Listen:
 
 
 def bind(listen: Listen) -> socket.socket:
-    """A bound socket. Raises CollectorError when the address cannot be had."""
+    """A socket bound to the address. Raises CollectorError when that is not possible."""
     try:
         family, kind, protocol, _, address = socket.getaddrinfo(
             listen.host, listen.port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE
         )[0]
         with contextlib.ExitStack() as undo:
             bound = undo.enter_context(socket.socket(family, kind, protocol))
+            # A collector that is started again must not wait for the connections of the one before it to expire.
             bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             bound.bind(address)
             undo.pop_all()
@@ -69,15 +72,15 @@ def bind(listen: Listen) -> socket.socket:
 
 
 def url_of(bound: socket.socket, listen: Listen, is_tls: bool) -> str:
-    """The URL under which this socket is reached: with the real port."""
+    """The URL of this socket, with the real port."""
     host = f"[{listen.host}]" if ":" in listen.host else listen.host
     return f"{'https' if is_tls else 'http'}://{host}:{bound.getsockname()[1]}"
 
 
 class _Server(uvicorn.Server):
-    """Opens the store before it listens, and ends long polls before it waits for them.
+    """Opens the store before it listens, and ends long polls before it waits for connections to end.
 
-    Not a lifespan of the app: uvicorn would turn a store that cannot be opened into an exit without a message.
+    The store is not opened in a lifespan of the app: uvicorn would turn an error there into an exit without a message.
     """
 
     def __init__(self, config: uvicorn.Config, app: Starlette, ready: Callable[[], None]) -> None:
@@ -105,6 +108,7 @@ def serve(
 ) -> None:
     """Serve until TERM or INT. tls: certificate chain and key. ready: called once it listens. Raises CollectorError."""
     _raise_file_limit()
+    # The app has neither a lifespan nor WebSockets. uvloop and httptools halve the processor time of a report.
     config = uvicorn.Config(
         app,
         loop="uvloop",
@@ -113,12 +117,12 @@ def serve(
         lifespan="off",
         backlog=BACKLOG,
         access_log=False,
-        log_config=None,
+        log_config=None,  # `serve` has set up logging already
         server_header=False,
-        date_header=False,
-        timeout_keep_alive=30,
+        date_header=False,  # /healthz alone has a date
+        timeout_keep_alive=KEEP_ALIVE_S,
         timeout_graceful_shutdown=STOP_S,
-        proxy_headers=False,
+        proxy_headers=False,  # any client could write them
         ssl_certfile=tls[0] if tls else None,
         ssl_keyfile=tls[1] if tls else None,
     )
@@ -128,7 +132,7 @@ def serve(
 
 @contextlib.contextmanager
 def _signals_are_a_good_end() -> Iterator[None]:
-    """uvicorn stops cleanly and then raises the signal again; by then there is nothing left to end."""
+    """Ignore the signal that uvicorn raises again after it has stopped cleanly: nothing is left to end by then."""
     stops = (signal.SIGTERM, signal.SIGINT)
     before = {number: signal.signal(number, lambda *_: None) for number in stops}
     try:
@@ -139,7 +143,7 @@ def _signals_are_a_good_end() -> Iterator[None]:
 
 
 def _raise_file_limit() -> None:
-    """Each connection is a descriptor, and the soft limit is often 1024."""
+    """Raise the soft limit of open files, often 1024, to the hard one: each connection is a descriptor."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     if soft < hard:
         resource.setrlimit(resource.RLIMIT_NOFILE, (hard, hard))

@@ -1,6 +1,6 @@
-"""What the collector needs of a store, and the rules that all stores share.
+"""The interface of a store, and the rules that all stores share.
 
-A store is the only place of the collector that waits for a disk. Everything it decides is `settle`, which is pure.
+Only a store waits for a disk. All its decisions are made by `settle`, which is pure.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bootstrap.collector.ingest import expect, take
-from bootstrap.collector.model import Expected, Kept, Report, Run
+from bootstrap.collector.model import Expected, Report, Run, StoredEvent
 from bootstrap.collector.refusal import Refusal
 
 Key = tuple[str, str]  # (server, deploy_id)
@@ -22,7 +22,7 @@ MAX_WAITING = 20_000  # writes in the queue; beyond it the collector says 429 in
 
 
 class Store(Protocol):
-    """Keeps runs and events. recheck_s: how long a reader may rely on `changed` alone before it looks again."""
+    """Stores runs and events. recheck_s: the time after which a reader looks again even without a call of `changed`."""
 
     recheck_s: float
 
@@ -36,7 +36,7 @@ class Store(Protocol):
         """Finish what is queued and let go of everything."""
 
     async def take(self, report: Report) -> int:
-        """Add a report; the number up to which its journal is known, once that is on disk. Raises Refusal 429, 503."""
+        """Add a report. Returns the progress of its journal, once that is on disk. Raises Refusal 401, 429, 503."""
 
     async def expect(self, manifests: tuple[Expected, ...]) -> None:
         """Register announced servers; durable when it returns."""
@@ -45,7 +45,7 @@ class Store(Protocol):
         """One server in a deploy; in its current one (the greatest id) when none is named."""
 
     async def runs(self, deploy_id: str | None) -> list[Run]:
-        """Every server of a deploy, or every server in its current deploy, by name."""
+        """The servers of a deploy, or all servers in their current deploys, by name."""
 
     async def events(self, server: str, deploy_id: str) -> list[dict[str, Any]]:
         """All events in the order in which they took effect, with journal, received_at and late."""
@@ -63,10 +63,10 @@ Write = Report | Expect
 
 @dataclass
 class Settled:
-    """What a batch of writes comes to. outcomes: for each write its acked number, or why it was refused."""
+    """The result of a batch of writes. outcomes: for each write its acked number, or its refusal."""
 
     runs: dict[Key, Run] = field(default_factory=dict)
-    kept: list[tuple[Key, Kept]] = field(default_factory=list)
+    events: list[tuple[Key, StoredEvent]] = field(default_factory=list)
     outcomes: list[int | Refusal] = field(default_factory=list)
 
 
@@ -78,27 +78,30 @@ def keys_of(writes: Sequence[Write]) -> set[Key]:
     return keys
 
 
-def settle(writes: Sequence[Write], known: dict[Key, Run], now: float) -> Settled:
-    """Apply writes in order. known: the runs of `keys_of(writes)` that exist; not changed here."""
+def settle(writes: Sequence[Write], runs: dict[Key, Run], now: float) -> Settled:
+    """Apply writes in order. runs: those of `keys_of(writes)` that exist; not changed here."""
     settled = Settled()
 
     def present(key: Key) -> Run:
-        return settled.runs.get(key) or known.get(key) or Run(*key)
+        # A write sees the effect of the writes before it in the same batch.
+        return settled.runs.get(key) or runs.get(key) or Run(*key)
 
     for write in writes:
         if isinstance(write, Expect):
             for manifest in write.manifests:
                 key = (manifest.server, manifest.deploy_id)
                 settled.runs[key] = expect(present(key), manifest, now)
+            # Nobody reads this number; it only keeps outcomes and writes in step.
             settled.outcomes.append(0)
             continue
         try:
-            taken = take(present(write.key), write, now)
+            effect = take(present(write.key), write, now)
         except Refusal as refusal:
+            # One refused report must not undo the others that share its commit.
             settled.outcomes.append(refusal)
             continue
-        settled.outcomes.append(taken.acked)
-        if taken.changed:
-            settled.runs[write.key] = taken.run
-            settled.kept += [(write.key, kept) for kept in taken.kept]
+        settled.outcomes.append(effect.acked)
+        if effect.changed:
+            settled.runs[write.key] = effect.run
+            settled.events += [(write.key, event) for event in effect.events]
     return settled

@@ -1,7 +1,7 @@
 """The store for several collectors behind a load balancer: PostgreSQL, many reports a commit.
 
 Nothing is remembered between commits: another replica may have written meanwhile. The rows of a batch are locked in
-one order, so two replicas wait for each other and never deadlock; NOTIFY tells all of them what has changed.
+one order, so two replicas wait for each other and never deadlock. NOTIFY names the changed servers to all of them.
 """
 
 from __future__ import annotations
@@ -34,8 +34,8 @@ from bootstrap.errors import CollectorError
 
 logger = logging.getLogger(__name__)
 
-# Each entry takes the schema one version on; an entry that has been released is never changed. Deploy ids are compared
-# by bytes, as everywhere else, whatever the database's language is.
+# Each entry takes the schema one version on; an entry that has been released is never changed. Collation "C" compares
+# deploy ids by bytes, as the rest of the program does, whatever the language of the database is.
 MIGRATIONS: tuple[str, ...] = (
     """
     CREATE TABLE runs (server text COLLATE "C" NOT NULL, deploy_id text COLLATE "C" NOT NULL, record text NOT NULL,
@@ -59,7 +59,7 @@ _Queued = tuple[Write, "asyncio.Future[int]"]
 class PostgresStore:
     """See `store.Store`. url: postgresql://USER:PASSWORD@HOST/DATABASE."""
 
-    recheck_s = 2.0  # a notification is lost when its connection is; nobody waits longer than this for it
+    recheck_s = 2.0  # a notification is lost together with its connection; no reader waits longer than this
 
     def __init__(self, url: str, clock: Clock = time.time) -> None:
         self._url, self._clock = url, clock
@@ -98,7 +98,7 @@ class PostgresStore:
             await self._pool.close()
 
     async def _listen(self) -> None:
-        """Hear what all replicas have written, this one too. A lost connection is made again."""
+        """Receive the notifications of all replicas, this one too. A lost connection is made again."""
         while True:
             with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
                 connection = await asyncpg.connect(self._url, timeout=CONNECT_S)
@@ -108,11 +108,14 @@ class PostgresStore:
                     await connection.add_listener(CHANNEL, self._heard)
                     await lost.wait()
                 finally:
+                    # Not close(): that would wait for an answer over a connection that may be dead.
                     connection.terminate()
                 logger.warning("store=postgres listener=lost")
+            # A database that restarts must not be asked in a tight loop.
             await asyncio.sleep(1.0)
 
     def _heard(self, _connection: Any, _pid: int, _channel: str, payload: str) -> None:
+        # Neither name can hold a slash.
         server, _, deploy_id = payload.partition("/")
         self._changed([(server, deploy_id)])
 
@@ -126,9 +129,9 @@ class PostgresStore:
 
     async def _write(self, write: Write) -> int:
         if len(self._queue) >= MAX_WAITING:
-            raise Refusal(429, "full", f"{len(self._queue)} reports are waiting to be written", retry_after_s=2)
+            raise Refusal("full", f"{len(self._queue)} reports are waiting to be written", retry_after_s=2)
         if self._closing:
-            raise Refusal(503, "stopping", "the collector is stopping", retry_after_s=2)
+            raise Refusal("stopping", "the collector is stopping", retry_after_s=2)
         done: asyncio.Future[int] = asyncio.get_running_loop().create_future()
         self._queue.append((write, done))
         self._bell.set()
@@ -152,7 +155,8 @@ class PostgresStore:
             logger.exception("store=postgres result=failed batch=%d", len(batch))
             outcomes = [_refusal(error)] * len(batch)
         for (_, done), outcome in zip(batch, outcomes, strict=True):
-            if done.done():  # its client has gone
+            # A future is done already when its client has closed the connection.
+            if done.done():
                 continue
             if isinstance(outcome, Refusal):
                 done.set_exception(outcome)
@@ -161,22 +165,23 @@ class PostgresStore:
 
     async def _transact(self, writes: list[Write]) -> Settled:
         async with self._transaction() as connection:
-            known = await _locked(connection, sorted(keys_of(writes)))
+            runs = await _locked(connection, sorted(keys_of(writes)))
             now = self._clock()
-            settled = settle(writes, known, now)
+            settled = settle(writes, runs, now)
             await connection.executemany(
                 """INSERT INTO events (server, deploy_id, journal, seq, late, received_at, event)
                    VALUES ($1, $2, $3, $4, $5, $6, $7)""",
-                [(*key, k.journal, k.seq, k.late, now, json.dumps(k.event)) for key, k in settled.kept],
+                [(*key, e.journal, e.seq, e.late, now, json.dumps(e.event)) for key, e in settled.events],
             )
             await connection.executemany(
                 "UPDATE runs SET record=$3 WHERE server=$1 AND deploy_id=$2",
                 [(*key, encode(run)) for key, run in settled.runs.items()],
             )
-            # A refused report must not leave the row that was made to be locked: no other transaction ever sees one.
+            # A refused report must not leave behind the row that was made only to be locked. No other transaction
+            # ever sees such a row.
             await connection.executemany(
                 "DELETE FROM runs WHERE server=$1 AND deploy_id=$2 AND record=''",
-                [key for key in keys_of(writes) if key not in settled.runs and key not in known],
+                [key for key in keys_of(writes) if key not in settled.runs and key not in runs],
             )
             await connection.executemany(
                 "SELECT pg_notify($1, $2)", [(CHANNEL, f"{server}/{deploy_id}") for server, deploy_id in settled.runs]
@@ -224,7 +229,9 @@ class PostgresStore:
 
 
 async def _locked(connection: Any, keys: list[Key]) -> dict[Key, Run]:
-    """The runs of these keys, their rows locked until the transaction ends; rows that do not exist are made first."""
+    """The runs of these keys, their rows locked until the transaction ends."""
+    # A row that does not exist cannot be locked, so two replicas could both insert it: it is made first, with an empty
+    # record.
     servers, deploys = [key[0] for key in keys], [key[1] for key in keys]
     await connection.execute(
         """INSERT INTO runs (server, deploy_id, record) SELECT s, d, '' FROM unnest($1::text[], $2::text[]) AS k(s, d)
@@ -243,8 +250,8 @@ async def _locked(connection: Any, keys: list[Key]) -> dict[Key, Run]:
 
 def _refusal(error: Exception) -> Refusal:
     if isinstance(error, asyncpg.DiskFullError):
-        return Refusal(429, "full", "the collector's disk is full", retry_after_s=60)
-    return Refusal(503, "unavailable", f"the database does not answer: {type(error).__name__}", retry_after_s=5)
+        return Refusal("full", "the collector's disk is full", retry_after_s=60)
+    return Refusal("unavailable", f"the database does not answer: {type(error).__name__}", retry_after_s=5)
 
 
 async def migrate(connection: Any) -> None:
@@ -253,12 +260,13 @@ async def migrate(connection: Any) -> None:
     Raises CollectorError when the database was written by a newer release.
     """
     async with connection.transaction():
+        # CREATE TABLE IF NOT EXISTS fails when two sessions run it at once, so it stands behind the lock.
         await connection.execute("SELECT pg_advisory_xact_lock($1)", LOCK)
         await connection.execute("CREATE TABLE IF NOT EXISTS initialrunner_schema (version integer NOT NULL)")
         version = await connection.fetchval("SELECT coalesce(max(version), 0) FROM initialrunner_schema")
         if version > len(MIGRATIONS):
             raise CollectorError(
-                f"the database has schema {version}; this release knows {len(MIGRATIONS)}", hint="upgrade first"
+                f"the database has schema {version}; this release reads up to {len(MIGRATIONS)}", hint="upgrade first"
             )
         for number, statements in enumerate(MIGRATIONS[version:], version + 1):
             await connection.execute(statements)

@@ -1,7 +1,7 @@
 """The store for one collector: SQLite in WAL mode, one writer thread, many reports a commit.
 
 Every commit is synced (synchronous=FULL is a setting of the connection, so each one sets it), and a report is
-answered only after the commit that holds it. Only one process may write: the writer knows the runs by heart.
+answered only after the commit that holds it. Only one process may write: the writer remembers the runs.
 """
 
 from __future__ import annotations
@@ -51,8 +51,8 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE UNIQUE INDEX events_once ON events (server, deploy_id, journal, seq)",
     ),
 )
-# A batch is one statement of each kind, its rows handed over as JSON: every step of a statement lets go of Python's
-# lock and waits to get it back, so a statement a row would be slower than the disk.
+# A batch is one statement of each kind, and its rows are handed over as JSON. Every step of a statement releases
+# Python's lock and waits to get it back, so one statement for each row would be slower than the disk.
 FIND_RUNS = """SELECT r.server, r.deploy_id, r.record FROM json_each(?) AS k CROSS JOIN runs AS r
     ON r.server = json_extract(k.value, '$[0]') AND r.deploy_id = json_extract(k.value, '$[1]')"""
 ADD_EVENTS = """INSERT INTO events (server, deploy_id, journal, seq, late, received_at, event)
@@ -72,13 +72,13 @@ _Queued = tuple[Write, "asyncio.Future[int]"]
 class SqliteStore:
     """See `store.Store`. path: the database file, made with mode 0600; its folder must exist."""
 
-    recheck_s = 3600.0  # nobody else writes, so `changed` misses nothing
+    recheck_s = 3600.0  # no other process writes, so `changed` misses nothing
 
     def __init__(self, path: Path, clock: Clock = time.time) -> None:
         self._path, self._clock = path, clock
         self._queue: queue.SimpleQueue[_Queued | None] = queue.SimpleQueue()
         self._waiting = 0
-        self._known: dict[Key, Run] = {}
+        self._remembered: dict[Key, Run] = {}
         self._readers = ThreadPoolExecutor(2, thread_name_prefix="sqlite-reader")
         self._local = threading.local()
         self._connections: list[sqlite3.Connection] = []
@@ -112,7 +112,8 @@ class SqliteStore:
             self._lock = None
 
     def _claim(self) -> int:
-        """Take the lock beside the database (never one on it: closing such a descriptor drops SQLite's own locks)."""
+        """Take the lock of this store, a file beside the database."""
+        # Not a lock on the database: closing a descriptor of that file would drop the locks of SQLite itself.
         beside = self._path.with_name(self._path.name + ".lock")
         lock = os.open(beside, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
         try:
@@ -122,11 +123,14 @@ class SqliteStore:
             raise CollectorError(
                 f"{self._path} is in use by another collector", hint="several collectors share a PostgreSQL store"
             ) from None
-        # Logs of servers may be in it: made here, so that the umask does not decide. SQLite's -wal and -shm follow it.
+        # The database may hold logs of servers, so its mode must not depend on the umask. The -wal and -shm files of
+        # SQLite get the same mode.
         os.close(os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600))
         return lock
 
     def _connect(self) -> sqlite3.Connection:
+        # Without an isolation level the module begins no transaction by itself. The threads are not checked because
+        # close() runs on another one than the connection's own.
         connection = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False, timeout=10)
         connection.execute("PRAGMA journal_mode=WAL")
         connection.execute("PRAGMA synchronous=FULL")
@@ -143,9 +147,9 @@ class SqliteStore:
 
     async def _write(self, write: Write) -> int:
         if self._waiting >= MAX_WAITING:
-            raise Refusal(429, "full", f"{self._waiting} reports are waiting to be written", retry_after_s=2)
+            raise Refusal("full", f"{self._waiting} reports are waiting to be written", retry_after_s=2)
         if self._writer is None:
-            raise Refusal(503, "stopping", "the collector is stopping", retry_after_s=2)
+            raise Refusal("stopping", "the collector is stopping", retry_after_s=2)
         done: asyncio.Future[int] = self._loop.create_future()
         self._waiting += 1
         self._queue.put((write, done))
@@ -164,6 +168,7 @@ class SqliteStore:
                     item = self._queue.get_nowait()
                 except queue.Empty:
                     break
+            # None is the last entry of the queue: close() puts it there, and everything before it is written.
             stop = item is None
             if batch:
                 self._commit(connection, batch)
@@ -174,35 +179,38 @@ class SqliteStore:
             settled = self._transact(connection, writes)
             outcomes, keys = settled.outcomes, list(settled.runs)
         except Exception as error:
-            # Nothing of the batch is on disk: say so to each, and forget what was worked out.
-            self._known.clear()
+            # Nothing of the batch is on disk: each sender gets an error, and the worked out runs are forgotten.
+            self._remembered.clear()
             with contextlib.suppress(sqlite3.Error):
                 connection.execute("ROLLBACK")
             logger.exception("store=sqlite result=failed batch=%d", len(batch))
             outcomes, keys = [_refusal(error)] * len(batch), []
-        with contextlib.suppress(RuntimeError):  # the loop is closed: nobody waits any more
+        # A closed loop raises RuntimeError; nobody waits for an answer then.
+        with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._answer, batch, outcomes, keys)
 
     def _transact(self, connection: sqlite3.Connection, writes: list[Write]) -> Settled:
         connection.execute("BEGIN IMMEDIATE")
-        if len(self._known) > MAX_REMEMBERED:
-            self._known.clear()
-        unknown = [key for key in keys_of(writes) if key not in self._known]
+        if len(self._remembered) > MAX_REMEMBERED:
+            self._remembered.clear()
+        unknown = [key for key in keys_of(writes) if key not in self._remembered]
         rows = connection.execute(FIND_RUNS, (json.dumps(unknown),)).fetchall()
-        self._known.update({(server, deploy_id): decode(record) for server, deploy_id, record in rows})
+        self._remembered.update({(server, deploy_id): decode(record) for server, deploy_id, record in rows})
         now = self._clock()
-        settled = settle(writes, self._known, now)
-        events = [(*key, k.journal, k.seq, k.late, now, json.dumps(k.event)) for key, k in settled.kept]
+        settled = settle(writes, self._remembered, now)
+        events = [(*key, e.journal, e.seq, e.late, now, json.dumps(e.event)) for key, e in settled.events]
         connection.execute(ADD_EVENTS, (json.dumps(events),))
         connection.execute(KEEP_RUNS, (json.dumps([(*key, encode(run)) for key, run in settled.runs.items()]),))
         connection.execute("COMMIT")
-        self._known.update(settled.runs)
+        # Only now: what is remembered is on disk.
+        self._remembered.update(settled.runs)
         return settled
 
     def _answer(self, batch: list[_Queued], outcomes: list[int | Refusal], keys: list[Key]) -> None:
         self._waiting -= len(batch)
         for (_, done), outcome in zip(batch, outcomes, strict=True):
-            if done.done():  # its client has gone
+            # A future is done already when its client has closed the connection.
+            if done.done():
                 continue
             if isinstance(outcome, Refusal):
                 done.set_exception(outcome)
@@ -246,6 +254,7 @@ class SqliteStore:
         return await self._loop.run_in_executor(self._readers, self._ask, question)
 
     def _ask(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
+        # A connection for each reading thread: WAL lets them read while the writer commits.
         connection = getattr(self._local, "connection", None)
         if connection is None:
             connection = self._local.connection = self._connect()
@@ -254,8 +263,8 @@ class SqliteStore:
 
 def _refusal(error: Exception) -> Refusal:
     if isinstance(error, sqlite3.Error) and "disk is full" in str(error):
-        return Refusal(429, "full", "the collector's disk is full", retry_after_s=60)
-    return Refusal(503, "unavailable", f"the report could not be written: {type(error).__name__}", retry_after_s=5)
+        return Refusal("full", "the collector's disk is full", retry_after_s=60)
+    return Refusal("unavailable", f"the report could not be written: {type(error).__name__}", retry_after_s=5)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:
@@ -267,7 +276,9 @@ def migrate(connection: sqlite3.Connection, path: Path) -> None:
     version = connection.execute("PRAGMA user_version").fetchone()[0]
     if version > len(MIGRATIONS):
         connection.execute("ROLLBACK")
-        raise CollectorError(f"{path} has schema {version}; this release knows {len(MIGRATIONS)}", hint="upgrade first")
+        raise CollectorError(
+            f"{path} has schema {version}; this release reads up to {len(MIGRATIONS)}", hint="upgrade first"
+        )
     for statements in MIGRATIONS[version:]:
         for statement in statements:
             connection.execute(statement)

@@ -1,4 +1,4 @@
-"""Which store a --store URL means. The PostgreSQL driver is imported only when one is named."""
+"""Opens the store that a --store URL names. The PostgreSQL driver is imported only when it is needed."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from bootstrap.errors import UsageError
 
 def store_of(url: str) -> Store:
     """`sqlite:///PATH` (a path from the root takes a fourth slash) or `postgresql://…`. Raises UsageError."""
-    scheme, _, rest = url.partition("://")
-    if scheme == "sqlite" and rest.startswith("/") and len(rest) > 1:
+    scheme, _, location = url.partition("://")
+    if scheme == "sqlite" and location.startswith("/") and len(location) > 1:
         from bootstrap.collector.store_sqlite import SqliteStore
 
-        path = Path(rest[1:])
+        # The third slash ends the empty host, so a path from the root brings a slash of its own.
+        path = Path(location[1:])
         if not path.parent.is_dir():
-            raise UsageError(f"--store {url}: there is no folder {path.parent}", hint=_slashes(path))
+            raise UsageError(f"--store {url}: the folder {path.parent} does not exist", hint=_slashes(path))
         return SqliteStore(path)
     if scheme in ("postgresql", "postgres"):
         try:
@@ -34,5 +35,5 @@ def store_of(url: str) -> Store:
 
 def _slashes(path: Path) -> str:
     if path.is_absolute():
-        return "make it first"
-    return f"that is a path from here; from the root it takes four slashes: sqlite:////{path}"
+        return "create the folder first"
+    return f"three slashes begin a relative path; a path from the root takes four: sqlite:////{path}"

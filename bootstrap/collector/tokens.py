@@ -1,4 +1,4 @@
-"""Who may read: the token of the token file, as a bearer or, in a browser, as a cookie made from it."""
+"""The proof that readers bring: the token of the token file or, in a browser, a cookie made from it."""
 
 from __future__ import annotations
 
@@ -24,35 +24,37 @@ def read_or_make_token(path: Path) -> str:
     if _TOKEN.fullmatch(token) is None:
         raise UsageError(
             f"the token file {path} holds no token (20 to 200 letters, digits, - or _)",
-            hint="remove it, and `bootstrap serve` makes a new one",
+            hint="remove the file; `bootstrap serve` then makes a new one",
         )
     return token
 
 
 class Readers:
-    """Judges what a reader shows. Every comparison takes the same time, whatever is wrong."""
+    """Judges the proof of a reader. Every comparison takes the same time, so that no answer's delay helps to guess."""
 
     def __init__(self, token: str) -> None:
         self._token = token.encode()
 
     def bearer(self, authorization: str | None) -> bool:
         """Whether an Authorization header carries the token."""
-        kind, _, given = (authorization or "").partition(" ")
-        return self.token(given.strip()) and kind.lower() == "bearer"
+        kind, _, credentials = (authorization or "").partition(" ")
+        return self.token(credentials.strip()) and kind.lower() == "bearer"
 
-    def token(self, given: str) -> bool:
+    def token(self, text: str) -> bool:
         """Whether this is the token."""
-        return hmac.compare_digest(given.encode("utf-8", "replace"), self._token)
+        return hmac.compare_digest(text.encode("utf-8", "replace"), self._token)
 
     def cookie(self, now: float) -> str:
-        """A cookie's value. It is not the token, ends by itself, and needs no memory: any replica can judge it."""
+        """The value of a new cookie. It does not reveal the token, expires, and any replica can judge it."""
         until = str(int(now) + COOKIE_LIFE_S)
         return f"{until}.{self._sign(until)}"
 
     def cookie_holds(self, value: str | None, now: float) -> bool:
-        """Whether a cookie is ours and has not ended."""
-        until, _, given = (value or "").partition(".")
-        genuine = hmac.compare_digest(given.encode("utf-8", "replace"), self._sign(until).encode())
+        """Whether a cookie was made here and has not expired."""
+        until, _, mark = (value or "").partition(".")
+        # The signature first: a number is read only from text that this collector has written.
+        genuine = hmac.compare_digest(mark.encode("utf-8", "replace"), self._sign(until).encode())
+        # isdigit() also accepts digits of other scripts, which int() would read.
         return genuine and until.isascii() and until.isdigit() and int(until) > now
 
     def _sign(self, until: str) -> str:

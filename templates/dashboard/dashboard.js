@@ -1,12 +1,12 @@
-// Keeps the page as the collector knows it. Rows come as HTML that the collector has escaped; without this script the
-// page refreshes itself.
+// Keeps the page up to date. Rows come as HTML that the collector has escaped; without this script the page reloads
+// itself every ten seconds.
 "use strict";
 
-const TIDY_MS = 1000; // after a change of state: sort and count anew, once for many changes; later where that takes long
-const FRESH_MS = 30000; // "12 s ago" grows old, and a server may be overdue without saying anything
+const TIDY_MS = 1000; // from a change of state to sorting and counting again, once for many changes
+const FRESH_MS = 30000; // "12 s ago" grows old, and a server becomes overdue without a report
 
-let tidying = 0;
-let took = 0;
+let tidying = 0; // the timer of the next refresh
+let took = 0; // milliseconds of the last one
 
 function rowOf(server) {
   return document.querySelector(`[data-server="${CSS.escape(server)}"]`);
@@ -15,6 +15,7 @@ function rowOf(server) {
 function show(data) {
   const old = rowOf(data.server);
   if (!old || old.dataset.state !== data.state) {
+    // A page that takes long to make is asked for more rarely.
     tidying ||= setTimeout(refresh, Math.max(TIDY_MS, 4 * took));
   }
   if (!old) return;
@@ -38,13 +39,13 @@ async function refresh() {
   try {
     const answer = await fetch(location.href, { headers: { accept: "text/html" } });
     if (answer.redirected) {
-      location.href = answer.url; // the login has ended
+      location.href = answer.url; // the cookie has expired
       return;
     }
     if (!answer.ok) return;
     text = await answer.text();
   } catch {
-    return; // the stream says when the collector is back
+    return; // the stream reports when the collector is back
   }
   const page = new DOMParser().parseFromString(text, "text/html");
   for (const fresh of page.querySelectorAll("li.server")) {

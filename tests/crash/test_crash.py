@@ -4,15 +4,10 @@ from __future__ import annotations
 
 import os
 import shutil
-import sys
-from pathlib import Path
-
-import pytest
-
-sys.path.insert(0, str(Path(__file__).parent))
 
 import crashtest
 import powerlives
+import pytest
 import twoticks
 
 pytestmark = [

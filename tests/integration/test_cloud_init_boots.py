@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
 from pathlib import Path
 
 import presigned
@@ -12,6 +11,7 @@ import pytest
 import yaml
 from box import Box, needs_root
 from bundle_server import BundleServer
+from cloud_init import boot, first_boot, seeded
 
 import bootstrap
 from bootstrap.api import Rendering
@@ -24,16 +24,6 @@ pytestmark = [
     pytest.mark.skipif(not shutil.which("cloud-init"), reason="needs Debian's cloud-init"),
 ]
 HELLO = Path(__file__).parents[2] / "examples/hello/hello.yaml"
-STAGES = ("init --local", "init", "modules --mode=config", "modules --mode=final")
-# Of its modules those that run what users bring; the others are for disks, keys, names and packages of a real machine.
-SETTINGS = """\
-datasource_list: [%s]
-network: {config: disabled}
-preserve_hostname: true
-cloud_init_modules: [write-files]
-cloud_config_modules: [runcmd]
-cloud_final_modules: [scripts-per-once, scripts-per-boot, scripts-per-instance, scripts-user, final-message]
-"""
 THEIRS = """\
 #cloud-config
 write_files:
@@ -47,29 +37,6 @@ THEIR_SCRIPT = "#!/bin/sh\necho '#cloud-boothook in the middle, and: ünïcode' 
 @pytest.fixture(scope="module")
 def hello() -> Rendering:
     return bootstrap.load(HELLO).plan("hello-1", deploy_id="20261120T120000-ab12cd").render()
-
-
-def seeded(box: Box, folder: str, files: Mapping[str, bytes]) -> None:
-    """A volume as cloud-init finds it without a disk: under its seed folder."""
-    box.sh("rm -rf /var/lib/cloud /run/cloud-init")
-    source = {"nocloud": "NoCloud", "config_drive": "ConfigDrive"}[folder]
-    box.put("/etc/cloud/cloud.cfg.d/99-test.cfg", SETTINGS % source)
-    for name, content in files.items():
-        box.put(f"/var/lib/cloud/seed/{folder}/{name}", content, 0o600)
-
-
-def first_boot(box: Box) -> None:
-    boot(box)
-    assert box.sh("cloud-init status").stdout.strip() == "status: done"
-    said = [line for line in box.text("/var/log/cloud-init.log").splitlines() if "[WARNING]" in line]
-    assert said == []
-
-
-def boot(box: Box) -> None:
-    box.sh("rm -rf /run/cloud-init")
-    for stage in STAGES:
-        done = box.sh(f"cloud-init {stage}", timeout_s=120)
-        assert done.returncode == 0, (stage, done.stdout, done.stderr)
 
 
 def healthy(box: Box) -> bool:

@@ -168,7 +168,7 @@ def test_the_runner_passes_its_suite_on_the_python_of(release: str, tmp_path: Pa
     with unpacked(release, *TOOLS) as root:
         version = output(root, "python3", "-c", "import sys; print('%d.%d' % sys.version_info[:2])")
         assert version.strip() == RELEASES[release]
-        paths = f"{TOP}{os.pathsep}{TOP / 'tests'}"
+        paths = os.pathsep.join((str(TOP), str(TOP / "tests"), str(TOP / "tests/support")))
         mine = {key: value for key, value in os.environ.items() if not key.startswith("PYTEST_")}
         argv = [sys.executable, "-m", "pytest", "-q", "-n", "2", "--dist", "loadfile", "-p", "no:cacheprovider"]
         done = subprocess.run(

@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from box import Box, needs_cron, needs_root
 from handmade import payload, stage
+from pytest_mock import MockerFixture
 
 from bootstrap.errors import HostError, UsageError
 from bootstrap.payload.model import InjectedFile
@@ -105,11 +106,11 @@ def test_files_go_in_with_mode_and_owner_and_come_out_again() -> None:
         box.put("/etc/new/folder/file", b"x" * 300_000, 0o400, owner=(1, 2))
         assert box.read("/etc/new/folder/file") == b"x" * 300_000
         assert box.stat("/etc/new/folder/file") == ("0400", "daemon:bin", 300_000)
-        box.put("/etc/new/folder/file", "y", how="append")
+        box.put("/etc/new/folder/file", "y", method="append")
         assert box.stat("/etc/new/folder/file")[2] == 300_001
         assert box.read("/etc/none") is None
         with pytest.raises(HostError, match="IsADirectoryError"):
-            box.put("/etc/new", "x", how="direct")
+            box.put("/etc/new", "x", method="direct")
 
 
 def test_a_path_of_the_copy_is_never_followed_outside(tmp_path: Path) -> None:
@@ -117,7 +118,7 @@ def test_a_path_of_the_copy_is_never_followed_outside(tmp_path: Path) -> None:
     with Box() as box:
         box.sh(f"mkdir -p {tmp_path}; ln -s {tmp_path} /etc/trap; ln -s /proc/1/root{tmp_path} /etc/trap2")
         box.put("/etc/trap/file", "x")
-        box.put("/etc/trap2/file", "x", how="direct")
+        box.put("/etc/trap2/file", "x", method="direct")
         assert box.text(f"{tmp_path}/file") == "x"
     assert os.listdir(tmp_path) == []
 
@@ -256,8 +257,8 @@ def test_the_real_cron_daemon_runs_only_what_was_injected() -> None:
         assert box.sh("ls -A /var/spool/cron/crontabs; cat /etc/crontab").stdout == ""
 
 
-def test_real_cron_that_is_not_installed_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("bootstrap.rehearse.copy.cron_program", lambda root: None)
+def test_real_cron_that_is_not_installed_is_named(mocker: MockerFixture) -> None:
+    mocker.patch("bootstrap.rehearse.copy.cron_program", return_value=None)
     with Copy() as copy, pytest.raises(UsageError) as caught:
         copy.boot(cron="real")
     assert caught.value.hint == "apt-get install cron, or use --cron fast"

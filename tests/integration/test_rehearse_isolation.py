@@ -347,7 +347,7 @@ def test_a_killed_rehearsal_takes_everything_along(tmp_path: Path) -> None:
         "print(box.copy.pid, flush=True); time.sleep(1000)\n"
     )
     here = Path(__file__).resolve().parents[2]
-    argv = [sys.executable, "-c", script, str(here), str(here / "tests")]
+    argv = [sys.executable, "-c", script, str(here), str(here / "tests/support")]
     with subprocess.Popen(argv, stdout=subprocess.PIPE, env={**os.environ, "TMPDIR": str(tmp_path)}) as program:
         assert program.stdout is not None
         pid = int(program.stdout.readline())

@@ -9,7 +9,7 @@ from pathlib import Path
 import keys
 import pytest
 from box import Box, needs_root
-from test_cloud_init_boots import first_boot, seeded
+from cloud_init import first_boot, seeded
 
 import bootstrap
 from bootstrap.api import Rendering

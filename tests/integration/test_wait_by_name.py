@@ -152,7 +152,7 @@ def lines(collector: CollectorProcess) -> list[str]:
 def test_a_report_under_a_name_that_is_not_ours_is_said_once_and_to_who_waits(collector: CollectorProcess) -> None:
     for _ in range(3):
         refused(collector, "10.0.2.2:8497")
-    advice = "which is none of this collector's names; if it should be: bootstrap serve --allow-host 10.0.2.2"
+    advice = "which is not a name of this collector; to allow it: bootstrap serve --allow-host 10.0.2.2"
     assert lines(collector) == [f"refused (421): web-1 at 127.0.0.1 reports under the name '10.0.2.2', {advice}"]
     code, out, err = end(start(collector, "wait", "web-1", "--deploy-id", NEW, "--timeout", "300ms", "--quiet"))
     sentence = (
@@ -205,7 +205,7 @@ def test_names_are_bounded_and_scanners_leave_room_for_those_of_hosts(collector:
         assert_error(response, 421, "wrong_host")
     assert len(lines(collector)) == 33
     assert lines(collector)[-1] == (
-        "refused (421): still more names that are none of this collector's; no more of them are listed"
+        "refused (421): there are more unknown names; no more of them are listed"
     )
     for number in range(250):
         refused(collector, f"host-{number % 50}", server=f"web-{number}")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutants.mutant import Mutant, of_runner
 
 FILES = "tests/integration/test_baked_files.py::"
-PLANNED = "tests/unit/runner/test_planned.py::"
+PLANNED = "tests/unit/runner/baked/test_planned.py::"
 
 MUTANTS: list[Mutant] = [
     of_runner(

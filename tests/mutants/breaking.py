@@ -18,7 +18,8 @@ import tempfile
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
+TESTS = Path(__file__).resolve().parents[1]
+sys.path[:0] = [str(TESTS), str(TESTS / "support")]
 
 import tracked
 from mutants.mutant import Mutant
@@ -31,7 +32,7 @@ NOTICED, LIMIT_S = 1, 240
 
 def tests_in(folder: Path, tests: tuple[str, ...]) -> subprocess.CompletedProcess[str]:
     """Run tests in a copy of the tree; what is imported is the copy."""
-    paths = f"{folder}{os.pathsep}{folder / 'tests'}"
+    paths = os.pathsep.join(map(str, (folder, folder / "tests", folder / "tests/support")))
     environment = {**os.environ, "PYTHONPATH": paths, "PYTHONDONTWRITEBYTECODE": "1"}
     argv = [sys.executable, "-m", "pytest", "-x", "-q", "-p", "no:cacheprovider", f"--timeout={LIMIT_S}", *tests]
     return subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, timeout=2 * LIMIT_S)

@@ -22,7 +22,7 @@ from mutants.mutant import (
     of_runner,
 )
 
-TEMPLATES = "tests/unit/spec/test_spec_templates.py::"
+TEMPLATES = "tests/unit/spec/test_models_templates.py::"
 BRACES = "tests/unit/render/test_braces.py::"
 
 MUTANTS = [
@@ -104,7 +104,7 @@ MUTANTS = [
     of_runner(
         "host", "the lock is shared",
         "fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)", "fcntl.flock(fd, fcntl.LOCK_SH | fcntl.LOCK_NB)",
-        FAULTS + "test_runner_by_hand.py::test_beside_a_working_runner_the_admin_is_told_who_works", faults=(27, 84),
+        FAULTS + "test_stages_by_hand.py::test_beside_a_working_runner_the_admin_is_told_who_works", faults=(27, 84),
     ),
     of_runner(
         "tick/stages", "what a cut attempt left running is not killed",
@@ -217,33 +217,33 @@ MUTANTS = [
         "tick/report", "any answer is an acknowledgement",
         "            if status == 200:", "            if status:",
         REPORTS + "test_a_bad_answer_is_no_acknowledgement_and_the_events_come_again",
-        FAULTS + "test_rows_reports.py::test_what_is_no_acknowledgement_takes_nothing_off_the_list", faults=(61, 63),
+        FAULTS + "test_reports_road.py::test_what_is_no_acknowledgement_takes_nothing_off_the_list", faults=(61, 63),
     ),
     of_runner(
         "tick/checks", "half an answer is an acknowledgement",
         "    if answer.length:\n", "    if False:\n",
-        FAULTS + "test_rows_reports.py::test_what_is_no_acknowledgement_takes_nothing_off_the_list", faults=(64, 65),
+        FAULTS + "test_reports_road.py::test_what_is_no_acknowledgement_takes_nothing_off_the_list", faults=(64, 65),
     ),
     of_runner(
         "tick/report", "Retry-After is not heard",
         '        if text.startswith("in "):', "        if False:",
-        FAULTS + "test_rows_reports.py::test_a_collector_that_names_a_time_is_left_alone_until_then", faults=(61,),
+        FAULTS + "test_reports_road.py::test_a_collector_that_names_a_time_is_left_alone_until_then", faults=(61,),
     ),
     of_runner(
         "tick/run", "what nobody takes is owed for ever",
         "        if ticks < GIVE_UP_TICKS:", "        if True:",
-        FAULTS + "test_rows_reports.py::test_what_is_not_taken_for_a_week_is_given_up_and_said", faults=(60, 70),
+        FAULTS + "test_reports_road.py::test_what_is_not_taken_for_a_week_is_given_up_and_said", faults=(60, 70),
     ),
     Mutant(
         "the collector takes any signature", "bootstrap/collector/ingest.py",
-        "return any(hmac.compare_digest(wanted, given.encode()) for given in self.signatures)", "return bool(wanted)",
+        "return any(hmac.compare_digest(expected, sent.encode()) for sent in self.signatures)", "return bool(expected)",
         (REPORTS + "test_a_report_signed_with_another_key_is_refused_and_changes_nothing",), (68,),
     ),
     Mutant(
         "what comes after the end changes it", "bootstrap/collector/ingest.py",
         "    if run.closed:", "    if False:",
-        ("tests/integration/test_collector_promises.py::test_what_comes_after_the_end_is_kept_and_changes_nothing",
-         "tests/unit/collector/test_collector_ingest.py::test_nothing_of_a_late_report_counts"), (66, 67),
+        ("tests/integration/test_collector_promises.py::test_events_after_the_end_are_stored_and_change_nothing",
+         "tests/unit/collector/test_ingest.py::test_nothing_of_a_late_report_counts"), (66, 67),
     ),
     # --- promise 4: every wait has an end, every failure a cause ---
     of_runner(
@@ -308,7 +308,7 @@ MUTANTS = [
     of_runner(
         "tick/logs", "a log grows without end",
         "    if size > limit:\n", "    if False:\n",
-        FAULTS + "test_rows_programs.py::test_a_flood_of_output_is_cut_and_the_stage_ends_as_it_would_have", faults=(53,),
+        FAULTS + "test_stage_effects.py::test_a_flood_of_output_is_cut_and_the_stage_ends_as_it_would_have", faults=(53,),
     ),
     of_runner(
         "tick/stages", "killed for memory is just another signal",
@@ -323,12 +323,12 @@ MUTANTS = [
     of_runner(
         "tick/stages", "an interrupted dpkg stays so",
         '        if self.host.list("/var/lib/dpkg/updates"):', "        if False:",
-        FAULTS + "test_rows_apt.py::test_a_dpkg_that_was_cut_short_is_finished_before_the_next_attempt", faults=(78,),
+        FAULTS + "test_apt.py::test_a_dpkg_that_was_cut_short_is_finished_before_the_next_attempt", faults=(78,),
     ),
     of_runner(
         "tick/stages", "apt does not wait for its lock",
         'APT = """DPkg::Lock::Timeout "600";\n', 'APT = """\n',
-        FAULTS + "test_rows_apt.py::test_apt_waits_for_dpkgs_lock_that_another_holds", faults=(77,),
+        FAULTS + "test_apt.py::test_apt_waits_for_dpkgs_lock_that_another_holds", faults=(77,),
     ),
     of_runner(
         "later/doctor", "doctor does not see who can write the trigger",
@@ -359,35 +359,35 @@ MUTANTS = [
     Mutant(
         "a stage's text may hold a secret", "bootstrap/render/render.py",
         "        if not secret:\n            self.refuse_secrets(", "        if False:\n            self.refuse_secrets(",
-        ("tests/unit/spec/test_spec_messages.py::test_a_secret_in_a_stage_or_an_open_file_is_refused",), (86,),
+        ("tests/unit/spec/test_load_messages.py::test_a_secret_in_a_stage_or_an_open_file_is_refused",), (86,),
     ),
     # --- promise 6: what is refused is refused before the server is paid for ---
     Mutant(
         "a misspelt value is rendered without a word", "bootstrap/render/names.py",
         "    if not plan.given:\n", "    if plan.given:\n",
-        ("tests/unit/spec/test_values_from_outside.py::test_a_misspelt_value_is_refused_with_the_one_that_was_meant",),
+        ("tests/unit/spec/test_values.py::test_a_misspelt_value_is_refused_with_the_one_that_was_meant",),
         (135,),
     ),
     Mutant(
         "a text may take the place of a list", "bootstrap/spec/values.py",
         "    if wanted is None or given == wanted or value is None:\n", "    if True:\n",
-        ("tests/unit/spec/test_values_from_outside.py::test_a_text_over_a_list_or_a_map_is_refused",), (135,),
+        ("tests/unit/spec/test_values.py::test_a_text_over_a_list_or_a_map_is_refused",), (135,),
     ),
     Mutant(
         "a #! behind blanks is taken", "bootstrap/render/firstline.py",
         "    if text.lstrip().startswith(\"#!\"):\n        return 1\n", "",
-        ("tests/unit/render/test_first_lines.py::test_every_text_that_runs_is_judged",), (134,),
+        ("tests/unit/render/test_firstline.py::test_every_text_that_runs_is_judged",), (134,),
     ),
     Mutant(
         "a file that comes later makes earlier stages run again", "bootstrap/render/render.py",
         " and file.after in there)", ")",
-        ("tests/unit/spec/test_files_after_a_stage.py::test_a_file_that_is_placed_later_belongs_to_the_stages_after_it",),
+        ("tests/unit/spec/test_placed.py::test_a_file_that_is_placed_later_belongs_to_the_stages_after_it",),
         (133,),
     ),
     Mutant(
         "a user that nothing makes is no matter", "bootstrap/render/users.py",
         "        if _is_made(one.name, [*in_time, *others], tables):\n", "        if True:\n",
-        ("tests/unit/render/test_text_warnings.py::test_a_user_that_nothing_makes_is_warned_of",), (136,),
+        ("tests/unit/render/test_render_warnings.py::test_a_user_that_nothing_makes_is_warned_of",), (136,),
     ),
     Mutant(
         "a value breaks out of its word", "bootstrap/render/jinja.py",
@@ -397,7 +397,7 @@ MUTANTS = [
     Mutant(
         "an undefined value is an empty one", "bootstrap/render/jinja.py",
         "undefined=jinja2.StrictUndefined", "undefined=jinja2.Undefined",
-        ("tests/unit/spec/test_spec_messages.py::test_one_mistake_is_one_message_at_its_place",), (18,),
+        ("tests/unit/spec/test_load_messages.py::test_one_mistake_is_one_message_at_its_place",), (18,),
     ),
     Mutant(
         "a key that is no template takes the marks of one", "bootstrap/spec/types.py",

@@ -25,7 +25,7 @@ MUTANTS = [
         "tick/run", "a file that came too late heals nothing",
         '        healed = {"healed_s": self.journal.elapsed()} if self.journal.find("state", state="failed") else {}',
         "        healed = {}", FILES + "test_a_file_that_never_comes_fails_the_run_and_a_later_one_heals_it",
-        FAULTS + "test_rows_reports.py::test_a_healed_run_is_not_told_as_overdue", faults=(2,),
+        FAULTS + "test_reports_road.py::test_a_healed_run_is_not_told_as_overdue", faults=(2,),
     ),
     of_runner(
         "tick/shell", "stages get the environment of cron",
@@ -35,7 +35,7 @@ MUTANTS = [
     of_runner(
         "tick/shell", "a stage ignores what Python ignores",
         "                            signal.signal(number, signal.SIG_DFL)", "                            pass",
-        FAULTS + "test_rows_programs.py::test_a_stage_ignores_and_blocks_no_signal", faults=(26,),
+        FAULTS + "test_stage_effects.py::test_a_stage_ignores_and_blocks_no_signal", faults=(26,),
     ),
     of_runner(
         "tick/shell", "a stage has no log",
@@ -43,39 +43,39 @@ MUTANTS = [
     ),
     Mutant(
         "our unit takes the daemons with it", "files/systemd/initialrunner-boot.service",
-        "KillMode=process\n", "", (FAULTS + "test_rows_programs.py::test_our_unit_leaves_the_daemons_it_starts_alone",),
+        "KillMode=process\n", "", (FAULTS + "test_stage_effects.py::test_our_unit_leaves_the_daemons_it_starts_alone",),
         faults=(36,),
     ),
     of_runner(
         "tick/shell", "a stage is executed as a file",
         "        argv = [word.strip() for word in argv] + [script]", "        argv = [script]",
-        FAULTS + "test_rows_disk.py::test_where_nothing_may_be_executed_stages_run_all_the_same", faults=(13, 40),
+        FAULTS + "test_disk.py::test_where_nothing_may_be_executed_stages_run_all_the_same", faults=(13, 40),
     ),
     of_runner(
         "tick/journal", "a run goes on without its record",
         "            os.ftruncate(self.fd, before)\n            raise", "            os.ftruncate(self.fd, before)",
-        FAULTS + "test_rows_disk.py::test_a_stage_whose_begin_finds_no_room_does_not_begin", faults=(42,),
+        FAULTS + "test_disk.py::test_a_stage_whose_begin_finds_no_room_does_not_begin", faults=(42,),
     ),
     of_runner(
         "later/recovery", "a full disk is not said to want inodes",
         'hint = "; no space or no inodes are left: see df -h and df -i" if error.args[0] == errno.ENOSPC else ""', 'hint = ""',
-        FAULTS + "test_rows_disk.py::test_without_inodes_it_waits_and_names_them", faults=(43,),
+        FAULTS + "test_disk.py::test_without_inodes_it_waits_and_names_them", faults=(43,),
     ),
     of_runner(
         "host", "a pid in the lock file is believed",
         "        end = self.uptime() + patience_s\n        while True:\n",
         "        end = self.uptime() + patience_s\n        if os.read(fd, 9):\n            return None\n        while True:\n",
-        FAULTS + "test_rows_disk.py::test_a_pid_in_a_stale_lock_file_is_nobody", faults=(49,),
+        FAULTS + "test_disk.py::test_a_pid_in_a_stale_lock_file_is_nobody", faults=(49,),
     ),
     of_runner(
         "tick/run", "a hidden journal is begun anew",
         "        if self.has_command and not any(", "        if False and not any(",
-        FAULTS + "test_rows_disk.py::test_while_its_state_is_hidden_by_a_mount_nothing_runs_again", faults=(52,),
+        FAULTS + "test_disk.py::test_while_its_state_is_hidden_by_a_mount_nothing_runs_again", faults=(52,),
     ),
     of_runner(
         "tick/logs", "control characters go into reports",
         '    return plain(data[start:][-TAIL_BYTES:].decode("utf-8", "backslashreplace"))[-TAIL_BYTES:]',
-        '    return data[start:][-TAIL_BYTES:].decode("utf-8", "backslashreplace")[-TAIL_BYTES:]', FAULTS + "test_rows_programs.py::test_a_flood_of_output_is_cut_and_the_stage_ends_as_it_would_have",
+        '    return data[start:][-TAIL_BYTES:].decode("utf-8", "backslashreplace")[-TAIL_BYTES:]', FAULTS + "test_stage_effects.py::test_a_flood_of_output_is_cut_and_the_stage_ends_as_it_would_have",
         REPORTS + "test_a_failure_is_told_with_its_last_lines", faults=(54,),
     ),
     of_runner(
@@ -87,22 +87,22 @@ MUTANTS = [
         "tick/checks", "names are asked for without an end",
         'return ask(host, lambda: resolve(plan), 6) and "names do not resolve"',
         'return resolve(plan) and "names do not resolve"',
-        FAULTS + "test_rows_network.py::test_a_name_server_that_is_silent_holds_up_only_the_stage_that_needs_names", faults=(56,),
+        FAULTS + "test_network.py::test_a_name_server_that_is_silent_holds_up_only_the_stage_that_needs_names", faults=(56,),
     ),
     of_runner(
         "tick/checks", "the proxy is not asked",
         "    return None if near else proxy.get(to.scheme)", "    return None",
-        FAULTS + "test_rows_network.py::test_what_leaves_the_host_goes_through_the_proxy_and_metadata_never", faults=(57,),
+        FAULTS + "test_network.py::test_what_leaves_the_host_goes_through_the_proxy_and_metadata_never", faults=(57,),
     ),
     of_runner(
         "tick/checks", "any certificate will do",
         "        context = ssl.create_default_context(cadata=ca)", "        context = ssl._create_unverified_context()",
-        FAULTS + "test_rows_certificates.py::test_nothing_is_told_to_who_cannot_prove_who_it_is", faults=(58, 59),
+        FAULTS + "test_certificates.py::test_nothing_is_told_to_who_cannot_prove_who_it_is", faults=(58, 59),
     ),
     of_runner(
         "tick/report", "hosts come back all at once",
         "        jitter = 0.5 + ord(os.urandom(1)) / 512.0", "        jitter = 1.0",
-        FAULTS + "test_rows_network.py::test_hosts_that_are_refused_together_do_not_come_back_together", faults=(69,),
+        FAULTS + "test_network.py::test_hosts_that_are_refused_together_do_not_come_back_together", faults=(69,),
     ),
     of_runner(
         "tick/shell", "a daemon holds its stage",
@@ -113,30 +113,30 @@ MUTANTS = [
     of_runner(
         "later/opening", "the host's name is its identity",
         "        instance_id=uuid or machine, product_uuid=uuid,", "        instance_id=os.uname()[1], product_uuid=os.uname()[1],",
-        FAULTS + "test_rows_programs.py::test_a_host_that_is_renamed_in_mid_stage_stays_who_it_is",
+        FAULTS + "test_stage_effects.py::test_a_host_that_is_renamed_in_mid_stage_stays_who_it_is",
         LIFE + "test_who_this_host_is", faults=(76, 90),
     ),
     of_runner(
         "tick/shell", "packages may ask",
-        '"DEBIAN_FRONTEND": "noninteractive", ', "", FAULTS + "test_rows_apt.py::test_a_package_with_a_question_takes_its_own_answer",
-        FAULTS + "test_rows_apt.py::test_what_asks_after_an_installation_is_told_not_to", faults=(79,),
+        '"DEBIAN_FRONTEND": "noninteractive", ', "", FAULTS + "test_apt.py::test_a_package_with_a_question_takes_its_own_answer",
+        FAULTS + "test_apt.py::test_what_asks_after_an_installation_is_told_not_to", faults=(79,),
     ),
     of_runner(
         "tick/stages", "what is done is run again when asked",
         '            if facts.state in ("done", "skipped"):\n                return self.reboot(stage)\n', "",
         STAGES + "test_a_declared_reboot_resumes_at_the_next_stage",
-        FAULTS + "test_rows_programs.py::test_a_stage_that_may_run_once_runs_again_only_when_forced", faults=(75, 81),
+        FAULTS + "test_stage_effects.py::test_a_stage_that_may_run_once_runs_again_only_when_forced", faults=(75, 81),
     ),
     of_runner(
         "host", "an unset firmware's uuid is believed",
         '            uuid = ""  # zeros', "            pass  # zeros",
-        FAULTS + "test_rows_identity.py::test_members_of_a_group_whose_firmware_names_no_uuid_are_told_by_their_machine_ids",
+        FAULTS + "test_identity.py::test_members_of_a_group_whose_firmware_names_no_uuid_are_told_by_their_machine_ids",
         faults=(91,),
     ),
     of_runner(
         "tick/files", "a file with a second name is given away",
         "        if before.st_nlink > 1:", "        if False:",
-        FAULTS + "test_rows_links.py::test_a_hard_link_among_the_awaited_files_gives_nobody_roots_file", faults=(50,),
+        FAULTS + "test_links.py::test_a_hard_link_among_the_awaited_files_gives_nobody_roots_file", faults=(50,),
     ),
     of_runner(
         "later/doctor", "doctor does not look at the password's age",
@@ -145,13 +145,13 @@ MUTANTS = [
     Mutant(
         "the head tries no other Python", "files/bundle/head.sh",
         " [ $r = 69 ] || return $r\n", " return $r\n",
-        (FAULTS + "test_rows_programs.py::test_without_a_usable_python_it_is_said_and_later_the_run_begins",
+        (FAULTS + "test_stage_effects.py::test_without_a_usable_python_it_is_said_and_later_the_run_begins",
          "tests/unit/payload/test_bundle.py::test_the_head_says_what_is_missing_on_a_host_without_python"), (83,),
     ),
     Mutant(
         "a host without Python tells nobody", "bootstrap/payload/build.py",
         "    no_python_report = script(plan)\n", '    no_python_report = ""\n',
-        (FAULTS + "test_rows_programs.py::test_without_a_python_the_collector_hears_of_it_and_later_of_the_run",), (83,),
+        (FAULTS + "test_stage_effects.py::test_without_a_python_the_collector_hears_of_it_and_later_of_the_run",), (83,),
     ),
     Mutant(
         "two tick beside each other", "cron/initialrunner.j2",
@@ -188,7 +188,7 @@ MUTANTS = [
     of_runner(
         "tick/history", "a cut attempt uses up an attempt",
         "            self.cut += 1\n", "            self.cut += 1\n            self.failed += 1\n",
-        FAULTS + "test_rows_stages.py::test_an_attempt_cut_short_uses_up_none_of_those_declared",
+        FAULTS + "test_stages_limits.py::test_an_attempt_cut_short_uses_up_none_of_those_declared",
         MACHINE + "test_a_stage_is_what_its_last_event_says", faults=(45,),
     ),
     of_runner(
@@ -211,8 +211,8 @@ MUTANTS = [
         "disk", "a link in place of a file is followed",
         "flags | os.O_NOFOLLOW | os.O_NONBLOCK", "flags | os.O_NONBLOCK",
         FILES + "test_a_link_pipe_or_folder_in_place_of_an_injected_file_is_not_read",
-        FAULTS + "test_rows_links.py::test_a_link_under_a_name_that_will_be_written_is_replaced_not_followed",
-        FAULTS + "test_rows_links.py::test_a_link_in_place_of_the_lock_is_not_followed_and_said", faults=(15, 50),
+        FAULTS + "test_links.py::test_a_link_under_a_name_that_will_be_written_is_replaced_not_followed",
+        FAULTS + "test_links.py::test_a_link_in_place_of_the_lock_is_not_followed_and_said", faults=(15, 50),
     ),
     of_runner(
         "tick/files", "what others could write is trusted",
@@ -262,17 +262,17 @@ MUTANTS = [
     of_runner(
         "later/leaving", "the report key stays on the host",
         'if key not in ("report", "secrets")}', 'if key not in ("secrets",)}',
-        FAULTS + "test_runner_admin.py::test_report_without_a_collector_and_after_the_end",
-        FAULTS + "test_rows_reports.py::test_what_is_not_taken_for_a_week_is_given_up_and_said", faults=(70, 86),
+        FAULTS + "test_verbs_words.py::test_report_without_a_collector_and_after_the_end",
+        FAULTS + "test_reports_road.py::test_what_is_not_taken_for_a_week_is_given_up_and_said", faults=(70, 86),
     ),
     Mutant(
-        "seal looks for secrets by their places alone", "bootstrap/image/look.py",
+        "seal looks for secrets by their places alone", "bootstrap/image/find_leftovers.py",
         "            yield from _by_content(tree, entry)\n", "",
         (IMAGE + "test_a_secret_of_the_builder_is_found_wherever_it_lies_and_left_to_its_owner",), (92,),
     ),
     Mutant(
-        "a unit that is there counts as one that is on", "bootstrap/image/ready.py",
-        "        if not start.on:\n            mend = {", '        if start.how == "is not there":\n            mend = {',
+        "a unit that is there counts as one that is on", "bootstrap/image/seal_needs.py",
+        "        if start.on:\n            continue\n", "        if start.on or start.is_there:\n            continue\n",
         (IMAGE + "test_an_image_whose_agent_no_boot_would_start_is_refused",), (93,),
     ),
     Mutant(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from mutants.mutant import Mutant, of_runner
 
-SIGNED = "tests/unit/runner/test_runner_signed.py::"
-VERBS = "tests/unit/cli/test_sign_verbs.py::"
+SIGNED = "tests/integration/test_baked_signed.py::"
+VERBS = "tests/unit/cli/test_render_signed.py::"
 KEYS = "tests/unit/payload/test_sign.py::"
 
 MUTANTS = [

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import breaking
+from mutants import breaking
 from mutants.table import MUTANTS
 
 

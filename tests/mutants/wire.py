@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mutants.mutant import FETCH, Mutant, of_runner
 
-PROXIES = "tests/faults/test_rows_proxies.py::"
+PROXIES = "tests/faults/test_proxies.py::"
 NAMED = "tests/integration/test_wait_by_name.py::"
 
 MUTANTS: list[Mutant] = [
@@ -56,7 +56,7 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "a stranger's name stands in a command to copy", "bootstrap/collector/refused.py",
-        '"NAME" if known is None else', '"NAME" if False else',
+        '"NAME" if safe is None else', '"NAME" if False else',
         (NAMED + "test_a_strangers_name_is_neither_an_escape_nor_a_command",), faults=(146,),
     ),
     Mutant(
@@ -67,6 +67,6 @@ MUTANTS: list[Mutant] = [
     Mutant(
         "what a host waits for is not shown", "bootstrap/collector/state.py",
         'waits_for=(event.get("for") or "")[:MAX_SENTENCE] or None', "waits_for=None",
-        ("tests/unit/client/test_client_show.py::test_a_host_that_waits_says_for_what",), faults=(147,),
+        ("tests/unit/client/test_show.py::test_a_host_that_waits_says_for_what",), faults=(147,),
     ),
 ]  # fmt: skip

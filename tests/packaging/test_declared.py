@@ -77,7 +77,7 @@ def test_what_is_installed_on_this_machine_and_not_declared_is_not_found(root: P
         readlink "$(command -v strace)"
     """
     done = run(
-        sys.executable, "tests/declared.py", "test", "sh", "-c", script,
+        sys.executable, "tests/support/declared.py", "test", "sh", "-c", script,
         cwd=root, PATH=f"{tmp_path}:/usr/sbin:/usr/bin", PYTHONPATH=str(tmp_path), HOME=str(tmp_path),
     )  # fmt: skip
     assert done.stderr == ""
@@ -88,10 +88,10 @@ def test_what_is_installed_on_this_machine_and_not_declared_is_not_found(root: P
 @pytest.mark.parametrize("package", ["strace", "busybox", "iptables", "cron"])
 def test_without_its_line_in_the_list_a_program_is_not_found(root: Path, tmp_path: Path, package: str) -> None:
     """The list is read from the script itself; there is no second one."""
-    for name in ("tests/declared.py", ".ci/packages"):
-        (tmp_path / name).parent.mkdir()
+    for name in ("tests/support/declared.py", ".ci/packages"):
+        (tmp_path / name).parent.mkdir(parents=True)
         shutil.copy(root / name, tmp_path / name)
-    found = (sys.executable, "tests/declared.py", "test", "sh", "-c", f"command -v {package}")
+    found = (sys.executable, "tests/support/declared.py", "test", "sh", "-c", f"command -v {package}")
     assert run(*found, cwd=tmp_path).stdout.endswith(f"/{package}\n")
 
     script = (tmp_path / ".ci/packages").read_text()
@@ -103,7 +103,7 @@ def test_without_its_line_in_the_list_a_program_is_not_found(root: Path, tmp_pat
 @needs_root
 def test_other_users_find_the_same_whatever_folder_the_clone_is_in(root: Path) -> None:
     script = "command -v git && setpriv --reuid=65534 --clear-groups git --version"
-    done = run(sys.executable, "tests/declared.py", "test", "sh", "-c", script, cwd=root)
+    done = run(sys.executable, "tests/support/declared.py", "test", "sh", "-c", script, cwd=root)
     folder = Path(done.stdout.splitlines()[0]).parent
     assert done.stdout.splitlines()[1].startswith("git version")
     assert not folder.exists()
@@ -111,7 +111,7 @@ def test_other_users_find_the_same_whatever_folder_the_clone_is_in(root: Path) -
 
 @pytest.mark.parametrize(("script", "code"), [("exit 3", 3), ("kill -9 $$", 137)], ids=["its-own", "of-a-signal"])
 def test_the_exit_code_is_that_of_the_tests(root: Path, script: str, code: int) -> None:
-    assert run(sys.executable, "tests/declared.py", "demo", "sh", "-c", script, cwd=root).returncode == code
+    assert run(sys.executable, "tests/support/declared.py", "demo", "sh", "-c", script, cwd=root).returncode == code
 
 
 @pytest.mark.parametrize("group", ["demo", "test", "slow", "vm", "release"])
@@ -132,14 +132,14 @@ def test_make_starts_the_tests_of_ci_only_so(root: Path) -> None:
     done = run("make", "-n", "test", "test-slow", cwd=root)
     started = [line for line in done.stdout.splitlines() if "-m pytest" in line]
     assert len(started) == 2
-    assert all(line.startswith(".venv/bin/python tests/declared.py ") for line in started)
+    assert all(line.startswith(".venv/bin/python tests/support/declared.py ") for line in started)
     assert set(re.findall(r"make (\S+)", (root / ".ci/run").read_text())) >= {"test", "test-slow"}
 
 
 @pytest.mark.parametrize("tool", ["shellcheck", "ruff", "mypy", "bootstrap"])
 def test_tools_of_the_environment_are_found_without_activating_it(root: Path, tool: str) -> None:
     script = f"import conftest, shutil; print(shutil.which({tool!r}))"
-    done = run(sys.executable, "-c", script, cwd=root / "tests")
+    done = run(sys.executable, "-c", script, cwd=root / "tests", PYTHONPATH="support")
     assert done.stdout == f"{sysconfig.get_path('scripts')}/{tool}\n"
 
 
@@ -165,7 +165,7 @@ def test_in_ci_a_skip_for_want_of_a_tool_is_a_failure(root: Path, tmp_path: Path
     options = ("-q", "-p", "conftest", "-p", "no:cacheprovider", "--continue-on-collection-errors")
     done = run(
         sys.executable, "-m", "pytest", *options, *sorted(tmp_path.glob("test_*.py")), cwd=tmp_path,
-        PYTHONPATH=str(root / "tests"), CI=ci, INITIALRUNNER_TEST_LOCKS=str(tmp_path / "locks"),
+        PYTHONPATH=f"{root}/tests:{root}/tests/support", CI=ci, INITIALRUNNER_TEST_LOCKS=str(tmp_path / "locks"),
     )  # fmt: skip
     assert re.sub(r" in .*", "", done.stdout.splitlines()[-1]) == counts
-    assert ("CI accepts no such skip (tests/skips.py): needs a tool" in done.stdout) == bool(ci)
+    assert ("CI accepts no such skip (tests/support/skips.py): needs a tool" in done.stdout) == bool(ci)

@@ -12,10 +12,10 @@ import os
 import re
 import subprocess
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from pages import Block, blocks
 
 from bootstrap.cli.main import VERBS
 from bootstrap.errors import ExitCode
@@ -23,37 +23,6 @@ from bootstrap.errors import ExitCode
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("examples/**/*.md")])
 NAMES = [str(page.relative_to(ROOT)) for page in PAGES]
-
-
-@dataclass(frozen=True)
-class Block:
-    """One fenced block. words: what follows the language on its first line."""
-
-    language: str
-    words: tuple[str, ...]
-    text: str
-
-    @property
-    def saved_as(self) -> str | None:
-        """The file name that the first line gives."""
-        found = re.match(r"# (?:spec|file): (\S+)\n", self.text)
-        return found[1] if found else None
-
-    @property
-    def commands(self) -> list[tuple[str, str]]:
-        """(command, the output shown below it) of every prompt; a line that ends in a backslash goes on."""
-        # A line that begins with `> ` goes on with the command, as a shell's second prompt shows it.
-        found = re.finditer(r"^\$ ((?:.*\\\n)*.*(?:\n> .*)*)\n((?:(?!\$ ).*\n)*)", self.text, re.MULTILINE)
-        return [(match[1].replace("\n> ", "\n"), match[2]) for match in found]
-
-    @property
-    def exit_code(self) -> int:
-        return next((int(word[5:]) for word in self.words if word.startswith("exit=")), 0)
-
-
-def blocks(page: Path) -> list[Block]:
-    found = re.finditer(r"^```(\S*)([^\n]*)\n(.*?)^```$", page.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
-    return [Block(match[1], tuple(match[2].split()), match[3]) for match in found]
 
 
 def specs() -> list[tuple[str, Block]]:

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import ast
 import re
+import shutil
+import subprocess
 import tomllib
 from pathlib import Path
 
@@ -50,12 +52,6 @@ def test_no_module_is_long(tree: list[Path]) -> None:
 def test_every_module_says_what_it_does(tree: list[Path]) -> None:
     silent = [path for path in python_files(tree) if not ast.get_docstring(ast.parse(text_of(path)))]
     assert silent == []
-
-
-def test_test_files_have_names_of_their_own(tree: list[Path]) -> None:
-    """Without __init__.py two test files of one name would hide each other."""
-    names = [path.name for path in tree if path.name.startswith("test_") and path.suffix == ".py"]
-    assert sorted(names) == sorted(set(names))
 
 
 @pytest.mark.parametrize("name", LOCKS)
@@ -105,3 +101,19 @@ def test_every_make_target_is_listed_by_help(root: Path) -> None:
     listed = set(re.findall(r"^([a-z-]+):.*## ", text, re.MULTILINE))
     assert {t for t in targets - listed if not t.startswith(("packages-", "setup-"))} == set()
     assert listed <= targets
+
+
+def test_make_clean_empties_build_and_leaves_the_file_that_says_what_it_is_for(root: Path, tmp_path: Path) -> None:
+    for name in ("Makefile", "build/README.md"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(root / name, tmp_path / name)
+    (tmp_path / "build/web-1/tree").mkdir(parents=True)
+    (tmp_path / "build/web-1/README.md").touch()
+    subprocess.run(["make", "clean"], cwd=tmp_path, check=True, capture_output=True)
+    assert [path.name for path in (tmp_path / "build").iterdir()] == ["README.md"]
+
+
+def test_git_ignores_all_of_build_but_its_readme(root: Path) -> None:
+    names = ["build/README.md", "build/web-1/manifest.json", "build/roots"]
+    listed = subprocess.run(["git", "check-ignore", *names], cwd=root, capture_output=True, text=True, check=False)
+    assert listed.stdout.split() == names[1:]

@@ -10,6 +10,7 @@ import re
 import subprocess
 
 import pytest
+from box import needs_root
 
 from bootstrap.errors import PayloadError
 from bootstrap.payload import gates, pack
@@ -159,6 +160,7 @@ def test_a_bundle_cut_off_anywhere_runs_nothing(shell: str) -> None:
         assert cut <= digest or (run.returncode, b"nothing was run" in run.stderr) == (4, True), (cut, run.stderr[:200])
 
 
+@needs_root
 def test_the_whole_bundle_prints_the_source_it_holds() -> None:
     bundle = build(rendered(), channel="single").bundle
     run = subprocess.run(["sh", "-s", "source"], input=bundle, capture_output=True, timeout=30, check=True)

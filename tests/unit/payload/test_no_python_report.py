@@ -43,8 +43,8 @@ def test_the_collector_believes_it_and_takes_it_for_one_that_waits_for_a_python(
 
 def test_the_hour_of_it_is_that_of_its_coming() -> None:
     _, body = sent(script(plan()))
-    result = take(Run("web-1", "d1"), read_report(body, "web-1", "d1", JOURNAL, 1), 1000.0)
-    assert [event.event["at"] for event in result.kept] == [1000.0]
+    effect = take(Run("web-1", "d1"), read_report(body, "web-1", "d1", JOURNAL, 1), 1000.0)
+    assert [stored.event["at"] for stored in effect.events] == [1000.0]
 
 
 @pytest.mark.parametrize(

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from box import needs_root
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -175,6 +176,7 @@ def test_the_cron_entry_waits_for_its_digest(tmp_path: Path) -> None:
     assert "%" not in cron and "\\" not in cron
 
 
+@needs_root
 def test_rc_local_runs_its_entries_only_when_the_stages_have_ended(tmp_path: Path) -> None:
     text = """
 every_boot:
@@ -198,6 +200,7 @@ every_boot:
     assert logs == {"worker.log": "worker it's web-1\n", "script.log": "from python\n", "other-user.log": "nobody\n"}
 
 
+@needs_root
 @pytest.mark.fault(135)
 def test_rc_local_runs_an_entry_as_a_number_with_an_account_or_without(tmp_path: Path) -> None:
     text = """
