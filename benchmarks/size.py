@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 
 import bootstrap.runner
-from bootstrap import load, resources
+from bootstrap import load
 from bootstrap.payload import gates, pack
-from bootstrap.payload.bundle import reader, unpack
+from bootstrap.payload.bundle import head, reader, unpack
 from bootstrap.runner.form import encode
 
 # Bytes of text.
@@ -26,7 +26,7 @@ def main() -> int:
     hot, whole = pack.hot_bytes(), len(pack.packed(fetches=False))
     unreached = gates.unreached(unpack(load(HELLO).plan("hello-1").render().pack("tree").payload.bundle).plan)
     hello_hot, hello_whole = pack.hot_bytes(unreached), len(pack.packed(fetches=False, unreached=unreached))
-    head = len(resources.text("files/bundle/head.sh")) + len(reader())
+    head_bytes = len(head()) + len(reader())
     folder = Path(bootstrap.runner.__file__).parent
     modules = {}
     for name in (*pack.HOT, *pack.COLD):
@@ -34,7 +34,7 @@ def main() -> int:
         modules[name] = len(encode(bz2.compress(body.encode())))
     over = hello_hot > HOT_BUDGET or hello_whole > WHOLE_BUDGET
     if "--json" in sys.argv:
-        sizes = {"hot": hot, "whole": whole, "hello_hot": hello_hot, "hello_whole": hello_whole, "head": head}
+        sizes = {"hot": hot, "whole": whole, "hello_hot": hello_hot, "hello_whole": hello_whole, "head": head_bytes}
         print(json.dumps({**sizes, "modules": modules, "over": over}, indent=2))
         return int(over)
     print("each module packed by itself (together they share words, so the sum is larger than the whole):")
@@ -44,7 +44,7 @@ def main() -> int:
     print(f"with the verbs {whole:>7,}")
     print(f"hot, for hello {hello_hot:>7,}  budget {HOT_BUDGET:,}")
     print(f"with the verbs {hello_whole:>7,}  budget {WHOLE_BUDGET:,}")
-    print(f"head           {head:>7,}")
+    print(f"head           {head_bytes:>7,}")
     if over:
         print("over the budget", file=sys.stderr)
     return int(over)

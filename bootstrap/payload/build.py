@@ -18,6 +18,7 @@ from bootstrap.runner.host import BUNDLE, TRIGGER
 from bootstrap.runner.tick.files import trigger_text
 
 RC_LOCAL = "/etc/rc.local"
+# The trigger names each chunk in a command line of at most 998 characters.
 MOST_CHUNKS = 9
 
 
@@ -31,15 +32,15 @@ def build(
     lean: bool = False,
     sign: Callable[[bytes], str] | None = None,
 ) -> Payload:
-    """Pack one server's payload.
+    """Build one server's payload.
 
     channel: "files" (files marked `deliver: inject`, and rc.local unless inject_rc_local is off, travel as files of
     their own) or "single" (one stream, such as user-data: everything rides in the bundle).
     chunk_bytes: the most raw bytes one injected file may hold; a larger bundle travels as bundle.1 … bundle.9.
-    units: where systemd's are, unless the spec wants cron alone: "inside" (the runner makes them on a host that needs
-    them), "apart" (as files too) or "none" (for a payload that has no room).
-    lean: without the verbs that have a stand-in (see runner/later/no_doctor.py). Code that the plan never calls stays
-    behind anyway.
+    units: the place of systemd's units, unless the spec wants cron alone: "inside" (the runner makes them on a host
+    that needs them), "apart" (as files too) or "none" (for a payload that has no room).
+    lean: without the verbs that have a stand-in (see runner/later/no_doctor.py). Code that the plan never calls is left
+    out in any case.
     sign: the signature of a bundle, as base64 text, to go along with it (see payload.sign).
     The same input gives the same bytes. Raises PayloadError when nine chunks are not enough.
     """
@@ -51,44 +52,49 @@ def build(
     inside, apart = _sort(files, single)
     kind = rendered.host_plan.get("trigger", PLAN["trigger"])
     plan = dict(rendered.host_plan, files=[_entry(f, single) for f in files], cron=triggers.entry(rendered.cron, kind))
-    made = triggers.units(kind) if units != "none" else {}
-    if made:
-        plan["units"] = made
+    unit_texts = triggers.units(kind) if units != "none" else {}
+    if unit_texts:
+        plan["units"] = unit_texts
     if plan.get("every_boot"):
         plan["boot_unit"] = triggers.boot_unit()
-    form = (lean, any(file.fetch is not None for file in files), gates.unreached(plan))
-    code = pack.packed(*form)
-    dictionary = pack.sources(*form)[0].encode()
+    choices = (lean, any(file.fetch is not None for file in files), gates.unreached(plan))
+    code = pack.packed(*choices)
+    dictionary = pack.sources(*choices)[0].encode()
+    # Sorted keys and no spaces: the same plan gives the same bytes, and few.
     packed_plan = pack.deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
     packed_files = pack.deflate(b"".join(f.content for f in inside), dictionary)
     parts = [code, packed_plan, packed_files]
     no_python_report = script(plan)
     text = bundles.compose(parts, no_python_report)
     if sign is not None:
+        # The signature is of the bundle without it, so the bundle is put together twice.
         parts.append(sign(text))
         text = bundles.compose(parts, no_python_report)
+    # The trigger pins the whole text, its own last line and the signature included.
     digest = hashlib.sha256(text).hexdigest()
     pieces = _pieces(text, chunk_bytes)
     trigger = InjectedFile(TRIGGER, trigger_text(plan, digest, [piece.path for piece in pieces]), 0o644)
     used = dict(zip(("runner", "plan", "files", "signature"), map(len, parts), strict=False))
     used["head"] = len(text) - sum(used.values())
-    started = [InjectedFile(path, text.encode()) for path, text in made.items()] if units == "apart" else []
+    # Units come after the bundle and before the trigger, which must not start what is not whole.
+    started = [InjectedFile(path, text.encode()) for path, text in unit_texts.items()] if units == "apart" else []
     injected = (*(InjectedFile(f.path, f.content, f.mode) for f in apart), *pieces, *started, trigger)
     return Payload(rendered.server, rendered.deploy_id, rendered.revision, text, digest, injected, used)
 
 
 def cron_entry(rendered: Rendered, payload: Payload) -> bytes:
-    """The entry of a payload as cron would run it, also where the spec wants systemd alone."""
+    """Return the entry of a payload as cron would run it, also where the spec wants systemd alone."""
     return bytes(trigger_text({"cron": rendered.cron}, payload.digest, payload.pieces))
 
 
 def _sort(files: list[RenderedFile], single: bool) -> tuple[list[RenderedFile], list[RenderedFile]]:
+    # In one stream there is no place for a file of its own, so the runner places it from the bundle.
     apart = [f for f in files if f.deliver == "inject" and not single]
     return [f for f in files if f not in apart and f.deliver != "fetch"], apart
 
 
 def _entry(file: RenderedFile, single: bool) -> dict[str, Any]:
-    """One file as the host plan lists it; what is at its default is left out, since bytes matter."""
+    """Return one file as the host plan lists it. Keys at their default are left out, since bytes matter."""
     entry: dict[str, Any] = {"path": file.path}
     if file.fetch is not None:
         entry |= {"deliver": "fetch", "fetch": file.fetch, "sha256": file.fetch["sha256"]}
@@ -96,9 +102,10 @@ def _entry(file: RenderedFile, single: bool) -> dict[str, Any]:
         entry |= {"size": len(file.content), "sha256": hashlib.sha256(file.content).hexdigest()}
         if file.deliver == "inject" and not single:
             entry["deliver"] = "inject"
-    given = {"mode": file.mode, "user": file.owner[0], "group": file.owner[1], "secret": file.secret, "keep": file.keep}
+    user, group = file.owner
+    values = {"mode": file.mode, "user": user, "group": group, "secret": file.secret, "keep": file.keep}
     later = {"after": file.after} if file.after else {}
-    return entry | {key: value for key, value in given.items() if value != FILE[key]} | later
+    return entry | {key: value for key, value in values.items() if value != FILE[key]} | later
 
 
 def _pieces(text: bytes, chunk_bytes: int | None) -> list[InjectedFile]:

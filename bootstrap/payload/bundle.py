@@ -1,8 +1,9 @@
 """The bundle: one ASCII file that is a POSIX sh script, proves itself whole, and carries runner, plan and files.
 
 A signed bundle has a fourth packed part, its signature, which signs the bundle without it (runner/baked/signed.py).
-Its text is fixed glue around three quoted strings, so that the running Python, which is handed only the strings,
-can rebuild the very text, check it against the digest on its last line, and write it to disk again.
+Its text is fixed glue around three quoted strings. The running Python is handed only the strings. It puts the same text
+together again, checks it against the digest on the last line, and writes it to disk. The form is in runner/form.py, and
+docs/reference/bundle.md describes it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,7 @@ _PROVEN = re.compile(b"(.*\n)" + form.pattern(form.LAST_LINE, "([0-9a-f]{64})"),
 
 @dataclass(frozen=True)
 class Unpacked:
-    """What is inside a bundle. sizes: bytes of text each part takes. signature: base64 of an SSHSIG, not verified."""
+    """The contents of a bundle. sizes: bytes of text of each part. signature: base64 of an SSHSIG, not verified."""
 
     plan: dict[str, Any]
     files: dict[str, bytes] = field(repr=False)
@@ -48,17 +49,28 @@ def reader() -> str:
     return "\n".join([*imports, body.strip()])
 
 
+@functools.cache
+def head() -> str:
+    """The sh text that starts the reader with a Python: files/bundle/head.sh without comments."""
+    return without_comments(resources.text("files/bundle/head.sh"))
+
+
+def without_comments(script: str) -> str:
+    """Return a sh text without empty lines and lines that are comments."""
+    return "\n".join(line for line in script.split("\n") if line.strip() and not line.lstrip().startswith("#"))
+
+
 def compose(parts: list[str], no_python_report: str = "") -> bytes:
     """Return the bundle around its packed parts: code, plan, files, and its signature if there is one.
 
     no_python_report: sh text for a host that has no Python. Raises PayloadError for a byte that a bundle must not hold.
     """
-    head = resources.text("files/bundle/head.sh").strip()
+    starter = head()
     if no_python_report:
         # Before the last line, which returns.
-        start, last = head.rsplit("\n", 1)
-        head = f"{start}\n{no_python_report}\n{last}"
-    texts = (reader(), head, form.SEPARATOR.join(parts))
+        start, last = starter.rsplit("\n", 1)
+        starter = f"{start}\n{no_python_report}\n{last}"
+    texts = (reader(), starter, form.SEPARATOR.join(parts))
     body = form.GLUE % (form.PURPOSE, *texts)
     bundle = body + form.LAST_LINE % hashlib.sha256(body.encode()).hexdigest()
     # dash's echo, through which the trigger hashes the bundle, would rewrite a backslash; agents decode UTF-8.
@@ -90,7 +102,7 @@ def unpack(bundle: bytes) -> Unpacked:
     except (ValueError, OverflowError, OSError, EOFError, zlib.error) as error:
         raise PayloadError(f"the bundle cannot be unpacked: {error}") from error
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
-        # It is whole and has the right digest, but another program has made it.
+        # The bundle is whole and has the right digest, but another program has made its plan.
         raise PayloadError("the bundle cannot be unpacked: its plan is not one of this program's") from error
     if len(data) > len(PARTS):
         raise PayloadError("the bundle cannot be unpacked: it has more parts than this program knows")
@@ -100,7 +112,7 @@ def unpack(bundle: bytes) -> Unpacked:
 
 
 def _contents(entries: list[dict[str, Any]], files: bytes) -> dict[str, bytes]:
-    """Path -> content of the files that ride in the bundle, which are one piece of bytes there."""
+    """Return path -> content of the files that ride in the bundle, where they are one piece of bytes."""
     contents, start = {}, 0
     for entry in entries:
         if entry.get("deliver", "bundle") == "bundle":
@@ -110,6 +122,7 @@ def _contents(entries: list[dict[str, Any]], files: bytes) -> dict[str, bytes]:
 
 
 def _plain(bundle: bytes) -> str:
+    # Providers and tools wrap user-data: gzip, base64, or both.
     data = bundle
     if not data.startswith(b"#!"):
         try:

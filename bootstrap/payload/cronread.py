@@ -1,7 +1,7 @@
-"""Reads a cron.d file as Debian's cron daemon (3.0pl1) reads it: the same stream of bytes, field by field.
+"""Reads a cron.d file as Debian's cron daemon (3.0pl1) does: the same stream of bytes, field by field.
 
-Rules: entry.c, env.c, misc.c, user.c and do_command.c of that version with Debian's patches. Everything odd here is
-odd there: a NUL ends a string, numbers are read as far as they go, an empty setting without quotes is not a setting.
+The rules are those of entry.c, env.c, misc.c, user.c and do_command.c of that version with Debian's patches. Everything
+odd here is odd there: a NUL ends a string, numbers are read as far as they go, an empty setting without quotes is none.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ DAYS = ("sun", "mon", "tue", "wed", "thu", "fri", "sat")
 _SPACE = b" \t\n\v\f\r"
 _DIGITS = b"0123456789"
 _ALNUM = _DIGITS + b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
-# Wide on purpose: a directory service may know names that useradd would refuse.
+# This allows more than useradd does, since a directory service may have such names.
 _USER = re.compile(r"(?!\d+$)[A-Za-z0-9_][A-Za-z0-9_.@\\$-]*")
 
 
 @dataclass(frozen=True)
 class Field:
-    """One of the five time fields. word: what cron logs after "bad"; names count from low."""
+    """One of the five time fields. word: the word that cron logs after "bad"; names count from low."""
 
     word: str
     code: str
@@ -48,7 +48,7 @@ FIELDS = (
 
 @dataclass(frozen=True)
 class Entry:
-    """One line that cron runs. schedule: as written; command: what the shell gets; stdin: what follows a bare `%`."""
+    """One line that cron runs. schedule: as written; command: for the shell; stdin: the text behind a bare `%`."""
 
     line: int
     schedule: str
@@ -60,7 +60,7 @@ class Entry:
 
 @dataclass(frozen=True)
 class Fault:
-    """A remark on a place. log: cron's own words when this makes it ignore the file, else None."""
+    """A problem at one place. log: the message of cron when this makes it ignore the file, else None."""
 
     at: int
     width: int
@@ -89,18 +89,19 @@ class Reader:
     def peek(self) -> int:
         return self.data[self.at] if self.at < len(self.data) else -1
 
-    def skip(self, wanted: bytes) -> None:
-        while self.peek() != -1 and self.peek() in wanted:
+    def skip(self, characters: bytes) -> None:
+        while self.peek() != -1 and self.peek() in characters:
             self.at += 1
 
     def until(self, ends: bytes) -> tuple[bytes, bool]:
-        """Text up to one of ends, which is eaten; False when the file ended first."""
+        """Return the text up to one of `ends`, which is skipped too, and False when the file ended first."""
         start = self.at
-        found = re.compile(b"[%s\0]" % ends).search(self.data, start)
-        self.at = found.end() if found else len(self.data)
-        return self.data[start : found.start() if found else self.at], bool(found)
+        match = re.compile(b"[%s\0]" % ends).search(self.data, start)
+        self.at = match.end() if match else len(self.data)
+        return self.data[start : match.start() if match else self.at], bool(match)
 
     def comments(self) -> None:
+        """Skip empty lines and comments. Blanks at the start of another line are skipped too."""
         while self.at < len(self.data):
             self.skip(b" \t")
             if self.peek() not in (ord("\n"), ord("#")):
@@ -110,28 +111,29 @@ class Reader:
 
 
 def setting(line: bytes) -> tuple[str, str] | None:
-    """NAME and VALUE when cron takes the line for an environment setting, else None: then it must be an entry.
+    """Return NAME and VALUE when cron takes the line for an environment setting; None when it must be an entry.
 
     Unlike a shell, cron takes neither an empty value without quotes nor text after a closing quote.
     """
-    found = re.fullmatch(
+    match = re.fullmatch(
         rb"""(?:(['"])(?P<quoted>(?:(?!\1)[^=])*)\1|(?P<plain>[^'"\s=][^\s=]*))?[ \t\r\v\f]*=[ \t\r\v\f]*"""
         rb"""(?:(['"])(?P<inside>(?:(?!\4).)*)\4[ \t\r\v\f]*|(?P<value>[^'"\s].*))""",
         line[:SETTING_MAX_BYTES],
         re.DOTALL,
     )
-    if not found:
+    if not match:
         return None
-    name = found["quoted"] if found["quoted"] is not None else found["plain"] or b""
-    value = found["inside"].rstrip(_SPACE) if found["inside"] is not None else found["value"].rstrip(_SPACE)
+    name = match["quoted"] if match["quoted"] is not None else match["plain"] or b""
+    value = match["inside"].rstrip(_SPACE) if match["inside"] is not None else match["value"].rstrip(_SPACE)
+    # A value that still has quotes around it loses them too.
     if len(value) >= 2 and value[:1] in b"'\"" and value[-1:] == value[:1]:
         value = value[1:-1]
     return as_text(name), as_text(value)
 
 
 def shell_command(command: bytes) -> tuple[bytes, bytes | None]:
-    r"""What the shell gets and what it reads on stdin: `\%` is `%`, `\\` is `\`, a bare `%` ends the command."""
-    # A backslash before anything else stays, and so does what it stands before.
+    r"""Return the shell's command and the text for its stdin. A bare `%` divides them; `\%` is `%`, `\\` is `\`."""
+    # A backslash before any other character stays, and so does that character.
     before = re.match(rb"(?:[^%\\]|\\.|\\$)*", command, re.DOTALL)
     end = before.end() if before else 0
     text = re.sub(rb"\\([%\\])", rb"\1", command[:end])
@@ -139,14 +141,15 @@ def shell_command(command: bytes) -> tuple[bytes, bytes | None]:
 
 
 def read(data: bytes, *, go_on: bool = False) -> Iterator[Entry | Fault]:
-    """Entries and faults in the order of the file; the first fault with a log is where the daemon stops.
+    """Yield entries and faults in the order of the file. The daemon stops at the first fault that has a log.
 
-    go_on: take up the next line after such a fault, so that people see all of them.
+    go_on: read on behind such a fault, so that people see all of them.
     """
     reader = Reader(data)
     environment: dict[str, str] = {}
     while True:
         reader.comments()
+        # The daemon reads a line as a setting first, and goes back to its start when it is none.
         start = reader.at
         line, ended = reader.until(b"\n")
         if not ended:
@@ -155,12 +158,12 @@ def read(data: bytes, *, go_on: bool = False) -> Iterator[Entry | Fault]:
                 log = "Missing newline before EOF, this crontab file will be ignored"
                 yield Fault(len(data), 1, "newline", message, "end the file with a newline", log)
             return
-        found = setting(line)
+        assignment = setting(line)
         try:
-            if found:
-                environment[found[0]] = found[1]
+            if assignment:
+                environment[assignment[0]] = assignment[1]
                 if len(line) > SETTING_MAX_BYTES:
-                    message = f"a setting of {len(line)} bytes: cron cuts it after {SETTING_MAX_BYTES}, in silence"
+                    message = f"the setting has {len(line)} bytes: cron cuts it off after {SETTING_MAX_BYTES}"
                     yield Fault(start, len(line), "setting", message, "shorten it")
             else:
                 reader.at = start
@@ -183,9 +186,9 @@ def _entry(reader: Reader, environment: dict[str, str]) -> Iterator[Entry | Faul
         word, _ = reader.until(b" \t\n")
         reader.at = start + len(word)
         if word[1:] not in [nickname.encode() for nickname in NICKNAMES]:
-            known = ", ".join(f"@{nickname}" for nickname in NICKNAMES)
+            nicknames = ", ".join(f"@{nickname}" for nickname in NICKNAMES)
             message = f"{_quote(word)} is no time that cron knows: it ignores the whole file"
-            raise Bad(Fault(start, len(word), "nickname", message, f"one of {known}", "bad time specifier"))
+            raise Bad(Fault(start, len(word), "nickname", message, f"write one of {nicknames}", "bad time specifier"))
     else:
         for field in FIELDS:
             yield from _list(reader, field)
@@ -194,7 +197,7 @@ def _entry(reader: Reader, environment: dict[str, str]) -> Iterator[Entry | Faul
     user_at = reader.at
     user, ended = reader.until(b" \t")
     if not ended or b"\n" in user:
-        # The daemon reads on over the line's end, so what it logs depends on what comes after.
+        # The daemon reads on beyond the end of the line, so that its message depends on the next line.
         log = "bad username" if ended else "bad command"
         length = len(user.split(b"\n")[0])
         message = "the line ends before its command: cron ignores the whole file"
@@ -205,8 +208,8 @@ def _entry(reader: Reader, environment: dict[str, str]) -> Iterator[Entry | Faul
         hint = "files in /etc/cron.d have a user field before the command"
         raise Bad(Fault(user_at, len(user), "user", message, hint, "bad username"))
     if user != b"root":
-        message = f"runs as {_quote(user)}: cron ignores the whole file on a server without that user"
-        yield Fault(user_at, len(user), "user", message, "root is always there", severity="warning")
+        message = f"the entry runs as {_quote(user)}: cron ignores the whole file on a server without that user"
+        yield Fault(user_at, len(user), "user", message, "write root, which every server has", severity="warning")
     command_at = reader.at
     command, ended = reader.until(b"\n")
     yield from _command_faults(command, command_at, ended)
@@ -224,14 +227,11 @@ def _entry(reader: Reader, environment: dict[str, str]) -> Iterator[Entry | Faul
 
 def _command_faults(command: bytes, at: int, ended: bool) -> Iterator[Fault]:
     if len(command) > COMMAND_MAX_BYTES:
-        message = f"a command of {len(command)} bytes: cron takes {COMMAND_MAX_BYTES} and ignores the whole file"
+        message = f"the command has {len(command)} bytes, and cron takes {COMMAND_MAX_BYTES}: it ignores the whole file"
         raise Bad(Fault(at, len(command), "long", message, "put it in a script", "command too long"))
     if not ended:
-        raise Bad(
-            Fault(
-                at, 1, "newline", "the command does not end: cron ignores the whole file", "end the line", "bad command"
-            )
-        )
+        message = "the command does not end: cron ignores the whole file"
+        raise Bad(Fault(at, 1, "newline", message, "end the line with a newline", "bad command"))
     if not command.strip(b" \t"):
         yield Fault(at, 1, "command", "the command is empty: cron accepts it and runs nothing", "write the command")
     text, stdin = shell_command(command)
@@ -251,13 +251,13 @@ def _command_faults(command: bytes, at: int, ended: bool) -> Iterator[Fault]:
 
 
 def _list(reader: Reader, field: Field) -> Iterator[Fault]:
-    """One time field with the blanks after it. cron reads a number as far as it goes and skips the rest of the word."""
+    """Read one time field and the blanks after it. cron reads a number as far as it goes, and skips the rest."""
     start = reader.at
     word = re.match(rb"[^ \t\n]*", reader.data[start:])
     token = word[0] if word else b""
 
-    def bad(why: str, hint: str) -> Bad:
-        message = f"{_quote(token)} is no {field.word} ({why}): cron ignores the whole file"
+    def bad(cause: str, hint: str) -> Bad:
+        message = f"{_quote(token)} is no {field.word} ({cause}): cron ignores the whole file"
         return Bad(Fault(start, len(token), field.code, message, hint, f"bad {field.word}"))
 
     def number(low: int, names: tuple[str, ...] = ()) -> int:
@@ -272,7 +272,7 @@ def _list(reader: Reader, field: Field) -> Iterator[Fault]:
             raise bad(
                 f"{text!r} is no number" + (" and no name" if names else ""), f"{field.low}-{field.high}, * or */N"
             )
-        # atoi(): strtol's 64 bits, cut to 32.
+        # cron calls atoi(), which cuts the 64 bits of strtol() to 32.
         return (min(int(text), 2**63 - 1) + 2**31) % 2**32 - 2**31
 
     def inside(value: int) -> int:
@@ -280,6 +280,7 @@ def _list(reader: Reader, field: Field) -> Iterator[Fault]:
             raise bad(f"{value} is outside {field.low}-{field.high}", f"{field.low}-{field.high}, * or */N")
         return value
 
+    # get_range() of entry.c, for each element of the list.
     while True:
         first, last = field.low, field.high
         if reader.peek() == ord("*"):
@@ -293,6 +294,7 @@ def _list(reader: Reader, field: Field) -> Iterator[Fault]:
                 if reader.peek() == ord("/"):
                     raise bad("a step needs * or a range before it", f"*/N, or {first}-{field.high}/N")
                 inside(first)
+        # A step is read as a number from 0, so that names do not count there.
         if reader.peek() == ord("/"):
             reader.at += 1
             if number(0) <= 0:
@@ -303,9 +305,9 @@ def _list(reader: Reader, field: Field) -> Iterator[Fault]:
         if reader.peek() != ord(","):
             break
         reader.at += 1
-    rest = reader.data[reader.at : start + len(token)]
-    if rest:
-        message = f"cron ignores {_quote(rest)} in {_quote(token)}, in silence"
+    unread = reader.data[reader.at : start + len(token)]
+    if unread:
+        message = f"cron ignores {_quote(unread)} in {_quote(token)}, without a message"
         yield Fault(start, len(token), "ignored", message, f"{field.low}-{field.high}, *, */N, A-B or lists of them")
     reader.at = start + len(token)
     reader.skip(b" \t")
@@ -314,7 +316,7 @@ def _list(reader: Reader, field: Field) -> Iterator[Fault]:
 
 
 def _hinted(fault: Fault, data: bytes, start: int) -> Fault:
-    """The same refusal with a better mend where the line is a setting that cron does not take for one."""
+    """Return the fault, with a better hint where the line is a setting that cron does not take for one."""
     line = data[start:].split(b"\n")[0]
     near = re.match(rb"[A-Za-z_][A-Za-z0-9_]*[ \t]*=", line)
     if fault.code != "minute" or not near:
@@ -333,6 +335,6 @@ def as_text(data: bytes) -> str:
 
 
 def _quote(data: bytes) -> str:
-    """A value for a message, short enough to read."""
+    """Return a value for a message, short enough to read."""
     text = data.decode("utf-8", "replace")
     return repr(text if len(text) <= 60 else text[:57] + "...")

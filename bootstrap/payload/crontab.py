@@ -1,8 +1,8 @@
 """Judges the text of a cron.d file as Debian's cron (3.0pl1) does, before a server is paid for.
 
-`parse` says what the daemon makes of a file: what it accepts, the daemon accepts, and the refusal is what the daemon
-logs before it ignores the whole file. `judge` names every problem at once, and adds what cron takes in silence and
-people do not mean. tests/integration/test_crontab_real_cron.py holds both against the daemon.
+`parse` reads a file as the daemon does: it accepts the same files, and its refusal is the line that the daemon logs
+before it ignores the whole file. `judge` names every problem at once, and adds texts that cron accepts although people
+do not mean them. tests/integration/test_crontab_real_cron.py compares both with the daemon.
 """
 
 from __future__ import annotations
@@ -16,13 +16,13 @@ from bootstrap.errors import Problem, SpecError, Where
 from bootstrap.payload.cronread import Entry, Fault, as_bytes, as_text, read
 from bootstrap.payload.refused import Refused
 
-# database.c, valid_name(): other names are passed over without a word.
+# valid_name() of database.c has this rule. Files with other names are ignored without a message.
 NAME = re.compile(r"[A-Za-z0-9_-]+")
 
 
 @dataclass(frozen=True)
 class Crontab:
-    """What cron makes of a file. refusal: what it logs ("bad minute") when it ignores the whole of it, else None."""
+    """A file as cron reads it. refusal: its log message ("bad minute") when it ignores the whole file, else None."""
 
     entries: tuple[Entry, ...]
     refusal: str | None = None
@@ -40,37 +40,38 @@ def parse(text: str | bytes) -> Crontab:
 
 
 def judge(text: str | bytes, name: str = "initialrunner", *, mode: int = 0o644, file: str = "") -> list[Problem]:
-    """Everything wrong with a cron.d file, in the order of the file; empty when cron will do what it says.
+    """Return the problems of a cron.d file, in the order of the file; none when cron will do what the file says.
 
-    name, mode: of the file under /etc/cron.d; file: how to call it in messages. Severity "warning" where only the
-    server knows. Users are not looked up: the machine that judges is not the one that runs.
+    name, mode: of the file under /etc/cron.d; file: its name in messages. A problem is a warning where it depends on
+    the server. Users are not looked up, since the machine that judges is not the one that runs.
     """
     return list(_judged(as_bytes(text), name, mode, file))
 
 
+# The servers of a fleet have the same entry but for the digest, so one verdict serves them all.
 @functools.lru_cache(maxsize=8)
 def _judged(data: bytes, name: str, mode: int, file: str) -> tuple[Problem, ...]:
     place = file or f"/etc/cron.d/{name}"
     faults = list(_file_faults(data))
-    # These three spoil every line they touch: said once above, and taken out so that the rest can be judged.
+    # These three would be a fault of every line, so they are named once and taken out before the lines are judged.
     clean = data.removeprefix(b"\xef\xbb\xbf").replace(b"\r\n", b"\n").replace(b"\0", b"?")
-    found = [_problem(fault, data, place) for fault in faults]
+    problems = [_problem(fault, data, place) for fault in faults]
     items = list(read(clean, go_on=True))
-    found += [_problem(item, clean, place) for item in items if isinstance(item, Fault)]
-    found.sort(key=lambda problem: (problem.where.line, problem.where.column) if problem.where else (0, 0))
-    if not items and not found:
-        found = [
+    problems += [_problem(item, clean, place) for item in items if isinstance(item, Fault)]
+    problems.sort(key=lambda problem: (problem.where.line, problem.where.column) if problem.where else (0, 0))
+    if not items and not problems:
+        problems = [
             Problem(
                 "payload.cron-nothing",
-                "there is no entry: cron accepts the file and starts nothing",
+                "the file has no entry: cron accepts it and starts nothing",
                 Where(place, 1, 1),
             )
         ]
-    return (*_name_problems(name, mode, place), *found)
+    return (*_name_problems(name, mode, place), *problems)
 
 
 def require(text: str | bytes, name: str = "initialrunner", *, template: str | None = None) -> list[Problem]:
-    """Judge and refuse: PayloadError for our own text, SpecError for the user's own template; returns the warnings."""
+    """Return the warnings. Raises PayloadError for errors in our text, SpecError for those in the user's template."""
     problems = judge(text, name, file=template or "")
     if any(problem.severity == "error" for problem in problems):
         raise SpecError(problems) if template else Refused(problems)
@@ -84,7 +85,7 @@ def _file_faults(data: bytes) -> Iterator[Fault]:
             1,
             "bom",
             "the file begins with a byte order mark, which cron takes for text",
-            "save as UTF-8 without BOM",
+            "save it as UTF-8 without BOM",
         )
     if b"\r\n" in data:
         at = data.index(b"\r\n")
@@ -92,21 +93,22 @@ def _file_faults(data: bytes) -> Iterator[Fault]:
         message = f"{lines} line{'s end' if lines > 1 else ' ends'} in CR LF: cron hands the CR to the command"
         yield Fault(at, 1, "cr", message, "end lines with LF only")
     if b"\0" in data:
-        yield Fault(data.index(b"\0"), 1, "nul", "a NUL byte: cron ends the line there", "remove it")
+        yield Fault(data.index(b"\0"), 1, "nul", "the file holds a NUL byte, at which cron ends the line", "remove it")
 
 
 def _name_problems(name: str, mode: int, place: str) -> list[Problem]:
     problems = []
     if not NAME.fullmatch(name):
-        message = f"cron ignores /etc/cron.d/{name} in silence: the name may hold A-Z a-z 0-9 _ - only"
-        problems.append(Problem("payload.cron-name", message, hint="take the dot or the suffix away"))
+        message = f"cron ignores /etc/cron.d/{name} without a message: the name may hold only A-Z a-z 0-9 _ -"
+        problems.append(Problem("payload.cron-name", message, hint="remove the dot or the suffix"))
     if mode & 0o022:
         message = f"cron ignores {place} with mode {mode:04o}: group or others may write it"
-        problems.append(Problem("payload.cron-mode", message, hint="0644"))
+        problems.append(Problem("payload.cron-mode", message, hint="give it mode 0644"))
     return problems
 
 
 def _problem(fault: Fault, data: bytes, file: str) -> Problem:
+    # Columns count characters, as editors do; faults count bytes, as cron does.
     begin = data.rfind(b"\n", 0, fault.at) + 1
     end = data.find(b"\n", fault.at)
     source = as_text(data[begin : len(data) if end < 0 else end]).rstrip("\r")

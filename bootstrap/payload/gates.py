@@ -1,6 +1,6 @@
-"""Which of the runner's functions a plan never reaches: they stay behind, since every byte counts in some channel.
+"""Names the runner's functions that a plan never calls: they are left out, since every byte counts in some channel.
 
-Only what the plan alone decides is here. What depends on the host (units, dpkg, a mount over the state) is always in.
+A gate depends on the plan alone. Functions that depend on the host (dpkg, a mount over the state) are always in.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ GATES = (
 
 
 def unreached(plan: Plan) -> frozenset[str]:
-    """The names that this host plan never calls."""
-    # With its defaults: a gate must see what the host will do, not only what the plan says.
+    """Return the names that this host plan never calls."""
+    # A gate must see what the host will do, so the defaults are filled in that the plan leaves out.
     plan = filled(plan)
     return frozenset(name for gate in GATES if not gate.wanted(plan) for name in gate.names)

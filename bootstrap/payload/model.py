@@ -10,7 +10,7 @@ from bootstrap.runner.host import BUNDLE
 
 @dataclass(frozen=True)
 class InjectedFile:
-    """One file of a create call. mode: what it needs in the end; channels that carry none rely on the runner."""
+    """One file of a create call. mode: the final one; channels that carry no mode rely on the runner."""
 
     path: str
     content: bytes = field(repr=False)
@@ -22,8 +22,8 @@ class Payload:
     """One server's payload.
 
     bundle: ASCII, LF, exactly one final newline, no backslash; digest: its SHA-256 in hex.
-    files: what an injecting channel carries, in order; the trigger is last: it must not come before what it starts.
-    used: where the bytes went, for `show` and for refusals ({"runner": …, "plan": …, "files": …}).
+    files: the files of an injecting channel, in order; the trigger is last, since it must not come before the bundle.
+    used: the bytes of text of each part, for `show` and for refusals ({"runner": …, "plan": …, "files": …}).
     """
 
     server: str
@@ -36,5 +36,5 @@ class Payload:
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """The paths of the bundle among the files, in order: one, or bundle.1 and on."""
+        """The paths of the bundle among the files, in order: one, or bundle.1 and so on."""
         return tuple(file.path for file in self.files if re.fullmatch(re.escape(BUNDLE) + r"(\.[1-9])?", file.path))

@@ -1,7 +1,7 @@
 """Packs the runner's modules as two flat texts: names kept, comments and docstrings left out.
 
-One namespace serves all modules, so their imports of each other go away; two top-level names that are the same
-would silently replace one another, hence the check.
+One namespace serves all modules, so that their imports of each other are left out. Of two equal top-level names the
+second would replace the first without a message, hence the check.
 """
 
 from __future__ import annotations
@@ -22,21 +22,21 @@ HOT = (*_GROUND, *(f"tick/{name}" for name in tick.MODULES))
 COLD = ("terminal", "form", *(f"later/{name}" for name in later.MODULES))
 LEAN_COLD = ("terminal", "form", *(f"later/{name}" for name in later.LEAN_MODULES))
 FETCHES = "later/fetch"
-# What is called by a name that is put together: by the head, and by check_fault for the kind of a check.
+# These names are put together when they are called: by the head, and by check_fault for the kind of a check.
 BY_NAME = ("main", "look_")
-# Of the names that form.py defines, the head of a bundle brings this one.
+# The head of a bundle brings this name of form.py, so that no part has to hold it.
 BY_HEAD = ("SEAM",)
 _SEAM = form.SEAM.decode()
 # Two letters at a time take half the steps.
 _PAIRS = [first + second for first in form.LETTERS for second in form.LETTERS]
-# Bytes that one block of bzip2 takes for sure at level 1; a host needs 400 KiB more to unpack each further level.
+# One block of bzip2 takes so many bytes for sure at level 1. A host needs 400 KiB more to unpack each further level.
 _BLOCK = 99_000
 _RUNNER = Path(__file__).resolve().parent.parent / "runner"
 
 
 @functools.cache
 def sources(lean: bool = False, fetches: bool = True, unreached: frozenset[str] = frozenset()) -> tuple[str, str]:
-    """(hot, cold) as they run on hosts.
+    """Return (hot, cold), the two sections of the code, as they run on hosts.
 
     lean: without the verbs that no tick needs; fetches: with what fetches files, which few plans need and all would pay
     for; unreached: names that the plan never calls (see payload.gates). Raises PayloadError when two modules use one
@@ -44,35 +44,35 @@ def sources(lean: bool = False, fetches: bool = True, unreached: frozenset[str] 
     """
     if unreached:
         hot, cold = (without(part, unreached) for part in sources(lean, fetches))
-        # By the verbs of the full form: what a tick runs does not depend on whether there is room for them.
+        # The full form's verbs count as users, so that the code of a tick does not depend on the room for verbs.
         return shake(hot, without(sources(False, fetches)[1], unreached)), cold
     if lean or not fetches:
-        # Not `sources(False, True)`: that and nothing are two keys of a cache.
+        # A call without arguments, since `sources(False, True)` would be another key of the cache.
         names = LEAN_COLD if lean else COLD
         hot = sources()[0]
         return hot, shake(_joined(tuple(name for name in names if fetches or name != FETCHES), {}), hot)
-    seen: dict[str, str] = {}
-    hot, cold = _joined(HOT, seen), _joined(COLD, seen)
+    origins: dict[str, str] = {}
+    hot, cold = _joined(HOT, origins), _joined(COLD, origins)
     return shake(hot, cold), shake(cold, hot)
 
 
-def _joined(names: tuple[str, ...], seen: dict[str, str]) -> str:
-    """Modules as one text. seen: which module has defined a name."""
+def _joined(names: tuple[str, ...], origins: dict[str, str]) -> str:
+    """Return modules as one text. origins: the module that has defined a name."""
     imports: dict[str, None] = {}
     bodies = []
     for name in names:
-        found, body = flatten(source(name, seen))
-        imports.update(dict.fromkeys(found))
+        module_imports, body = flatten(source(name, origins))
+        imports.update(dict.fromkeys(module_imports))
         bodies.append(f"{_SEAM}#{name}.py\n{body}")
     return "#imports\n" + "\n".join(sorted(imports)) + "\n" + "\n".join(bodies)
 
 
-def source(name: str, seen: dict[str, str]) -> str:
-    """A module's text. seen: which module has defined a name. Raises PayloadError when another one has."""
+def source(name: str, origins: dict[str, str]) -> str:
+    """Return a module's text. origins: the module of each name so far. Raises PayloadError for one of two modules."""
     text = (_RUNNER / f"{name}.py").read_text(encoding="utf-8")
     for defined in top_level_names(text):
-        if seen.setdefault(defined, name) != name:
-            raise PayloadError(f"runner/{name}.py and runner/{seen[defined]}.py both define {defined}")
+        if origins.setdefault(defined, name) != name:
+            raise PayloadError(f"runner/{name}.py and runner/{origins[defined]}.py both define {defined}")
     return text
 
 
@@ -82,15 +82,15 @@ def shake(text: str, others: str) -> str:
     Such names are for the generator, for the tests or for a plan of another kind. A name counts as used where it stands
     as a string, too: `later("NAME")` calls it so.
     """
-    kept, elsewhere = ast.parse(text).body, _words(ast.parse(others))
-    every = list(kept)
+    nodes, elsewhere = ast.parse(text).body, _words(ast.parse(others))
+    every = list(nodes)
     while True:
-        # A name may be used by nothing but a name that has just gone.
-        used = elsewhere.union(*map(_words, kept))
-        smaller = [node for node in kept if _is_used(node, used)]
-        if len(smaller) == len(kept):
-            return _dropped(text, [node for node in every if node not in kept])
-        kept = smaller
+        # A name may have been used by nothing but one that was dropped just now, so this goes on until nothing changes.
+        used = elsewhere.union(*map(_words, nodes))
+        remaining = [node for node in nodes if _is_used(node, used)]
+        if len(remaining) == len(nodes):
+            return _dropped(text, [node for node in every if node not in nodes])
+        nodes = remaining
 
 
 def _words(tree: ast.AST) -> set[str]:
@@ -111,7 +111,7 @@ def _is_used(node: ast.stmt, used: set[str]) -> bool:
 
 
 def without(text: str, names: frozenset[str]) -> str:
-    """The text without these top-level functions and classes."""
+    """Return the text without these top-level functions and classes."""
     kinds = ast.FunctionDef | ast.ClassDef
     return _dropped(text, [n for n in ast.parse(text).body if isinstance(n, kinds) and n.name in names])
 
@@ -122,7 +122,7 @@ def _dropped(text: str, nodes: list[ast.stmt]) -> str:
 
 
 def top_level_names(text: str) -> list[str]:
-    """Names that a module defines at its top level, imports left out."""
+    """Return the names that a module defines at its top level, imports left out."""
     names: list[str] = []
     for node in ast.parse(text).body:
         if isinstance(node, ast.FunctionDef | ast.ClassDef):
@@ -133,20 +133,22 @@ def top_level_names(text: str) -> list[str]:
 
 
 def flatten(text: str) -> tuple[list[str], str]:
-    """(top-level stdlib imports, the rest) of one module: no docstrings, no comments, one space a level."""
+    """Return (top-level stdlib imports, the rest) of one module: no docstrings, no comments, one space a level."""
     tree = ast.parse(text)
     drop: set[int] = set()
     bare: set[int] = set()  # where a docstring was the whole body
     imports: list[str] = []
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
-            own = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bootstrap.runner")
-            if own or node in tree.body:
+            is_ours = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bootstrap.runner")
+            # Imports within a function stay there, unless they are of our own modules: what is rare is imported late.
+            if is_ours or node in tree.body:
                 drop.update(lines_of(node))
-            if node in tree.body and not own:
+            if node in tree.body and not is_ours:
                 imports.append(ast.unparse(node))
         elif isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef):
             first = node.body[0]
+            # A function needs a body, so that a docstring which is the whole of it becomes `pass`.
             if _is_docstring(first):
                 drop.update(lines_of(first))
                 if len(node.body) == 1:
@@ -159,17 +161,18 @@ def _is_docstring(node: ast.stmt) -> bool:
 
 
 def lines_of(node: ast.stmt) -> range:
-    """The numbers of a statement's lines, from 1."""
+    """Return the numbers of a statement's lines, from 1."""
     return range(node.lineno, (node.end_lineno or node.lineno) + 1)
 
 
 def _strip(text: str, drop: set[int], bare: set[int]) -> str:
-    """The lines not in `drop`, each statement on one line, with no space that Python can do without.
+    """Return the lines not in `drop`, each statement on one line, with no space that Python can do without.
 
-    bare: lines of `drop` in whose place a body needs a statement.
+    bare: the lines of `drop` in whose place a body needs a statement.
     """
     out: list[str] = []
     line, depth, before = "", 0, ""
+    # Tokens, not lines: a string that holds a # or a line break must stay as it is.
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type in (tokenize.INDENT, tokenize.DEDENT):
             depth += 1 if token.type == tokenize.INDENT else -1
@@ -188,12 +191,14 @@ def _strip(text: str, drop: set[int], bare: set[int]) -> str:
 
 def _glued(before: str, after: str) -> bool:
     """Whether two tokens would become one without a space between them (`b"x"` and `1or` included)."""
+    # Two operators never need a space, nor does a word beside one.
     word = before[-1:].isalnum() or before[-1:] == "_"
     return word and (after[0].isalnum() or after[0] in "_\"'")
 
 
 def encode(data: bytes) -> str:
     """Write what form.encode() writes, several times as fast: a fleet is packed a server at a time."""
+    # Thirteen bytes are two numbers of eight letters, each of four pairs: divisions of small numbers are fast.
     pairs, base, half, text = _PAIRS, len(_PAIRS), len(_PAIRS) ** 4, []
     whole = data + bytes(-len(data) % 13)
     for at in range(0, len(whole), 13):
@@ -210,21 +215,21 @@ def deflate(data: bytes, dictionary: bytes) -> str:
 
 
 def squeezed(text: str) -> bytes:
-    """The text by bzip2, in one block, which is as small as can be: two blocks would not share their words."""
+    """Return the text packed by bzip2 in one block: of two blocks, neither could refer to the words of the other."""
     data = text.encode()
     return bz2.compress(data, 1 + len(data) // _BLOCK)
 
 
 @functools.cache
 def packed(lean: bool = False, fetches: bool = True, unreached: frozenset[str] = frozenset()) -> str:
-    """Both parts as text, ready for a bundle; lean, fetches and unreached: as above.
+    """Return both sections as text, ready for a bundle. lean, fetches and unreached: as for sources().
 
-    One stream, since the cold part uses the hot one's words; bzip2, which every distribution's Python reads, takes a
-    tenth less than deflate.
+    They are one stream, since the cold section uses the hot one's words. bzip2, which the Python of every distribution
+    reads, takes a tenth less than deflate.
     """
     return encode(squeezed(form.PARTING.decode().join(sources(lean, fetches, unreached))))
 
 
 def hot_bytes(unreached: frozenset[str] = frozenset()) -> int:
-    """The text that the hot part would take alone, for the budget. unreached: as above."""
+    """Return the bytes of text that the hot section would take alone, for the budget. unreached: as for sources()."""
     return len(encode(squeezed(sources(unreached=unreached)[0])))

@@ -1,4 +1,4 @@
-"""Blots out secret values wherever they stand, so that what people look at can be pasted into a ticket."""
+"""Blots out secret values wherever they stand, so that people can paste the output into a ticket."""
 
 from __future__ import annotations
 
@@ -9,18 +9,19 @@ MASK = "***"
 
 
 def redact(value: Any, secrets: Iterable[str]) -> Any:
-    """value (texts, lists, maps) without the secrets. The longest goes first: one may be a part of another."""
+    """Return value (texts, lists, maps) without the secrets. The longest goes first: one may be in another."""
     ordered = sorted({secret for secret in secrets if secret}, key=len, reverse=True)
     return _walk(value, ordered)
 
 
 def plan(host_plan: dict[str, Any]) -> dict[str, Any]:
-    """A host plan without its secret values and without the key that signs reports."""
+    """Return a host plan without its secret values and without the key that signs reports."""
     report = host_plan.get("report", {})
     return dict(redact(host_plan, [*host_plan.get("secrets", []), report.get("key", "")]))
 
 
 def _walk(value: Any, secrets: list[str]) -> Any:
+    # Keys of maps are names that the spec gives, and no secret.
     if isinstance(value, str):
         for secret in secrets:
             value = value.replace(secret, MASK)

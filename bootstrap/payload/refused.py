@@ -1,4 +1,4 @@
-"""A refusal that names everything at once, so that one look at the terminal is enough to mend a payload."""
+"""A refusal that names every problem at once, so that one look at the terminal is enough to fix a payload."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from bootstrap.errors import PayloadError, Problem
 
 
 class Refused(PayloadError):
-    """A payload with problems: all of them. Nothing has been written when it is raised."""
+    """A payload with problems, all of which it has. Nothing has been written when it is raised."""
 
     def __init__(self, problems: Sequence[Problem]) -> None:
         super().__init__("; ".join(problem.message for problem in problems))

@@ -1,4 +1,4 @@
-"""Signs bundles with ssh-keygen, by a key in a file, in an agent or on a security key, and checks signed ones.
+"""Signs bundles with ssh-keygen, by a key in a file, in an agent or on a security key, and checks signatures.
 
 The format and the rules are the host's own: runner/baked/signed.py.
 """
@@ -20,7 +20,7 @@ from pathlib import Path
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.runner.baked import signed
 
-# A security key waits for its touch, an agent for its owner's consent, a terminal for a passphrase.
+# Somebody may have to touch a security key, to consent at an agent, or to type a passphrase.
 PATIENCE_S = 60.0
 _OPENSSH = b"-----BEGIN OPENSSH PRIVATE KEY-----"
 # Bytes of a signature itself, its length-prefixed type and text; two numbers of an ECDSA key may be a byte shorter.
@@ -41,7 +41,7 @@ class SignError(PayloadError):
 
 
 class SignatureError(PayloadError):
-    """A bundle that is not signed by whom it should be. kind: one of runner.signed.KINDS."""
+    """A bundle without the signature that it should have. kind: one of KINDS in runner/baked/signed.py."""
 
     code = "payload.signature"
 
@@ -54,8 +54,8 @@ class SignatureError(PayloadError):
 class Signer:
     """One key. file: private, or public with its private half beside it, in an agent or on a security key.
 
-    public: the key as SSH writes it; say: is told when someone has to act; made: signatures by the SHA-256 of what they
-    sign, so that nothing is signed twice and the same payload stays the same with keys that sign differently each time.
+    public: the key as SSH writes it; say: gets a line when somebody has to act; made: signatures, by the SHA-256 of the
+    signed bytes, so that nothing is signed twice. Some keys sign differently each time, yet the payload stays the same.
     """
 
     file: Path
@@ -71,27 +71,27 @@ class Signer:
 
     @property
     def kind(self) -> str:
-        """ssh-ed25519 and the like, without what marks a certificate."""
+        """ssh-ed25519 and the like, without the suffix of a certificate."""
         return _kind(self.public)
 
     def sign(self, bundle: bytes) -> str:
-        """The signature of an unsigned bundle: base64 text. Raises SignError."""
+        """Return the signature of an unsigned bundle: base64 text. Raises SignError."""
         digest = hashlib.sha256(bundle).hexdigest()
         if digest not in self.made:
             self.made[digest] = self._signed(bundle)
         return self.made[digest]
 
     def stand_in(self, bundle: bytes) -> str:
-        """The signature if it is made already, else a text of its length, or a few bytes more, for measuring."""
+        """Return the signature if there is one already, else a text of about its length, never shorter, to measure."""
         digest = hashlib.sha256(bundle).hexdigest()
         if digest in self.made:
             return self.made[digest]
         size = 10 + 4 + len(self.public) + 4 + len(signed.NAMESPACE) + 4 + 4 + len("sha512") + 4 + _most(self.public)
-        # What gzip finds as hard to pack as a true one.
+        # Random bytes, since gzip must not pack the stand-in better than a signature.
         return str(signed.wrapped(hashlib.shake_256(digest.encode()).digest(size)))
 
     def settle(self, bundle: bytes) -> bool:
-        """Whether a bundle carries its true signature; if not, that is made, for stand_in() to give from now on."""
+        """Return whether a bundle carries its true signature; if not, make that, for stand_in() to return later."""
         unsigned, signature = signed.split(bundle)
         if signature == self.made.get(hashlib.sha256(unsigned).hexdigest()):
             return True
@@ -102,59 +102,61 @@ class Signer:
         if self.kind.startswith("sk-"):
             self.say(f"touch the security key to sign ({self.fingerprint})")
         try:
-            done = subprocess.run(
+            process = subprocess.run(
                 ["ssh-keygen", "-Y", "sign", "-n", signed.NAMESPACE, "-f", str(self.file)],
                 input=bundle, capture_output=True, check=False, timeout=self.patience_s, env=_environment(),
             )  # fmt: skip
         except FileNotFoundError as error:
             raise _missing() from error
         except subprocess.TimeoutExpired as error:
-            wanted = "the security key was not touched" if self.kind.startswith("sk-") else "ssh-keygen has not signed"
+            on_security_key = self.kind.startswith("sk-")
+            cause = "the security key was not touched" if on_security_key else "ssh-keygen did not sign"
             raise SignError(
-                f"{self.file}: {wanted} within {self.patience_s:g} s", hint="touch it, or answer what asks, in time"
+                f"{self.file}: {cause} within {self.patience_s:g} s", hint="touch it, or answer the question, in time"
             ) from error
-        said = done.stderr.decode(errors="replace").strip()
-        if done.returncode < 0:
-            raise SignError(f"ssh-keygen was killed ({signal.Signals(-done.returncode).name})", hint="try again")
-        if done.returncode:
-            raise self._failed(said)
-        text = "\n".join(line for line in done.stdout.decode("ascii").splitlines() if not line.startswith("-----"))
+        output = process.stderr.decode(errors="replace").strip()
+        if process.returncode < 0:
+            raise SignError(f"ssh-keygen was killed ({signal.Signals(-process.returncode).name})", hint="try again")
+        if process.returncode:
+            raise self._failed(output)
+        # The lines of armor are left out, since every bundle would carry them.
+        text = "\n".join(line for line in process.stdout.decode("ascii").splitlines() if not line.startswith("-----"))
+        # ssh-keygen takes the public half from a .pub file beside a private key, which may be another key's.
         if signed.opened(text) != (self.public, signed.NAMESPACE):
-            raise SignError(f"ssh-keygen has signed with another key than {self.file}", hint=f"remove {self.file}.pub")
+            raise SignError(f"ssh-keygen signed with another key than {self.file}", hint=f"remove {self.file}.pub")
         return text
 
-    def _failed(self, said: str) -> SignError:
-        """Why, in words that name what to do. said: ssh-keygen's own."""
-        last = said.splitlines()[-1] if said else "it does not say why"
+    def _failed(self, output: str) -> SignError:
+        """Return the error for a failure of ssh-keygen, with a hint. output: its stderr."""
+        last = output.splitlines()[-1] if output else "it gives no reason"
         beside = self.file.with_suffix("") if self.file.suffix == ".pub" else None
         private = self.file if beside is None else beside if beside.is_file() else None
-        if "agent refused" in said:
-            return SignError(f"the agent refuses to sign with {self.file}", hint="consent when it asks, or unlock it")
-        if "device not found" in said:
-            return SignError(f"{self.file} is on a security key that is not there", hint="plug it in")
-        if "UNPROTECTED" in said or "bad permissions" in said:
-            return SignError(f"others may read {private}, so that ssh-keygen does not take it", hint="chmod 0600 it")
+        if "agent refused" in output:
+            return SignError(f"the agent refuses to sign with {self.file}", hint="consent when asked, or unlock it")
+        if "device not found" in output:
+            return SignError(f"{self.file} is on a security key that is not plugged in", hint="plug it in")
+        if "UNPROTECTED" in output or "bad permissions" in output:
+            return SignError(f"others may read {private}, so that ssh-keygen refuses it", hint=f"chmod 0600 {private}")
         if private is None and "SSH_AUTH_SOCK" not in os.environ:
             return SignError(
-                f"{self.file} is a public key, its private half is not beside it, and no agent is there",
-                hint="start an agent and ssh-add the private key, or name that",
+                f"{self.file} is a public key, its private half is not beside it, and no agent runs",
+                hint="start an agent and ssh-add the private key, or name the private key",
             )
         if private is None:
-            return SignError(
-                f"the agent does not hold {self.file} ({self.fingerprint})", hint="ssh-add it; ssh-add -l lists them"
-            )
+            message = f"the agent does not hold {self.file} ({self.fingerprint})"
+            return SignError(message, hint="ssh-add it; ssh-add -l lists the agent's keys")
         if _is_encrypted(private) and not _has_terminal():
             return SignError(
-                f"{private} needs a passphrase; there is no terminal to ask at, and no agent holds the key",
+                f"{private} needs a passphrase, there is no terminal to ask at, and no agent holds the key",
                 hint=f"ssh-add {private}",
             )
         if _is_encrypted(private):
             return SignError(f"{private}: the passphrase is wrong", hint=f"try again, or ssh-add {private}")
-        return SignError(f"ssh-keygen cannot sign with {self.file}: {last}", hint="ssh-keygen -y -f tells more")
+        return SignError(f"ssh-keygen cannot sign with {self.file}: {last}", hint=f"run: ssh-keygen -y -f {self.file}")
 
 
 def signer(file: str | Path, say: Callable[[str], None] = lambda line: None) -> Signer:
-    """The key in a file. Raises UsageError for what cannot be read and SignError for a key that cannot sign."""
+    """Return the key in a file. Raises UsageError for a file that is no key, SignError for a key that cannot sign."""
     path = Path(file).expanduser()
     public = _public(path)
     _most(public)
@@ -162,7 +164,7 @@ def signer(file: str | Path, say: Callable[[str], None] = lambda line: None) -> 
 
 
 def key_of(signature: str) -> tuple[str, str]:
-    """(fingerprint, kind) of the key that a signature says it is by. Raises SignatureError."""
+    """Return (fingerprint, kind) of the key that a signature names. Raises SignatureError."""
     try:
         public = signed.opened(signature)[0]
         return signed.fingerprint(public), _kind(public)
@@ -171,7 +173,7 @@ def key_of(signature: str) -> tuple[str, str]:
 
 
 def verify(bundle: bytes, signers: Path) -> str:
-    """Who has signed a bundle, by a file of allowed signers: "PRINCIPAL SHA256:…". Raises SignatureError."""
+    """Return the signer of a bundle, by a file of allowed signers: "PRINCIPAL SHA256:…". Raises SignatureError."""
     try:
         allowed = signers.read_text(encoding="latin-1")
     except OSError as error:
@@ -187,7 +189,7 @@ def verify(bundle: bytes, signers: Path) -> str:
 
 
 class _Here:
-    """This machine for runner/baked/signed.py: as a Host, but for anybody, and without children of its own."""
+    """This machine, for runner/baked/signed.py: a Host that needs no root and starts no children of its own."""
 
     def save(self, path: str, data: bytes, mode: int, durable: bool) -> None:
         with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, mode), "wb") as file:
@@ -197,14 +199,14 @@ class _Here:
         Path(path).unlink(missing_ok=True)
 
     def ask(self, question: Callable[[], bytes], timeout_s: float) -> bytes:
-        return question()  # which has a time-out of its own
+        return question()  # it has a time limit of its own
 
     def now(self) -> float:
         return time.time()
 
 
 def _public(path: Path) -> bytes:
-    """The public half of a key, which also an encrypted private one shows in clear."""
+    """Return the public half of a key. An encrypted private key of OpenSSH holds it in clear text."""
     text = _read(path)
     try:
         if text.startswith(_OPENSSH):
@@ -223,17 +225,18 @@ def _public(path: Path) -> bytes:
             return public
     except (ValueError, binascii.Error):
         pass
-    raise UsageError(f"{path} is not a key of ssh-keygen's", hint="ssh-keygen -t ed25519 -f KEY makes one")
+    raise UsageError(f"{path} is not a key that ssh-keygen made", hint="ssh-keygen -t ed25519 -f KEY makes one")
 
 
 def _opened(text: bytes) -> tuple[list[bytes], bytes]:
-    """(cipher and how it gets its key, what follows from the public key on) of OpenSSH's own form of a private key."""
+    """Return (cipher, its key derivation and options; the bytes from the public key on) of a private key of OpenSSH."""
     magic = b"openssh-key-v1\0"
     blob = base64.b64decode(b"".join(text.split(b"-----")[2].split()), validate=True)
     if not blob.startswith(magic):
-        raise ValueError("no private key")
-    facts = signed.strings(blob[len(magic) :], 3)
-    return facts, blob[len(magic) + sum(4 + len(fact) for fact in facts) + 4 :]
+        raise ValueError("not a private key of OpenSSH")
+    header = signed.strings(blob[len(magic) :], 3)
+    # The number of keys stands between, in four bytes.
+    return header, blob[len(magic) + sum(4 + len(field) for field in header) + 4 :]
 
 
 def _is_encrypted(path: Path) -> bool:
@@ -248,7 +251,7 @@ def _read(path: Path) -> bytes:
         with path.open("rb") as file:
             return file.read(1 << 16)
     except OSError as error:
-        raise UsageError(f"the key {path} cannot be read: {error.strerror}", hint="name a file of a key") from error
+        raise UsageError(f"the key {path} cannot be read: {error.strerror}", hint="name the file of a key") from error
 
 
 def _kind(public: bytes) -> str:
@@ -257,8 +260,9 @@ def _kind(public: bytes) -> str:
 
 
 def _most(public: bytes) -> int:
-    """The most bytes that a signature by this key takes. Raises SignError for keys that cannot sign payloads."""
+    """Return the largest size of a signature by this key, in bytes. Raises SignError for keys that cannot sign."""
     kind = _kind(public)
+    # A signature of RSA is as long as its modulus; a certificate has a nonce before that.
     if kind == "ssh-rsa":
         is_certificate = signed.CERTIFIED.encode() in public[:64]
         modulus = signed.strings(public, 4)[3] if is_certificate else signed.strings(public, 3)[2]
@@ -269,6 +273,7 @@ def _most(public: bytes) -> int:
 
 
 def _has_terminal() -> bool:
+    # ssh-keygen asks at the terminal, wherever stdin and stdout go.
     try:
         os.close(os.open("/dev/tty", os.O_RDWR | os.O_NOCTTY))
     except OSError:
@@ -277,8 +282,9 @@ def _has_terminal() -> bool:
 
 
 def _environment() -> dict[str, str]:
+    # _failed() goes by the words of ssh-keygen.
     return {**os.environ, "LC_ALL": "C"}
 
 
 def _missing() -> SignError:
-    return SignError("there is no ssh-keygen here that knows signatures", hint="install openssh-client, 8.2 or newer")
+    return SignError("this machine has no ssh-keygen that can sign", hint="install openssh-client, 8.2 or newer")

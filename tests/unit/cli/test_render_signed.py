@@ -169,7 +169,7 @@ def test_a_key_that_fails_fails_the_whole_fleet(workdir: Path, key: Path, capsys
     )
     assert code == ExitCode.REFUSED
     assert (
-        capsys.readouterr().err.count("its private half is not beside it, and no agent is there (all 2 servers)") == 1
+        capsys.readouterr().err.count("its private half is not beside it, and no agent runs (all 2 servers)") == 1
     )
     assert not (workdir / "fleet").exists()
 
@@ -177,7 +177,7 @@ def test_a_key_that_fails_fails_the_whole_fleet(workdir: Path, key: Path, capsys
 def test_a_key_that_is_not_there_is_wrong_use(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert rendered("--sign", "nowhere") == ExitCode.USAGE
     assert capsys.readouterr().err == (
-        "error[usage]: the key nowhere cannot be read: No such file or directory\n  name a file of a key\n"
+        "error[usage]: the key nowhere cannot be read: No such file or directory\n  name the file of a key\n"
     )
     assert not (workdir / "build").exists()
 

@@ -12,11 +12,10 @@ import subprocess
 import pytest
 from box import needs_root
 
-from bootstrap import resources
 from bootstrap.errors import PayloadError
 from bootstrap.payload import gates, pack
 from bootstrap.payload.build import build
-from bootstrap.payload.bundle import compose, reader, unpack
+from bootstrap.payload.bundle import compose, head, reader, unpack
 from bootstrap.render.model import Rendered, RenderedFile
 from bootstrap.runner import form
 from bootstrap.runner.form import decode, deflated, encode
@@ -27,7 +26,7 @@ CRON = "* * * * * root cat @FILES@ | grep -q @SHA256@ || test -e @MARK@\n"
 
 def rendered(**changes: object) -> Rendered:
     plan = {"version": 1, "server": "web-1", "deploy_id": "d1", "revision": "0" * 12, "stages": []}
-    given: dict = {
+    fields: dict = {
         "server": "web-1",
         "deploy_id": "d1",
         "revision": "0" * 12,
@@ -40,7 +39,7 @@ def rendered(**changes: object) -> Rendered:
         "cron": CRON,
         "rc_local": "#!/bin/sh\nexit 0\n",
     }
-    return Rendered(**{**given, **changes})
+    return Rendered(**{**fields, **changes})
 
 
 def test_equal_input_gives_equal_bytes() -> None:
@@ -219,7 +218,7 @@ def test_two_modules_with_one_name_are_refused(monkeypatch: pytest.MonkeyPatch, 
 
 
 def test_neither_reader_nor_head_holds_a_character_that_the_glue_forbids() -> None:
-    for text in reader(), resources.text("files/bundle/head.sh"):
+    for text in reader(), head():
         assert text.isascii() and not set(text) & set("'\\")
 
 

@@ -1,4 +1,4 @@
-"""What a plan never calls stays behind; what it calls is there, and nothing else calls what may stay behind."""
+"""Code that a plan never calls is left out, code that it calls is packed, and only gated callers use gated names."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ WITH: dict[str, dict[str, Any]] = {
     "group": {"server": "web-*"},
     **{f"{kind} check": {"checks": [{"kind": kind}]} for kind in gates.CHECK_KINDS},
 }
-# Where gated names are called, by who calls them: under the very condition that the gate reads from the plan. A new
-# caller comes here only with that condition before its call.
+# Gated names and their callers, which call them under the very condition that the gate reads from the plan. A new
+# caller is added here only with that condition before its call.
 CALLERS = {
     "Waiting": {"wait_for_files", "still_missing", "sentences"},  # where awaited(plan)
     "wait_for_files": {"Run"},  # likewise

@@ -1,4 +1,4 @@
-"""What a host without Python tells: a report that the collector believes; nothing where it could not or must not."""
+"""The report of a host without Python: the collector believes it, and none is sent where it must not be."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ from bootstrap.runner.contract import server_key
 
 def plan(**changes: Any) -> dict[str, Any]:
     key = base64.b64encode(server_key(reports.SECRET, "web-1", "d1")).decode()
-    given = {
+    fields = {
         "server": "web-1", "deploy_id": "d1", "revision": "0" * 12, "report": {"url": "https://c:8443/x", "key": key},
     }  # fmt: skip
-    return given | changes
+    return fields | changes
 
 
 def sent(text: str) -> tuple[dict[str, str], bytes]:
@@ -61,10 +61,10 @@ def test_the_hour_of_it_is_that_of_its_coming() -> None:
     ],
 )
 def test_nothing_is_told_where_it_could_not_be_or_would_show_a_secret(report: dict[str, str] | None) -> None:
-    told = plan(report=None) if report is None else plan(report=plan()["report"] | report)
+    host_plan = plan(report=None) if report is None else plan(report=plan()["report"] | report)
     if report is None:
-        del told["report"]
-    assert script(told) == ""
+        del host_plan["report"]
+    assert script(host_plan) == ""
 
 
 def test_a_group_tells_nothing_since_its_servers_have_no_names_yet() -> None:

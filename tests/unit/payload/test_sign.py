@@ -38,7 +38,7 @@ except BootstrapError as error:
 
 
 def without_terminal(key: Path) -> str:
-    """What a process in a session of its own says, as in CI."""
+    """Run a child in a session of its own, as in CI, and return its output."""
     done = subprocess.run(
         [sys.executable, "-c", CHILD, key], start_new_session=True, capture_output=True, text=True, check=True
     )
@@ -47,32 +47,32 @@ def without_terminal(key: Path) -> str:
 
 def at_a_terminal(key: Path, typed: str) -> str:
     """The same at a terminal, where somebody types; the last line."""
-    ours, theirs = pty.openpty()
+    terminal, child_end = pty.openpty()
     child = subprocess.Popen(
-        ["setsid", "-c", sys.executable, "-c", CHILD, key], stdin=theirs, stdout=theirs, stderr=theirs
+        ["setsid", "-c", sys.executable, "-c", CHILD, key], stdin=child_end, stdout=child_end, stderr=child_end
     )
-    os.close(theirs)
-    shown, is_typed = b"", False
+    os.close(child_end)
+    output, is_typed = b"", False
     try:
-        while select.select([ours], [], [], 30)[0]:
-            shown += os.read(ours, 4096)
-            if b"Enter passphrase" in shown and shown.endswith(b": ") and not is_typed:
-                os.write(ours, f"{typed}\n".encode())
+        while select.select([terminal], [], [], 30)[0]:
+            output += os.read(terminal, 4096)
+            if b"Enter passphrase" in output and output.endswith(b": ") and not is_typed:
+                os.write(terminal, f"{typed}\n".encode())
                 is_typed = True
     except OSError:
         pass  # EIO: the other end is closed
-    assert child.wait(30) == 0 and is_typed, shown
-    os.close(ours)
-    return shown.decode().splitlines()[-1].replace(f"{key.parent}/", "")
+    assert child.wait(30) == 0 and is_typed, output
+    os.close(terminal)
+    return output.decode().splitlines()[-1].replace(f"{key.parent}/", "")
 
 
 def refusal(key: Path, **facts: object) -> tuple[str, str]:
     """(message without the folder, hint) when signing with a key fails."""
     with pytest.raises(BootstrapError) as caught:
-        one = sign.signer(key)
+        signer = sign.signer(key)
         for name, value in facts.items():
-            setattr(one, name, value)
-        one.sign(BUNDLE)
+            setattr(signer, name, value)
+        signer.sign(BUNDLE)
     assert caught.value.exit_code in (2, 4) and caught.value.hint
     return caught.value.message.replace(f"{key.parent}/", ""), caught.value.hint.replace(f"{key.parent}/", "")
 
@@ -87,29 +87,29 @@ def test_a_stand_in_is_as_long_as_the_true_signature(
 ) -> None:
     if kind.endswith("-sk"):
         monkeypatch.setenv("SSH_SK_PROVIDER", keys.security_key())
-    told: list[str] = []
-    one = sign.signer(keys.key(tmp_path, "key", kind), told.append)
-    stand_in = one.stand_in(BUNDLE)
-    spare = len(stand_in) - len(one.sign(BUNDLE))
+    lines: list[str] = []
+    signer = sign.signer(keys.key(tmp_path, "key", kind), lines.append)
+    stand_in = signer.stand_in(BUNDLE)
+    spare = len(stand_in) - len(signer.sign(BUNDLE))
     # The numbers of an ECDSA signature are each a byte shorter once in two, two once in 512; base64 rounds up.
     assert spare == 0 or (kind.startswith("ecdsa") and 0 < spare <= 8)
-    assert stand_in != one.sign(BUNDLE) == one.stand_in(BUNDLE)
-    assert told == ([f"touch the security key to sign ({one.fingerprint})"] if kind.endswith("-sk") else [])
+    assert stand_in != signer.sign(BUNDLE) == signer.stand_in(BUNDLE)
+    assert lines == ([f"touch the security key to sign ({signer.fingerprint})"] if kind.endswith("-sk") else [])
 
 
 @pytest.mark.parametrize("kind", [("ecdsa", "-b", "384"), ("ecdsa", "-b", "521"), ("rsa", "-b", "3072")], ids=" ".join)
 def test_a_stand_in_knows_the_size_of_a_key(tmp_path: Path, kind: tuple[str, ...]) -> None:
-    one = sign.signer(keys.key(tmp_path, "key", kind[0], "", *kind[1:]))
-    assert 0 <= len(one.stand_in(BUNDLE)) - len(one.sign(BUNDLE)) <= 8
-    assert one.fingerprint == keys.fingerprint(tmp_path / "key")
+    signer = sign.signer(keys.key(tmp_path, "key", kind[0], "", *kind[1:]))
+    assert 0 <= len(signer.stand_in(BUNDLE)) - len(signer.sign(BUNDLE)) <= 8
+    assert signer.fingerprint == keys.fingerprint(tmp_path / "key")
 
 
 @pytest.mark.parametrize(("kind", "is_same"), [("ed25519", True), ("rsa", True), ("ecdsa", False)])
 def test_which_keys_sign_the_same_each_time(tmp_path: Path, kind: str, is_same: bool) -> None:
     key = keys.key(tmp_path, "key", kind)
     assert (sign.signer(key).sign(BUNDLE) == sign.signer(key).sign(BUNDLE)) is is_same
-    one = sign.signer(key)
-    assert one.sign(BUNDLE) == one.sign(BUNDLE), "one signer signs nothing twice"
+    signer = sign.signer(key)
+    assert signer.sign(BUNDLE) == signer.sign(BUNDLE), "one signer signs nothing twice"
 
 
 def test_an_agent_signs_where_the_private_half_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,14 +143,14 @@ def test_a_public_key_without_agent(tmp_path: Path) -> None:
     key = keys.key(tmp_path)
     assert sign.signer(tmp_path / "key.pub").sign(BUNDLE) == sign.signer(key).sign(BUNDLE)
     key.unlink()
-    message = "key.pub is a public key, its private half is not beside it, and no agent is there"
+    message = "key.pub is a public key, its private half is not beside it, and no agent runs"
     assert said(tmp_path / "key.pub") == message
 
 
 @pytest.mark.parametrize("form", [[], ["-m", "PEM"]], ids=["openssh", "pem"])
 def test_a_passphrase_that_nobody_can_be_asked_for(tmp_path: Path, form: list[str]) -> None:
     key = keys.key(tmp_path, "key", "rsa", "secret", *form)
-    message = "key needs a passphrase; there is no terminal to ask at, and no agent holds the key"
+    message = "key needs a passphrase, there is no terminal to ask at, and no agent holds the key"
     assert without_terminal(key) == f"{message}; ssh-add key\n"
 
 
@@ -180,7 +180,7 @@ def test_an_old_private_key_needs_its_public_half_beside_it(tmp_path: Path) -> N
 )
 def test_what_is_no_key(tmp_path: Path, content: bytes) -> None:
     (tmp_path / "key").write_bytes(content)
-    with pytest.raises(UsageError, match="key is not a key of ssh-keygen's"):
+    with pytest.raises(UsageError, match="key is not a key that ssh-keygen made"):
         sign.signer(tmp_path / "key")
 
 
@@ -199,13 +199,13 @@ def test_a_type_of_key_that_cannot_sign(tmp_path: Path) -> None:
 def test_a_private_key_that_others_can_read(tmp_path: Path) -> None:
     key = keys.key(tmp_path)
     key.chmod(0o644)
-    assert refusal(key) == ("others may read key, so that ssh-keygen does not take it", "chmod 0600 it")
+    assert refusal(key) == ("others may read key, so that ssh-keygen refuses it", "chmod 0600 key")
 
 
 def test_a_security_key_that_is_not_plugged_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = keys.key(tmp_path, "key", "ed25519-sk")
     monkeypatch.delenv("SSH_SK_PROVIDER", raising=False)
-    assert refusal(key) == ("key is on a security key that is not there", "plug it in")
+    assert refusal(key) == ("key is on a security key that is not plugged in", "plug it in")
 
 
 def program(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -219,13 +219,13 @@ def program(folder: Path, script: str, monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_machine_without_ssh_keygen(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = keys.key(tmp_path)
     monkeypatch.setenv("PATH", str(tmp_path / "empty"))
-    assert said(key) == "there is no ssh-keygen here that knows signatures"
+    assert said(key) == "this machine has no ssh-keygen that can sign"
 
 
 def test_a_key_that_is_not_touched_in_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     soft, hard = keys.key(tmp_path), keys.key(tmp_path, "hard", "ed25519-sk")
     program(tmp_path, "exec sleep 60", monkeypatch)
-    assert said(soft, patience_s=0.2) == "key: ssh-keygen has not signed within 0.2 s"
+    assert said(soft, patience_s=0.2) == "key: ssh-keygen did not sign within 0.2 s"
     assert said(hard, patience_s=0.2) == "hard: the security key was not touched within 0.2 s"
 
 
@@ -238,13 +238,13 @@ def test_an_ssh_keygen_that_is_killed(tmp_path: Path, monkeypatch: pytest.Monkey
 def test_a_signature_by_another_key_is_not_taken(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key, other = keys.key(tmp_path), keys.key(tmp_path, "other")
     program(tmp_path, f"exec /usr/bin/ssh-keygen -q -Y sign -n initialrunner -f {other}", monkeypatch)
-    assert said(key) == "ssh-keygen has signed with another key than key"
+    assert said(key) == "ssh-keygen signed with another key than key"
 
 
 def test_verify_needs_no_root_and_leaves_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     key = keys.key(tmp_path)
-    one = sign.signer(key)
-    payload = handmade.payload([handmade.stage("one", "true")], sign=one.sign)
+    signer = sign.signer(key)
+    payload = handmade.payload([handmade.stage("one", "true")], sign=signer.sign)
     allowed = keys.allowed(tmp_path / "allowed", key)
     (tmp_path / "tmp").mkdir()
     monkeypatch.setenv("TMPDIR", str(tmp_path / "tmp"))
@@ -256,9 +256,9 @@ def test_verify_needs_no_root_and_leaves_nothing(tmp_path: Path, monkeypatch: py
     done = subprocess.run(
         [sys.executable, "-c", code, tmp_path / "bundle", allowed], capture_output=True, text=True, check=True
     )
-    assert done.stdout == f"key@example.org {one.fingerprint}\n".replace("key@", "deploy@")
+    assert done.stdout == f"key@example.org {signer.fingerprint}\n".replace("key@", "deploy@")
     assert list((tmp_path / "tmp").iterdir()) == []
-    assert sign.key_of(unpack(payload.bundle).signature or "") == (one.fingerprint, "ssh-ed25519")
+    assert sign.key_of(unpack(payload.bundle).signature or "") == (signer.fingerprint, "ssh-ed25519")
     allowed.write_text("")
     with pytest.raises(sign.SignatureError, match="does not allow") as caught:
         sign.verify(payload.bundle, allowed)

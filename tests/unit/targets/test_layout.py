@@ -1,4 +1,4 @@
-"""Which file travels how, decided by target and provider; the packing itself is the real one."""
+"""The layout that target and provider decide; the packing itself is the real one."""
 
 from __future__ import annotations
 
@@ -65,37 +65,37 @@ def test_rc_local_is_a_file_of_its_own_where_the_provider_has_room() -> None:
 def test_units_travel_where_there_is_room_and_before_rc_local_where_the_spec_wants_them(
     trigger: str, most: int, units: int, has_cron: bool
 ) -> None:
-    one = rendered(INJECTED, rc_local="#!/bin/sh\n")
+    server = rendered(INJECTED, rc_local="#!/bin/sh\n")
     if trigger != "auto":
-        one.host_plan["trigger"] = trigger
+        server.host_plan["trigger"] = trigger
 
-    payload = layout.pack(one, "personality", roomy(most)).payload
+    payload = layout.pack(server, "personality", roomy(most)).payload
 
     paths = [file.path for file in payload.files]
     assert len(paths) <= most
     assert sum(path.startswith("/etc/systemd/system/") for path in paths) == units
     assert paths[-1] == "/etc/cron.d/initialrunner"
     assert bool(crontab.parse(payload.files[-1].content).entries) == has_cron
-    # What travels, and what does not, the runner can make again; cron alone needs none.
+    # The runner can make the units again whether they travel or not; cron alone needs none.
     assert ("units" in unpack(payload.bundle).plan) == (trigger != "cron")
 
 
 def test_units_for_systemd_alone_are_refused_where_there_is_no_room() -> None:
-    one = rendered()
-    one.host_plan["trigger"] = "systemd"
+    server = rendered()
+    server.host_plan["trigger"] = "systemd"
 
     with pytest.raises(Refused) as refused:
-        layout.pack(one, "personality", roomy(4))
+        layout.pack(server, "personality", roomy(4))
 
     assert refused.value.problems[0].message == "5 files to inject, and roomy takes 4"
 
 
 def test_an_own_cron_template_is_judged_for_systemd_too() -> None:
-    one = rendered(cron="1/* * * * * root sh @FILES@ # @SHA256@ @MARK@\n")
-    one.host_plan["trigger"] = "systemd"
+    server = rendered(cron="1/* * * * * root sh @FILES@ # @SHA256@ @MARK@\n")
+    server.host_plan["trigger"] = "systemd"
 
     with pytest.raises(SpecError):
-        layout.pack(one, "tree", cron_template="mine.j2")
+        layout.pack(server, "tree", cron_template="mine.j2")
 
 
 def test_rc_local_rides_in_the_bundle_where_files_are_few() -> None:
@@ -111,10 +111,10 @@ def test_rc_local_rides_in_the_bundle_where_files_are_few() -> None:
 
 def test_a_large_bundle_is_cut_at_the_providers_raw_size_and_goes_together_again() -> None:
     small = Limit(8_000, "base64 characters", "this test")
-    one = roomy(20)
-    one = Provider(one.name, one.title, None, "text", "no", "", one.files, small, one.path)
+    taker = roomy(20)
+    taker = Provider(taker.name, taker.title, None, "text", "no", "", taker.files, small, taker.path)
 
-    packed = layout.pack(rendered(RenderedFile("/a", random.Random(1).randbytes(6_000))), "personality", one)
+    packed = layout.pack(rendered(RenderedFile("/a", random.Random(1).randbytes(6_000))), "personality", taker)
 
     items = personality.items(packed.payload)
     pieces = [base64.b64decode(item["contents"]) for item in items if item["path"] in packed.payload.pieces]
@@ -125,13 +125,13 @@ def test_a_large_bundle_is_cut_at_the_providers_raw_size_and_goes_together_again
 
 @pytest.mark.parametrize("target", ["personality", "user-data"])
 def test_without_room_for_it_the_largest_verb_is_left_out_and_no_tick_differs(target: str) -> None:
-    one = rendered()
-    one.host_plan["trigger"] = "cron"  # else systemd's units give way first
-    whole = layout.pack(one, target, roomy(5))
+    server = rendered()
+    server.host_plan["trigger"] = "cron"  # else systemd's units give way first
+    whole = layout.pack(server, target, roomy(5))
     room = Limit(len(whole.payload.bundle) - 1, "bytes", "this test")
     tight = replace(roomy(2), content=room, user_data=room, gzip="no")
 
-    packed = layout.pack(one, target, tight)
+    packed = layout.pack(server, target, tight)
 
     assert (whole.lean, packed.lean) == (False, True)
     inside, all_of_it = unpack(packed.payload.bundle), unpack(whole.payload.bundle)
@@ -185,13 +185,13 @@ def test_an_entry_that_cron_would_not_run_is_refused_for_every_target(target: st
     bad = rendered(cron="1/* * * * * root sh @FILES@ @SHA256@ @MARK@\n")
     url = "https://deploy.example/bundle" if target == "stub" else None
 
-    with pytest.raises(Refused) as ours:
+    with pytest.raises(Refused) as refused:
         layout.pack(bad, target, roomy(5), url=url)
     with pytest.raises(SpecError) as theirs:
         layout.pack(bad, target, roomy(5), cron_template="mine-cron.j2", url=url)
 
-    assert [problem.code for problem in ours.value.problems] == ["payload.cron-minute"]
-    assert (ours.value.exit_code, theirs.value.exit_code) == (ExitCode.REFUSED, ExitCode.SPEC)
+    assert [problem.code for problem in refused.value.problems] == ["payload.cron-minute"]
+    assert (refused.value.exit_code, theirs.value.exit_code) == (ExitCode.REFUSED, ExitCode.SPEC)
     assert str(theirs.value.problems[0].where) == "mine-cron.j2:1:1"
 
 

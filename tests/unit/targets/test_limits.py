@@ -114,41 +114,41 @@ def test_a_path_of_255_characters_fits_nova_and_of_255_bytes_rackspace() -> None
 
 
 @pytest.mark.fault(17)
-@pytest.mark.parametrize("one", WITH_USER_DATA, ids=lambda one: one.name)
-def test_user_data_fits_to_the_last_byte(one: Provider) -> None:
-    limit = one.user_data
+@pytest.mark.parametrize("taker", WITH_USER_DATA, ids=lambda taker: taker.name)
+def test_user_data_fits_to_the_last_byte(taker: Provider) -> None:
+    limit = taker.user_data
     assert limit is not None and limit.most is not None and limit.raw_bytes is not None
     full = b"#" * limit.raw_bytes
 
-    (measure,) = limits.user_data(full, one)
+    (measure,) = limits.user_data(full, taker)
     with pytest.raises(Refused) as refused:
-        limits.user_data(full + b"#", one)
+        limits.user_data(full + b"#", taker)
 
     assert (measure.used, measure.limit) == (limit.used(full), limit.most)
     message = refused.value.problems[0].message
     assert f"{limit.used(full + b'#'):,} {limit.unit}" in message
-    assert f"and {one.name} takes {limit.most:,}" in message
+    assert f"and {taker.name} takes {limit.most:,}" in message
 
 
 @pytest.mark.fault(17)
 @pytest.mark.parametrize("name", ["ec2", "hetzner", "digitalocean", "nova"])
 def test_the_mend_is_enough(name: str) -> None:
-    one = provider(name)
+    taker = provider(name)
     contents = {f"/{n}": noise(n, n) for n in (1_000, 5_000, 12_000, 30_000, 70_000)}
 
     def text_without(moved: list[str]) -> bytes:
         import base64
 
-        kept = b"".join(content for path, content in contents.items() if path not in moved)
-        return b"#!/bin/sh\n" + base64.b85encode(kept)
+        remaining = b"".join(content for path, content in contents.items() if path not in moved)
+        return b"#!/bin/sh\n" + base64.b85encode(remaining)
 
     with pytest.raises(Refused) as refused:
-        limits.user_data(user_data.content(text_without([]), one), one, contents=contents)
+        limits.user_data(user_data.content(text_without([]), taker), taker, contents=contents)
     hint = refused.value.problems[0].hint or ""
     moved = [path for path in contents if f"{path}, " in hint]
 
     assert moved
-    assert limits.user_data(user_data.content(text_without(moved), one), one)
+    assert limits.user_data(user_data.content(text_without(moved), taker), taker)
 
 
 def test_channels_that_do_not_exist_point_at_the_other_one() -> None:

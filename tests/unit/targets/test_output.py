@@ -1,4 +1,4 @@
-"""What render leaves on disk: private, whole, replaced as a whole, and never over somebody's work."""
+"""The output of render on disk: private, whole, replaced as a whole, and never over somebody's work."""
 
 from __future__ import annotations
 
@@ -35,22 +35,22 @@ def everything(folder: Path) -> dict[str, tuple[int, bytes]]:
 def test_files_are_private_and_the_manifest_has_no_content(tmp_path: Path) -> None:
     folder = output.write(packed("user-data", "cloud-config", "tree"), tmp_path / "a" / "build")
 
-    found = everything(folder)
+    contents = everything(folder)
     assert folder == tmp_path / "a" / "build" / "web-1"
     assert folder.stat().st_mode & 0o7777 == 0o700
-    assert {name: mode for name, (mode, _) in found.items() if "/" not in name} == {
+    assert {name: mode for name, (mode, _) in contents.items() if "/" not in name} == {
         "cloud-config.yaml": 0o600,
         "manifest.json": 0o600,
         "tree": 0o755,
         "user-data": 0o600,
     }
-    assert found["tree/etc/cron.d/initialrunner"][0] == 0o644
+    assert contents["tree/etc/cron.d/initialrunner"][0] == 0o644
     assert [path.name for path in folder.parent.iterdir()] == ["web-1"]
 
 
 def test_the_manifest_names_sizes_digests_and_modes(tmp_path: Path) -> None:
-    (one,) = packed("cloud-config")
-    folder = output.write([one], tmp_path)
+    (document,) = packed("cloud-config")
+    folder = output.write([document], tmp_path)
 
     manifest = json.loads((folder / "manifest.json").read_text())
 
@@ -61,10 +61,10 @@ def test_the_manifest_names_sizes_digests_and_modes(tmp_path: Path) -> None:
         "revision": "0" * 12,
     }
     (target,) = manifest["targets"]
-    assert target["bundle"] == {"size": len(one.payload.bundle), "sha256": one.payload.digest}
+    assert target["bundle"] == {"size": len(document.payload.bundle), "sha256": document.payload.digest}
     assert [(file["path"], file["mode"], file["size"]) for file in target["files"]] == [
-        ("/etc/initialrunner/bundle", "0600", len(one.payload.bundle)),
-        ("/etc/cron.d/initialrunner", "0644", len(one.payload.files[-1].content)),
+        ("/etc/initialrunner/bundle", "0600", len(document.payload.bundle)),
+        ("/etc/cron.d/initialrunner", "0644", len(document.payload.files[-1].content)),
     ]
     written = (folder / "cloud-config.yaml").read_bytes()
     assert target["output"] == {
@@ -92,10 +92,10 @@ def test_an_earlier_output_is_replaced_as_a_whole(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("kind", ["folder", "file", "link"])
 def test_what_render_did_not_make_is_left_alone(tmp_path: Path, kind: str) -> None:
-    mine = tmp_path / "mine"
-    mine.mkdir()
-    (mine / "thesis.txt").write_text("years of work")
-    (mine / "manifest.json").write_text("{}")
+    work = tmp_path / "mine"
+    work.mkdir()
+    (work / "thesis.txt").write_text("years of work")
+    (work / "manifest.json").write_text("{}")
     final = tmp_path / "web-1"
     if kind == "folder":
         final.mkdir()
@@ -103,7 +103,7 @@ def test_what_render_did_not_make_is_left_alone(tmp_path: Path, kind: str) -> No
     elif kind == "file":
         final.write_text("years of work")
     else:
-        final.symlink_to(mine)
+        final.symlink_to(work)
     before = everything(tmp_path)
 
     with pytest.raises(UsageError) as refused:
@@ -124,10 +124,10 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 def test_personality_json_is_a_list_for_the_create_call(tmp_path: Path) -> None:
     plan = {"version": 1, "name": "web", "server": "web-1", "deploy_id": DEPLOY, "revision": "0" * 12, "stages": []}
-    one = layout.pack(Rendered("web-1", DEPLOY, "0" * 12, plan, (), CRON, None), "personality", provider("nova"))
+    listing = layout.pack(Rendered("web-1", DEPLOY, "0" * 12, plan, (), CRON, None), "personality", provider("nova"))
 
-    folder = output.write([one], tmp_path)
+    folder = output.write([listing], tmp_path)
 
     items = json.loads((folder / "personality.json").read_text())
     assert items[-1]["path"] == "/etc/cron.d/initialrunner"
-    assert b"".join(base64.b64decode(item["contents"]) for item in items[:-1]) == one.payload.bundle
+    assert b"".join(base64.b64decode(item["contents"]) for item in items[:-1]) == listing.payload.bundle

@@ -12,12 +12,12 @@ from bootstrap.targets.providers import BASE64, BYTES, CHARACTERS, FILES, PROVID
 BY_NAME = {one.name: one for one in PROVIDERS}
 
 
-def limits(one: Provider) -> list[Limit]:
-    return [limit for limit in (one.user_data, one.files, one.content, one.path) if limit is not None]
+def limits(profile: Provider) -> list[Limit]:
+    return [limit for limit in (profile.user_data, profile.files, profile.content, profile.path) if limit is not None]
 
 
 def test_the_table_has_every_provider_once() -> None:
-    assert [one.name for one in PROVIDERS] == [
+    assert [profile.name for profile in PROVIDERS] == [
         "nova", "rackspace", "rackspace-v1", "ec2", "gce", "azure", "digitalocean", "hetzner", "linode", "oci",
         "scaleway", "exoscale", "libvirt", "proxmox",
     ]  # fmt: skip
@@ -25,11 +25,11 @@ def test_the_table_has_every_provider_once() -> None:
 
 @pytest.mark.parametrize("name", BY_NAME)
 def test_every_number_has_a_unit_and_a_source(name: str) -> None:
-    one = BY_NAME[name]
+    profile = BY_NAME[name]
 
-    assert all(limit.source and limit.unit in {BYTES, BASE64, CHARACTERS, FILES} for limit in limits(one))
-    assert all(limit.note for limit in limits(one) if limit.most is None), "an unknown number says why"
-    assert one.call and one.takes in {"text", "base64"} and one.gzip in {"bytes", "base64", "no"}
+    assert all(limit.source and limit.unit in {BYTES, BASE64, CHARACTERS, FILES} for limit in limits(profile))
+    assert all(limit.note for limit in limits(profile) if limit.most is None), "an unknown number says why"
+    assert profile.call and profile.takes in {"text", "base64"} and profile.gzip in {"bytes", "base64", "no"}
 
 
 @pytest.mark.parametrize(

@@ -37,8 +37,8 @@ def test_it_is_found_in_a_rendered_folder_once_a_target(tmp_path: Path) -> None:
     bundles = read_back.look(folder)
 
     assert bundles is not None
-    assert [one.unpacked.digest for one in bundles] == [one.payload.digest for one in targets]
-    assert [one.unpacked.files["/srv/one"] for one in bundles] == [b"one\n"] * len(table.NAMES)
+    assert [item.unpacked.digest for item in bundles] == [item.payload.digest for item in targets]
+    assert [item.unpacked.files["/srv/one"] for item in bundles] == [b"one\n"] * len(table.NAMES)
 
 
 FORMS: dict[str, Callable[[], bytes]] = {
@@ -60,19 +60,19 @@ def test_it_is_found_in_a_file(tmp_path: Path, form: str) -> None:
     bundles = read_back.look(path)
 
     assert bundles is not None
-    assert [(one.where, one.unpacked.plan["server"]) for one in bundles] == [(path, "web-1")]
+    assert [(bundle.where, bundle.unpacked.plan["server"]) for bundle in bundles] == [(path, "web-1")]
 
 
 def test_it_is_found_in_a_root_without_a_manifest(tmp_path: Path) -> None:
     from bootstrap.targets import tree
 
-    one = packed("tree")
-    tree.write(one.payload, tmp_path)
+    laid_out = packed("tree")
+    tree.write(laid_out.payload, tmp_path)
 
     bundles = read_back.look(tmp_path)
 
     assert bundles is not None
-    assert bundles[0].unpacked.digest == one.payload.digest
+    assert bundles[0].unpacked.digest == laid_out.payload.digest
 
 
 def test_a_stub_beside_parts_is_looked_at_by_its_folder_and_by_itself_says_where_to_look(tmp_path: Path) -> None:
@@ -80,8 +80,8 @@ def test_a_stub_beside_parts_is_looked_at_by_its_folder_and_by_itself_says_where
     parts = [mime.Part("mine", b"#cloud-config\n{}\n")]
     plain = packed("stub")
     stubs = {"stub.sh": plain, "stub-user-data": layout.pack(rendered(), "stub", url=url, beside=parts)}
-    for name, one in stubs.items():
-        folder = output.write([one], tmp_path)
+    for name, script in stubs.items():
+        folder = output.write([script], tmp_path)
 
         bundles = read_back.look(folder)
 
@@ -89,7 +89,7 @@ def test_a_stub_beside_parts_is_looked_at_by_its_folder_and_by_itself_says_where
         with pytest.raises(PayloadError) as refused:
             read_back.look(folder / name)
         assert refused.value.message == f"{folder / name} is a stub: its bundle lies at its URL"
-        (folder / name).write_bytes(one.blob + b"\n")
+        (folder / name).write_bytes(script.blob + b"\n")
         with pytest.raises(PayloadError, match=f"{name} differs from the digest in manifest.json"):
             read_back.look(folder)
 
@@ -153,11 +153,11 @@ def test_an_output_swapped_for_another_whole_one_is_refused(tmp_path: Path) -> N
 
 
 def test_a_starter_that_was_changed_is_refused(tmp_path: Path) -> None:
-    one = packed("personality")
-    folder = output.write([one], tmp_path)
-    assert (folder / "starter").read_text() == starter.text(one.payload)
+    listing = packed("personality")
+    folder = output.write([listing], tmp_path)
+    assert (folder / "starter").read_text() == starter.text(listing.payload)
     assert read_back.look(folder)
-    (folder / "starter").write_text(starter.text(one.payload) + "reboot\n")
+    (folder / "starter").write_text(starter.text(listing.payload) + "reboot\n")
 
     with pytest.raises(PayloadError) as refused:
         read_back.look(folder)

@@ -24,8 +24,8 @@ def payload(server: str = "web-1", deploy_id: str = "20261120T120000-ab12cd") ->
     return Payload(server, deploy_id, "0" * 12, BUNDLE.content, "00", (BUNDLE, TRIGGER), {})
 
 
-def meta(one: Payload) -> dict[str, str]:
-    return dict(yaml.safe_load(seed.nocloud(one, b"").files["meta-data"]))
+def meta(server: Payload) -> dict[str, str]:
+    return dict(yaml.safe_load(seed.nocloud(server, b"").files["meta-data"]))
 
 
 def test_nocloud_is_user_data_and_meta_data_and_nothing_of_the_network() -> None:
@@ -37,10 +37,10 @@ def test_nocloud_is_user_data_and_meta_data_and_nothing_of_the_network() -> None
 
 
 def test_the_instance_id_is_that_of_server_and_deploy() -> None:
-    one = meta(payload())["instance-id"]
+    instance_id = meta(payload())["instance-id"]
 
-    assert one == meta(payload())["instance-id"]
-    assert len({one, meta(payload("web-2"))["instance-id"], meta(payload(deploy_id="d2"))["instance-id"]}) == 3
+    assert instance_id == meta(payload())["instance-id"]
+    assert len({instance_id, meta(payload("web-2"))["instance-id"], meta(payload(deploy_id="d2"))["instance-id"]}) == 3
 
 
 @pytest.mark.parametrize(("server", "name"), [("web-1", "web-1"), ("web_1", "web-1"), ("1e3", "1e3"), ("web-*", None)])

@@ -1,4 +1,4 @@
-"""What each target writes, from a payload made by hand."""
+"""The text that each target writes, from a payload made by hand."""
 
 from __future__ import annotations
 
@@ -36,12 +36,12 @@ def test_tree_lays_files_out_with_the_modes_they_need(tmp_path: Path) -> None:
     paths = tree.write(PAYLOAD, tmp_path / "tree")
 
     assert paths[-1] == "/etc/cron.d/initialrunner"
-    found = {
+    facts = {
         "/" + str(path.relative_to(tmp_path / "tree")): (path.stat().st_mode & 0o7777, path.read_bytes())
         for path in (tmp_path / "tree").rglob("*")
         if path.is_file()
     }
-    assert found == {file.path: (file.mode, file.content) for file in PAYLOAD.files}
+    assert facts == {file.path: (file.mode, file.content) for file in PAYLOAD.files}
     folders = [path for path in (tmp_path / "tree").rglob("*") if path.is_dir()] + [tmp_path / "tree"]
     assert {path.stat().st_mode & 0o7777 for path in folders} == {0o755}
 
@@ -70,7 +70,7 @@ def test_a_starter_names_the_bundle_in_its_pieces_and_its_digest() -> None:
 
     text = starter.text(payload)
 
-    # What makes cloud-init run it at every boot.
+    # cloud-init runs a boothook at every boot.
     assert text.startswith("#cloud-boothook\n#!/bin/sh\n")
     assert 'f="/etc/initialrunner/bundle.1 /etc/initialrunner/bundle.2"\n' in text
     assert f'= "{"ab" * 32}  -" ]' in text
@@ -117,7 +117,7 @@ def packed_text(length: int) -> bytes:
 
 
 def test_user_data_is_plain_text_as_long_as_it_fits() -> None:
-    assert all(user_data.content(BUNDLE, one) == BUNDLE for one in PROVIDERS)
+    assert all(user_data.content(BUNDLE, profile) == BUNDLE for profile in PROVIDERS)
     assert user_data.content(BUNDLE, None) == BUNDLE
 
 
@@ -141,11 +141,11 @@ def test_user_data_as_base64_of_gzip_where_only_text_is_taken() -> None:
     assert user_data.content(text * 2, provider("digitalocean")) == text * 2
 
 
-@pytest.mark.parametrize("one", PROVIDERS, ids=lambda one: one.name)
-def test_the_argument_is_what_the_call_takes(one: Provider) -> None:
-    expected = base64.b64encode(BUNDLE).decode() if one.takes == "base64" else BUNDLE.decode()
+@pytest.mark.parametrize("profile", PROVIDERS, ids=lambda profile: profile.name)
+def test_the_argument_is_what_the_call_takes(profile: Provider) -> None:
+    expected = base64.b64encode(BUNDLE).decode() if profile.takes == "base64" else BUNDLE.decode()
 
-    assert user_data.argument(BUNDLE, one) == expected
+    assert user_data.argument(BUNDLE, profile) == expected
 
 
 def test_a_call_that_encodes_by_itself_gets_the_other_form() -> None:
