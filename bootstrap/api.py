@@ -99,15 +99,15 @@ class Project:
         Raises SpecError with every problem of the file, UsageError for a name or a value that cannot be one.
         """
         from bootstrap.plan.deploy_id import new_deploy_id
-        from bootstrap.render.names import spoken
+        from bootstrap.render.template_names import names_read
         from bootstrap.spec.servers import read
-        from bootstrap.spec.values import Known
+        from bootstrap.spec.values import AllowedValues
 
         chosen = deploy_id or new_deploy_id()
         if isinstance(servers, str | Path):
             model = self.spec.model
             plan = self.plan(self.spec.example_server, deploy_id=chosen, report_url=report_url).plan
-            known = Known(spoken(plan) | model.values.keys(), model.secrets.keys(), model.values)
+            known = AllowedValues(names_read(plan) | model.values.keys(), model.secrets.keys(), model.values)
             servers = {server.name: server.values for server in read(servers, known)}
         given = dict(servers) if isinstance(servers, Mapping) else dict.fromkeys(servers)
         return Fleet(self, {name: given[name] or {} for name in sorted(given)}, chosen, report_url)
@@ -423,10 +423,10 @@ class Rendering:
 def _asked_for(plan: Plan) -> ServerPlan:
     """The plan, once nobody has given it a value that no template names. Raises UsageError with each that is."""
     from bootstrap.errors import UsageError
-    from bootstrap.render.names import unasked_values
+    from bootstrap.render.template_names import undeclared_values
 
     # Those of --set and --values have a place, and are told with all else that is wrong with the texts.
-    problems = [problem for problem in unasked_values(plan) if problem.where is None]
+    problems = [problem for problem in undeclared_values(plan) if problem.where is None]
     if problems:
         raise UsageError("; ".join(problem.message for problem in problems), hint=problems[0].hint)
     return ServerPlan(plan)

@@ -6,12 +6,11 @@ from urllib.parse import urlsplit
 
 from bootstrap.publish.store import Account, Endpoint, PublishError
 
-INTERFACES = ("auto", "public", "internal")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 
 def choose(account: Account, interface: str, region: str | None) -> tuple[Endpoint, str]:
-    """(the endpoint for hosts, a remark on why). interface: one of INTERFACES; region: where the servers will be.
+    """(the endpoint for hosts, a remark on why). interface: auto, public or internal; region: that of the servers.
 
     An internal endpoint works only inside its region: across, every call answers 404, and nothing says why. `auto`
     takes the internal one where the regions are known to be the same. Raises PublishError.

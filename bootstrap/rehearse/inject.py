@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from bootstrap.errors import UsageError
 from bootstrap.payload.model import InjectedFile
 
-ORDERS = ("given", "reverse", "random")
 _TORN_S = 0.5
 _TORN_CHUNKS = 8
 
