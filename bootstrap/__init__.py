@@ -22,8 +22,8 @@ if TYPE_CHECKING:
     from bootstrap.publish.result import read_published
     from bootstrap.render.model import Published
     from bootstrap.secret import read_secret
-    from bootstrap.targets.channel import Packed
     from bootstrap.targets.fleet import FleetError, Index
+    from bootstrap.targets.model import Packed
     from bootstrap.targets.output import Manifest
     from bootstrap.targets.seed import Seed
 else:
@@ -35,7 +35,7 @@ else:
         "publish.result": ("read_published",),
         "render.model": ("Published",),
         "secret": ("read_secret",),
-        "targets.channel": ("Packed",),
+        "targets.model": ("Packed",),
         "targets.fleet": ("FleetError", "Index"),
         "targets.output": ("Manifest",),
         "targets.seed": ("Seed",),

@@ -24,8 +24,8 @@ if TYPE_CHECKING:
     from bootstrap.plan.model import Plan
     from bootstrap.render.model import Published, PublishedBundle, Rendered
     from bootstrap.spec.load import Spec
-    from bootstrap.targets.channel import Packed
     from bootstrap.targets.fleet import Index
+    from bootstrap.targets.model import Packed
     from bootstrap.targets.output import Manifest
     from bootstrap.targets.providers import NEVER_BYTES, TAKES_BASE64
     from bootstrap.targets.seed import Seed
@@ -62,7 +62,7 @@ class Project:
 
     def exposed(self, *targets: str) -> tuple[Problem, ...]:
         """Return a warning for each secret that one of these targets would show to every user of the host."""
-        from bootstrap.targets.exposed import exposed
+        from bootstrap.targets.exposed_secrets import exposed
 
         return tuple(exposed(self.spec, targets))
 
@@ -310,9 +310,9 @@ class Rendering:
 
         url: the URL of the bundle, for providers that take files of at most 750 bytes, which then carry a stub.
         """
-        from bootstrap.targets import personality
+        from bootstrap.targets import personality, table
 
-        return personality.items(self.pack("personality", provider, url=url).payload)
+        return personality.items(self.pack(table.PERSONALITY.name, provider, url=url).payload)
 
     @overload
     def stub(self, url: str | None = None, *, encoded: bool | None = None, beside: Beside = ()) -> str: ...
@@ -341,9 +341,9 @@ class Rendering:
         to upload there are `pack("stub", url=url).payload.bundle`. provider: the provider whose user-data it has to
         fit; None: no limit is checked, and the result is text. encoded, beside: as for user_data().
         """
-        from bootstrap.targets import user_data
+        from bootstrap.targets import table, user_data
 
-        packed = self.pack("stub", provider, beside, url=url)
+        packed = self.pack(table.STUB.name, provider, beside, url=url)
         return user_data.argument(packed.blob, packed.provider, encoded=encoded)
 
     def injected_files(self, provider: str = "nova", *, url: str | None = None) -> dict[str, bytes]:
@@ -352,7 +352,9 @@ class Rendering:
         Both encode it by themselves. Heat and Terraform take text instead: see docs/how-to/heat-terraform-packer.md.
         url: as for personality().
         """
-        return {file.path: file.content for file in self.pack("personality", provider, url=url).payload.files}
+        from bootstrap.targets import table
+
+        return {file.path: file.content for file in self.pack(table.PERSONALITY.name, provider, url=url).payload.files}
 
     def starter(self, provider: str = "nova", *, beside: Beside = ()) -> str:
         """Return user-data, as text, for the same call as personality(provider), if it makes a config drive.
@@ -360,7 +362,9 @@ class Rendering:
         cloud-init writes the files of a config drive in such a way that cron ignores them; this user-data starts the
         bundle all the same. The text is not encoded: do it as for any user-data. beside: as for user_data().
         """
-        return self.pack("personality", provider, beside).blob.decode()
+        from bootstrap.targets import table
+
+        return self.pack(table.PERSONALITY.name, provider, beside).blob.decode()
 
     # If the call itself names the provider or `encoded`, the overloads tell a type checker which form it returns.
     @overload
@@ -386,44 +390,44 @@ class Rendering:
         it encodes by itself; None: as the call in the provider's profile. beside: your own cloud-config, scripts and
         other user-data, which go along in one MIME message: a Path is a file; a text or bytes is the content itself.
         """
-        from bootstrap.targets import user_data
+        from bootstrap.targets import table, user_data
 
-        packed = self.pack("user-data", provider, beside)
+        packed = self.pack(table.USER_DATA.name, provider, beside)
         return user_data.argument(packed.blob, packed.provider, encoded=encoded)
 
     def cloud_config(self, provider: str | None = None) -> str:
         """Return a `#cloud-config` document, as text, that writes and starts the bundle; merge it or pass it on."""
-        from bootstrap.targets import cloud_config
+        from bootstrap.targets import cloud_config, table
 
-        return cloud_config.text(self.pack("cloud-config", provider).payload)
+        return cloud_config.text(self.pack(table.CLOUD_CONFIG.name, provider).payload)
 
     def nocloud(self, *, beside: Beside = ()) -> Seed:
         """Return the volume `cidata` for NoCloud: its `files`, `write(directory)`, and `image()`, an ISO's bytes."""
-        from bootstrap.targets import seed
+        from bootstrap.targets import seed, table
 
-        packed = self.pack("nocloud", beside=beside)
+        packed = self.pack(table.NOCLOUD.name, beside=beside)
         return seed.nocloud(packed.payload, packed.blob)
 
     def config_drive(self, *, beside: Beside = ()) -> Seed:
         """Return the volume `config-2`, as OpenStack's config drive: the payload as injected files, and the starter."""
-        from bootstrap.targets import seed
+        from bootstrap.targets import seed, table
 
-        packed = self.pack("config-drive", beside=beside)
+        packed = self.pack(table.CONFIG_DRIVE.name, beside=beside)
         return seed.config_drive(packed.payload, packed.blob)
 
     def tree(self, directory: str | Path) -> list[str]:
         """Write the files below a directory, with the modes that they need. Return their paths on the server."""
-        from bootstrap.targets import tree
+        from bootstrap.targets import table, tree
 
-        return tree.write(self.pack("tree").payload, Path(directory))
+        return tree.write(self.pack(table.TREE.name).payload, Path(directory))
 
     def manifest(self, *targets: str, provider: str | None = None) -> Manifest:
         """Return names, sizes and digests of these targets' output; when none is named, of all but the images."""
-        from bootstrap.targets import channel, output, seed
+        from bootstrap.targets import output, table
 
         # Personality is left out without a provider, whose limits it has to fit, and a stub without a published URL.
-        left_out = {*seed.LABELS, *(() if provider else ("personality",)), *(() if self.bundle_at else ("stub",))}
-        named = targets or tuple(t for t in channel.TARGETS if t not in left_out)
+        left_out = {*(() if provider else (table.PERSONALITY,)), *(() if self.bundle_at else (table.STUB,))}
+        named = targets or tuple(t.name for t in table.TARGETS if t not in left_out and not t.label)
         return output.manifest([self.pack(target, provider) for target in named])
 
     def pack(
@@ -435,13 +439,12 @@ class Rendering:
         url: as for stub().
         """
         from bootstrap.errors import PayloadError
-        from bootstrap.targets import channel, mime
+        from bootstrap.targets import layout, mime, table
         from bootstrap.targets.providers import provider as profile
 
-        # Personality is Nova's own word, so its limits hold where no other provider is named.
-        profile_name = provider or ("nova" if target == "personality" else None)
+        profile_name = provider or table.find(target).provider
         published = self.bundle_at if url is None else None
-        packed = channel.pack(
+        packed = layout.pack(
             self.rendered,
             target,
             profile(profile_name) if profile_name else None,

@@ -18,8 +18,8 @@ from http_page import http_page
 
 from bootstrap.cli.main import VERBS, cli
 from bootstrap.errors import ExitCode
-from bootstrap.image import leftovers, look, ready, secrets
-from bootstrap.image.finding import Mend
+from bootstrap.image import find_leftovers, leftovers, seal_needs, secrets
+from bootstrap.image.finding import Cleaning
 from bootstrap.runner import contract
 from bootstrap.spec.types import NO_TEMPLATE, TEMPLATE
 from bootstrap.targets.providers import PROVIDERS, Limit, Provider
@@ -184,39 +184,39 @@ def providers_page() -> str:
 
 
 def seal_page() -> str:
-    """What `bootstrap seal` looks for, from its tables."""
-    listed = Mend.LISTED.value
+    """The page of all findings of `bootstrap seal`, from its tables."""
+    listed = Cleaning.LISTED.value
     parts = [
         NOTE + "# What `bootstrap seal` looks for\n",
         "[How to use it](../how-to/seal-an-image.md). Each finding has a code, which `--allow` takes.",
         "`~` is the home of every account in `/etc/passwd` and every folder in `/home`. A place means regular files",
-        "that are not empty; some count only with a certain content, a password in it, say. An `authorized_keys` that\n"
-        "is a link counts as the file that it leads to.\n",
+        "that are not empty; some count only with a certain content, for example a password. An `authorized_keys`\n"
+        "that is a link counts as the file that it leads to.\n",
         "## By place\n",
         "| code | what | where | `--clean` |",
         "|---|---|---|---|",
     ]
     for rule in leftovers.LEFTOVERS:
-        what = f"{rule.what} (a warning)" if rule.warning else rule.what
+        subject = f"{rule.subject} (a warning)" if rule.warning else rule.subject
         places = ", ".join(f"`{place}`" for place in rule.places)
-        parts.append(f"| `{rule.code}` | {what} | {places} | {rule.clean.value} |")
+        parts.append(f"| `{rule.code}` | {subject} | {places} | {rule.clean.value} |")
     parts += ["\n## By name, anywhere\n", "| code | what | `--clean` |", "|---|---|---|"]
-    parts += [f"| `{rule.code}` | {rule.what} | {rule.clean.value} |" for rule in secrets.NAMES]
+    parts += [f"| `{rule.code}` | {rule.subject} | {rule.clean.value} |" for rule in secrets.NAMES]
     parts += ["\n## By content, anywhere\n", "| code | what | `--clean` |", "|---|---|---|"]
-    parts += [f"| `{rule.code}` | {rule.what} | {listed} |" for rule in secrets.SECRETS]
+    parts += [f"| `{rule.code}` | {rule.subject} | {listed} |" for rule in secrets.SECRETS]
     searched = ", ".join(f"`{path}`" for path in secrets.SEARCHED)
     parts += [
-        f"\n*Anywhere* is every file that begins like a text, its first {secrets.MOST_BYTES >> 20} MiB. Left out are",
-        "tests and manuals of installed libraries, what a Debian package brought unchanged, and what lies below",
+        f"\n*Anywhere* means the first {secrets.MOST_BYTES >> 20} MiB of every file that begins like a text. Not",
+        "searched are tests and manuals of installed libraries, unchanged files of Debian packages, and all below",
         ", ".join(f"`{path}`" for path in secrets.UNSEARCHED) + f" (except {searched}).",
-        "\n## Accounts, and what could not be judged\n",
+        "\n## Accounts, and files that could not be judged\n",
         "| code | what |",
         "|---|---|",
-        *(f"| `{code}` | {what} |" for code, what in look.CODES.items()),
+        *(f"| `{code}` | {meaning} |" for code, meaning in find_leftovers.CODES.items()),
         "\n## Needs\n",
         "| code | what |",
         "|---|---|",
-        *(f"| `{code}` | {what} |" for code, what in ready.CODES.items()),
+        *(f"| `{code}` | {meaning} |" for code, meaning in seal_needs.CODES.items()),
     ]
     return "\n".join(parts)
 

@@ -124,8 +124,8 @@ def _parameters(route: Endpoint) -> Iterator[str]:
     ]
     for parameter in route.query:
         default = parameter.schema.get("default")
-        shown = "" if default is None else f"`{default}`"
-        rows.append(f"| `{parameter.name}` | query | {_kind(parameter.schema)} | {shown} | {parameter.text} |")
+        default_text = "" if default is None else f"`{default}`"
+        rows.append(f"| `{parameter.name}` | query | {_kind(parameter.schema)} | {default_text} | {parameter.text} |")
     if rows:
         yield "| parameter | in | value | default | meaning |\n|---|---|---|---|---|"
         yield from rows

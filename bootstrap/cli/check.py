@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     from bootstrap.errors import Problem
     from bootstrap.render.model import Rendered
     from bootstrap.spec.load import Spec
-    from bootstrap.targets.channel import Packed
+    from bootstrap.targets.model import Packed
 
 # A check belongs to no roll-out, and a plan needs a deploy id: any one of the right form will do.
 DEPLOY_ID = "20000101T000000-check0"
@@ -55,7 +55,7 @@ def command(
     from bootstrap.render.render import render
     from bootstrap.spec.load import in_order
     from bootstrap.targets import output as output_files
-    from bootstrap.targets.exposed import exposed
+    from bootstrap.targets.exposed_secrets import exposed
 
     spec = inputs.load().spec
     plan = resolve(spec, server=server or spec.example_server, deploy_id=DEPLOY_ID)
@@ -117,18 +117,17 @@ def _packed(
     # Packing takes time, so it is done on request only.
     if not targets and not provider:
         return [], []
-    from bootstrap.errors import PayloadError, UsageError
+    from bootstrap.errors import PayloadError
     from bootstrap.payload.refused import Refused
-    from bootstrap.targets import channel, providers
+    from bootstrap.targets import layout, providers, table
 
-    unknown = [target for target in targets if target not in channel.TARGETS]
-    if unknown:
-        raise UsageError(f"no target {unknown[0]!r}", hint=f"there are: {', '.join(channel.TARGETS)}")
+    for name in targets:
+        table.find(name)
     profile = providers.provider(provider) if provider else None
     packed, refused = [], list[PayloadError]()
     for target in targets or (profile.ways if profile else ()):
         try:
-            packed.append(channel.pack(rendered, target, profile, cron_template=_cron_template(spec)))
+            packed.append(layout.pack(rendered, target, profile, cron_template=_cron_template(spec)))
         except PayloadError as error:
             refused.append(error)
     # A target that nobody asked for may be too small, as long as another one of the provider's fits.

@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from bootstrap.api import Fleet, Rendering
     from bootstrap.errors import Problem
     from bootstrap.payload.sign import Signer
-    from bootstrap.targets.channel import Packed
-    from bootstrap.targets.fit import Measure
     from bootstrap.targets.fleet import Index
+    from bootstrap.targets.limits import Measure
+    from bootstrap.targets.model import Packed
 
 
 def render_fleet(

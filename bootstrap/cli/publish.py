@@ -169,20 +169,21 @@ def _publish_bundles(
     """Upload the bundle of each plan and write its stub. Return the bundles by server, and the paths of the stubs."""
     from bootstrap.publish.publisher import DIGITS
     from bootstrap.targets import output as output_files
+    from bootstrap.targets.table import STUB, USER_DATA
 
     bundles: dict[str, PublishedBundle] = {}
     stubs = []
     for plan in plans:
         rendering = plan.render(secret, published=published, sign=key)
         # In user-data no file is injected, so the bundle contains them all.
-        payload = rendering.pack("user-data").payload
+        payload = rendering.pack(USER_DATA.name).payload
         digest, bundle = payload.digest, payload.bundle
         url = publisher.put(f"bundle of {rendering.server}", digest[:DIGITS], bundle)
         bundles[rendering.server] = {"url": url, "sha256": digest, "size": len(bundle), "deploy_id": plan.deploy_id}
         # Packed in a dry run too: it tells whether the stub fits.
-        stub = rendering.pack("stub", url=url)
+        stub = rendering.pack(STUB.name, url=url)
         if not publisher.dry_run:
-            stubs.append(output_files.write([stub], output) / "stub.sh")
+            stubs.append(output_files.write([stub], output) / STUB.file)
     return bundles, stubs
 
 

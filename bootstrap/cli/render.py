@@ -21,15 +21,13 @@ from bootstrap.cli.options import (
     spec_options,
 )
 from bootstrap.errors import UsageError
+from bootstrap.targets import table
 
 if TYPE_CHECKING:
     from bootstrap.api import Fleet, Rendering, ServerPlan
     from bootstrap.errors import Problem
     from bootstrap.payload.sign import Signer
-    from bootstrap.targets.channel import Packed
-
-# Spelled out here so that `--help` need not import the targets; a test compares them.
-TARGETS = ("tree", "personality", "user-data", "cloud-config", "nocloud", "config-drive", "stub")
+    from bootstrap.targets.model import Packed
 
 
 @dataclass(frozen=True)
@@ -52,8 +50,9 @@ pack_options = gathered(
     "packing",
     PackOptions,
     click.option(
-        "--target", "targets", multiple=True, required=True, type=click.Choice(TARGETS),
-        help="The shape of the output; may be given several times.",
+        "--target", "targets", multiple=True, required=True, type=click.Choice(table.NAMES),
+        help="The shape of the output; may be given several times. "
+        + "; ".join(f"{target.name}: {target.about}" for target in table.TARGETS) + ".",
     ),
     click.option("--provider", metavar="NAME", help="Obey the limits of this provider (nova, ec2, hetzner, ...)."),
     click.option(

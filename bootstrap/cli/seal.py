@@ -67,7 +67,7 @@ def command(
         runner=not without_runner,
         allow=allow,
         mounts=mounts,
-        mend=clean,
+        clean=clean,
         access=clean_access,
         this_machine=this_machine,
     )
@@ -87,7 +87,7 @@ def _lines(sealed: Sealed, *, cleaned: bool) -> list[str]:
     lines += [f"not cleaned: {reason}" for reason in sealed.failed]
     for severity in (Severity.ERROR, Severity.WARNING, Severity.ALLOWED):
         lines += _grouped(sealed.of(severity))
-    lines += [f"note: --allow {text} matched nothing" for text in sealed.unused]
+    lines += [f"note: --allow {text} fits no finding" for text in sealed.unused]
     errors, warnings, allowed = (len(sealed.of(severity)) for severity in Severity)
     counts = [f"{errors} finding{'' if errors == 1 else 's'}" if errors else "sealed"]
     counts += [f"{warnings} warning{'' if warnings == 1 else 's'}"] if warnings else []
@@ -99,19 +99,31 @@ def _lines(sealed: Sealed, *, cleaned: bool) -> list[str]:
 
 
 def _grouped(findings: list[Finding]) -> list[str]:
-    """One head for each kind, then its paths."""
-    from bootstrap.image.finding import Mend
+    """The findings, those of one kind together: the first with its reason, the others below it, then their fix."""
     from bootstrap.image.root import shown
 
     groups: dict[tuple[str, str, str], list[Finding]] = {}
     for finding in findings:
-        groups.setdefault((finding.code, finding.why, finding.mend), []).append(finding)
+        fix = f"{shown(finding.fix)}{_by_clean(finding)}"
+        groups.setdefault((finding.code, finding.reason, fix), []).append(finding)
     lines = []
-    for (code, why, mend), group in groups.items():
-        lines.append(f"{group[0].severity.value}[{code}]: {why}")
-        for one in group:
-            by = "" if one.linked or one.clean is Mend.LISTED else f"  (--clean: {one.clean.value})"
-            by = "  (--clean-access)" if one.clean is Mend.ACCESS and by else by
-            lines.append(f"  {shown(one.path)}: {shown(one.what)}{by}" if one.path else f"  {shown(one.what)}")
-        lines.append(f"  mend: {shown(mend)}")
+    for (code, reason, fix), (first, *others) in groups.items():
+        lines.append(f"{first.severity.value}[{code}]: {_subject(first)}; {reason}")
+        lines += [f"  also: {_subject(finding)}" for finding in others]
+        lines.append(f"  fix: {fix}")
     return lines
+
+
+def _by_clean(finding: Finding) -> str:
+    """The action of --clean, as it stands behind the fix; "" if it leaves the finding alone."""
+    from bootstrap.image.finding import Cleaning
+
+    if finding.clean is Cleaning.ACCESS and not finding.linked:
+        return "  (--clean-access: removed)"
+    return f"  (--clean: {finding.clean.value})" if finding.cleaned_by(access=False) else ""
+
+
+def _subject(finding: Finding) -> str:
+    from bootstrap.image.root import shown
+
+    return f"{shown(finding.path)}: {shown(finding.subject)}" if finding.path else shown(finding.subject)

@@ -14,7 +14,7 @@ from bootstrap.runner.defaults import filled
 
 if TYPE_CHECKING:
     from bootstrap.render.model import RenderedFile
-    from bootstrap.targets.found import Found
+    from bootstrap.targets.read_back import Found
 
 # A spec that is only shown belongs to no roll-out; with this id the line about it is left out.
 NO_DEPLOY = "none"
@@ -50,7 +50,7 @@ def command(
     is also refused if no key in FILE has signed it, as a host would whose image was baked with FILE.
     """
     from bootstrap.errors import UsageError
-    from bootstrap.targets import found as read_back
+    from bootstrap.targets import read_back
 
     bundles = read_back.look(inputs.spec)
     if bundles is None:
@@ -76,7 +76,7 @@ def command(
 def _summary(bundle: Found, signer: str | None, reveal: bool) -> dict[str, Any]:
     """Return what --json prints about a bundle."""
     from bootstrap.payload import redact
-    from bootstrap.targets import found as read_back
+    from bootstrap.targets import read_back
 
     plan = bundle.unpacked.plan if reveal else redact.plan(bundle.unpacked.plan)
     return read_back.summary(bundle) | {"signature": _signature(bundle, signer), "plan": plan}

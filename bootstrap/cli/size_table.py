@@ -6,8 +6,8 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from bootstrap.targets.channel import Packed
-    from bootstrap.targets.fit import Measure
+    from bootstrap.targets.limits import Measure
+    from bootstrap.targets.model import Packed
 
 COLUMNS = ("target", "what", "as", "used", "limit", "left", "")
 LEFT_ALIGNED = (0, 1, 2, 6)
@@ -44,6 +44,8 @@ def _row(payload: Packed, measure: Measure) -> tuple[str, ...]:
 
 def notes(packed: Sequence[Packed]) -> Iterator[str]:
     """Yield a sentence for each decision that the spec did not ask for, and for each limit that nobody publishes."""
+    from bootstrap.targets.table import STUB
+
     for payload in packed:
         taker = payload.provider.name if payload.provider else payload.target
         for path in payload.moved:
@@ -52,7 +54,7 @@ def notes(packed: Sequence[Packed]) -> Iterator[str]:
         if payload.lean:
             verbs = "`doctor`, `timeline`, `history`, `verify` and `run --dry-run`"
             yield f"{verbs} of the host's command are left out, since {taker} has no room for them"
-        if payload.target == "stub" and payload.provider is None:
+        if payload.target == STUB.name and payload.provider is None:
             yield from _unmeasured_stub(payload.measures[0])
         unknown = sorted({m.what for m in payload.measures if payload.provider and m.limit is None and not m.is_apart})
         if unknown:

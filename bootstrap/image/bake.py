@@ -1,7 +1,7 @@
-"""Puts the baked runner into a root directory: program, settings, and what starts it. Or takes all of it away again.
+"""Puts the baked runner into a root directory: program, settings, and triggers. Or removes all of it again.
 
-Whatever speaks against it is found before the first byte is written. What starts it is written last and removed first,
-so that a kill in between leaves nothing that starts half of it.
+Every problem is found before the first byte is written. The triggers are written last and removed first, so that a
+kill in between leaves nothing that starts half of the runner.
 """
 
 from __future__ import annotations
@@ -20,33 +20,28 @@ from urllib.parse import urlsplit
 
 from bootstrap import resources
 from bootstrap.errors import Problem, UsageError
-from bootstrap.image import baked, needs, signers
+from bootstrap.image import bake_needs, baked, signers
+from bootstrap.image.own_paths import BUNDLE_FOLDER, CRON, ENABLED, PROGRAM, PROGRAM_FOLDER, UNITS
 from bootstrap.image.root import LeadsOut
-from bootstrap.image.within import Within
+from bootstrap.image.root_writer import RootWriter
 from bootstrap.payload.refused import Refused
-from bootstrap.runner.baked.program import BUILDER, IMAGE, SIGNERS, TAKEN, TIMER
+from bootstrap.runner.baked.program import BUILDER, IMAGE, SIGNERS, TAKEN
 from bootstrap.runner.baked.sources import NAMES, WITH_URL, named
 from bootstrap.runner.defaults import BAKED
 from bootstrap.runner.host import COMMAND, STATE, Host
 
-PROGRAM = "/usr/local/lib/initialrunner/baked.py"
-CRON = "/etc/cron.d/initialrunner-image"
-UNITS = "/etc/systemd/system"
-SERVICE = "initialrunner-image.service"
-# What systemd starts, and by which target's folder.
-_ENABLED = {SERVICE: "multi-user.target.wants", TIMER: "timers.target.wants"}
-# By its second line the admin's command is known as ours, a bundle's or a baked one.
-_OURS = b"#!/bin/sh\n# initialrunner"
-# Folders of ours, removed when nothing is in them.
-_FOLDERS = ("/usr/local/lib/initialrunner", "/etc/initialrunner", STATE)
+# Every command of ours, a bundle's or a baked one, begins so.
+_OUR_COMMAND = b"#!/bin/sh\n# initialrunner"
+# Our folders, which are removed when they are empty.
+_FOLDERS = (PROGRAM_FOLDER, BUNDLE_FOLDER, STATE)
 
 
 @dataclass(frozen=True)
 class Settings:
-    """What to bake.
+    """The settings of a bake.
 
-    trigger: auto, cron, systemd or both; signers: text of an allowed_signers file, None for none, and signers_file what
-    to call it; toolkit: the version that bakes, for people.
+    trigger: auto, cron, systemd or both; signers: text of an allowed_signers file, None for none, and signers_file its
+    name in messages; toolkit: the version that bakes, for people.
     """
 
     sources: tuple[str, ...] = ("files",)
@@ -69,7 +64,7 @@ class Change:
 
 @dataclass(frozen=True)
 class Baked:
-    """What came of it. notes: what whoever bakes should know, one line each."""
+    """The result of a bake. notes: facts that people should know, one line each."""
 
     trigger: str
     python: str
@@ -79,21 +74,21 @@ class Baked:
 
 
 def check_sources(sources: tuple[str, ...]) -> None:
-    """Raises UsageError for a source that no runner knows, or one that stands there twice."""
+    """Raise UsageError for a source that no runner knows, or one that is named twice."""
     for source in sources:
         name, _, url = source.partition("=")
         if name not in NAMES:
-            raise UsageError(f"{source!r} is no source", hint=f"there are: {', '.join(NAMES)}")
+            raise UsageError(f"{source!r} is no source", hint=f"the sources are: {', '.join(NAMES)}")
         if "=" in source and name not in WITH_URL:
-            raise UsageError(f"{name} takes no URL", hint=f"those that do: {', '.join(WITH_URL)}")
+            raise UsageError(f"{name} takes no URL", hint=f"these do: {', '.join(WITH_URL)}")
         if "=" in source and not _is_url(url):
             raise UsageError(f"{url!r} is no URL of a metadata service", hint=f"{name}=http://169.254.169.254")
     if len({named(source) for source in sources}) < len(sources):
-        raise UsageError("a source is named twice", hint="name each once, in the order in which to look")
+        raise UsageError("a source is named twice", hint="name each once; a clone looks in this order")
 
 
 def _is_url(text: str) -> bool:
-    """Whether the runner can ask there: what it finds wrong at boot it can tell nobody."""
+    """Whether the runner can use a URL. It is judged here since at boot nobody would read the complaint."""
     if not text.startswith(("http://", "https://")) or not re.fullmatch("[!-~]+", text):
         return False
     try:
@@ -104,89 +99,92 @@ def _is_url(text: str) -> bool:
 
 
 def bake(root: Path, settings: Settings) -> Baked:
-    """Bake into root; again with the same settings it writes nothing, with others it replaces what differs.
+    """Bake into root. A second bake with the same settings writes nothing; with others it replaces what differs.
 
-    Raises Refused with all that speaks against it, before anything is written; UsageError for what cannot be written.
+    Raises Refused with all problems before anything is written; UsageError for a file that cannot be written.
     """
     check_sources(settings.sources)
-    with _opened(root) as within:
-        found = needs.look(within, settings.trigger, settings.signers, settings.signers_file)
-        problems = [*found.problems, *_foreign(within)]
+    with _opened(root) as writer:
+        verdict = bake_needs.judge(writer, settings.trigger, settings.signers, settings.signers_file)
+        problems = [*verdict.problems, *_foreign(writer)]
         if problems:
             raise Refused(problems)
-        files, links = _layout(within, found, settings)
-        changes = [_removed(within, path) for path in _others(links, files) if path != SIGNERS]
+        files, links = _layout(writer, verdict, settings)
+        changes = [_removed(writer, path) for path in _earlier(links, files) if path != SIGNERS]
         for path, (data, mode) in files.items():
-            did = "written" if within.write(path, data, mode) else "same"
+            did = "written" if writer.write(path, data, mode) else "same"
             changes.append(Change(path, did, len(data), hashlib.sha256(data).hexdigest()))
-        changes += [Change(p, "written" if within.symlink(p, target) else "same") for p, target in links.items()]
+        changes += [Change(p, "written" if writer.symlink(p, target) else "same") for p, target in links.items()]
+        # The list of keys is removed last of all: a bake that is cut short must not leave an image that takes unsigned
+        # bundles by its old settings.
         if SIGNERS not in files:
-            changes.append(_removed(within, SIGNERS))
-        notes = _notes(within, settings, changes)
-        did_all = tuple(change for change in changes if change.did)
-        return Baked(found.trigger, found.python, settings.sources, did_all, tuple(notes))
+            changes.append(_removed(writer, SIGNERS))
+        notes = _notes(writer, settings, changes)
+        effective = tuple(change for change in changes if change.did)
+        return Baked(verdict.trigger, verdict.python, settings.sources, effective, tuple(notes))
 
 
 def remove(root: Path) -> tuple[Change, ...]:
-    """Take away what bake has put there, and nothing else."""
-    with _opened(root) as within:
-        command = within.content(COMMAND)
-        ours = [*_others({}, {}), IMAGE, BUILDER, PROGRAM]
+    """Remove the files of a bake, and nothing else."""
+    with _opened(root) as writer:
+        command = writer.content(COMMAND)
+        paths = [*_earlier({}, {}), IMAGE, BUILDER, PROGRAM]
+        # The command may be that of a bundle which has run here: then it stays.
         if command is not None and PROGRAM.encode() in command[0]:
-            ours.insert(-1, COMMAND)
-        changes = [_removed(within, path) for path in ours]
+            paths.insert(-1, COMMAND)
+        changes = [_removed(writer, path) for path in paths]
         for folder in _FOLDERS:
-            if within.link(folder) is None:
-                within.remove(folder)
+            if writer.link(folder) is None:
+                writer.remove(folder)
         return tuple(change for change in changes if change.did)
 
 
 @contextmanager
-def _opened(root: Path) -> Iterator[Within]:
-    """The root; Refused for a link that leads out of it, UsageError for what cannot be written."""
-    within = Within(root)
+def _opened(root: Path) -> Iterator[RootWriter]:
+    """The root. Raises Refused for a link that leads out of it, UsageError for a file that cannot be written."""
+    writer = RootWriter(root)
     try:
-        yield within
+        yield writer
     except LeadsOut as error:
-        raise Refused([needs.leads_out(error)]) from error
+        raise Refused([bake_needs.leads_out(error)]) from error
     except OSError as error:
         raise _unwritable(root, error) from error
     finally:
-        within.close()
+        writer.close()
 
 
 def _layout(
-    within: Within, found: needs.Found, settings: Settings
+    writer: RootWriter, verdict: bake_needs.Verdict, settings: Settings
 ) -> tuple[dict[str, tuple[bytes, int]], dict[str, str]]:
     """(path -> content and mode, path -> target of a link), in the order in which to write them."""
     files: dict[str, tuple[bytes, int]] = {}
-    if within.is_this_machine:
-        # Before all else: the runner that is written here may be started at once.
+    if writer.is_this_machine:
+        # First of all files: the runner may be started as soon as it is written, and must not take a bundle here.
         files[BUILDER] = (_builder(), 0o644)
     if settings.signers is not None:
         files[SIGNERS] = (settings.signers, 0o644)
-    files[IMAGE] = (_image(within, found, settings), 0o644)
+    files[IMAGE] = (_image(writer, verdict, settings), 0o644)
     files[PROGRAM] = (baked.text().encode(), 0o644)
-    files[COMMAND] = (_shipped("command.sh", found.python), 0o700)
+    files[COMMAND] = (_shipped("command.sh", verdict.python), 0o700)
     links = {}
-    if found.trigger in ("systemd", "both"):
-        for unit, target in _ENABLED.items():
-            files[f"{UNITS}/{unit}"] = (_shipped(unit, found.python), 0o644)
+    if verdict.trigger in ("systemd", "both"):
+        for unit, target in ENABLED.items():
+            files[f"{UNITS}/{unit}"] = (_shipped(unit, verdict.python), 0o644)
             links[f"{UNITS}/{target}/{unit}"] = f"../{unit}"
-    if found.trigger in ("cron", "both"):
-        files[CRON] = (_shipped("cron", found.python), 0o644)
+    if verdict.trigger in ("cron", "both"):
+        files[CRON] = (_shipped("cron", verdict.python), 0o644)
     return files, links
 
 
-def _others(links: dict[str, str], files: dict[str, tuple[bytes, int]]) -> list[str]:
-    """What bake may have put there with other settings, and what starts it before what is started."""
-    wants = [f"{UNITS}/{target}/{unit}" for unit, target in _ENABLED.items()]
-    every = [CRON, *wants, *(f"{UNITS}/{unit}" for unit in _ENABLED), SIGNERS]
+def _earlier(links: dict[str, str], files: dict[str, tuple[bytes, int]]) -> list[str]:
+    """Paths of a bake with other settings that this one does not write, each trigger before the unit that it starts."""
+    wants = [f"{UNITS}/{target}/{unit}" for unit, target in ENABLED.items()]
+    every = [CRON, *wants, *(f"{UNITS}/{unit}" for unit in ENABLED), SIGNERS]
     return [path for path in every if path not in links and path not in files]
 
 
-def _removed(within: Within, path: str) -> Change:
-    return Change(path, "removed" if within.remove(path) else "")
+def _removed(writer: RootWriter, path: str) -> Change:
+    return Change(path, "removed" if writer.remove(path) else "")
 
 
 def _shipped(name: str, python: str) -> bytes:
@@ -198,18 +196,18 @@ def _builder() -> bytes:
     return json.dumps({"boot_id": host.boot_id, "product_uuid": host.ids()[0]}, sort_keys=True).encode() + b"\n"
 
 
-def _image(within: Within, found: needs.Found, settings: Settings) -> bytes:
-    """image.json; with the time at which the same was baked before, so that equal settings give equal bytes."""
+def _image(writer: RootWriter, verdict: bake_needs.Verdict, settings: Settings) -> bytes:
+    """image.json. Its time is that of the first bake with these settings, so that equal settings give equal bytes."""
     facts: dict[str, Any] = {
         "version": 1,
         "sources": list(settings.sources),
-        "trigger": found.trigger,
+        "trigger": verdict.trigger,
         "toolkit": settings.toolkit,
         "cloud_init_deadline_s": settings.cloud_init_deadline_s,
     }
     before: Any = None
     try:
-        before = json.loads((within.content(IMAGE) or (b"", 0))[0])
+        before = json.loads((writer.content(IMAGE) or (b"", 0))[0])
         at = str(before.pop("baked_at"))
     except (ValueError, KeyError, AttributeError, TypeError):
         before, at = None, ""
@@ -218,47 +216,47 @@ def _image(within: Within, found: needs.Found, settings: Settings) -> bytes:
     return json.dumps({**facts, "baked_at": at}, indent=1, sort_keys=True).encode() + b"\n"
 
 
-def _foreign(within: Within) -> list[Problem]:
-    """What is under our names and somebody's own work."""
-    found = []
-    for path in (IMAGE, PROGRAM, COMMAND, *_others({}, {})):
+def _foreign(writer: RootWriter) -> list[Problem]:
+    """A problem for each file or folder under one of our names that somebody else made."""
+    problems = []
+    for path in (IMAGE, PROGRAM, COMMAND, *_earlier({}, {})):
         try:
-            entry, said = within.look(path), within.content(path) if path == COMMAND else None
+            entry, command = writer.look(path), writer.content(path) if path == COMMAND else None
         except (LeadsOut, OSError):
-            continue  # said by `needs` already
+            continue  # bake_needs has reported it
         if entry is not None and entry.is_folder:
-            hint = "move it away: a file of the runner's belongs there"
-            found.append(Problem("image.root", f"{path} is a folder", hint=hint))
-        if said is not None and not said[0].startswith(_OURS):
-            hint = "move it away: the runner writes it"
-            found.append(Problem("image.command", f"{path} is there, and none of ours", hint=hint))
-    return found
+            hint = "move it away: a file of the runner belongs there"
+            problems.append(Problem("image.root", f"{path} is a folder", hint=hint))
+        if command is not None and not command[0].startswith(_OUR_COMMAND):
+            hint = "move it away: bake writes its own command there"
+            problems.append(Problem("image.command", f"{path} exists, and is no command of initialrunner", hint=hint))
+    return problems
 
 
-def _notes(within: Within, settings: Settings, changes: list[Change]) -> list[str]:
+def _notes(writer: RootWriter, settings: Settings, changes: list[Change]) -> list[str]:
     notes = []
-    if within.is_this_machine:
+    if writer.is_this_machine:
         notes.append("this machine is marked as the builder: it takes no bundle, its clones do")
     for path in (TAKEN, f"{STATE}/journal"):
-        if within.look(path, follow=True) is not None:
-            notes.append(f"{path} is there: until it is gone no bundle is taken; bootstrap seal ROOT --clean")
+        if writer.look(path, follow=True) is not None:
+            notes.append(f"{path} exists: no bundle is taken until it is gone; bootstrap seal ROOT --clean removes it")
     if any(change.path == SIGNERS and change.did == "removed" for change in changes):
         notes.append("unsigned bundles are taken from now on: no --allowed-signers was given")
-    if settings.signers is not None and (over := signers.over(settings.signers, time.time())):
-        notes.append(f"{settings.signers_file}: {over}")
+    if settings.signers is not None and (expiry := signers.expired(settings.signers, time.time())):
+        notes.append(f"{settings.signers_file}: {expiry}")
     if "files" not in settings.sources:
-        notes.append("injected files are not among the sources, yet an injected cron entry is started by cron itself")
-    if re.search(rb"(?m)^SELINUX=enforcing", (within.content("/etc/selinux/config") or (b"", 0))[0]):
-        notes.append("SELinux is enforcing here: have the image relabelled (touch ROOT/.autorelabel, or restorecon -R)")
-    etc = within.look("/etc", follow=True)
-    program = within.look(PROGRAM, follow=True)
+        notes.append("injected files are not among the sources, but cron itself starts a cron entry that is injected")
+    if re.search(rb"(?m)^SELINUX=enforcing", (writer.content("/etc/selinux/config") or (b"", 0))[0]):
+        notes.append("SELinux is enforcing in the image: relabel it (touch ROOT/.autorelabel, or restorecon -R)")
+    etc = writer.look("/etc", follow=True)
+    program = writer.look(PROGRAM, follow=True)
     if etc is not None and etc.info.st_uid == 0 and program is not None and program.info.st_uid:
-        notes.append(f"what was written belongs to user {program.info.st_uid}: cron and the runner want root's")
+        notes.append(f"the files belong to user {program.info.st_uid}: cron and the runner only take those of root")
     return notes
 
 
 def _unwritable(root: Path, error: OSError) -> UsageError:
-    where = str(root).rstrip("/") + error.filename if isinstance(error.filename, str) else str(root)
+    path = str(root).rstrip("/") + error.filename if isinstance(error.filename, str) else str(root)
     hints = dict.fromkeys((errno.ENOSPC, errno.EDQUOT), "make room there, and bake again")
     hint = hints.get(error.errno or 0, "bake as root, into a root that is mounted read-write")
-    return UsageError(f"{where} cannot be written: {error.strerror}", hint=hint)
+    return UsageError(f"{path} cannot be written: {error.strerror}", hint=hint)

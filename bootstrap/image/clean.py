@@ -1,4 +1,4 @@
-"""What `seal --clean` does: removes, empties, rewrites. By descriptor, through no link, into no mount, kept on disk."""
+"""The actions of `seal --clean`: remove, empty, rewrite. By descriptor, through no link, into no mount, durably."""
 
 from __future__ import annotations
 
@@ -10,8 +10,8 @@ from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from bootstrap.image.finding import Finding, Mend
-from bootstrap.image.look import KEEPERS
+from bootstrap.image.find_leftovers import KEEPERS
+from bootstrap.image.finding import Cleaning, Finding
 from bootstrap.image.root import shown
 from bootstrap.image.tree import Tree
 
@@ -20,7 +20,7 @@ _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 @dataclass(frozen=True)
 class Cleaned:
-    """One thing that was done. did: `removed`, `emptied`, …"""
+    """One action that was carried out. did: `removed`, `emptied`, …"""
 
     path: str
     code: str
@@ -31,14 +31,14 @@ class Cleaned:
         return {"path": shown(self.path), "code": self.code, "did": self.did}
 
 
-def clean(tree: Tree, findings: Iterable[Finding], *, access: bool) -> tuple[list[Cleaned], list[str]]:
-    """(what was done, what could not be, in words). What is gone already is nobody's failure."""
+def clean_findings(tree: Tree, findings: Iterable[Finding], *, access: bool) -> tuple[list[Cleaned], list[str]]:
+    """(actions carried out, failures in words). A file that is gone already is no failure."""
     done, failed = [], []
     for finding in findings:
         if not finding.cleaned_by(access=access):
             continue
         try:
-            did = _mend(tree, finding)
+            did = _clean(tree, finding)
         except OSError as error:
             if error.errno not in (errno.ENOENT, errno.ESTALE):
                 failed.append(f"{shown(finding.path)}: {error.strerror}")
@@ -48,20 +48,21 @@ def clean(tree: Tree, findings: Iterable[Finding], *, access: bool) -> tuple[lis
     return done, failed
 
 
-def _mend(tree: Tree, finding: Finding) -> str:
+def _clean(tree: Tree, finding: Finding) -> str:
+    """Carry out the action of one finding; its name."""
     folder, _, name = finding.path.rpartition("/")
     with tree.folder(folder) as parent:
-        if finding.clean in (Mend.REMOVE, Mend.ACCESS):
+        if finding.clean in (Cleaning.REMOVE, Cleaning.ACCESS):
             _remove(tree, parent, finding.path, name)
             did = "removed"
-        elif finding.clean is Mend.EMPTY:
-            if _thrown_away(finding):
+        elif finding.clean is Cleaning.EMPTY:
+            if _is_rotated(finding):
                 os.unlink(name, dir_fd=parent)
                 did = "removed"
             else:
                 _rewrite(parent, name, b"")
                 did = "emptied"
-        elif finding.clean is Mend.FILES:
+        elif finding.clean is Cleaning.FILES:
             if stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
                 count = _remove_files(tree, finding.path)
                 did = f"{count} file{'' if count == 1 else 's'} removed"
@@ -71,19 +72,20 @@ def _mend(tree: Tree, finding: Finding) -> str:
         else:
             _rewrite(parent, name, _without_product_uuid(tree.read(finding.path) or b""))
             did = "product_uuid taken out"
+        # Some file systems do not sync folders; the file itself is gone all the same.
         with suppress(OSError):
             os.fsync(parent)
     return did
 
 
-def _thrown_away(finding: Finding) -> bool:
-    """A log that was turned over, which no program opens again."""
+def _is_rotated(finding: Finding) -> bool:
+    """Whether a finding is a rotated log, which no program opens again."""
     last = finding.path.rpartition(".")[2]
     return finding.code == "log.file" and (last.isdigit() or last in ("gz", "xz", "bz2", "zst", "old"))
 
 
 def _remove(tree: Tree, parent: int, path: str, name: str) -> None:
-    """Remove a file, a link, a socket, or a folder with all in it; a mount in it stays, and the folders above it."""
+    """Remove a file, a link, a socket, or a folder with its content. A mount in it stays, with the folders above it."""
     if stat.S_ISDIR(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
         below = [entry.path for entry in tree.walk(path) if entry.is_folder]
         _remove_files(tree, path, keepers=())
@@ -95,7 +97,7 @@ def _remove(tree: Tree, parent: int, path: str, name: str) -> None:
 
 
 def _remove_files(tree: Tree, top: str, keepers: tuple[str, ...] = KEEPERS) -> int:
-    """Remove all files below a folder, and the folders that this empties. How many files there were."""
+    """Remove all files below a folder, and the folders that this empties; the number of files."""
     emptied, count = set(), 0
     for entry in tree.walk(top):
         if entry.is_folder or (entry.name in keepers and entry.is_file and not entry.info.st_size):
@@ -105,6 +107,7 @@ def _remove_files(tree: Tree, top: str, keepers: tuple[str, ...] = KEEPERS) -> i
             os.unlink(entry.name, dir_fd=parent)
             count += 1
             emptied.add(folder)
+    # The deepest first, so that a folder is empty by the time its turn comes.
     for folder in sorted(emptied, key=len, reverse=True):
         while folder != top and not tree.entries(folder):
             above, _, name = folder.rpartition("/")
@@ -117,7 +120,7 @@ def _remove_files(tree: Tree, top: str, keepers: tuple[str, ...] = KEEPERS) -> i
 def _rewrite(parent: int, name: str, content: bytes) -> None:
     """Give a file other content, with its mode, owner and label, in one step.
 
-    One with a second name is made anew: that name may lie outside ROOT, where a build linked files in.
+    A file with a second name is created anew: that name may lie outside ROOT, where a build linked files in.
     """
     info = os.stat(name, dir_fd=parent, follow_symlinks=False)
     if not stat.S_ISREG(info.st_mode):
@@ -148,8 +151,8 @@ def _rewrite(parent: int, name: str, content: bytes) -> None:
 def _without_product_uuid(mark: bytes) -> bytes:
     """The builder's mark with its boot id alone."""
     try:
-        kept = json.loads(mark)
-        del kept["product_uuid"]
-        return json.dumps(kept).encode() + b"\n"
+        facts = json.loads(mark)
+        del facts["product_uuid"]
+        return json.dumps(facts).encode() + b"\n"
     except (ValueError, TypeError, KeyError):
         return b"".join(line for line in mark.splitlines(keepends=True) if b"product_uuid" not in line)

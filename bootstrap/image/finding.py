@@ -1,4 +1,4 @@
-"""What `seal` finds: one leftover or one missing need, and what `--clean` may do about it."""
+"""A finding of `seal`: one leftover or one missing need, and what `--clean` may do about it."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from fnmatch import fnmatchcase
 from bootstrap.image.root import shown
 
 
-class Mend(enum.Enum):
-    """What `--clean` does. The values are what people read."""
+class Cleaning(enum.Enum):
+    """The action of `--clean` on a finding. The values are printed, and part of the JSON."""
 
-    LISTED = "listed only"  # may be somebody's data, or on purpose
+    LISTED = "listed only"  # it may be somebody's data, or be there on purpose
     REMOVE = "removed"
     EMPTY = "emptied"
     FILES = "files below it removed"
@@ -22,7 +22,7 @@ class Mend(enum.Enum):
 
 
 class Severity(enum.Enum):
-    """ERROR is refused, WARNING is only said, ALLOWED was named by --allow."""
+    """ERROR refuses the image, WARNING is only printed, ALLOWED was named by --allow."""
 
     ERROR = "error"
     WARNING = "warning"
@@ -31,20 +31,24 @@ class Severity(enum.Enum):
 
 @dataclass(frozen=True)
 class Finding:
-    """path: inside the root, "" where nothing is at fault but an absence. linked: reached by a link, so not cleaned."""
+    """One thing that is wrong with an image. Printed as `PATH: SUBJECT; REASON`, then the fix.
+
+    path: inside the root, "" where something is missing that has no place. subject: what is there or missing; reason:
+    why that is wrong in an image; fix: what people can do. linked: reached by a link, so --clean leaves it alone.
+    """
 
     code: str
     path: str
-    what: str
-    why: str
-    mend: str
-    clean: Mend = Mend.LISTED
+    subject: str
+    reason: str
+    fix: str
+    clean: Cleaning = Cleaning.LISTED
     severity: Severity = Severity.ERROR
     linked: bool = False
 
     def cleaned_by(self, *, access: bool) -> bool:
-        """Whether --clean mends it. access: with --clean-access."""
-        return not self.linked and self.clean is not Mend.LISTED and (access or self.clean is not Mend.ACCESS)
+        """Whether --clean fixes it. access: with --clean-access."""
+        return not self.linked and self.clean is not Cleaning.LISTED and (access or self.clean is not Cleaning.ACCESS)
 
     def as_json(self) -> dict[str, object]:
         """The same, for `--json`. The path has `\\xNN` for a byte that is no printable UTF-8."""
@@ -52,10 +56,10 @@ class Finding:
             "code": self.code,
             "severity": self.severity.value,
             "path": shown(self.path) or None,
-            "what": self.what,
-            "why": self.why,
-            "mend": self.mend,
-            "clean": self.clean.value if not self.linked else Mend.LISTED.value,
+            "what": self.subject,
+            "why": self.reason,
+            "mend": self.fix,
+            "clean": self.clean.value if not self.linked else Cleaning.LISTED.value,
         }
 
 
@@ -69,14 +73,14 @@ class Allowed:
 
     @classmethod
     def parse(cls, text: str) -> Allowed:
-        """The parts of one --allow."""
+        """Read the text of one --allow."""
         if text.startswith("/"):
             return cls(text, "*", text)
         code, colon, path = text.partition(":")
         return cls(text, code, path if colon else "*")
 
     def covers(self, finding: Finding) -> bool:
-        """Whether it accepts a finding. `*` alone is a pattern: a `[` or a `?` stands for itself, as it is shown."""
+        """Whether it accepts a finding. Only `*` is special: a `[` or a `?` stands for itself, as paths are printed."""
         pattern = re.sub(r"[?[]", r"[\g<0>]", self.path)
         return fnmatchcase(finding.code, self.code) and (
             self.path == "*" or fnmatchcase(finding.path, pattern) or fnmatchcase(shown(finding.path), pattern)

@@ -1,4 +1,4 @@
-"""What Debian packages brought, byte for byte: anybody may download it, so it is no secret."""
+"""Files that are byte for byte as a Debian package brought them: anybody may download those, so they are no secret."""
 
 from __future__ import annotations
 
@@ -20,22 +20,26 @@ class Packaged:
         self._digests: dict[str, set[str]] | None = None
 
     def brought(self, path: str) -> bool:
-        """Whether a file is as its package has it. dpkg's digests are MD5: this tells public from changed, no more."""
+        """Whether a file is as its package has it.
+
+        dpkg's digests are MD5. They tell an unchanged file from a changed one; they are no proof against a forgery.
+        """
         if self._digests is None:
             self._digests = self._read()
-        known = self._digests.get(path)
-        content = self._tree.read(path, _MOST_BYTES) if known else None
-        if content is None or known is None:
+        # More than one package may list a path, each with a digest of its own.
+        digests = self._digests.get(path)
+        content = self._tree.read(path, _MOST_BYTES) if digests else None
+        if content is None or digests is None:
             return False
-        return hashlib.md5(content, usedforsecurity=False).hexdigest() in known
+        return hashlib.md5(content, usedforsecurity=False).hexdigest() in digests
 
     def _read(self) -> dict[str, set[str]]:
-        found: dict[str, set[str]] = {}
+        digests: dict[str, set[str]] = {}
         status = (self._tree.read(STATUS, _MOST_BYTES) or b"").decode("utf-8", "surrogateescape")
         for path, digest in re.findall(r"(?m)^ (/.+) ([0-9a-f]{32})(?: obsolete)?$", status):
-            found.setdefault(path, set()).add(digest)
+            digests.setdefault(path, set()).add(digest)
         for entry in self._tree.glob(INFO):
             text = (self._tree.read(entry.path, _MOST_BYTES) or b"").decode("utf-8", "surrogateescape")
             for digest, path in re.findall(r"(?m)^([0-9a-f]{32})  (.+)$", text):
-                found.setdefault("/" + path, set()).add(digest)
-        return found
+                digests.setdefault("/" + path, set()).add(digest)
+        return digests

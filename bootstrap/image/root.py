@@ -1,4 +1,4 @@
-"""A root file system that is looked at from outside: opened once, by descriptor, and never out of it.
+"""A root file system as it is read from outside: opened once, by descriptor, and never left.
 
 Paths here are absolute inside the root ("/etc/hostname") and may hold any bytes (surrogateescape). A link on the way
 means what it would mean on the booted image: an absolute one begins at the root again. The last component is never
@@ -21,12 +21,12 @@ _MOST_LINKS = 40  # as the kernel
 _BLOCK = 1 << 18
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
-# What says that nothing is there.
+# With these a path leads to nothing; with any other error it may, but may not be looked at.
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
 
 class LeadsOut(Exception):
-    """A link that leads out of the root. path: where it lies; target: what it says."""
+    """A link that leads out of the root. path: of the link itself; target: its text."""
 
     def __init__(self, path: str, target: str) -> None:
         super().__init__(f"{path} -> {target}")
@@ -35,7 +35,7 @@ class LeadsOut(Exception):
 
 @dataclass(frozen=True)
 class Entry:
-    """One name in the root. path: without links in it. linked: a link was followed to come here."""
+    """One name in the root. path: without links in it. linked: a link was followed to reach it."""
 
     path: str
     info: os.stat_result
@@ -63,7 +63,7 @@ class Entry:
 
 
 def shown(path: str) -> str:
-    """A path in one printable line: a newline and what is not UTF-8 as `\\x0a`."""
+    """A path as one printable line: a newline, and a byte that is not UTF-8, becomes `\\x0a` or the like."""
     text = path.replace("\\", "\\\\").encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
     return "".join(c if c.isprintable() else "".join(f"\\x{b:02x}" for b in c.encode()) for c in text)
 
@@ -71,11 +71,11 @@ def shown(path: str) -> str:
 class Root:
     """ROOT, opened once.
 
-    A link that climbs out of it ends at the root, as on the booted image. Methods raise OSError; what is not there is
-    None.
+    A link that climbs out of it ends at the root, as on the booted image. Methods raise OSError, and return None for
+    what does not exist.
     """
 
-    # For whoever writes: LeadsOut is raised before anything beyond such a link is touched.
+    # A writer sets this: then LeadsOut is raised before anything beyond a link that climbs out is touched.
     refuses_out = False
 
     def __init__(self, root: Path) -> None:
@@ -85,7 +85,7 @@ class Root:
             raise UsageError(f"{root} cannot be opened: {error.strerror}", hint="ROOT is a folder") from error
 
     def close(self) -> None:
-        """Let go of it."""
+        """Close the descriptor of ROOT."""
         os.close(self.fd)
 
     @property
@@ -95,7 +95,7 @@ class Root:
 
     @property
     def real_path(self) -> str:
-        """Where ROOT lies, as this process sees it, without links. Needs /proc."""
+        """The path of ROOT as this process sees it, without links. Needs /proc."""
         return str(Path(f"/proc/self/fd/{self.fd}").readlink())
 
     @contextmanager
@@ -112,7 +112,7 @@ class Root:
             os.close(fd)
 
     def look(self, path: str, *, follow: bool = False) -> Entry | None:
-        """What is at a path, or None. follow: what a link there leads to."""
+        """The entry at a path; None when there is none. follow: a link there is followed."""
         try:
             return self._walk(path, follow)
         except OSError as error:
@@ -121,7 +121,11 @@ class Root:
             raise
 
     def _walk(self, path: str, follow: bool, make: bool = False) -> Entry:
-        """What a path leads to. make: folders that are missing. Raises OSError, LeadsOut."""
+        """Walk a path name by name, each link by its text. make: create missing folders. Raises OSError, LeadsOut.
+
+        fds: a descriptor for each name in `done`, and for the root below them, so that `..` is a step back in both. The
+        kernel is never given a path with a link or a `..` in it, which it would follow out of the root.
+        """
         todo, done, links, blame = plain_names(path)[::-1], list[str](), 0, (path, path)
         fds = [os.open(".", _FOLDER, dir_fd=self.fd)]
         try:
@@ -136,10 +140,10 @@ class Root:
                         os.close(fds.pop())
                     info = os.fstat(fds[-1])
                     continue
-                info = self._there(fds[-1], name, make)
+                info = self._stat(fds[-1], name, make)
                 if not stat.S_ISLNK(info.st_mode) or not (todo or follow):
                     done.append(name)
-                    # One that is not gone on from may be anything, and must not be opened.
+                    # The last name may be a device or a FIFO, which must not be opened.
                     if todo:
                         fds.append(os.open(name, _FOLDER, dir_fd=fds[-1]))
                     continue
@@ -148,6 +152,7 @@ class Root:
                     raise OSError(errno.ELOOP, os.strerror(errno.ELOOP), path)
                 target = os.readlink(name, dir_fd=fds[-1])
                 blame = "/" + "/".join([*done, name]), target
+                # An absolute link begins at the root again.
                 while target.startswith("/") and done:
                     done.pop()
                     os.close(fds.pop())
@@ -158,23 +163,24 @@ class Root:
             for fd in fds:
                 os.close(fd)
 
-    def _there(self, fd: int, name: str, make: bool) -> os.stat_result:
+    def _stat(self, fd: int, name: str, make: bool) -> os.stat_result:
         try:
             return os.stat(name, dir_fd=fd, follow_symlinks=False)
         except FileNotFoundError:
             if not make:
                 raise
         os.mkdir(name, 0o755, dir_fd=fd)
-        made = os.open(name, _FOLDER, dir_fd=fd)
+        new = os.open(name, _FOLDER, dir_fd=fd)
         try:
-            os.fchmod(made, 0o755)
+            # The umask may have taken bits away.
+            os.fchmod(new, 0o755)
             os.fsync(fd)
-            return os.fstat(made)
+            return os.fstat(new)
         finally:
-            os.close(made)
+            os.close(new)
 
     def link(self, path: str) -> str | None:
-        """What a link says, as it stands; None when there is no link at the path."""
+        """The text of a link; None when there is no link at the path."""
         entry = self.look(path)
         if entry is None or not entry.is_link:
             return None
@@ -185,7 +191,7 @@ class Root:
             return None
 
     def names(self, path: str) -> list[str]:
-        """What is in a folder, links on the way followed; nothing when there is none."""
+        """The names in a folder, links on the way followed; none when there is no folder."""
         entry = self.look(path, follow=True)
         if entry is None or not entry.is_folder:
             return []
@@ -194,10 +200,10 @@ class Root:
 
     @contextmanager
     def opened(self, path: str) -> Iterator[int | None]:
-        """A descriptor of a regular file, its path without links; None when it is of another kind. Raises OSError."""
+        """A descriptor of a regular file; None when it is of another kind. path: without links. Raises OSError."""
         with self.folder(path.rpartition("/")[0]) as parent:
             name, fd = path.rpartition("/")[2], None
-            # Looked at before it is opened: opening a device or a FIFO may do something.
+            # The kind is looked at first: to open a device or a FIFO may have an effect, or never return.
             if stat.S_ISREG(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
                 fd = os.open(name, _FILE, dir_fd=parent)
         try:
@@ -207,7 +213,7 @@ class Root:
                 os.close(fd)
 
     def read(self, path: str, limit_bytes: int = 1 << 20) -> bytes | None:
-        """The first bytes of a regular file, its path without links; None when there is none."""
+        """The first bytes of a regular file; None when there is none. path: without links."""
         with self.opened(path) as fd:
             if fd is None:
                 return None
@@ -220,7 +226,7 @@ class Root:
 
 
 def plain_names(path: str) -> list[str]:
-    """The components of a path of ours, in which no `..` is to be worked out."""
+    """The components of a path without `..`. Raises OSError for one with it: it could not be resolved by text alone."""
     names = _names(path)
     if ".." in names:
         raise OSError(errno.EINVAL, "a path with ..", path)

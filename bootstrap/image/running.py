@@ -1,6 +1,6 @@
-"""The running program's own place: what `seal --clean` must not pull away from under itself.
+"""The running program's own files in a root, which `seal --clean` must not remove under its own feet.
 
-A zipapp is the exception: it is one file, what it has unpacked is nobody else's, and at the end all of it is in memory.
+A zipapp is the exception: it is one file, nobody else uses what it has unpacked, and at the end all of it is in memory.
 """
 
 from __future__ import annotations
@@ -10,52 +10,61 @@ import sys
 from dataclasses import replace
 from pathlib import Path
 
-from bootstrap.image.finding import Finding, Mend
+from bootstrap.image.finding import Cleaning, Finding
 
-MEND = "the running program lives there, so --clean leaves it: run it from elsewhere"
-LAST = "the running zipapp is there, or what it has unpacked: --clean removes that when nothing else is left"
+RUN_ELSEWHERE = "run this program from elsewhere: it lies there, so --clean leaves that alone"
+GOES_LAST = "the running zipapp is there, or its unpacked files: --clean removes them when nothing else is left"
 
 PACKAGE = Path(__file__).parents[1]
 
 
 class Running:
-    """Where in a root this very program lies. root: as this process sees it; homes: folders of accounts in it."""
+    """The places of this very program in a root. root: as this process sees it; homes: folders of accounts in it.
+
+    folders: needed with all that is in them; places: these, and the two files that were started; last: of a zipapp.
+    """
 
     def __init__(self, root: str, homes: list[str]) -> None:
-        site, own = PACKAGE.parent, _zipapp()
-        # Libraries lie beside the package, and in a home other things too.
+        site, zipapp = PACKAGE.parent, _zipapp()
+        # The folder of the package also holds its libraries. It does not count as a whole where it is a home or the
+        # root, as in a checkout: other things are there, too.
         whole = {PACKAGE} if _inside(root, site) in (None, "/", *homes) else {PACKAGE, site}
-        whole = set() if own else whole
+        whole = set() if zipapp else whole
         if sys.prefix != sys.base_prefix:
             whole.add(Path(sys.prefix))
-        named = {Path(path) for path in (sys.argv[0], sys.executable) if path} - own
-        self.folders = {path for one in whole if (path := _inside(root, one)) is not None}
-        self.places = self.folders | {path for one in named if (path := _inside(root, one)) is not None}
-        self.last = {path for one in own if (path := _inside(root, one)) is not None}
+        started = {Path(path) for path in (sys.argv[0], sys.executable) if path} - zipapp
+        self.folders = _all_inside(root, whole)
+        self.places = self.folders | _all_inside(root, started)
+        self.last = _all_inside(root, zipapp)
 
     def is_in(self, path: str) -> bool:
         """Whether removing what is at a path of the root would take a part of the program away."""
-        return any(_is_at(place, path) for place in self.places) or any(_is_at(path, one) for one in self.folders)
+        is_above = any(_is_at(place, path) for place in self.places)
+        return is_above or any(_is_at(path, folder) for folder in self.folders)
 
     def goes_last(self, path: str) -> bool:
-        """Whether it would take a part away that may go when nothing more is to be imported."""
+        """Whether that part may be removed once nothing more has to be imported."""
         return any(_is_at(place, path) or _is_at(path, place) for place in self.last)
 
     def spared(self, finding: Finding) -> Finding:
-        """The same finding; what --clean would take from the program is listed only, or goes last."""
-        if finding.clean is Mend.LISTED:
+        """The same finding; if --clean would remove a part of the program, it is listed only, or goes last."""
+        if finding.clean is Cleaning.LISTED:
             return finding
         if self.is_in(finding.path):
-            return replace(finding, clean=Mend.LISTED, mend=MEND)
-        return replace(finding, mend=LAST) if self.goes_last(finding.path) else finding
+            return replace(finding, clean=Cleaning.LISTED, fix=RUN_ELSEWHERE)
+        return replace(finding, fix=GOES_LAST) if self.goes_last(finding.path) else finding
 
 
 def _zipapp() -> set[Path]:
     """The zipapp that runs, and the folder that it has unpacked itself to: see release/start.py. Else nothing."""
-    made, site = sys.modules.get("initialrunner_made"), PACKAGE.parent
-    if made is None or site.name != f"pyz-{made.DIGEST[:24]}":
+    build, site = sys.modules.get("initialrunner_made"), PACKAGE.parent
+    if build is None or site.name != f"pyz-{build.DIGEST[:24]}":
         return set()
     return {site, Path(sys.argv[0])}
+
+
+def _all_inside(root: str, paths: set[Path]) -> set[str]:
+    return {inside for path in paths if (inside := _inside(root, path)) is not None}
 
 
 def _inside(root: str, path: Path) -> str | None:

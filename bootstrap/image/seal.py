@@ -1,4 +1,4 @@
-"""The gate: an image is sealed when nothing is found. Looks, cleans what may be cleaned, and looks again."""
+"""The gate: an image is sealed when nothing is found in it. Looks, cleans as far as is safe, and looks again."""
 
 from __future__ import annotations
 
@@ -8,9 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from bootstrap.errors import UsageError
-from bootstrap.image import look as looked
-from bootstrap.image import ready, secrets
-from bootstrap.image.clean import Cleaned, clean
+from bootstrap.image import find_leftovers, seal_needs, secrets
+from bootstrap.image.clean import Cleaned, clean_findings
 from bootstrap.image.finding import Allowed, Finding, Severity
 from bootstrap.image.leftovers import LEFTOVERS
 from bootstrap.image.running import Running
@@ -22,7 +21,7 @@ VERSION = 1
 
 @dataclass(frozen=True)
 class Sealed:
-    """What came of it. unused: --allow patterns that met nothing; failed: what could not be cleaned, in words."""
+    """The result. unused: --allow patterns that fit no finding; failed: a sentence for each failure of --clean."""
 
     root: str
     findings: tuple[Finding, ...]
@@ -48,7 +47,7 @@ class Sealed:
             "findings": [finding.as_json() for finding in self.of(Severity.ERROR)],
             "warnings": [finding.as_json() for finding in self.of(Severity.WARNING)],
             "allowed": [finding.as_json() for finding in self.of(Severity.ALLOWED)],
-            "cleaned": [one.as_json() for one in self.cleaned],
+            "cleaned": [action.as_json() for action in self.cleaned],
             "not_cleaned": list(self.failed),
             "unused_allow": list(self.unused),
         }
@@ -62,44 +61,45 @@ def seal(
     runner: bool = True,
     allow: tuple[str, ...] = (),
     mounts: tuple[str, ...] = (),
-    mend: bool = False,
+    clean: bool = False,
     access: bool = False,
     this_machine: bool = False,
 ) -> Sealed:
-    """Judge an image, and with mend clean it first. this_machine: mend also where ROOT is the running system.
+    """Judge an image, and with `clean` clean it first. this_machine: clean it even if ROOT is the running system.
 
-    runner: whether a baked runner must be there. Raises UsageError when ROOT is no root, or may not be cleaned.
+    access: with --clean-access. runner: whether a baked runner must be there. Raises UsageError when ROOT is no root
+    file system, or may not be cleaned.
     """
     accepted = tuple(_accepted(text) for text in allow)
     tree = Tree(root, mounts)
     try:
         if tree.look("/etc") is None or tree.look("/usr") is None:
             raise UsageError(
-                f"{root} has no etc and usr: it is no root file system", hint="name the folder that the image is in"
+                f"{root} has no etc and usr: it is no root file system", hint="name the folder that holds the image"
             )
-        if mend:
-            _may_mend(tree, root, this_machine=this_machine)
+        if clean:
+            _refuse_to_clean(tree, root, this_machine=this_machine)
 
-        own = Running(tree.real_path, looked.homes(tree))
+        program = Running(tree.real_path, find_leftovers.homes(tree))
 
-        def look() -> list[Finding]:
+        def judge() -> list[Finding]:
             tree.unreadable.clear()
-            missing = ready.needs(tree, require=require, trigger=trigger, runner=runner)
-            return [_allowed(own.spared(finding), accepted) for finding in [*looked.leftovers(tree), *missing]]
+            missing = seal_needs.missing(tree, require=require, trigger=trigger, runner=runner)
+            return [_allowed(program.spared(finding), accepted) for finding in [*find_leftovers.find(tree), *missing]]
 
-        found = look()
+        findings = judge()
         cleaned, failed = list[Cleaned](), list[str]()
-        if mend:
-            mended = (one for one in _errors(found) if not own.goes_last(one.path))
-            cleaned, failed = clean(tree, mended, access=access)
-            found = look()
-            left = _errors(found)
-            # While there is more to mend, who mends it wants the zipapp again. After this no module can be imported.
-            if left and all(own.goes_last(one.path) for one in left):
-                done, kept = clean(tree, left, access=access)
-                cleaned, failed, found = cleaned + done, failed + kept, look()
-        unused = [one.text for one in accepted if not any(one.covers(finding) for finding in found)]
-        return Sealed(str(root), tuple(found), tuple(cleaned), tuple(failed), tuple(unused))
+        if clean:
+            not_last = (finding for finding in _errors(findings) if not program.goes_last(finding.path))
+            cleaned, failed = clean_findings(tree, not_last, access=access)
+            findings = judge()
+            errors = _errors(findings)
+            # As long as there is more to fix, people need the zipapp again. After this no module can be imported.
+            if errors and all(program.goes_last(finding.path) for finding in errors):
+                done, failures = clean_findings(tree, errors, access=access)
+                cleaned, failed, findings = cleaned + done, failed + failures, judge()
+        unused = [pattern.text for pattern in accepted if not any(map(pattern.covers, findings))]
+        return Sealed(str(root), tuple(findings), tuple(cleaned), tuple(failed), tuple(unused))
     finally:
         tree.close()
 
@@ -107,40 +107,40 @@ def seal(
 def codes() -> list[str]:
     """Every code that a finding may have; NAME stands for an account."""
     tables = [rule.code for rule in (*LEFTOVERS, *secrets.SECRETS, *secrets.NAMES)]
-    return list(dict.fromkeys([*tables, *looked.CODES, *ready.CODES]))
+    return list(dict.fromkeys([*tables, *find_leftovers.CODES, *seal_needs.CODES]))
 
 
 def _accepted(text: str) -> Allowed:
-    """One --allow. Raises UsageError for a code that nothing has: it would accept nothing, in silence."""
+    """Read one --allow. Raises UsageError for a code that no finding has: it would accept nothing, without a word."""
     accepted = Allowed.parse(text)
-    known = codes()
-    if not any(
-        fnmatchcase(code, accepted.code) or accepted.code.startswith(("account.password.", "account.open."))
-        for code in known
-    ):
-        near = difflib.get_close_matches(accepted.code, known, 1)
-        mend = f"did you mean {near[0]}?" if near else "a path begins with /; the codes are in docs/reference/seal.md"
-        raise UsageError(f"--allow {text}: no finding has this code", hint=mend)
+    all_codes = codes()
+    # The end of these two codes is the name of an account, which may be any.
+    names_an_account = accepted.code.startswith(("account.password.", "account.open."))
+    if not names_an_account and not any(fnmatchcase(code, accepted.code) for code in all_codes):
+        near = difflib.get_close_matches(accepted.code, all_codes, 1)
+        hint = f"did you mean {near[0]}?" if near else "a path begins with /; the codes are in docs/reference/seal.md"
+        raise UsageError(f"--allow {text}: no finding has this code", hint=hint)
     return accepted
 
 
 def _errors(findings: list[Finding]) -> list[Finding]:
-    """Those that are refused; a warning is nothing to act on."""
+    """The findings that refuse the image: --clean leaves warnings, and what --allow names, as they are."""
     return [finding for finding in findings if finding.severity is Severity.ERROR]
 
 
 def _allowed(finding: Finding, accepted: tuple[Allowed, ...]) -> Finding:
-    if any(one.covers(finding) for one in accepted):
+    if any(pattern.covers(finding) for pattern in accepted):
         return replace(finding, severity=Severity.ALLOWED)
     return finding
 
 
-def _may_mend(tree: Tree, root: Path, *, this_machine: bool) -> None:
+def _refuse_to_clean(tree: Tree, root: Path, *, this_machine: bool) -> None:
+    """Raise UsageError when the root may not be cleaned."""
     if tree.is_read_only:
         raise UsageError(f"{root} is mounted read-only: nothing can be cleaned", hint="mount it with -o remount,rw")
-    # Whoever forgets to name the image must not lose the keys and the logs of the machine at hand.
+    # A slip in the command line must not cost the keys and the logs of the machine that it is typed on.
     if tree.is_this_machine and not this_machine and tree.look(BUILDER) is None:
         raise UsageError(
             "ROOT is this running machine, and bake has not marked it as a builder",
-            hint="--this-machine cleans it all the same: its host keys, logs and histories go",
+            hint="--this-machine cleans it all the same, and removes its host keys, logs and histories",
         )

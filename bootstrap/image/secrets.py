@@ -1,6 +1,6 @@
-"""What `seal` looks for by content and by name, wherever it lies: private keys, tokens, what tools leave behind.
+"""Secrets that `seal` looks for by content and by name, wherever they lie: keys, tokens, leftovers of tools.
 
-A file that holds one is only listed: what it is for, nobody but its owner knows.
+A file that holds one is only listed: nobody but its owner knows what it is for.
 """
 
 from __future__ import annotations
@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-from bootstrap.image.finding import Mend
+from bootstrap.image.finding import Cleaning
 
 
 @dataclass(frozen=True)
@@ -18,31 +18,32 @@ class Secret:
     code: str
     needles: tuple[bytes, ...]
     pattern: re.Pattern[bytes]
-    what: str
-    why: str = "whoever has a clone has it"
-    mend: str = "remove it, and give a new one to whoever needs it"
+    subject: str
+    reason: str = "whoever has a clone has it"
+    fix: str = "remove it, and replace it by a new one wherever it is in use"
 
 
 @dataclass(frozen=True)
 class Named:
-    """One pattern of names. begins: what the content must match, if anything."""
+    """One pattern of names. begins: a pattern that the content must match, if there is one."""
 
     code: str
     name: re.Pattern[str]
-    what: str
-    why: str
-    mend: str
-    clean: Mend = Mend.LISTED
+    subject: str
+    reason: str
+    fix: str
+    clean: Cleaning = Cleaning.LISTED
     begins: bytes | None = None
 
 
-def _secret(code: str, what: str, needles: bytes, pattern: bytes, **more: str) -> Secret:
-    return Secret(code, tuple(needles.split()), re.compile(pattern), what, **more)
+def _secret(code: str, subject: str, needles: bytes, pattern: bytes, **texts: str) -> Secret:
+    return Secret(code, tuple(needles.split()), re.compile(pattern), subject, **texts)
 
 
-# Repetitions are bounded where two of them meet: a file may be made to keep a pattern busy.
+# Repetitions are bounded where two of them meet: otherwise somebody could make a file that keeps a pattern busy for
+# hours. Samples in manuals are excluded by the word EXAMPLE, which AWS puts into its own.
 SECRETS = (
-    # The header alone stands in programs, manuals and tests of tools; with a body it is a key.
+    # The header alone is in programs, manuals and tests of tools; only with a body it is a key.
     _secret(
         "key.private", "a private key", b"PRIVATE",
         rb"-----BEGIN (?:[A-Z0-9]+ )*PRIVATE KEY(?: BLOCK)?-----"
@@ -54,7 +55,7 @@ SECRETS = (
     _secret(
         "key.vagrant", "Vagrant's public key, whose private half everybody has", b"vagrant",
         rb"(?:ssh-rsa|ssh-ed25519) \S+ vagrant(?: insecure public key)?\s",
-        why="anybody can log in to every clone", mend="remove it",
+        reason="anybody could log in to every clone", fix="remove it",
     ),
     _secret(
         "token.aws", "an access key of AWS", b"AKIA ASIA aws_secret_access_key",
@@ -89,42 +90,42 @@ SECRETS = (
 
 NAMES = (
     Named(
-        # As the runner, bake and --clean name a file until it is whole.
+        # The runner, bake and --clean give a file such a name until it is whole.
         "ours.torn", re.compile(r"\..+\.initialrunner|\.initialrunner-sealed"
                                 r"|\.(?:baked\.py|image\.json|allowed_signers|builder|initialrunner.*)\.bake"),
         "a file that a power cut or a kill left half-written", "it may hold a payload's secrets", "remove it",
-        Mend.REMOVE,
+        Cleaning.REMOVE,
     ),
     Named(
         "key.store", re.compile(r".*\.(?:p12|pfx|jks|kdbx|keystore)", re.IGNORECASE), "a store of private keys",
-        "whoever has a clone can try passwords on it", "remove it",
+        "whoever has a clone could try passwords on it", "remove it",
     ),
     Named(
         "cred.state", re.compile(r"terraform\.tfstate(?:\..*)?"), "Terraform's state",
-        "it holds the secrets of what it made", "remove it",
+        "it holds the secrets of everything that Terraform made", "remove it",
     ),
     Named(
         "cred.environment", re.compile(r"\.env(?:\.(?!example$|sample$|template$|dist$).+)?"), "settings with secrets",
-        "whoever has a clone has them", "remove it; a payload brings it to each server",
+        "whoever has a clone has them", "remove it; a payload can bring it to each server",
         begins=rb"(?im)^[ \t]*(?:export[ \t]+)?\w{0,40}?(?:SECRET|PASSWORD|PASSWD|TOKEN|API_?KEY)\w{0,40}[ \t]*="
         rb"[ \t]*[\"']?[^\s$\"'<]",
     ),
     Named(
-        "injected.beside", re.compile(r".*\.(?:bak|tmp)\.\d+(?:\.\d+)?"), "what an injection agent put aside",
-        "it is an older file of the builder", "remove it, if nothing in it is wanted",
+        "injected.beside", re.compile(r".*\.(?:bak|tmp)\.\d+(?:\.\d+)?"), "a file that an injection agent set aside",
+        "it is an older file of the builder", "remove it, unless its content is needed",
     ),
     Named(
         "edit.swap", re.compile(r"\..+\.sw[nop]"), "an editor's swap file", "it holds a text that was being edited",
-        "remove it", Mend.REMOVE, rb"\Ab0VIM",
+        "remove it", Cleaning.REMOVE, rb"\Ab0VIM",
     ),
     Named(
         "crash.core", re.compile(r"(?:vg)?core(?:\..+)?|.+\.core"), "a core dump",
-        "it holds memory, and what secrets were in it", "remove it", Mend.REMOVE,
+        "it holds memory, with the secrets that were in it", "remove it", Cleaning.REMOVE,
         rb"(?s)\A\x7fELF.{12}(?:\x04\x00|\x00\x04)",
     ),
 )  # fmt: skip
 
-# Where no file is looked into: programs, and what packages brought or anybody may download.
+# Files below these are not searched: they are programs, or come from packages, or anybody may download them.
 UNSEARCHED = (
     "/bin", "/sbin", "/lib", "/lib32", "/lib64", "/libx32", "/usr", "/dev", "/proc", "/sys", "/boot/grub",
     "/etc/ssl/certs", "/etc/ca-certificates", "/etc/pki/ca-trust", "/etc/alternatives",
@@ -132,10 +133,10 @@ UNSEARCHED = (
     "/var/cache", "/var/lib/selinux", "/var/lib/flatpak", "/lost+found",
 )  # fmt: skip
 SEARCHED = ("/usr/local",)
-# A language's packages bring keys for their tests.
+# Packages of these languages bring keys for their own tests.
 _LIBRARY = re.compile(r"/(?:lib/python[0-9.]+|node_modules|gems|pkg/mod|share/doc|vendor/bundle)/")
 _SAMPLES = re.compile(r"/(?:tests?|testdata|testing|fixtures|examples?|samples?|docs?|spec|demos?|[^/]*-info)(?:/|$)")
-# What is past it in one file is not read: a text of that size is a log or a dump.
+# Only so much of a file is searched: a larger text is a log or a dump.
 MOST_BYTES = 8 << 20
 
 
@@ -146,7 +147,7 @@ def is_sample(path: str) -> bool:
 
 
 def in_block(block: bytes) -> list[Secret]:
-    """The kinds of secret in a piece of a text."""
+    """The kinds of secret that a piece of a text holds."""
     return [
         secret
         for secret in SECRETS

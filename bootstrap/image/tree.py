@@ -1,4 +1,4 @@
-"""All that is in a root, as `seal` looks through it: never across its mounts; what may not be read is remembered."""
+"""A root as `seal` searches it: stays on one file system; records what it cannot read."""
 
 from __future__ import annotations
 
@@ -14,12 +14,15 @@ from bootstrap.errors import UsageError
 from bootstrap.image.root import Entry, Root, plain_names
 
 _BLOCK = 1 << 18
-# A key or a token that lies across two blocks is still seen whole.
+# Blocks overlap by this much, so that a key or a token that lies across two of them is seen whole in one.
 _OVERLAP = 1 << 13
 
 
 class Tree(Root):
-    """ROOT, opened once. mounts: what is mounted below it, by path, with the type; `belongs` are looked into."""
+    """ROOT, opened once. belongs: mounts below it that are searched like ROOT itself.
+
+    mounts: path -> type of each other mount below it. unreadable: path -> reason, for each that could not be read.
+    """
 
     def __init__(self, root: Path, belongs: tuple[str, ...] = ()) -> None:
         super().__init__(root)
@@ -28,14 +31,14 @@ class Tree(Root):
         except OSError as error:
             os.close(self.fd)
             raise UsageError(
-                "what is mounted below ROOT cannot be told", hint="mount /proc: mount -t proc proc /proc"
+                "the mounts below ROOT cannot be listed without /proc", hint="mount -t proc proc /proc"
             ) from error
         belongs = tuple("/" + path.strip("/") for path in belongs)
         missing = [path for path in belongs if path not in self.mounts]
         if missing:
             os.close(self.fd)
             raise UsageError(
-                f"nothing is mounted at {missing[0]} of {root}", hint="--mount names a mount below ROOT, as /boot/efi"
+                f"nothing is mounted at {missing[0]} of {root}", hint="--mount takes a mount below ROOT, as /boot/efi"
             )
         for path in belongs:
             del self.mounts[path]
@@ -46,29 +49,30 @@ class Tree(Root):
         return bool(os.fstatvfs(self.fd).f_flag & os.ST_RDONLY)
 
     def look(self, path: str, *, follow: bool = False) -> Entry | None:
-        """What is at a path, or None, also where it may not be looked at. follow: what a link there leads to."""
+        """The entry at a path; None when there is none or it may not be looked at. follow: a link there is followed."""
         with suppress(OSError):
             return super().look(path, follow=follow)
         return None
 
     def entries(self, path: str, *, linked: bool = False) -> list[Entry]:
-        """What is in a folder (by its own path, without links), sorted by name; a mount in it is left out."""
-        found = []
+        """The entries of a folder (its path is without links), sorted by name; a mount in it is left out."""
+        entries = []
         base = path.rstrip("/")
         try:
             with self.folder(path) as fd, os.scandir(fd) as names:
-                for one in names:
-                    full = f"{base}/{one.name}"
+                for name in names:
+                    full = f"{base}/{name.name}"
                     if full in self.mounts:
                         continue
+                    # On a running machine a file may be gone since the folder was read.
                     with suppress(FileNotFoundError):
-                        found.append(Entry(full, one.stat(follow_symlinks=False), linked))
+                        entries.append(Entry(full, name.stat(follow_symlinks=False), linked))
         except OSError as error:
             self._unread(path, error)
-        return sorted(found, key=lambda entry: entry.path)
+        return sorted(entries, key=lambda entry: entry.path)
 
     def glob(self, pattern: str) -> Iterator[Entry]:
-        """What a pattern names: `*`, `?` and `[` in any component, `**` as the last for all below a folder."""
+        """The entries that fit a pattern: `*`, `?` and `[` in any component, `**` at its end for all below a folder."""
         parts = plain_names(pattern)
         plain = 0
         while plain < len(parts) and not re.search(r"[*?[]", parts[plain]):
@@ -76,10 +80,11 @@ class Tree(Root):
         if plain == len(parts):
             entry = self.look(pattern)
             return iter([entry] if entry and not self._mounted(entry.path) else [])
-        found = self.look("/" + "/".join(parts[:plain]), follow=True)
-        if found is None or self._mounted(found.path):
+        # Links are followed in the part without a pattern, as the booted image would; none that a pattern fits.
+        base = self.look("/" + "/".join(parts[:plain]), follow=True)
+        if base is None or self._mounted(base.path):
             return iter([])
-        return self._glob(found.path, parts[plain:], found.linked)
+        return self._glob(base.path, parts[plain:], base.linked)
 
     def _glob(self, base: str, parts: list[str], linked: bool) -> Iterator[Entry]:
         if parts == ["**"]:
@@ -111,7 +116,7 @@ class Tree(Root):
 
     @contextmanager
     def opened(self, path: str) -> Iterator[int | None]:
-        """A descriptor of a regular file, or None: of another kind, gone, or not ours to read."""
+        """A descriptor of a regular file; None when it is of another kind, gone, or may not be read."""
         with ExitStack() as stack:
             try:
                 fd = stack.enter_context(super().opened(path))
@@ -124,7 +129,7 @@ class Tree(Root):
                 self._unread(path, error)
 
     def _unread(self, path: str, error: OSError) -> None:
-        """Remember what was not seen. What is gone meanwhile, or became something else, is nothing to see."""
+        """Record a path that could not be read. One that is gone or has become something else is no fault."""
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             self.unreadable[path] = str(error.strerror)
 
@@ -133,11 +138,11 @@ class Tree(Root):
         with self.opened(path) as fd:
             if fd is None:
                 return
-            tail, seen = b"", 0
-            while seen < limit_bytes and (block := os.read(fd, _BLOCK)):
-                if not seen and b"\0" in block[:4096]:
+            tail, count = b"", 0
+            while count < limit_bytes and (block := os.read(fd, _BLOCK)):
+                if not count and b"\0" in block[:4096]:
                     return
-                seen += len(block)
+                count += len(block)
                 yield tail + block
                 tail = block[-_OVERLAP:]
 
@@ -147,14 +152,15 @@ def _quoted(path: str) -> str:
 
 
 def _mounts(root: str) -> dict[str, str]:
-    """Path inside the root -> type of what is mounted there, by the kernel's list. Raises OSError without /proc."""
+    """Path inside the root -> type of the file system there, by the kernel's list. Raises OSError without /proc."""
     root = root.rstrip("/")
     lines = os.fsdecode(Path("/proc/self/mountinfo").read_bytes()).split("\n")
-    found = {}
+    mounts = {}
     for line in filter(None, lines):
-        fields, _, rest = line.partition(" - ")
+        # Optional fields end with a lone `-`, after which the type stands: proc_pid_mountinfo(5).
+        fields, _, details = line.partition(" - ")
         # A blank, a tab, a newline and a backslash are octal there; the other bytes stand for themselves.
-        where = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields.split(" ")[4])
-        if where.startswith(root + "/") and where != root + "/":
-            found[where[len(root) :]] = rest.split(" ")[0]
-    return found
+        path = re.sub(r"\\([0-7]{3})", lambda octal: chr(int(octal[1], 8)), fields.split(" ")[4])
+        if path.startswith(root + "/") and path != root + "/":
+            mounts[path[len(root) :]] = details.split(" ")[0]
+    return mounts

@@ -1,6 +1,7 @@
-"""What an image starts at boot, read from its files: systemd units, links of SysV init, OpenRC run levels.
+"""Units that an image starts at boot, read from its files: systemd, links of SysV init, OpenRC run levels.
 
-What a generator would decide at boot is read where its rule is simple (init scripts, cloud-init, netplan), and said.
+A generator of systemd decides only at boot. Its decision is worked out here where its rule is simple (init scripts,
+cloud-init, netplan); the text of a Start then names the generator.
 """
 
 from __future__ import annotations
@@ -9,10 +10,10 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bootstrap.image import able
+from bootstrap.image import programs
 from bootstrap.image.tree import Tree
 
-# In the order in which one hides the other.
+# A unit in an earlier folder hides the one of the same name in a later folder.
 FOLDERS = (
     "/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
 )  # fmt: skip
@@ -20,17 +21,22 @@ GENERATORS = ("/etc/systemd/system-generators", "/usr/lib/systemd/system-generat
 _SUFFIX = re.compile(r".*\.(?:service|socket|timer|path|target|mount|automount|swap|slice|scope|device)")
 _WANTS = re.compile(r"(?m)^[ \t]*(?:Wants|Requires|BindsTo|Requisite|Upholds)[ \t]*=(.*)")
 _SERVICE = re.compile(r"(?m)^[ \t]*(?:Unit|Service)[ \t]*=[ \t]*(\S+)")
-# What systemd's own units pull in though no link says so.
+# Every boot reaches these without any link: systemd's own units pull them in.
 _IMPLICIT = ("basic.target", "sysinit.target", "sockets.target", "timers.target", "paths.target", "slices.target")
 _LEVELS = "[2-5]"
 
 
 @dataclass(frozen=True)
 class Start:
-    """Whether something is started at boot, and in words by what, or why not."""
+    """Whether something is started at boot. how: by what, or why not, as the end of a sentence that begins with it."""
 
     on: bool
     how: str
+    is_there: bool = True
+    is_masked: bool = False
+
+
+_ABSENT = Start(False, "is not installed", is_there=False)
 
 
 class Units:
@@ -38,7 +44,7 @@ class Units:
 
     def __init__(self, tree: Tree) -> None:
         self._tree = tree
-        self.has_systemd = able.has_systemd(tree)
+        self.has_systemd = programs.has_systemd(tree)
         self._started: dict[str, str] | None = None
         self._all_links: list[_Link] | None = None
 
@@ -47,21 +53,20 @@ class Units:
         if not self.has_systemd:
             return self._without_systemd(name)
         unit = name if _SUFFIX.fullmatch(name) else f"{name}.service"
-        found = self._real(unit)
-        if found == "masked":
-            return Start(False, "is masked")
-        if found is None:
-            script = self._script(name)
-            return script if script else Start(False, "is not there")
+        real = self._real(unit)
+        if real == "masked":
+            return Start(False, "is masked", is_masked=True)
+        if real is None:
+            return self._script(name) or _ABSENT
         started = self.started()
-        for other in (unit, found):
-            if other in started:
-                return Start(True, started[other])
+        for alias in (unit, real):
+            if alias in started:
+                return Start(True, started[alias])
         stem = unit.rpartition(".")[0]
         for kind in ("socket", "timer", "path"):
             if f"{stem}.{kind}" in started:
                 return Start(True, f"by {stem}.{kind}")
-        asleep = [link.path for link in self._links() if self._names(link.name) & {unit, found}]
+        asleep = [link.path for link in self._links() if self._names(link.name) & {unit, real}]
         if asleep:
             by = asleep[0].split("/")[-2].rpartition(".")[0]
             return Start(False, f"is wanted by {by}, which nothing starts")
@@ -80,22 +85,23 @@ class Units:
                 break
         for folder in FOLDERS:
             for name in {unit, template}:
-                parts += [self._tree.read(one.path) or b"" for one in self._tree.glob(f"{folder}/{name}.d/*.conf")]
+                drop_ins = self._tree.glob(f"{folder}/{name}.d/*.conf")
+                parts += [self._tree.read(drop_in.path) or b"" for drop_in in drop_ins]
         return b"\n".join(parts).decode("utf-8", "replace")
 
     def started(self) -> dict[str, str]:
-        """Unit -> by what, for all that boot reaches from the default target."""
+        """Unit -> its starter, in words, for each unit that a boot reaches from the default target."""
         if self._started is None:
             self._started = {}
             todo = [(unit, "at every boot") for unit in (self._default(), *_IMPLICIT)] + list(self._generated())
             while todo:
-                unit, how = todo.pop()
+                unit, starter = todo.pop()
                 real = self._real(unit)
                 if unit in self._started or real in (None, "masked"):
                     continue
-                self._started[unit] = how
+                self._started[unit] = starter
                 if real and real != unit:
-                    todo.append((real, how))
+                    todo.append((real, starter))
                 todo += [(below, f"by {unit}") for below in self._below(unit)]
         return self._started
 
@@ -107,7 +113,7 @@ class Units:
         return "graphical.target"
 
     def _below(self, unit: str) -> Iterator[str]:
-        """What a started unit starts: links in its folders, its own words, what a socket or a timer stands for."""
+        """The units that a started unit starts: by links in its folders, by its own text, as a socket or a timer."""
         for link in self._links():
             if link.path.split("/")[-2].rpartition(".")[0] == unit:
                 yield link.name
@@ -135,7 +141,10 @@ class Units:
         return {unit, self._real(unit)}
 
     def _real(self, unit: str, depth: int = 0) -> str | None:
-        """The unit that a name stands for: itself, what its alias leads to; "masked"; None when it is not there."""
+        """The unit that a name stands for: itself, or the end of its alias; "masked"; None when there is no such unit.
+
+        depth: aliases followed so far, of which there may be eight: two may lead to each other.
+        """
         for folder in FOLDERS:
             path = f"{folder}/{unit}"
             entry = self._tree.look(path)
@@ -147,7 +156,7 @@ class Units:
             if target is None:
                 return unit
             other = target.rpartition("/")[2]
-            # A link to a unit of another name is an alias; of the same name, a unit that lies elsewhere.
+            # A link to a unit of another name is an alias; one of the same name leads to a file elsewhere.
             if other != unit and _SUFFIX.fullmatch(other):
                 return self._real(other, depth + 1) if depth < 8 else None
             return unit if self._tree.look(path, follow=True) else None
@@ -157,7 +166,7 @@ class Units:
         return None
 
     def _generated(self) -> Iterator[tuple[str, str]]:
-        """What generators add whose rules are plain."""
+        """(unit, its starter) for what generators add whose rules are simple."""
         look = self._tree.look
         if self.generator("cloud-init-generator") and not look("/etc/cloud/cloud-init.disabled"):
             yield "cloud-init.target", "by cloud-init's generator, at boot"
@@ -165,7 +174,7 @@ class Units:
             text = b"".join(self._tree.read(entry.path) or b"" for entry in self._tree.glob("/etc/netplan/*.yaml"))
             manager = "NetworkManager" if re.search(rb"renderer:\s*NetworkManager", text) else "systemd-networkd"
             yield f"{manager}.service", "by netplan's generator, at boot"
-        # The gettys, fstab's mounts and the like matter to nobody here.
+        # Other generators make gettys, the mounts of fstab and the like, which no caller asks for.
 
     def generator(self, name: str) -> bool:
         """Whether a generator of systemd is there and not masked."""
@@ -178,7 +187,7 @@ class Units:
         return False
 
     def _script(self, name: str) -> Start | None:
-        """An init script under systemd: a generator makes a unit of it at boot."""
+        """Judge an init script under systemd: a generator makes a unit of it at boot. None when there is no script."""
         stem = name.removesuffix(".service")
         if not self._tree.look(f"/etc/init.d/{stem}", follow=True):
             return None
@@ -202,7 +211,7 @@ class Units:
             return Start(True, "by its S link")
         if self._tree.look(f"/etc/init.d/{stem}", follow=True):
             return Start(False, "is an init script that no run level starts")
-        return Start(False, "is not there")
+        return _ABSENT
 
 
 @dataclass(frozen=True)

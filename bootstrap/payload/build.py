@@ -11,7 +11,7 @@ from bootstrap.errors import PayloadError
 from bootstrap.payload import bundle as bundles
 from bootstrap.payload import gates, pack, triggers
 from bootstrap.payload.model import InjectedFile, Payload
-from bootstrap.payload.tell import tell
+from bootstrap.payload.no_python_report import script
 from bootstrap.render.model import Rendered, RenderedFile
 from bootstrap.runner.defaults import FILE, PLAN
 from bootstrap.runner.host import BUNDLE, TRIGGER
@@ -62,11 +62,11 @@ def build(
     packed_plan = pack.deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
     packed_files = pack.deflate(b"".join(f.content for f in inside), dictionary)
     parts = [code, packed_plan, packed_files]
-    told = tell(plan)
-    text = bundles.compose(parts, told)
+    no_python_report = script(plan)
+    text = bundles.compose(parts, no_python_report)
     if sign is not None:
         parts.append(sign(text))
-        text = bundles.compose(parts, told)
+        text = bundles.compose(parts, no_python_report)
     digest = hashlib.sha256(text).hexdigest()
     pieces = _pieces(text, chunk_bytes)
     trigger = InjectedFile(TRIGGER, trigger_text(plan, digest, [piece.path for piece in pieces]), 0o644)

@@ -10,7 +10,7 @@ from bootstrap import resources
 
 FOLDER = "/etc/systemd/system"
 # By path; the runner makes them from its plan. In a boot the service gives way to others (StartupCPUWeight).
-_UNITS = {
+UNITS = {
     f"{FOLDER}/initialrunner.timer": "initialrunner.timer",
     f"{FOLDER}/initialrunner.service": "initialrunner.service",
     f"{FOLDER}/multi-user.target.d/initialrunner.conf": "initialrunner.conf",
@@ -21,7 +21,7 @@ def units(trigger: str) -> dict[str, str]:
     """Path -> text of the units that a host may need. trigger: auto, cron, systemd or both, as the spec has it."""
     if trigger == "cron":
         return {}
-    return {path: resources.text(f"files/systemd/{name}") for path, name in _UNITS.items()}
+    return {path: resources.text(f"files/systemd/{name}") for path, name in UNITS.items()}
 
 
 def boot_unit() -> str:

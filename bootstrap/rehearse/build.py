@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.rehearse import layout, units
-from bootstrap.rehearse.overlays import Overlays, let_go
+from bootstrap.rehearse.overlays import Overlays, make_readonly
 from bootstrap.rehearse.syscalls import (
     MS_BIND,
     MS_NODEV,
@@ -28,15 +28,17 @@ from bootstrap.rehearse.syscalls import (
     pivot_root,
 )
 from bootstrap.rehearse.treefiles import give, inside, write_new
+from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
 
 _DEVICES = {"null": (1, 3), "zero": (1, 5), "full": (1, 7), "random": (1, 8), "urandom": (1, 9), "tty": (5, 0)}
 # runc's list. A file that is masked reads as empty.
 _PROC_MASKED = ("kcore", "keys", "kmsg", "latency_stats", "timer_list", "sched_debug", "scsi", "acpi")
 _SYS_MASKED = ("fs/cgroup", "firmware", "kernel/debug", "kernel/security", "devices/virtual/powercap")
-# What belongs to this machine's own bootstrap, and other people's cron entries, which must not run in a copy.
+_CRON_D, _BUNDLES = os.path.dirname(TRIGGER), os.path.dirname(BUNDLE)
+# Files of this machine's own bootstrap, and other people's cron entries: none of them may run in a copy.
 EARLIER = (
-    "/etc/cron.d", "/etc/crontab", "/var/spool/cron", "/etc/anacrontab", "/etc/rc.local", "/etc/rc.d/rc.local",
-    "/etc/initialrunner", "/var/lib/initialrunner", "/usr/local/sbin/initialrunner",
+    _CRON_D, "/etc/crontab", "/var/spool/cron", "/etc/anacrontab", "/etc/rc.local", "/etc/rc.d/rc.local",
+    _BUNDLES, STATE, COMMAND,
 )  # fmt: skip
 _BOOT_ID = "proc/sys/kernel/random/boot_id"
 _SHIM = """#!/bin/sh
@@ -47,7 +49,7 @@ case "${0##*/} $*" in
   *) kill -39 1 ;;
 esac
 """
-# Where the stand-in is not wanted. Debian's /sbin/reboot is a link to systemctl: its first argument tells them apart.
+# For a copy without the stand-in. Debian's /sbin/reboot is a link to systemctl, whose own verbs this must pass on.
 _SYSTEMCTL_SHIM = """#!/bin/sh
 case " $* " in
   *" reboot "*) exec /usr/sbin/reboot ;;
@@ -97,7 +99,7 @@ def build(work: str, options: dict[str, Any]) -> Tree:
     for layer in chosen:
         if "ro" in layer.options and layer.path != "/":
             mount("none", root + layer.path, flags=MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NODEV)
-    let_go(machine)
+    make_readonly(machine)
     # Held so that a test can change the identity and `--keep` can read the upper folders. Only this tmpfs is beneath.
     scratch = os.open(work, os.O_RDONLY | os.O_DIRECTORY)
     pivot_root(root)
@@ -110,8 +112,8 @@ def _kernel_trees(work: str, root: str) -> None:
     mount("proc", f"{root}/proc", "proc", safe)
     for name in os.listdir(f"{root}/proc"):
         path = f"{root}/proc/{name}"
-        # Of /proc only what belongs to processes and to this network may be written: sys, sysrq-trigger, mtrr, irq and
-        # whatever else a kernel offers there belong to the machine.
+        # Only the files of processes and of this network may be written: sys, sysrq-trigger, mtrr, irq and whatever
+        # else a kernel offers in /proc belong to the machine.
         if name.isdigit() or os.path.islink(path):
             continue
         if os.path.isdir(path) or os.stat(path).st_mode & 0o222:
@@ -152,29 +154,31 @@ def _devices(root: str, privileged: bool) -> None:
     links = {"ptmx": "pts/ptmx", "fd": "/proc/self/fd", "stdin": "fd/0", "stdout": "fd/1", "stderr": "fd/2"}
     for name, target in links.items():
         os.symlink(target if target.startswith(("/", "pts")) else f"/proc/self/{target}", f"{dev}/{name}")
-    # The console is a file, so that what is said there can be read afterwards and never reaches the machine's.
+    # The console is a file: messages to it can be read afterwards, and never reach the machine's own console.
     write_new(f"{dev}/console", b"", 0o600)
 
 
 def _fresh_folders(root: str, disk: str) -> None:
-    """/run, /tmp and the home folders: there, and empty."""
+    """Make /run, /tmp and the home folders, all of them empty."""
     homes = []
     for name in os.listdir(f"{disk}/home") if os.path.isdir(f"{disk}/home") else []:
-        there = os.lstat(f"{disk}/home/{name}")
-        if stat.S_ISDIR(there.st_mode):
-            homes.append((name, there))
+        info = os.lstat(f"{disk}/home/{name}")
+        if stat.S_ISDIR(info.st_mode):
+            homes.append((name, info))
     for path, mode in (("/run", 0o755), ("/tmp", 0o1777), ("/root", 0o700), ("/home", 0o755)):  # noqa: S108
         target = inside(root, path)
         if os.path.isdir(target):
             mount("tmpfs", target, "tmpfs", MS_NOSUID | MS_NODEV, f"mode={mode:o},size=50%")
     os.makedirs(inside(root, "/run") + "/lock", mode=0o1777, exist_ok=True)
-    for name, there in homes:
-        os.mkdir(f"{inside(root, '/home')}/{name}")
-        os.chmod(f"{inside(root, '/home')}/{name}", stat.S_IMODE(there.st_mode))
-        give(f"{inside(root, '/home')}/{name}", there.st_uid, there.st_gid)
+    for name, info in homes:
+        home = f"{inside(root, '/home')}/{name}"
+        os.mkdir(home)
+        os.chmod(home, stat.S_IMODE(info.st_mode))
+        give(home, info.st_uid, info.st_gid)
 
 
 def _forget(root: str) -> None:
+    """Remove the files of an earlier bootstrap and every cron entry. The folders that cron wants stay."""
     for name in EARLIER:
         path = inside(root, name)
         try:
@@ -183,7 +187,7 @@ def _forget(root: str) -> None:
             continue
         if not is_folder:
             os.unlink(path)
-        elif name in {"/etc/cron.d", "/var/spool/cron"}:
+        elif name in {_CRON_D, "/var/spool/cron"}:
             for entry in os.listdir(path):
                 _remove(f"{path}/{entry}")
         else:
@@ -191,8 +195,8 @@ def _forget(root: str) -> None:
 
 
 def _cron_folder(root: str) -> None:
-    os.makedirs(inside(root, "/etc/cron.d"), exist_ok=True)
-    # cron itself wants it there.
+    os.makedirs(inside(root, _CRON_D), exist_ok=True)
+    # cron itself expects this file.
     write_new(inside(root, "/etc/crontab"), b"", 0o644)
 
 
@@ -217,7 +221,7 @@ def _identity(work: str, root: str, options: dict[str, Any]) -> None:
             write_new(path, machine_id.encode(), 0o444)
     write_new(f"{work}/boot_id", b"", 0o444)
     bind(f"{work}/boot_id", f"{root}/{_BOOT_ID}", readonly=True)
-    # The machine's serial numbers are not the copy's: an empty folder, or what the caller says.
+    # The machine's serial numbers are not the copy's: its folder is empty, or has the files that the caller names.
     for name, value in options["dmi"].items():
         write_new(f"{work}/dmi/{name}", value.encode(), 0o400)
     for name in ("/sys/devices/virtual/dmi/id", "/sys/class/dmi/id"):
@@ -247,12 +251,12 @@ def _network_files(root: str, server: str) -> None:
 
 
 def _power_switch(root: str) -> None:
-    """reboot, shutdown and the like ask the copy's first process. Set by name: the real ones are links to systemctl."""
+    """Let reboot, shutdown and the like ask the copy's first process. The real ones are links to systemctl."""
     if not os.path.isdir(f"{root}/usr/sbin"):
         return
     real = f"{root}/usr/bin/systemctl"
     if os.path.isfile(real) and not os.path.islink(real):
-        # Not renamed: without root another user's file cannot be carried up.
+        # A copy, not a rename: without root the overlay cannot carry up a file of another user.
         write_new(f"{real}.machine", Path(real).read_bytes(), 0o755)
         write_new(real, _SYSTEMCTL_SHIM.encode(), 0o755)
     folders = ["usr/sbin"] if os.path.islink(f"{root}/sbin") else ["usr/sbin", "sbin"]

@@ -25,18 +25,18 @@ from bootstrap.rehearse.copy import Copy
 
 _START_S = 30.0
 _ANSWER_S = 60.0
-# Where a spec's checks and services do not come: an address of the loopback that nothing but this listens on, and a
-# port below those that the kernel gives to connections. Whoever listens on all addresses takes only his own port.
+# No check and no service of a spec meets these: an address of the loopback that nothing else listens on, and ports
+# below those that the kernel gives to connections. A program that listens on all addresses only takes its own port.
 ADDRESS = "127.83.114.9"
 _PORTS = range(23_600, 24_000)
 _USUAL = ("127.0.0.1", 8443)
 
 
 class Collector:
-    """`bootstrap serve` with a store, a secret and a token of its own. folder: where they lie; a temporary one if None.
+    """`bootstrap serve` with a store, a secret and a token of its own, in `folder` or, without it, a temporary one.
 
-    secret: the 32 bytes that report keys are derived from; token: what reading needs. place: the address and port to
-    listen on; those of out_of_the_way() meet nothing of a spec's.
+    secret: the 32 bytes that report keys are derived from; token: needed for reading. place: the address and port to
+    listen on; those of unused_place() meet nothing of a spec.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class Collector:
             _private(self._folder / "token", self.token + "\n")
             log = stack.enter_context((self._folder / "collector.log").open("wb"))
             # The package may be run from a checkout: its folder comes first, and -P keeps a bootstrap.py of the
-            # caller out. The working folder stays the caller's, since names that were given are relative to it.
+            # caller out. The working folder stays the caller's, since the names of its files are relative to it.
             places = [str(Path(__file__).resolve().parents[2]), os.environ.get("PYTHONPATH", "")]
             environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, places))}
             argv = [
@@ -104,8 +104,8 @@ class Collector:
                 return
             except CollectorError as error:
                 if self._process.poll() is not None or time.monotonic() > deadline:
-                    said = (self._folder / "collector.log").read_text(encoding="utf-8", errors="replace")[-2000:]
-                    raise CollectorError(f"the rehearsal's collector does not answer: {said or error}") from error
+                    log = (self._folder / "collector.log").read_text(encoding="utf-8", errors="replace")[-2000:]
+                    raise CollectorError(f"the rehearsal's collector does not answer: {log or error}") from error
             time.sleep(0.02)
 
     def get(self, path: str, *, missing: Any = None) -> Any:
@@ -125,18 +125,18 @@ class Collector:
     ) -> tuple[int, bytes]:
         """One HTTP request over a connection of its own: status and body."""
         try:
-            made = self._copy.connect(self.port, self.address)
+            link = self._copy.connect(self.port, self.address)
         except Exception as error:
             raise CollectorError(f"the rehearsal's collector cannot be reached: {error}") from error
-        made.settimeout(_ANSWER_S)
+        link.settimeout(_ANSWER_S)
         with closing(http.client.HTTPConnection(self.address, self.port, timeout=_ANSWER_S)) as connection:
-            connection.sock = made
+            connection.sock = link
             connection.request(method, path, body, headers or {})
             answer = connection.getresponse()
             return answer.status, answer.read()
 
 
-def out_of_the_way(texts: str, *, is_shared: bool) -> tuple[str, int]:
+def unused_place(texts: str, *, is_shared: bool) -> tuple[str, int]:
     """An address and a port that the texts of a payload do not name.
 
     is_shared: in this machine's own network, where the port must be free as well. Raises CollectorError when there is
@@ -145,7 +145,7 @@ def out_of_the_way(texts: str, *, is_shared: bool) -> tuple[str, int]:
     for port in _PORTS:
         if str(port) not in texts and not (is_shared and _is_taken(port)):
             return ADDRESS, port
-    raise CollectorError(f"no port from {_PORTS[0]} to {_PORTS[-1]} is left for the rehearsal's collector")
+    raise CollectorError(f"the rehearsal's collector finds no free port from {_PORTS[0]} to {_PORTS[-1]}")
 
 
 def _is_taken(port: int) -> bool:

@@ -26,8 +26,8 @@ from typing import Any, Self
 
 from bootstrap.errors import HostError, UsageError
 from bootstrap.rehearse.wire import receive, send
+from bootstrap.runner.host import STATE
 
-STATE = "/var/lib/initialrunner"
 JOURNAL = STATE + "/journal"
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _START_S = 30.0
@@ -85,33 +85,33 @@ class Copy:
         if self.network == "host" and not self._options["privileged"]:
             raise UsageError("--network host needs root", hint="run it as root, or leave the network out")
         if self._options["disk"]:
-            self._look_at_the_disk(Path(str(self._options["disk"])))
+            self._check_disk(Path(str(self._options["disk"])))
         # A short path without odd characters: overlay options are separated by commas and colons.
         self._work = Path(tempfile.mkdtemp(prefix="initialrunner-"))
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        our_end, their_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         argv = ["unshare", "--mount", "--pid", "--ipc", "--uts", "--cgroup", "--fork", "--kill-child=KILL"]
         argv += [] if self.network == "host" else ["--net"]
         argv += [] if self._options["privileged"] else ["--user", "--map-root-user"]
-        argv += [sys.executable, "-I", "-S", "-c", _INIT, str(_tree_root()), str(theirs.fileno())]
+        argv += [sys.executable, "-I", "-S", "-c", _INIT, str(_tree_root()), str(their_end.fileno())]
         try:
             # A session of its own, so that Ctrl-C at the terminal reaches the caller, which cleans up, and not this.
             self._process = subprocess.Popen(
-                argv, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
+                argv, pass_fds=[their_end.fileno()], stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL,
                 stderr=subprocess.PIPE, env={"PATH": SYSTEM_PATH}, cwd="/", start_new_session=True,
             )  # fmt: skip
-            theirs.close()
-            self._link = ours
-            # Where it ended at once, the answer, or what it said, tells more than a broken pipe.
+            their_end.close()
+            self._link = our_end
+            # If the process ended at once, its answer or its stderr tells more than a broken pipe.
             with contextlib.suppress(BrokenPipeError):
-                send(ours, {**self._options, "work": str(self._work)})
+                send(our_end, {**self._options, "work": str(self._work)})
             self._expect_ready()
         except BaseException:
-            theirs.close()
-            ours.close()
+            their_end.close()
+            our_end.close()
             self.stop()
             raise
 
-    def _look_at_the_disk(self, disk: Path) -> None:
+    def _check_disk(self, disk: Path) -> None:
         if not self._options["privileged"]:
             raise UsageError("a copy of another root file system needs root", hint="run it as root")
         if not os.path.lexists(disk / "bin/sh"):
@@ -128,22 +128,22 @@ class Copy:
         answer = receive(self._link)
         self._link.settimeout(None)
         if answer is None:
-            said = self._process.stderr.read().decode(errors="replace").strip().splitlines()
-            raise self._refused(said[-1] if said else "the first process of the copy ended")
+            lines = self._process.stderr.read().decode(errors="replace").strip().splitlines()
+            raise self._refused(lines[-1] if lines else "the first process of the copy ended")
         if "error" in answer[0]:
             raise self._refused(str(answer[0]["error"]))
 
-    def _refused(self, why: str) -> HostError:
+    def _refused(self, reason: str) -> HostError:
         if self._options["privileged"]:
             hint = "a copy needs the rights to mount and to make namespaces: in a container, run it --privileged"
         else:
             hint = "this kernel may not give users namespaces of their own: run it as root"
-        return HostError(f"cannot make a copy of this machine: {why}", hint=hint)
+        return HostError(f"cannot make a copy of this machine: {reason}", hint=hint)
 
     def stop(self) -> None:
-        """End every process of the copy and remove it. Done twice is done once."""
+        """End every process of the copy and remove it. A second call does nothing."""
         if self._link is not None:
-            # Process 1 ends when its link closes, and the kernel takes the rest along before it is reaped.
+            # Process 1 ends when its link closes, and the kernel ends all others of the copy before that one is reaped.
             self._link.close()
             self._link = None
         if self._process is not None:
@@ -156,7 +156,7 @@ class Copy:
                 self._process.stderr.close()
             self._process = None
         if self._work is not None:
-            # Empty: all that was mounted on it was mounted in the copy's own view.
+            # The folder is empty on this machine: everything on it was mounted in the copy's own view.
             with contextlib.suppress(OSError):
                 self._work.rmdir()
             self._work = None
@@ -171,15 +171,16 @@ class Copy:
     def _send(self, do: str, fds: Sequence[int] = (), **body: Any) -> socket.socket:
         if self._link is None:
             raise HostError("the copy is not running")
-        ours, theirs = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
+        # Each request has a socket of its own for the answer: a long run must not hold up the next request.
+        our_end, their_end = socket.socketpair(socket.AF_UNIX, socket.SOCK_SEQPACKET)
         try:
-            send(self._link, {"do": do, **body}, [theirs.fileno(), *fds])
+            send(self._link, {"do": do, **body}, [their_end.fileno(), *fds])
         except OSError as error:
-            ours.close()
+            our_end.close()
             raise HostError("the copy is gone") from error
         finally:
-            theirs.close()
-        return ours
+            their_end.close()
+        return our_end
 
     def _ask(self, do: str, fds: Sequence[int] = (), **body: Any) -> tuple[dict[str, Any], list[int]]:
         with self._send(do, fds, **body) as reply:
@@ -196,16 +197,16 @@ class Copy:
         if cron == "real" and not self._options["cron_program"]:
             raise UsageError("--cron real: no cron is installed here", hint="apt-get install cron, or use --cron fast")
         if cron == "real" and not self._options["privileged"]:
-            # It sets its groups for every job, which a user's own namespace does not allow.
+            # cron sets the groups of every job, which a user's own namespace does not allow.
             raise UsageError("--cron real needs root", hint="run it as root, or use --cron fast")
         self._ask("boot", cron=cron, tick_s=tick_s)
 
     def reboot(self) -> None:
-        """As `reboot` does: TERM, KILL, empty /run and /tmp, a new boot id, and a boot with the same cron."""
+        """Do what `reboot` does: TERM, KILL, empty /run and /tmp, a new boot id, and a boot with the same cron."""
         self._ask("reboot")
 
     def power_cut(self) -> None:
-        """SIGKILL to everything at once; the copy stays off until boot(). What was written stays, synced or not."""
+        """SIGKILL everything at once; the copy stays off until boot(). Every write stays, synced or not."""
         self._ask("cut")
 
     def status(self) -> dict[str, Any]:
@@ -225,15 +226,15 @@ class Copy:
         umask: int = 0o022,
         timeout_s: float = 60.0,
     ) -> subprocess.CompletedProcess[str]:
-        """Run a program inside and wait for it, not for what it leaves behind. No environment but `environment`.
+        """Run a program inside and wait for it, but not for its children. It has no environment but `environment`.
 
         Raises subprocess.TimeoutExpired after timeout_s; the program is killed then.
         """
-        given = _memory(input)
+        stdin = _memory(input)
         pipes = [os.pipe(), os.pipe()]
         try:
             reply = self._send(
-                "run", [given, pipes[0][1], pipes[1][1]], argv=list(argv), cwd=cwd, user=user, umask=umask,
+                "run", [stdin, pipes[0][1], pipes[1][1]], argv=list(argv), cwd=cwd, user=user, umask=umask,
                 environment=None if environment is None else dict(environment),
             )  # fmt: skip
             for _, write in pipes:
@@ -248,18 +249,18 @@ class Copy:
                 raise subprocess.TimeoutExpired(list(argv), timeout_s, out, err)
             return subprocess.CompletedProcess(list(argv), code, out, err)
         finally:
-            os.close(given)
+            os.close(stdin)
             for fd in (fd for pair in pipes for fd in pair if fd >= 0):
                 os.close(fd)
 
     @staticmethod
     def _collect(reply: socket.socket, out: int, err: int, end: float) -> tuple[int | None, list[bytes]]:
-        """The exit code (None: out of time) and what was written by then."""
+        """The exit code (None: out of time) and the output up to then."""
         texts = {out: bytearray(), err: bytearray()}
         open_fds = {out, err}
         code: int | None = None
-        while code is None and (left := end - time.monotonic()) > 0:
-            ready = select.select([reply.fileno(), *open_fds], [], [], left)[0]
+        while code is None and (remaining_s := end - time.monotonic()) > 0:
+            ready = select.select([reply.fileno(), *open_fds], [], [], remaining_s)[0]
             for fd in open_fds & set(ready):
                 block = os.read(fd, 1 << 16)
                 texts[fd] += block
@@ -268,6 +269,7 @@ class Copy:
             if reply.fileno() in ready:
                 message = receive(reply)
                 code = -signal.SIGKILL if message is None else int(_answer(message)[0]["code"])
+        # The program has ended, but its last output may still be in the pipes. A child may hold them open for ever.
         for fd in open_fds:
             while select.select([fd], [], [], 0)[0] and (block := os.read(fd, 1 << 16)):
                 texts[fd] += block
@@ -280,15 +282,15 @@ class Copy:
     # --- files ---
 
     def put(
-        self, path: str, data: bytes, *, mode: int = 0o644, owner: tuple[int, int] = (0, 0), how: str = "rename"
+        self, path: str, data: bytes, *, mode: int = 0o644, owner: tuple[int, int] = (0, 0), method: str = "rename"
     ) -> float:
-        """Write a file, folders above it included; the monotonic time when its last byte was there.
+        """Write a file, and the folders above it; returns the monotonic time at which its last byte was there.
 
-        how: "rename" (a temporary name beside it, as injection agents do), "direct" (in place) or "append".
+        method: "rename" (a temporary name beside it, as injection agents do), "direct" (in place) or "append".
         """
         held = _memory(data)
         try:
-            answer, _ = self._ask("put", [held], path=path, mode=mode, owner=owner, how=how)
+            answer, _ = self._ask("put", [held], path=path, mode=mode, owner=owner, method=method)
         finally:
             os.close(held)
         return float(answer["at"])
@@ -298,7 +300,7 @@ class Copy:
         self._ask("hold", path=path, mode=mode)
 
     def chunk(self, path: str, data: bytes) -> float:
-        """Write on to a held file; the monotonic time of it."""
+        """Append to a held file; returns the monotonic time of that."""
         held = _memory(data)
         try:
             return float(self._ask("chunk", [held], path=path)[0]["at"])
@@ -329,11 +331,11 @@ class Copy:
         return journal_events(self.read(JOURNAL) or b"")
 
     def set_dmi(self, values: Mapping[str, str]) -> None:
-        """Put other files into /sys/class/dmi/id, which must have been asked for or be there."""
+        """Replace the files of /sys/class/dmi/id. The machine must have that folder, or `dmi` must have been given."""
         self._ask("dmi", values=dict(values))
 
     def keep(self, folder: Path) -> None:
-        """Copy what was written in the copy to `folder`, by layer number; links stay links."""
+        """Save every file that was written in the copy to `folder`, by layer number; links stay links."""
         _, fds = self._ask("scratch")
         try:
             subprocess.run(
@@ -357,7 +359,7 @@ class Copy:
         if self.network != "host":
             user = [] if self._options["privileged"] else ["--user", "--preserve-credentials"]
             enter = ["nsenter", *user, "--net", "--target", str(self.pid), "--"]
-        # Were this process killed, nobody else would end it.
+        # If this process is killed, nobody else would end the program.
         with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *enter, *argv], **popen) as process:
             try:
                 yield process
@@ -373,8 +375,8 @@ def cron_program(root: Path | None = None) -> str | None:
     """The cron daemon installed on this machine, or below root: cron (Debian) or crond (RHEL, Alpine)."""
     top = str(root).rstrip("/") if root else ""
     path = ":".join(top + folder for folder in SYSTEM_PATH.split(":"))
-    found = shutil.which("cron", path=path) or shutil.which("crond", path=path)
-    return found[len(top) :] if found else None
+    program = shutil.which("cron", path=path) or shutil.which("crond", path=path)
+    return program[len(top) :] if program else None
 
 
 def journal_events(data: bytes) -> list[dict[str, Any]]:

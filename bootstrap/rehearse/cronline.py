@@ -22,7 +22,7 @@ _PART = re.compile(r"(\*|\w+)(?:-(\w+))?(?:/(\d+))?")
 
 
 def refusal(name: str, mode: int, uid: int, links: int = 1) -> str | None:
-    """Why cron would not read a file of cron.d, in its own words where it has any; None when it reads it."""
+    """The reason for which cron skips a file of cron.d, in cron's own words if it has any; None when it reads it."""
     if not NAME.fullmatch(name):
         return "the name has a character that cron does not take (it says nothing)"
     if not stat.S_ISREG(mode):
@@ -50,7 +50,7 @@ def due(entry: Entry, minute: datetime) -> bool:
 
 
 def _allowed(word: str, number: int) -> set[int]:
-    """The values a time field allows. The reader has judged it already: what is odd here is odd in cron, too."""
+    """The values that a time field allows. The reader has judged it already, so an odd value is odd to cron, too."""
     field = FIELDS[number]
 
     def value(text: str) -> int:
@@ -58,10 +58,10 @@ def _allowed(word: str, number: int) -> set[int]:
 
     allowed: set[int] = set()
     for part in word.split(","):
-        found = _PART.match(part)
-        if not found:
+        match = _PART.match(part)
+        if not match:
             continue
-        first, last, step = found.groups()
+        first, last, step = match.groups()
         low, high = (field.low, field.high) if first == "*" else (value(first), value(last or first))
         allowed.update(range(low, high + 1, int(step or 1)))
     # 7 is Sunday as well as 0.
@@ -75,8 +75,8 @@ def variables(entry: Entry, home: str) -> dict[str, str]:
 
 
 def stdin_text(entry: Entry) -> str:
-    r"""What the command reads: the text after its bare `%`, where `%` is a line's end and `\%` a percent sign."""
+    r"""The stdin of a command: the text after its bare `%`, in which `%` ends a line and `\%` is a percent sign."""
     if not entry.stdin:
         return ""
-    text = re.sub(r"\\%|%", lambda found: "%" if len(found[0]) == 2 else "\n", entry.stdin)
+    text = re.sub(r"\\%|%", lambda match: "%" if len(match[0]) == 2 else "\n", entry.stdin)
     return text if text.endswith("\n") else text + "\n"

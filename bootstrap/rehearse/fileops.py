@@ -13,19 +13,19 @@ class Writers:
     def __init__(self) -> None:
         self._held: dict[str, int] = {}
 
-    def put(self, source: int, path: str, mode: int, owner: tuple[int, int], how: str) -> dict[str, Any]:
+    def put(self, source: int, path: str, mode: int, owner: tuple[int, int], method: str) -> dict[str, Any]:
         """Write a file: "rename" as agents do (a temporary name beside it), "direct" in place, "append" to it."""
         os.makedirs(os.path.dirname(path), mode=0o755, exist_ok=True)
         # nova-agent's way: facts of its source, `NAME.tmp.<time>` in the same folder and no fsync.
-        name = f"{path}.tmp.{time.time():.2f}" if how == "rename" else path
-        fd = os.open(name, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if how == "append" else os.O_TRUNC), 0o600)
+        name = f"{path}.tmp.{time.time():.2f}" if method == "rename" else path
+        fd = os.open(name, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if method == "append" else os.O_TRUNC), 0o600)
         try:
             _copy(source, fd)
             os.fchown(fd, *owner)
             os.fchmod(fd, mode)
         finally:
             os.close(fd)
-        if how == "rename":
+        if method == "rename":
             os.rename(name, path)
         return {"at": time.monotonic()}
 

@@ -13,7 +13,6 @@ from dataclasses import dataclass, field
 from bootstrap.errors import UsageError
 from bootstrap.payload.model import InjectedFile
 
-ORDERS = ("given", "reverse", "random")
 _TORN_S = 0.5
 _TORN_CHUNKS = 8
 
@@ -50,8 +49,8 @@ def schedule(
     waits = dict(late or {})
     for path in waits:
         if path not in {file.path for file in files}:
-            known = ", ".join(file.path for file in files)
-            raise UsageError(f"--late {path}: no such file is injected", hint=f"injected are {known}")
+            paths = ", ".join(file.path for file in files)
+            raise UsageError(f"--late {path}: no such file is injected", hint=f"these are: {paths}")
     in_order = _ordered(files, order, seed)
     steps: list[Step] = []
     start = 0.0
@@ -63,17 +62,17 @@ def schedule(
         steps += _drip(file, at, mode)
         if file.path not in waits:
             start += _TORN_S
-    # Sorting keeps the order of what happens at one time.
+    # Sorting is stable: steps of the same time keep their order.
     return tuple(sorted(steps, key=lambda step: step.at_s))
 
 
 def _ordered(files: Sequence[InjectedFile], order: str, seed: int) -> list[InjectedFile]:
-    found = list(files)
+    ordered = list(files)
     if order == "reverse":
-        found.reverse()
+        ordered.reverse()
     elif order == "random":
-        random.Random(seed).shuffle(found)  # noqa: S311 - a seed that can be given again is the point
-    return found
+        random.Random(seed).shuffle(ordered)  # noqa: S311 - a seed that can be given again is the point
+    return ordered
 
 
 def _drip(file: InjectedFile, at: float, mode: int) -> list[Step]:
@@ -82,5 +81,5 @@ def _drip(file: InjectedFile, at: float, mode: int) -> list[Step]:
     gap = _TORN_S / (len(pieces) + 1)
     steps = [Step(at, "hold", file.path, mode=mode)]
     steps += [Step(at + gap * number, "chunk", file.path, piece) for number, piece in enumerate(pieces, 1)]
-    # With the last byte, not after it: a runner that saw the file whole must not find it open for long.
+    # The file is closed with its last byte, not later: a runner that saw it whole must not find it open for long.
     return [*steps, Step(steps[-1].at_s, "release", file.path)]

@@ -1,8 +1,8 @@
 """The first process of a copy: builds it, gives up every power over the machine, then starts, reaps and reboots.
 
-It is run by `unshare`, as process 1 of the new namespaces, with one socket as its link to the outside; when that
-closes it ends, and the kernel ends everything else in the copy with it. All it imports is imported before the move
-into the copy, whose files are not ours.
+It is run by `unshare`, as process 1 of the new namespaces, with one socket as its link to the outside. It ends when
+that closes, and the kernel then ends everything else in the copy. Every import is done before the move into the copy,
+whose files are not ours.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ from bootstrap.rehearse.services import SYSTEM_PATH, Services
 from bootstrap.rehearse.syscalls import keep_capabilities, loopback_up
 from bootstrap.rehearse.wire import Message, receive, send
 
-# What a container of the usual kind keeps, less MKNOD, and SYS_PTRACE, which reaches only the copy's own processes
-# and which root needs for /proc/PID/environ of other users. Left out on purpose: SYS_ADMIN (mounting would undo the
+# A usual container keeps these, and MKNOD. SYS_PTRACE is added: it reaches only the copy's own processes, and root
+# needs it for /proc/PID/environ of other users. Left out on purpose: SYS_ADMIN (mounting would undo the
 # read-only /sys and reach devtmpfs), DAC_READ_SEARCH (open_by_handle_at reads past mounts), NET_ADMIN (even in its own
 # network, `iptables -L` makes the kernel load modules, which the machine keeps), SYS_RESOURCE, SYS_NICE, SYSLOG,
 # SYS_TIME, SYS_BOOT, SYS_RAWIO, SYS_MODULE, AUDIT_CONTROL, BPF, PERFMON, MAC_*. apt, dpkg, cron, su and apache do
@@ -46,8 +46,8 @@ class Init:
     def __init__(self, link: socket.socket, tree: build.Tree, options: dict[str, Any]) -> None:
         self.link, self.tree = link, tree
         self.boots, self.boot_id, self.on = 0, "", False
-        self.waiting: dict[int, socket.socket] = {}  # pid -> where its end is to be told
-        self.asked: int | None = None
+        self.waiting: dict[int, socket.socket] = {}  # pid -> the socket for its exit code
+        self.power_signal: int | None = None
         self.events: list[dict[str, Any]] = []
         self.writers = fileops.Writers()
         self.services = Services(self.spawn, options["cron_program"], has_units=tree.has_units)
@@ -55,7 +55,7 @@ class Init:
     # --- the loop ---
 
     def serve(self) -> None:
-        """Until the outside is gone."""
+        """Run until the outside is gone."""
         woken, wake = os.pipe()
         for fd in (woken, wake):
             os.set_blocking(fd, False)
@@ -73,7 +73,7 @@ class Init:
             with contextlib.suppress(BlockingIOError):
                 os.read(woken, 4096)
             self.reap()
-            if self.asked is not None:
+            if self.power_signal is not None:
                 self.turn_off_or_reboot()
             if self.link.fileno() in ready:
                 message = receive(self.link)
@@ -84,7 +84,7 @@ class Init:
 
     @staticmethod
     def start_what_is_due(start: Callable[[], None]) -> None:
-        """A payload may use up processes, disk or descriptors: what cannot be started then is not, and this goes on."""
+        """Start something, or report that it cannot be started: a payload may use up processes, disk or descriptors."""
         try:
             start()
         except OSError as error:
@@ -92,10 +92,10 @@ class Init:
 
     def note(self, number: int, _frame: object) -> None:
         if number != signal.SIGCHLD:
-            self.asked = number
+            self.power_signal = number
 
     def answer(self, message: Message) -> None:
-        """Do one thing that was asked for. The first descriptor is the socket for the answer."""
+        """Carry out one request. Its first descriptor is the socket for the answer."""
         body, fds = message
         reply = socket.socket(fileno=fds[0])
         try:
@@ -131,17 +131,17 @@ class Init:
             for number in (signal.SIGCHLD, signal.SIGINT, signal.SIGPIPE, REBOOT, POWER_OFF):
                 signal.signal(number, signal.SIG_DFL)
             os.setsid()
-            for wanted, fd in enumerate(stdio):
-                os.dup2(fd, wanted)
+            for number, fd in enumerate(stdio):
+                os.dup2(fd, number)
             if user != "root":
-                who = pwd.getpwnam(user)
-                os.initgroups(user, who.pw_gid)
-                os.setgid(who.pw_gid)
-                os.setuid(who.pw_uid)
+                account = pwd.getpwnam(user)
+                os.initgroups(user, account.pw_gid)
+                os.setgid(account.pw_gid)
+                os.setuid(account.pw_uid)
             os.umask(umask)
             os.chdir(cwd)
-            found = {"PATH": SYSTEM_PATH} if environment is None else environment
-            os.execvpe(argv[0], argv, found)  # noqa: S606 - no shell is the point
+            variables = {"PATH": SYSTEM_PATH} if environment is None else environment
+            os.execvpe(argv[0], argv, variables)  # noqa: S606 - no shell is the point
         except BaseException as error:
             os.write(2, f"{argv[0]}: {error}\n".encode())
         finally:
@@ -155,15 +155,15 @@ class Init:
                 return
             if pid == 0:
                 return
-            told = self.waiting.pop(pid, None)
-            if told:
-                # Whoever asked may have stopped listening.
+            reply = self.waiting.pop(pid, None)
+            if reply:
+                # The caller may have stopped listening.
                 with contextlib.suppress(OSError):
-                    send(told, {"code": os.waitstatus_to_exitcode(status)})
-                told.close()
+                    send(reply, {"code": os.waitstatus_to_exitcode(status)})
+                reply.close()
 
     def kill_all(self, *, gently: bool) -> None:
-        """End every process but this one: from here kill(-1) reaches the copy, all of it and nothing else."""
+        """End every process but this one. From here kill(-1) reaches all of the copy, and nothing else."""
         if gently:
             with contextlib.suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGTERM)
@@ -171,6 +171,7 @@ class Init:
             while self.others() and time.monotonic() < end:
                 time.sleep(0.01)
                 self.reap()
+        # Again and again: a process may have forked while the kernel went through the list.
         while self.others():
             with contextlib.suppress(ProcessLookupError):
                 os.kill(-1, signal.SIGKILL)
@@ -184,7 +185,7 @@ class Init:
     # --- power ---
 
     def power(self, *, on: bool) -> None:
-        """Leave the machine as a power switch finds it: /run and /tmp empty, another boot id, nothing running."""
+        """Set the copy to the state after a power switch: /run and /tmp empty, a new boot id, nothing running."""
         self.writers.drop()
         self.services.stop()
         self.on = on
@@ -196,7 +197,7 @@ class Init:
             os.makedirs("/run/lock", exist_ok=True)
             os.chmod("/run/lock", 0o1777)  # noqa: S103 - as on every Debian
             if self.tree.has_units:
-                # How scripts and packages tell that there is systemd.
+                # Scripts and packages recognise systemd by this folder.
                 os.makedirs("/run/systemd/system")
         self.boots += 1
         self.boot_id = str(uuid.uuid4())
@@ -206,17 +207,18 @@ class Init:
         self.services.listen()
 
     def turn_off_or_reboot(self) -> None:
-        asked, self.asked = self.asked, None
+        is_reboot, self.power_signal = self.power_signal == REBOOT, None
         self.kill_all(gently=True)
-        self.power(on=asked == REBOOT)
-        self.events.append({"type": "reboot" if asked == REBOOT else "off", "at": time.time(), "boots": self.boots})
+        self.power(on=is_reboot)
+        self.events.append({"type": "reboot" if is_reboot else "off", "at": time.time(), "boots": self.boots})
         if self.on:
             self.start_what_is_due(self.services.start)
 
-    # --- what may be asked for: do_NAME(where to answer, descriptors, what the message says) ---
+    # --- requests: do_NAME(socket for the answer, descriptors, the fields of the message) ---
 
-    def do_run(self, reply: socket.socket, fds: list[int], **how: Any) -> None:
-        pid = self.spawn(stdio=(fds[0], fds[1], fds[2]), **how)
+    def do_run(self, reply: socket.socket, fds: list[int], **options: Any) -> None:
+        pid = self.spawn(stdio=(fds[0], fds[1], fds[2]), **options)
+        # The answer's socket stays open for the exit code, which comes later.
         self.waiting[pid] = reply
         send(reply, {"pid": pid})
 
@@ -233,7 +235,7 @@ class Init:
         return {}
 
     def do_reboot(self, _reply: socket.socket, _fds: list[int]) -> dict[str, Any]:
-        self.asked = REBOOT
+        self.power_signal = REBOOT
         self.turn_off_or_reboot()
         return {}
 
@@ -246,8 +248,8 @@ class Init:
         return {"boots": self.boots, "boot_id": self.boot_id, "on": self.on, "pids": self.others(),
                 "events": self.events[-100:]}  # fmt: skip
 
-    def do_put(self, _reply: socket.socket, fds: list[int], **what: Any) -> dict[str, Any]:
-        return self.writers.put(fds[0], **what)
+    def do_put(self, _reply: socket.socket, fds: list[int], **options: Any) -> dict[str, Any]:
+        return self.writers.put(fds[0], **options)
 
     def do_hold(self, _reply: socket.socket, _fds: list[int], path: str, mode: int) -> dict[str, Any]:
         return self.writers.hold(path, mode)
@@ -273,13 +275,13 @@ class Init:
         send(reply, {}, [self.tree.scratch])
 
     def do_connect(self, reply: socket.socket, _fds: list[int], address: str, port: int) -> None:
-        """A connection in the copy's network, handed out: nothing outside has to listen for it."""
+        """Hand out a connection in the copy's network: nothing outside has to listen for it."""
         # Not create_connection(): looking up a name imports codecs, which are out of reach by now.
-        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as made:
-            made.settimeout(5)
-            made.connect((address, port))
-            made.settimeout(None)
-            send(reply, {}, [made.fileno()])
+        with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as connection:
+            connection.settimeout(5)
+            connection.connect((address, port))
+            connection.settimeout(None)
+            send(reply, {}, [connection.fileno()])
 
 
 def main() -> None:
@@ -296,7 +298,7 @@ def main() -> None:
         socket.sethostname(str(options["server"]))
         if options["network"] == "none":
             loopback_up()
-        # A log-in's audit id may not be changed without AUDIT_CONTROL, and cron's pam_loginuid wants to.
+        # cron's pam_loginuid sets the audit id of a log-in. Without AUDIT_CONTROL it may only while that is unset.
         with contextlib.suppress(OSError):
             Path("/proc/self/loginuid").write_text("4294967295", encoding="ascii")
         tree = build.build(str(options["work"]), options)

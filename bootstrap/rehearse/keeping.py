@@ -1,4 +1,4 @@
-"""What is left of a rehearsal for people to look at: the folder of `--keep`, and what goes into it."""
+"""The folder of `--keep`, with the files of a rehearsal that people may want to look at afterwards."""
 
 from __future__ import annotations
 
@@ -10,24 +10,25 @@ from types import TracebackType
 from typing import Any, Self
 
 from bootstrap.errors import UsageError
-from bootstrap.rehearse.copy import JOURNAL, STATE, Copy
+from bootstrap.rehearse.copy import JOURNAL, Copy
+from bootstrap.runner.host import LOCK, STATE
 
 _SETTLE_S = 3.0
 _POLL_S = 0.05
 
 
-class Kept:
-    """The folder of `--keep`, made with the folders above it; what was made goes again unless `begun` is set.
+class KeepFolder:
+    """The folder of `--keep`, created with the folders above it; all of them are removed again unless `begun` is set.
 
-    A rehearsal that could not start leaves nothing behind, so the same command works once its fault is mended.
-    Raises UsageError when the folder holds something already or cannot be made.
+    A rehearsal that could not start leaves nothing behind, so the same command works once its fault is fixed.
+    Raises UsageError when the folder is not empty or cannot be created.
     """
 
     def __init__(self, folder: Path) -> None:
-        # Other processes get this name, whatever folder they work in.
+        # Other processes get this name, and they may work in another folder.
         self.folder = folder.absolute()
         self._given = folder
-        self._made: list[Path] = []
+        self._created: list[Path] = []
         self.begun = False
 
     def __enter__(self) -> Self:
@@ -35,16 +36,16 @@ class Kept:
             self._make()
         except OSError as error:
             self._remove()
-            raise UsageError(f"--keep {self._given}: it cannot be made: {error.strerror}") from error
+            raise UsageError(f"--keep {self._given}: it cannot be created: {error.strerror}") from error
         return self
 
     def _make(self) -> None:
         if self.folder.exists() and any(self.folder.iterdir()):
-            raise UsageError(f"--keep {self._given}: it is there already and not empty", hint="name a new folder")
+            raise UsageError(f"--keep {self._given}: the folder is not empty", hint="name a new folder")
         missing = [path for path in (self.folder, *self.folder.parents) if not path.exists()]
         for path in reversed(missing):
             path.mkdir()
-            self._made.append(path)
+            self._created.append(path)
         # The payload may have made set-uid programs, and it may have held secrets.
         self.folder.chmod(0o700)
 
@@ -55,15 +56,15 @@ class Kept:
             self._remove()
 
     def _remove(self) -> None:
-        if self._made:
-            shutil.rmtree(self._made[0], ignore_errors=True)
+        if self._created:
+            shutil.rmtree(self._created[0], ignore_errors=True)
             return
-        # It was there, empty: so it is again.
+        # The folder was there before, and empty: only its content is removed.
         for path in self.folder.iterdir() if self.folder.is_dir() else ():
             shutil.rmtree(path, ignore_errors=True)
 
     def fill(self, copy: Copy, outcome: dict[str, Any]) -> None:
-        """Leave what was written in the copy, its journal and logs, and the outcome in the folder."""
+        """Save every file that was written in the copy, its journal and logs, and the outcome."""
         _wait_for_the_runner(copy)
         written = self.folder / "written"
         written.mkdir()
@@ -80,8 +81,8 @@ class Kept:
 
 
 def _wait_for_the_runner(copy: Copy) -> None:
-    """The last state is journalled before the runner has cleaned up after itself."""
+    """Wait for the runner's end: it journals the last state before it has cleaned up."""
     deadline = time.monotonic() + _SETTLE_S
-    at_work = ["flock", "-n", "/run/initialrunner.lock", "true"]
-    while time.monotonic() < deadline and copy.run(at_work).returncode != 0:
+    lock_is_free = ["flock", "-n", LOCK, "true"]
+    while time.monotonic() < deadline and copy.run(lock_is_free).returncode != 0:
         time.sleep(_POLL_S)

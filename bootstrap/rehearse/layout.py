@@ -1,4 +1,4 @@
-"""Which mounts of this machine a copy shows, and how: read from mountinfo, decided without touching anything."""
+"""The mounts of a copy, worked out from this machine's mountinfo without touching anything."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MEMORY = frozenset({"tmpfs", "ramfs"})
 
 @dataclass(frozen=True)
 class Mounted:
-    """One mount of this machine. path: where; root: which part of its file system it shows ("/" is all)."""
+    """One mount of this machine. path: its place; root: the part of the file system that it shows ("/" is all)."""
 
     path: str
     root: str
@@ -27,7 +27,7 @@ class Mounted:
 
 @dataclass(frozen=True)
 class Layer:
-    """One mount of the copy. kind: "overlay" over what is there, or "empty"."""
+    """One mount of the copy. kind: "overlay" over the machine's files, or "empty"."""
 
     path: str
     kind: str
@@ -36,12 +36,13 @@ class Layer:
 
 def parse_mountinfo(text: str) -> tuple[Mounted, ...]:
     """Every mount in /proc/PID/mountinfo, in its order. Format: proc_pid_mountinfo(5)."""
-    found = []
+    mounts = []
     for line in text.splitlines():
-        left, _, right = line.partition(" - ")
-        fields, kind = left.split(" "), right.split(" ")[0]
-        found.append(Mounted(_plain(fields[4]), _plain(fields[3]), kind, frozenset(fields[5].split(","))))
-    return tuple(found)
+        # A lone `-` ends the optional fields, of which there may be any number.
+        head, _, tail = line.partition(" - ")
+        fields, kind = head.split(" "), tail.split(" ")[0]
+        mounts.append(Mounted(_plain(fields[4]), _plain(fields[3]), kind, frozenset(fields[5].split(","))))
+    return tuple(mounts)
 
 
 def _plain(field: str) -> str:
@@ -50,7 +51,7 @@ def _plain(field: str) -> str:
 
 
 def layers(mounts: tuple[Mounted, ...], *, without: str) -> tuple[Layer, ...]:
-    """What to mount for a copy, parents first. without: a folder to leave out (the copy's own work folder).
+    """The mounts to make for a copy, parents first. without: a folder to leave out (the copy's own work folder).
 
     A later mount on the same path hides the earlier one, and so it does here.
     """
@@ -60,7 +61,7 @@ def layers(mounts: tuple[Mounted, ...], *, without: str) -> tuple[Layer, ...]:
         path = mounted.path
         if any(path == top or path.startswith(top + "/") for top in covered):
             continue
-        # What lay beneath is hidden by a mount that comes over it.
+        # A mount hides those that lay beneath it before.
         for hidden in [p for p in chosen if path != "/" and p.startswith(path + "/")]:
             del chosen[hidden]
         chosen.pop(path, None)

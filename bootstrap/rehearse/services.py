@@ -1,4 +1,4 @@
-"""What a boot of a copy starts: rc.local, cron (the real daemon or a fast clock), and a log for what they say."""
+"""The services that a boot of a copy starts: rc.local, cron (the real daemon or a fast clock), and a system log."""
 
 from __future__ import annotations
 
@@ -14,10 +14,11 @@ from pathlib import Path
 from bootstrap.payload import crontab
 from bootstrap.payload.cronread import Entry
 from bootstrap.rehearse import cronline, units
+from bootstrap.runner.host import TRIGGER
 
 SYSTEM_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 _SYSLOG = "/var/log/syslog"
-_CRON_D = "/etc/cron.d"
+_CRON_D = os.path.dirname(TRIGGER)
 
 
 class Services:
@@ -28,14 +29,14 @@ class Services:
 
     def __init__(self, spawn: Callable[..., int], cron_program: str | None, *, has_units: bool = False) -> None:
         self.spawn, self.cron_program, self.has_units = spawn, cron_program, has_units
-        # What the machine starts at its own boots is none of the copy's business.
+        # The copy starts only units that were enabled in it: those of the machine's boots are no part of the payload.
         self.machine_units = units.enabled() if has_units else frozenset()
         self.cron: str | None = None
         self.tick_s, self._next_tick, self._minute = 1.0, 0.0, datetime.now()
         self.log: socket.socket | None = None
 
     def start(self) -> None:
-        """rc.local when it is executable, as systemd's rc-local.service would; units enabled in the copy; then cron."""
+        """Start rc.local if it is executable, as systemd does; then the units enabled in the copy; then cron."""
         for path in ("/etc/rc.local", "/etc/rc.d/rc.local"):
             if os.access(path, os.X_OK) and os.path.isfile(path):
                 self._on_console([path, "start"])
@@ -53,20 +54,20 @@ class Services:
                     self._run(entry)
 
     def stop(self) -> None:
-        """Nothing is started until start()."""
+        """Start nothing more until start()."""
         self._next_tick = float("inf")
         if self.log is not None:
             self.log.close()
             self.log = None
 
     def patience_s(self) -> float | None:
-        """How long nothing is due; None for ever."""
+        """Seconds until something is due; None when nothing ever is."""
         if self.cron != "fast" or self._next_tick == float("inf"):
             return None
         return max(0.0, self._next_tick - time.monotonic())
 
     def tick(self) -> None:
-        """A minute of the fast clock: what is due is started, beside what still runs, as cron does."""
+        """Pass a minute of the fast clock: start each entry that is due, even if it still runs, as cron does."""
         if self.cron != "fast" or time.monotonic() < self._next_tick:
             return
         self._next_tick = max(self._next_tick + self.tick_s, time.monotonic())
@@ -86,18 +87,18 @@ class Services:
             return
         variables = cronline.variables(entry, home)
         argv = [variables["SHELL"], "-c", entry.command]
-        given = os.memfd_create("stdin")
-        os.write(given, cronline.stdin_text(entry).encode())
-        os.lseek(given, 0, os.SEEK_SET)
-        # cron mails what a command prints; here it is kept where mail would be.
+        stdin = os.memfd_create("stdin")
+        os.write(stdin, cronline.stdin_text(entry).encode())
+        os.lseek(stdin, 0, os.SEEK_SET)
+        # cron mails the output of a command; here it is appended to the user's mailbox.
         with contextlib.suppress(OSError):
             os.makedirs("/var/mail", exist_ok=True)
         with opened(f"/var/mail/{entry.user}", os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW) as mail:
-            self.spawn(argv, environment=variables, cwd=home, user=entry.user, stdio=(given, mail, mail))
-        os.close(given)
+            self.spawn(argv, environment=variables, cwd=home, user=entry.user, stdio=(stdin, mail, mail))
+        os.close(stdin)
 
     def listen(self) -> None:
-        """Take the place of a system log: cron gives its reasons nowhere else."""
+        """Take the place of a system log: cron writes its reasons nowhere else."""
         with contextlib.suppress(OSError):
             os.unlink("/dev/log")
         log = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -109,7 +110,7 @@ class Services:
             log.close()
 
     def hear(self) -> None:
-        """Keep one line that was said, in the copy."""
+        """Append one message to the system log of the copy."""
         if self.log is None:
             return
         line = self.log.recv(65536).rstrip(b"\n\0")
@@ -121,7 +122,7 @@ class Services:
 
 @contextlib.contextmanager
 def opened(path: str, flags: int = os.O_RDONLY) -> Iterator[int]:
-    """A descriptor of a file of the copy, or of nothing: a payload may have broken whatever it liked."""
+    """A descriptor of a file of the copy, or of memory if it cannot be opened: a payload may have broken anything."""
     try:
         fd = os.open(path, flags, 0o600)
     except OSError:
@@ -133,13 +134,13 @@ def opened(path: str, flags: int = os.O_RDONLY) -> Iterator[int]:
 
 
 def _entries() -> list[Entry]:
-    """All entries of the files in cron.d that cron would read just now."""
-    found: list[Entry] = []
+    """All entries of the files in cron.d that cron would read now."""
+    entries: list[Entry] = []
     with contextlib.suppress(OSError):
         for name in sorted(os.listdir(_CRON_D)):
             path = f"{_CRON_D}/{name}"
             with contextlib.suppress(OSError):
-                there = os.stat(path)
-                if cronline.refusal(name, there.st_mode, there.st_uid, there.st_nlink) is None:
-                    found += crontab.parse(Path(path).read_bytes()).entries
-    return found
+                info = os.stat(path)
+                if cronline.refusal(name, info.st_mode, info.st_uid, info.st_nlink) is None:
+                    entries += crontab.parse(Path(path).read_bytes()).entries
+    return entries

@@ -10,7 +10,7 @@ import struct
 from pathlib import Path
 
 MS_RDONLY, MS_NOSUID, MS_NODEV, MS_NOEXEC = 1, 2, 4, 8
-MS_REMOUNT, MS_BIND, MS_REC = 32, 4096, 16384
+MS_REMOUNT, MS_BIND = 32, 4096
 _MNT_DETACH = 2
 _PR_CAPBSET_DROP, _PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL = 24, 47, 4
 _CAPABILITY_VERSION_3 = 0x20080522
@@ -25,26 +25,27 @@ CAPABILITIES = {
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
-def _check(result: int, *what: object) -> None:
+def _check(result: int, *call: object) -> None:
+    """Raise the OSError of a system call that failed. call: its name and arguments, for the message."""
     if result != 0:
         number = ctypes.get_errno()
-        raise OSError(number, f"{os.strerror(number)}: {' '.join(map(str, what))}")
+        raise OSError(number, f"{os.strerror(number)}: {' '.join(map(str, call))}")
 
 
 def mount(source: str, target: str, fstype: str | None = None, flags: int = 0, data: str = "") -> None:
     """mount(2)."""
-    made = _libc.mount(
+    result = _libc.mount(
         os.fsencode(source),
         os.fsencode(target),
         None if fstype is None else fstype.encode(),
         ctypes.c_ulong(flags),
         os.fsencode(data) or None,
     )
-    _check(made, "mount", fstype or "", source, target, data)
+    _check(result, "mount", fstype or "", source, target, data)
 
 
 def bind(source: str, target: str, *, readonly: bool = False) -> None:
-    """A bind mount of one file or folder. readonly is this mount's own flag: other ways to the file keep theirs."""
+    """Bind one file or folder to another place. readonly belongs to this mount: other paths to the file keep theirs."""
     mount(source, target, flags=MS_BIND)
     if readonly:
         # The first call ignores every flag but MS_BIND: mount(2).
@@ -52,7 +53,7 @@ def bind(source: str, target: str, *, readonly: bool = False) -> None:
 
 
 def pivot_root(new_root: str) -> None:
-    """Make new_root (a mount point) the root and let go of the old one altogether."""
+    """Make new_root (a mount point) the root, and detach the old one."""
     os.chdir(new_root)
     # pivot_root(".", ".") stacks the old root on the new one, so that no folder for it is needed: pivot_root(2), NOTES.
     _check(_libc.pivot_root(b".", b"."), "pivot_root", new_root)
@@ -63,6 +64,7 @@ def pivot_root(new_root: str) -> None:
 def keep_capabilities(names: frozenset[str]) -> None:
     """Give up every capability but these, for this process and whatever it starts, set-uid programs included."""
     numbers = {CAPABILITIES[name] for name in names}
+    # The bounding set is dropped first: that needs SETPCAP, which capset may take away.
     _libc.prctl(_PR_CAP_AMBIENT, _PR_CAP_AMBIENT_CLEAR_ALL, 0, 0, 0)
     last = int(Path("/proc/sys/kernel/cap_last_cap").read_text(encoding="ascii"))
     for number in range(last + 1):
@@ -85,6 +87,6 @@ def _held() -> int:
 def loopback_up() -> None:
     """Bring up `lo`: a new network namespace has it down."""
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as any_socket:
-        asked = fcntl.ioctl(any_socket, _SIOCGIFFLAGS, struct.pack("16sh22x", b"lo", 0))
-        flags = struct.unpack("16sh22x", asked)[1]
+        answer = fcntl.ioctl(any_socket, _SIOCGIFFLAGS, struct.pack("16sh22x", b"lo", 0))
+        flags = struct.unpack("16sh22x", answer)[1]
         fcntl.ioctl(any_socket, _SIOCSIFFLAGS, struct.pack("16sh22x", b"lo", flags | _IFF_UP))

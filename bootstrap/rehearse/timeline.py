@@ -1,4 +1,4 @@
-"""Events of a server as lines for people: when, which stage, what became of it, how long it took. Pure."""
+"""Events of a server as lines for people: the time, the stage, its result and how long it took. Pure."""
 
 from __future__ import annotations
 
@@ -17,24 +17,23 @@ class Timeline:
     def __init__(self, begin: float) -> None:
         self.begin = begin
 
-    def said(self, at: float, name: str, text: str) -> str:
-        """One line of our own: `  3.2 s  NAME            TEXT`."""
+    def line(self, at: float, name: str, text: str) -> str:
+        """One line of the timeline: `  3.2 s  NAME            TEXT`."""
         return f"{max(0.0, at - self.begin):7.1f} s  {name:<{_NAME_WIDTH}}  {text}".rstrip()
 
     def lines(self, event: Mapping[str, Any]) -> list[str]:
-        """The lines of one event; none for what people need not see."""
+        """The lines of one event; none for an event that people need not see."""
         kind = str(event.get("type", "")).replace(".", "_")
-        found = getattr(self, f"_{kind}", None)
-        if found is None:
+        lines_of = getattr(self, f"_{kind}", None)
+        if lines_of is None:
             return []
-        name, text, below = found(event)
-        line = self.said(float(event.get("at", self.begin)), name, text)
-        return [line, *quoted(below)]
+        name, text, below = lines_of(event)
+        return [self.line(float(event.get("at", self.begin)), name, text), *quoted(below)]
 
     def log(self, at: float, name: str, text: str) -> list[str]:
-        """The last lines of a log under a line of their own; nothing for a log without any."""
+        """The last lines of a log below a line that names it; nothing for an empty log."""
         rows = last_lines(text)
-        return [self.said(at, name, "its log ends with"), *quoted(rows)] if rows else []
+        return [self.line(at, name, "its log ends with"), *quoted(rows)] if rows else []
 
     def _started(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
         stages = event.get("stages") or []
@@ -45,7 +44,7 @@ class Timeline:
         missing, reason = event.get("missing") or [], event.get("for")
         if not reason:
             return "waiting", "for " + ("; ".join(_missing(entry) for entry in missing) or "something"), []
-        # What a stage needs; all else that is waited for names itself.
+        # A need of a stage is printed with the stage; every other reason names its own subject.
         stages = [str(entry.get("path")) for entry in missing if entry.get("why") == "needs"]
         return "waiting", f"for stage {stages[0]}: {reason}" if stages else str(reason), []
 
@@ -80,14 +79,14 @@ class Timeline:
 
     def _interrupted(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
         killed = event.get("killed") or []
-        left = f"ended the {len(killed)} processes left of it" if killed else ""
-        return str(event.get("stage")), ", ".join(filter(None, ("interrupted", _attempt(event), left))), []
+        ended = f"ended the {len(killed)} processes left of it" if killed else ""
+        return str(event.get("stage")), ", ".join(filter(None, ("interrupted", _attempt(event), ended))), []
 
     def _health(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
         if event.get("ok"):
             return "health", f"passed {event.get('passed', 1)}", []
-        saw = str(event.get("saw") or "")
-        return "health", f"not yet: {event.get('check', '?')}" + (f" (saw {_short(saw)})" if saw else ""), []
+        detail = str(event.get("saw") or "")
+        return "health", f"not yet: {event.get('check', '?')}" + (f" (saw {_short(detail)})" if detail else ""), []
 
     def _rebooting(self, event: Mapping[str, Any]) -> tuple[str, str, list[str]]:
         return "rebooting", f"after {event.get('stage')} (reboot {event.get('count', 1)} of this run)", []

@@ -6,7 +6,7 @@ import os
 
 
 def inside(root: str, path: str) -> str:
-    """Where `path` of the copy is while its root is still `root`, links of its last name followed within root."""
+    """The place of a path of the copy while its root is still `root`. A link of that name is followed within root."""
     for _ in range(20):
         target = root + path
         if not os.path.islink(target):
@@ -16,7 +16,7 @@ def inside(root: str, path: str) -> str:
 
 
 def write_new(path: str, data: bytes, mode: int) -> None:
-    """A whole new file by this name, whatever was there."""
+    """Create a whole new file under this name, in place of any other."""
     if os.path.lexists(path):
         os.unlink(path)
     fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW, 0o600)
@@ -26,7 +26,7 @@ def write_new(path: str, data: bytes, mode: int) -> None:
 
 
 def give(path: str, uid: int, gid: int) -> None:
-    """chown, as far as it goes: without root only one user is mapped, and everything is that user's."""
+    """Set the owner if that is possible: without root only one user is mapped, who owns everything."""
     try:
         os.chown(path, uid, gid, follow_symlinks=False)
     except OSError:

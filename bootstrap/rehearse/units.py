@@ -1,4 +1,4 @@
-"""Puts the stand-in for systemd into a copy's tree, where `systemctl` and its like are looked for."""
+"""Puts the stand-in for systemd into a copy's tree, in the place of `systemctl` and its like."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ _DIVERSIONS = "/var/lib/dpkg/diversions"
 
 
 def put_in(root: str) -> bool:
-    """Put it under `root`, in the place of the system's own.
+    """Put the stand-in below `root`, in the place of the system's own programs.
 
-    False where the system is none of systemd's, or its Python is older than 3.9: then all is as without it.
+    False when the system does not use systemd, or its Python is older than 3.9: then nothing is changed.
     """
-    is_systemds = any(os.path.isdir(f"{root}{folder}/systemd/system") for folder in ("/usr/lib", "/lib"))
-    if not is_systemds or _python_is_old(root):
+    has_systemd = any(os.path.isdir(f"{root}{folder}/systemd/system") for folder in ("/usr/lib", "/lib"))
+    if not has_systemd or _python_is_old(root):
         return False
     for source in sorted(_STANDIN.glob("*.py")):
         _write(f"{root}{HOME}/bootstrap/rehearse/standin/{source.name}", source.read_bytes())
@@ -47,13 +47,13 @@ def put_in(root: str) -> bool:
                 write_new(f"{root}{folder}/{name}", _PROGRAM.encode(), 0o755)
     _divert(root)
     if os.path.lexists(f"{root}/usr/sbin/policy-rc.d"):
-        # Containers have it so that packages start no service; the server that the copy stands for has none.
+        # Containers have this file so that packages start no service; a server has none.
         os.unlink(f"{root}/usr/sbin/policy-rc.d")
     return True
 
 
 def _python_is_old(root: str) -> bool:
-    """By the name that python3 leads to: the programs of another system are not run here."""
+    """Judge by the name that python3 leads to: the programs of another system are not run here."""
     names = (os.path.basename(inside(root, path)) for path in _PYTHONS if os.path.lexists(root + path))
     version = re.fullmatch(r"(?:platform-)?python3\.(\d+)", next(names, ""))
     return version is not None and (3, int(version[1])) < _FLOOR
@@ -70,16 +70,16 @@ def _divert(root: str) -> None:
     if not os.path.isdir(os.path.dirname(path)):
         return
     try:
-        known = Path(path).read_bytes()
+        diversions = Path(path).read_bytes()
     except OSError:
-        known = b""
+        diversions = b""
     names = [f"{folder}/{name}" for name in PROGRAMS for folder in ("/bin", "/usr/bin")]
-    entries = "".join(f"{name}\n{name}.machine\n:\n" for name in names if f"{name}\n".encode() not in known)
-    write_new(path, known + entries.encode(), 0o644)
+    entries = "".join(f"{name}\n{name}.machine\n:\n" for name in names if f"{name}\n".encode() not in diversions)
+    write_new(path, diversions + entries.encode(), 0o644)
 
 
 def enabled() -> frozenset[str]:
-    """The units that a boot would start, by the links in /etc. Asked inside the copy."""
+    """The units that a boot would start, by the links in /etc. To be called inside the copy."""
     names: set[str] = set()
     try:
         for folder in os.listdir(ETC):

@@ -8,7 +8,7 @@ import socket
 from collections.abc import Sequence
 from typing import Any
 
-# Bigger things travel as descriptors; SEQPACKET would refuse a message over the socket's buffer anyway.
+# Larger content travels as a descriptor. SEQPACKET would refuse a message larger than the socket's buffer anyway.
 _LIMIT = 1 << 16
 _MOST_FDS = 8
 
@@ -16,7 +16,10 @@ Message = tuple[dict[str, Any], list[int]]
 
 
 def send(link: socket.socket, body: dict[str, Any], fds: Sequence[int] = ()) -> None:
-    """One message. The descriptors stay open here. Raises OSError when nobody reads, ValueError when it is too long."""
+    """Send one message. The descriptors stay open here.
+
+    Raises OSError when nobody reads it, ValueError when it is too long.
+    """
     data = json.dumps(body).encode()
     if len(data) > _LIMIT:
         raise ValueError(f"a message of {len(data)} bytes")
@@ -28,7 +31,7 @@ def receive(link: socket.socket) -> Message | None:
     try:
         data, fds, _, _ = socket.recv_fds(link, _LIMIT, _MOST_FDS)
     except ConnectionResetError:
-        # It went without reading what it had been sent.
+        # The other end closed before it had read all messages.
         return None
     if not data:
         return None

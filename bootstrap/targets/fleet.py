@@ -1,4 +1,4 @@
-"""What `render` leaves on disk for a fleet: the folders of all its servers and one index, or nothing at all."""
+"""Writes the folders of all servers of a fleet and one index, or nothing at all."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ from typing import TypedDict
 
 from bootstrap.errors import BootstrapError, ExitCode, Problem, UsageError
 from bootstrap.targets import output
-from bootstrap.targets.channel import Packed
-from bootstrap.targets.fit import Measure
+from bootstrap.targets.limits import Measure
+from bootstrap.targets.model import Packed
 
-NAMED = 3  # servers that a problem of many is told of by name
+NAMED = 3  # servers that a message names of many that have the same problem
 
 
 class IndexTarget(TypedDict):
-    """One target of a server in an index: what its manifest says of bundle and output."""
+    """One target of a server in an index: bundle and output, as in its manifest."""
 
     target: str
     provider: str | None
@@ -50,12 +50,13 @@ class FleetError(BootstrapError):
     failed: the names of all of them.
     """
 
-    def __init__(self, found: dict[Problem, list[str]], exit_code: ExitCode, total: int) -> None:
-        self.failed = sorted({name for names in found.values() for name in names})
+    def __init__(self, servers_of: dict[Problem, list[str]], exit_code: ExitCode, total: int) -> None:
+        self.failed = sorted({name for names in servers_of.values() for name in names})
         super().__init__(f"{len(self.failed)} of {total} servers cannot be rendered: {', '.join(self.failed)}")
         self.exit_code = exit_code
         self._problems = tuple(
-            replace(problem, message=f"{problem.message} ({_named(names, total)})") for problem, names in found.items()
+            replace(problem, message=f"{problem.message} ({_named(names, total)})")
+            for problem, names in servers_of.items()
         )
 
     @property
@@ -72,40 +73,40 @@ def _named(names: list[str], total: int) -> str:
 
 @dataclass
 class Gathered:
-    """What is wrong so far, server by server."""
+    """The problems so far, each with the servers that have it."""
 
     total: int
-    found: dict[Problem, list[str]] = field(default_factory=dict)
+    servers_of: dict[Problem, list[str]] = field(default_factory=dict)
     exit_code: ExitCode | None = None
 
     def add(self, server: str, error: BootstrapError) -> None:
-        """Note why one server cannot be rendered."""
+        """Add the problems of one server."""
         for problem in error.problems:
-            self.found.setdefault(problem, []).append(server)
-        # A spec that is wrong is to be mended before a limit counts.
+            self.servers_of.setdefault(problem, []).append(server)
+        # A wrong spec is fixed before a limit counts: of two exit codes the smaller one says what to do first.
         self.exit_code = min(self.exit_code or error.exit_code, error.exit_code)
 
     def end(self) -> None:
-        """Raise FleetError when there was anything."""
+        """Raise FleetError if there was any problem."""
         if self.exit_code is not None:
-            raise FleetError(self.found, self.exit_code, self.total)
+            raise FleetError(self.servers_of, self.exit_code, self.total)
 
 
 def index(manifests: Sequence[output.Manifest]) -> Index:
-    """The index of a fleet, from the manifests of its servers: who they are, and the digests of their bundles."""
+    """Return the index of a fleet: its servers, and the digests of their bundles."""
     return {
         "version": 1,
         "deploy_id": manifests[0]["deploy_id"],
         "revision": manifests[0]["revision"],
         "servers": [
             {
-                "server": one["server"],
+                "server": manifest["server"],
                 "targets": [
                     {"target": t["target"], "provider": t["provider"], "bundle": t["bundle"], "output": t["output"]}
-                    for t in one["targets"]
+                    for t in manifest["targets"]
                 ],
             }
-            for one in manifests
+            for manifest in manifests
         ],
     }
 
@@ -113,8 +114,8 @@ def index(manifests: Sequence[output.Manifest]) -> Index:
 def write(servers: Iterable[Sequence[Packed]], directory: Path) -> Index:
     """Write directory/SERVER/ for each, and the index directory/manifest.json, which is returned.
 
-    All is made beside `directory`, which is renamed into place at the end: whatever goes wrong before, the caller's own
-    iterator included, leaves nothing. An earlier fleet there is replaced as a whole. Raises UsageError when anything
+    All is made in a folder beside `directory` and renamed into place at the end: a failure before that, also one of the
+    caller's iterator, leaves nothing. An earlier fleet there is replaced as a whole. Raises UsageError when anything
     else is there, and when it cannot be written.
     """
     directory = directory if directory.name else directory.resolve()
@@ -131,40 +132,41 @@ def write(servers: Iterable[Sequence[Packed]], directory: Path) -> Index:
                 manifests.append(output.fill(packed, new / packed[0].payload.server))
             except OSError as error:
                 raise _unwritable(directory, error) from error
-        found = index(manifests)
+        fleet = index(manifests)
         try:
-            output.private(new / output.MANIFEST, _text(found))
+            output.private(new / output.MANIFEST, _text(fleet))
             _put(new, directory, old)
         except OSError as error:
             raise _unwritable(directory, error) from error
-    return found
+    return fleet
 
 
-def _text(found: Index) -> bytes:
-    """The index as JSON with a line for each server: thousands of them are read by grep and diff too."""
-    head = json.dumps({key: value for key, value in found.items() if key != "servers"})
-    servers = ",\n  ".join(map(json.dumps, found["servers"]))
+def _text(fleet: Index) -> bytes:
+    """Return the index as JSON with a line for each server, so that grep and diff can read thousands of them."""
+    head = json.dumps({key: value for key, value in fleet.items() if key != "servers"})
+    servers = ",\n  ".join(map(json.dumps, fleet["servers"]))
     return f'{head[:-1]}, "servers": [\n  {servers}\n]}}\n'.encode()
 
 
 def largest(so_far: Sequence[Measure], server: Sequence[Measure]) -> tuple[Measure, ...]:
-    """Of each thing that is measured, the most that any server uses."""
-    known = {measure.what: measure for measure in so_far}
+    """Return the largest measure of each thing that is measured, over all servers."""
+    maxima = {measure.what: measure for measure in so_far}
     for measure in server:
-        if measure.what not in known or known[measure.what].used < measure.used:
-            known[measure.what] = measure
-    return tuple(known.values())
+        if measure.what not in maxima or maxima[measure.what].used < measure.used:
+            maxima[measure.what] = measure
+    return tuple(maxima.values())
 
 
 @contextlib.contextmanager
 def _beside(directory: Path) -> Iterator[Path]:
-    """A folder (0700) beside the final one, so that a rename is all that is left to do; gone at the end."""
+    """Make a folder (0700) on the file system of the final one, for a rename into place; remove it at the end."""
     try:
         directory.parent.mkdir(parents=True, exist_ok=True)
         temporary = Path(tempfile.mkdtemp(prefix=f".{directory.name}.", dir=directory.parent))
     except OSError as error:
         raise _unwritable(directory, error) from error
     try:
+        # Payloads hold secrets: what a failure leaves unfinished must not stay on the disk.
         yield temporary
     finally:
         shutil.rmtree(temporary, ignore_errors=True)
@@ -174,28 +176,31 @@ def _put(new: Path, directory: Path, old: Path) -> None:
     if not directory.exists():
         new.rename(directory)
         return
+    # Two renames, since no rename replaces a folder that is not empty.
     directory.rename(old)
     try:
         new.rename(directory)
     except BaseException:
+        # An interrupt by the keyboard must not leave the caller without a fleet either.
         old.rename(directory)
         raise
 
 
 def _refuse_a_stranger(directory: Path) -> None:
-    """A folder that holds anything but an earlier fleet is somebody's work."""
+    """Raise UsageError for a folder that holds anything but an earlier fleet: it is somebody's work."""
     if not directory.exists() and not directory.is_symlink():
         return
     try:
-        there = {path.name for path in directory.iterdir()}
-        earlier = json.loads((directory / output.MANIFEST).read_bytes()) if output.MANIFEST in there else {}
-        own = {one["server"] for one in earlier.get("servers", ())} | {output.MANIFEST}
+        present = {path.name for path in directory.iterdir()}
+        earlier = json.loads((directory / output.MANIFEST).read_bytes()) if output.MANIFEST in present else {}
+        servers = {server["server"] for server in earlier.get("servers", ())} | {output.MANIFEST}
     except (OSError, ValueError, TypeError, KeyError, AttributeError):
-        there, own = {directory.name}, set()
-    strange = sorted(there - own)
+        # Its index cannot be read, so nothing shows that it is a fleet.
+        present, servers = {directory.name}, set()
+    strange = sorted(present - servers)
     if strange or directory.is_symlink():
-        what = f"holds {strange[0]}, which is not of an earlier fleet" if strange else "is a link"
-        raise UsageError(f"{directory} {what}", hint="a fleet has a folder of its own: name a new one with -o")
+        fault = f"holds {strange[0]}, which is not of an earlier fleet" if strange else "is a link"
+        raise UsageError(f"{directory} {fault}", hint="a fleet needs a folder of its own: name a new one with -o")
 
 
 def _unwritable(directory: Path, error: OSError) -> UsageError:

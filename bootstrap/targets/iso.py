@@ -1,4 +1,4 @@
-"""A folder of files as an ISO 9660 image with Rock Ridge and Joliet; equal files, equal bytes, whenever and wherever.
+"""A folder of files as an ISO 9660 image with Rock Ridge and Joliet; equal files give equal bytes, at any time.
 
 pycdlib writes the present time, in the local zone, into every record: here all dates are that of the roll-out.
 """
@@ -19,7 +19,7 @@ _FIRST_DESCRIPTOR, _LAST_DESCRIPTOR = 16, 255
 
 
 def image(files: Mapping[str, bytes], label: str, deploy_id: str) -> bytes:
-    """The image of these files (paths with slashes, no leading one). deploy_id: whose time is the date of everything.
+    """Return the image of these files (paths with slashes, no leading one). deploy_id: its time is the date of all.
 
     Raises UsageError where pycdlib is not installed.
     """
@@ -27,6 +27,8 @@ def image(files: Mapping[str, bytes], label: str, deploy_id: str) -> bytes:
     date = moment(deploy_id)
     iso = pycdlib.PyCdlib()
     iso.new(interchange_level=3, joliet=3, rock_ridge="1.09", vol_ident=label, sys_ident="LINUX")
+    # Names of plain ISO 9660 are short and upper-case, so files are numbered there. Linux reads those of Rock Ridge,
+    # and Windows those of Joliet.
     places = {"": ""}
     for path in sorted(files):
         parents = path.split("/")[:-1]
@@ -50,6 +52,7 @@ def image(files: Mapping[str, bytes], label: str, deploy_id: str) -> bytes:
     out = io.BytesIO()
     iso.write_fp(out)
     iso.close()
+    # pycdlib has no setting for the dates of volume descriptors, so they are written over.
     data = bytearray(out.getvalue())
     for sector in range(_FIRST_DESCRIPTOR, len(data) // SECTOR):
         start = sector * SECTOR
@@ -62,7 +65,7 @@ def image(files: Mapping[str, bytes], label: str, deploy_id: str) -> bytes:
 
 
 def read(data: bytes) -> tuple[str, dict[str, bytes]]:
-    """(label, path -> content) of an image. Raises PayloadError for what is none, UsageError without pycdlib."""
+    """Return (label, path -> content) of an image. Raises PayloadError for what is none, UsageError without pycdlib."""
     pycdlib = _pycdlib()
     iso = pycdlib.PyCdlib()
     try:
@@ -106,14 +109,15 @@ def _records(record: Any) -> Iterator[Any]:
 def _set_dates(record: Any, date: time.struct_time) -> None:
     dates = [record.date]
     if record.rock_ridge is not None:
+        # Entries that found no room in a directory record continue elsewhere, with a time stamp of their own.
         stamps = [
             entries.tf_record for entries in (record.rock_ridge.dr_entries, record.rock_ridge.ce_entries) if entries
         ]
         names = ("creation_time", "access_time", "modification_time", "attribute_change_time")
         dates += [getattr(stamp, name) for stamp in stamps if stamp for name in names]
-    for one in filter(None, dates):
-        one.years_since_1900, one.month, one.day_of_month = date.tm_year - 1900, date.tm_mon, date.tm_mday
-        one.hour, one.minute, one.second, one.gmtoffset = date.tm_hour, date.tm_min, date.tm_sec, 0
+    for stamp in filter(None, dates):
+        stamp.years_since_1900, stamp.month, stamp.day_of_month = date.tm_year - 1900, date.tm_mon, date.tm_mday
+        stamp.hour, stamp.minute, stamp.second, stamp.gmtoffset = date.tm_hour, date.tm_min, date.tm_sec, 0
 
 
 def _pycdlib() -> Any:

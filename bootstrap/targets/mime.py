@@ -1,6 +1,7 @@
 """User-data of several parts: ours beside the user's own cloud-config, script or whatever else cloud-init understands.
 
-Our part is a boothook, which cloud-init runs at every boot: unlike a script, it is not marked as done before it begins.
+Our part is a boothook, which cloud-init runs at every boot. A script would be marked as done before it begins, so that
+a power cut in its first second would lose it.
 """
 
 from __future__ import annotations
@@ -15,7 +16,8 @@ from pathlib import Path
 from bootstrap.errors import Problem, UsageError
 from bootstrap.payload.refused import Refused
 
-# How a part begins, and what cloud-init takes it for. Source: its user-data formats; of two that fit, the longer.
+# The beginning of a part, and the type that cloud-init gives it. The longer ones come first, since some begin alike.
+# Source: the user-data formats in cloud-init's documentation.
 TYPES = {
     "#cloud-config-archive": "text/cloud-config-archive",
     "#cloud-config-jsonp": "text/cloud-config-jsonp",
@@ -30,43 +32,44 @@ TYPES = {
 _KNOWN = "a part begins with one of: " + ", ".join(sorted(TYPES))
 # A header of a message that is itself of several parts.
 _MESSAGE = (b"content-type:", b"mime-version:")
-# What a line of a message may hold, its end left out. Source: RFC 5322.
+# Characters of a line of a message, its end left out. Source: RFC 5322.
 _LONGEST_LINE = 998
 
 
 @dataclass(frozen=True)
 class Part:
-    """One of the user's own parts. name: how to call it in messages."""
+    """One of the user's own parts. name: its file, or its number, for messages."""
 
     name: str
     data: bytes = field(repr=False)
 
 
 def read(beside: Sequence[str | bytes | Path]) -> tuple[Part, ...]:
-    """The parts: a Path is a file, a text or bytes the content itself. Raises UsageError for what cannot be read."""
+    """Return the parts: a Path is a file, text or bytes are the content. Raises UsageError for an unreadable file."""
     parts = []
-    for number, one in enumerate(beside, 1):
-        if isinstance(one, Path):
+    for number, source in enumerate(beside, 1):
+        if isinstance(source, Path):
             try:
-                parts.append(Part(str(one), one.read_bytes()))
+                parts.append(Part(str(source), source.read_bytes()))
             except OSError as error:
-                raise UsageError(f"{one} cannot be read: {error.strerror}") from error
+                raise UsageError(f"{source} cannot be read: {error.strerror}") from error
         else:
-            parts.append(Part(f"part {number}", one.encode() if isinstance(one, str) else one))
+            parts.append(Part(f"part {number}", source.encode() if isinstance(source, str) else source))
     return tuple(parts)
 
 
-def compose(ours: bytes, beside: Sequence[Part]) -> bytes:
-    """One MIME message, the same bytes for the same parts. ours: a script or a boothook, ASCII, LF.
+def compose(boothook: bytes, beside: Sequence[Part]) -> bytes:
+    """Return one MIME message, the same bytes for the same parts. boothook: our part, a script too; ASCII, LF.
 
-    Raises Refused with every part that cloud-init would not understand, which it skips in silence.
+    Raises Refused with every part that cloud-init would not understand, since it skips those in silence.
     """
     problems = [problem for part in beside for problem in _judge(part)]
     if problems:
         raise Refused(problems)
     headers = 'Content-Type: text/cloud-boothook; charset="us-ascii"\nContent-Transfer-Encoding: 7bit\n'
-    bodies = [f'{headers}Content-Disposition: attachment; filename="initialrunner"\n\n'.encode() + ours]
+    bodies = [f'{headers}Content-Disposition: attachment; filename="initialrunner"\n\n'.encode() + boothook]
     bodies += [_part(part.data) for part in beside]
+    # A boundary from the content is the same each time, and no part can hold it.
     boundary = "==" + hashlib.sha256(b"\0".join(bodies)).hexdigest()[:32] + "=="
     top = f'Content-Type: multipart/mixed; boundary="{boundary}"\nMIME-Version: 1.0\n\n'.encode()
     line = f"--{boundary}".encode()
@@ -75,9 +78,12 @@ def compose(ours: bytes, beside: Sequence[Part]) -> bytes:
 
 def _part(data: bytes) -> bytes:
     if data[:13].lower().startswith(_MESSAGE):
+        # A part that is a message already has headers of its own.
         return data
+    # A Windows editor's line ends would become a part of the interpreter's name in a #! line.
     text = data.replace(b"\r\n", b"\n")
     kind = _type(text.decode())
+    # Encoded parts cannot be read in the message, so only a text that mail might change is encoded.
     plain = text.isascii() and all(len(line) <= _LONGEST_LINE for line in text.split(b"\n")) and b"\r" not in text
     if plain:
         return f'Content-Type: {kind}; charset="us-ascii"\nContent-Transfer-Encoding: 7bit\n\n'.encode() + text
@@ -88,20 +94,20 @@ def _part(data: bytes) -> bytes:
 
 
 def _type(text: str) -> str | None:
-    """As cloud-init judges: by the beginning, blanks and case apart."""
+    """Return the type that cloud-init gives a text: it goes by the beginning, without blanks and case."""
     beginning = text.lstrip().lower()
     return next((kind for start, kind in TYPES.items() if beginning.startswith(start)), None)
 
 
 def _judge(part: Part) -> list[Problem]:
-    """What cloud-init would skip, misread or choke on."""
+    """Return the problem of a part that cloud-init would skip, misread or fail on."""
 
     def problem(message: str, hint: str) -> list[Problem]:
         return [Problem("payload.user-data", f"{part.name}: {message}", hint=hint)]
 
     data = part.data
     if data.startswith(b"\x1f\x8b"):
-        return problem("is compressed", "give it uncompressed: the whole is compressed where a provider needs it")
+        return problem("is compressed", "give it uncompressed: the whole message is compressed where needed")
     if data.startswith(codecs.BOM_UTF8):
         return problem("begins with a byte order mark, which hides its first line", "save it as UTF-8 without BOM")
     try:
@@ -111,13 +117,14 @@ def _judge(part: Part) -> list[Problem]:
     if "\0" in text:
         return problem("holds a NUL byte", "cloud-init reads text; give binary files to write_files in base64")
     if not text.strip():
-        return problem("is empty", "leave it out")
+        return problem("is empty", "leave this part out")
     if data[:13].lower().startswith(_MESSAGE):
         return _judge_message(part)
     kind = _type(text)
     first = text.lstrip().split("\n", 1)[0].strip()
     if kind is None:
         return problem(f"cloud-init does not know what {first[:40]!r} begins, and would skip it", _KNOWN)
+    # cloud-init strips blanks to find the type, the kernel does not.
     if kind == "text/x-shellscript" and text[0] != "#":
         return problem("has blanks before #!, so that the kernel would not run it", "begin with #!")
     if kind == "text/cloud-config":
@@ -141,12 +148,13 @@ def _judge_cloud_config(part: Part, text: str, first: str) -> list[Problem]:
     if first.lower() != "#cloud-config" and not first.lower().startswith("#cloud-config "):
         return [Problem("payload.user-data", f"{part.name}: {first[:40]!r} is not #cloud-config", hint=_KNOWN)]
     try:
-        found = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
+        document = yaml.load(text, Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
     except (yaml.YAMLError, RecursionError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
-        where = f"{part.name}:{mark.line + 1}" if mark else part.name
-        why = getattr(error, "problem", None) or str(error)
-        return [Problem("payload.user-data", f"{where}: is not YAML: {why}", hint="cloud-init would skip it")]
-    if found is not None and not isinstance(found, dict):
+        place = f"{part.name}:{mark.line + 1}" if mark else part.name
+        cause = getattr(error, "problem", None) or str(error)
+        return [Problem("payload.user-data", f"{place}: is not YAML: {cause}", hint="cloud-init would skip it")]
+    # A document without any key is None, which cloud-init takes.
+    if document is not None and not isinstance(document, dict):
         return [Problem("payload.user-data", f"{part.name}: a cloud-config is a map", hint="cloud-init would skip it")]
     return []

@@ -1,4 +1,4 @@
-"""What `render` leaves on disk for one server: all of it, or nothing."""
+"""Writes the output of `render` for one server: all of it, or nothing."""
 
 from __future__ import annotations
 
@@ -12,17 +12,11 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from bootstrap.errors import UsageError
-from bootstrap.targets import personality, seed, starter, tree
-from bootstrap.targets.channel import Packed
+from bootstrap.targets import starter, table
+from bootstrap.targets.model import Output, Packed
 
 MANIFEST = "manifest.json"
-# The file each target writes; `tree` writes a folder.
-NAMES = {
-    "personality": "personality.json", "user-data": "user-data", "cloud-config": "cloud-config.yaml", "stub": "stub.sh",
-}  # fmt: skip
-# A stub that is no script by itself: it is compressed, or a part of a message.
-STUB_IN = "stub-user-data"
-# Beside a stub: what must lie at its URL.
+# The bundle that must lie at the URL of the stub beside it.
 BUNDLE = "bundle"
 
 
@@ -36,7 +30,7 @@ class ManifestBundle(TypedDict):
 
 
 class ManifestMeasure(TypedDict):
-    """How much of a limit is used, both in this unit. limit: None where there is none, or nobody has published it."""
+    """The use of one limit, both in this unit. limit: None where there is none, or nobody has published it."""
 
     what: str
     used: int
@@ -54,7 +48,7 @@ class ManifestFile(TypedDict):
 
 
 class ManifestOutput(TypedDict):
-    """What `render` writes: its path beside the manifest, and for a file the rest. directory: what an image is of."""
+    """The output of a target: its path beside the manifest, and facts of a file. directory: the files of an image."""
 
     path: str
     size: NotRequired[int]
@@ -75,7 +69,7 @@ class ManifestTarget(TypedDict):
 
 
 class Manifest(TypedDict):
-    """What was rendered for one server, without any content: names, sizes and digests."""
+    """Names, sizes and digests of all that was rendered for one server, without any content."""
 
     version: int
     server: str
@@ -85,28 +79,28 @@ class Manifest(TypedDict):
 
 
 def manifest(packed: Sequence[Packed]) -> Manifest:
-    """The manifest of one server, from all that was packed for it."""
+    """Return the manifest of one server, from all that was packed for it."""
     payload = packed[0].payload
     return {
         "version": 1,
         "server": payload.server,
         "deploy_id": payload.deploy_id,
         "revision": payload.revision,
-        "targets": [described(one) for one in packed],
+        "targets": [described(target) for target in packed],
     }
 
 
 def write(packed: Sequence[Packed], directory: Path) -> Path:
     """Write directory/SERVER for all targets at once and return it: 0700 with 0600 files, since they hold secrets.
 
-    What an earlier render left there is replaced as a whole; a folder that is not such a one is left alone, with
-    UsageError.
+    The output of an earlier render is replaced as a whole. Raises UsageError, and changes nothing, when any other
+    folder has that name.
     """
     final = directory / packed[0].payload.server
     _refuse_a_stranger(final)
     try:
         directory.mkdir(parents=True, exist_ok=True)
-        # Beside its final place, so that a rename is all that is left to do. mkdtemp makes it 0700.
+        # It is made on the file system of its final place, where a rename then puts it. mkdtemp makes it 0700.
         temporary = Path(tempfile.mkdtemp(prefix=f".{final.name}.", dir=directory))
     except OSError as error:
         raise UsageError(f"{directory} cannot be written: {error.strerror}", hint="name another with -o") from error
@@ -126,29 +120,31 @@ def write(packed: Sequence[Packed], directory: Path) -> Path:
 def fill(packed: Sequence[Packed], folder: Path) -> Manifest:
     """Make the folder of one server, with its manifest, and return that. Raises OSError."""
     folder.mkdir(mode=0o700)
-    for one in packed:
-        _write_target(one, folder)
-    found = manifest(packed)
-    private(folder / MANIFEST, json.dumps(found, indent=1).encode() + b"\n")
-    return found
+    for target in packed:
+        _write_target(target, folder)
+    summary = manifest(packed)
+    private(folder / MANIFEST, json.dumps(summary, indent=1).encode() + b"\n")
+    return summary
 
 
-def described(one: Packed) -> ManifestTarget:
-    """One target's part of the manifest: sizes, digests and measures, no content."""
-    payload = one.payload
+def described(packed: Packed) -> ManifestTarget:
+    """Return the part of the manifest for one target: sizes, digests and measures, no content."""
+    payload, output = packed.payload, _output(packed)
     described: ManifestTarget = {
-        "target": one.target,
-        "provider": one.provider.name if one.provider else None,
+        "target": packed.target,
+        "provider": packed.provider.name if packed.provider else None,
         "bundle": {"size": len(payload.bundle), "sha256": payload.digest},
-        "measures": [{"what": m.what, "used": m.used, "limit": m.limit, "unit": m.unit} for m in one.measures],
-        "output": _output(one),
+        "measures": [{"what": m.what, "used": m.used, "limit": m.limit, "unit": m.unit} for m in packed.measures],
+        "output": _described(output.file, output.content) if output.file else {"path": output.folder},
     }
-    if one.signed_by:
-        described["bundle"]["signed_by"] = one.signed_by
-    if one.url:
-        # Its query may give the right to read.
-        described["bundle"]["url"] = one.url.split("?")[0]
-    if one.target not in ("user-data", "nocloud", "stub"):
+    if packed.signed_by:
+        described["bundle"]["signed_by"] = packed.signed_by
+    if packed.url:
+        # The query of a presigned URL gives the right to read, and a manifest may be shown to anybody.
+        described["bundle"]["url"] = packed.url.split("?")[0]
+    if output.file and output.folder:
+        described["output"]["directory"] = output.folder
+    if table.BY_NAME[packed.target].carries_files:
         described["files"] = [
             {
                 "path": file.path,
@@ -158,62 +154,41 @@ def described(one: Packed) -> ManifestTarget:
             }
             for file in payload.files
         ]
-    if one.target == "personality" and not one.url:
-        described["starter"] = _described(starter.NAME, one.blob)
+    if output.starter is not None:
+        described["starter"] = _described(starter.NAME, output.starter)
     return described
 
 
-def _output(one: Packed) -> ManifestOutput:
-    if one.target in seed.LABELS:
-        label = seed.LABELS[one.target]
-        return {**_described(f"{label}.iso", _seed(one).image()), "directory": f"{label}/"}
-    if one.target in NAMES:
-        return _described(_name(one), _content(one))
-    return {"path": f"{one.target}/"}
+def _output(packed: Packed) -> Output:
+    return table.BY_NAME[packed.target].code().output(packed)
 
 
 def _described(path: str, content: bytes) -> ManifestOutput:
     return {"path": path, "size": len(content), "sha256": hashlib.sha256(content).hexdigest()}
 
 
-def _name(one: Packed) -> str:
-    is_message = one.target == "stub" and not one.blob.startswith(b"#!")
-    return STUB_IN if is_message else NAMES[one.target]
-
-
-def _content(one: Packed) -> bytes:
-    return personality.text(one.payload).encode() if one.target == "personality" else one.blob
-
-
-def _seed(one: Packed) -> seed.Seed:
-    made = seed.nocloud if one.target == "nocloud" else seed.config_drive
-    return made(one.payload, one.blob)
-
-
-def _write_target(one: Packed, folder: Path) -> None:
-    if one.target == "tree":
-        tree.write(one.payload, folder / "tree")
-    elif one.target in seed.LABELS:
-        carrier = _seed(one)
-        carrier.write(folder / carrier.label)
-        private(folder / f"{carrier.label}.iso", carrier.image())
-    else:
-        private(folder / _name(one), _content(one))
-    if one.target == "personality" and not one.url:
-        private(folder / starter.NAME, one.blob)
-    if one.url and not (folder / BUNDLE).exists():
-        private(folder / BUNDLE, one.payload.bundle)
+def _write_target(packed: Packed, folder: Path) -> None:
+    output = _output(packed)
+    if output.lay is not None:
+        output.lay(folder / output.folder)
+    if output.file:
+        private(folder / output.file, output.content)
+    # Two targets of one server may need a starter or a bundle; the bundle is the same file for both.
+    if output.starter is not None:
+        private(folder / starter.NAME, output.starter)
+    if packed.url and not (folder / BUNDLE).exists():
+        private(folder / BUNDLE, packed.payload.bundle)
 
 
 def private(path: Path, content: bytes) -> None:
-    """A new file of mode 0600. Raises OSError."""
+    """Write a new file of mode 0600. Raises OSError."""
     with os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as file:
         file.write(content)
 
 
 def _refuse_a_stranger(final: Path) -> None:
-    """A folder of that name that render did not make is somebody's work."""
+    """Raise UsageError for a folder of that name that render did not make: it is somebody's work."""
     if final.is_symlink() or (final.exists() and not (final / MANIFEST).is_file()):
         raise UsageError(
-            f"{final} is there and is not the output of an earlier render", hint="remove it, or name another with -o"
+            f"{final} exists and is not the output of an earlier render", hint="remove it, or name another with -o"
         )

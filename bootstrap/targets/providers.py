@@ -1,4 +1,4 @@
-"""What each provider's create call takes: the one table of limits, each number with its unit and its source.
+"""The one table of limits: what each provider's create call takes, each number with its unit and its source.
 
 A number that nobody has published is None and says so; it is never guessed. `checked` numbers were tried against the
 service's own code on loopback, the others are documented by whoever `source` names.
@@ -10,13 +10,14 @@ from dataclasses import dataclass
 from typing import Literal
 
 from bootstrap.errors import UsageError
+from bootstrap.targets import table
 
 BYTES = "bytes"
 BASE64 = "base64 characters"
 CHARACTERS = "characters"
 FILES = "files"
 
-# By name, what the type of `Rendering.user_data` depends on. All others may get text or, where only that fits, gzip.
+# The type of `Rendering.user_data` depends on these names. All others may get text or, where only that fits, gzip.
 NEVER_BYTES = Literal["gce", "digitalocean", "hetzner", "libvirt", "proxmox"]
 TAKES_BASE64 = Literal["nova", "rackspace", "azure", "linode", "oci", "exoscale"]
 
@@ -32,14 +33,14 @@ class Limit:
     note: str = ""
 
     def used(self, data: bytes) -> int:
-        """How much of this limit data takes, in its unit."""
+        """Return the part of this limit that data takes, in its unit."""
         if self.unit == BASE64:
             return (len(data) + 2) // 3 * 4
         return len(data.decode("utf-8", "replace")) if self.unit == CHARACTERS else len(data)
 
     @property
     def raw_bytes(self) -> int | None:
-        """The most raw bytes that fit; None when unknown."""
+        """The largest number of raw bytes that fits; None when unknown."""
         return self.most // 4 * 3 if self.most is not None and self.unit == BASE64 else self.most
 
 
@@ -67,7 +68,7 @@ class Provider:
     @property
     def ways(self) -> tuple[str, ...]:
         """The targets that its create call takes."""
-        limits = {"personality": self.files, "user-data": self.user_data}
+        limits = {table.PERSONALITY.name: self.files, table.USER_DATA.name: self.user_data}
         return tuple(target for target, limit in limits.items() if limit is not None)
 
 
@@ -160,7 +161,7 @@ _BY_NAME = {provider.name: provider for provider in PROVIDERS}
 
 
 def provider(name: str) -> Provider:
-    """The profile of that name. Raises UsageError with the names there are."""
+    """Return the profile of that name. Raises UsageError with the names of all."""
     if name not in _BY_NAME:
         raise UsageError(f"there is no provider {name!r}", hint=f"one of: {', '.join(_BY_NAME)}")
     return _BY_NAME[name]

@@ -11,9 +11,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from bootstrap.payload.model import Payload
+from bootstrap.targets import table
+from bootstrap.targets.model import Output
 
-# The volume's label, by which cloud-init finds it, by target.
-LABELS = {"nocloud": "cidata", "config-drive": "config-2"}
+# The files of a NoCloud volume, by the names that cloud-init looks for.
 META, USER = "meta-data", "user-data"
 OPENSTACK = "openstack/latest"
 
@@ -32,6 +33,10 @@ class Seed:
 
         return iso.image(self.files, self.label, self.deploy_id)
 
+    def output(self) -> Output:
+        """Return what `render` writes: the image, and a folder with the same files."""
+        return Output(f"{self.label}.iso", self.image(), f"{self.label}/", self.write)
+
     def write(self, directory: str | Path) -> Path:
         """Lay the files out below directory, readable by their owner alone: a payload holds secrets."""
         root = Path(directory)
@@ -47,36 +52,37 @@ class Seed:
 
 
 def nocloud(payload: Payload, user_data: bytes) -> Seed:
-    """user-data and meta-data, as NoCloud wants them. user_data: the bundle, or a message that holds it."""
+    """Return user-data and meta-data as NoCloud wants them. user_data: the bundle, or a message that holds it."""
     # Quoted, since a name may look like a number to YAML.
     facts = {"instance-id": instance_id(payload), **_named(payload, "local-hostname")}
     meta = "".join(f"{key}: {json.dumps(value)}\n" for key, value in facts.items())
-    return Seed(LABELS["nocloud"], payload.deploy_id, {META: meta.encode(), USER: user_data})
+    return Seed(table.NOCLOUD.label, payload.deploy_id, {META: meta.encode(), USER: user_data})
 
 
 def config_drive(payload: Payload, user_data: bytes) -> Seed:
-    """OpenStack's layout: the payload as injected files, with the starter, or a message that holds it, as user-data."""
+    """Return OpenStack's layout: the payload as injected files, and the starter, or a message with it, as user-data."""
     files = {f"openstack/content/{number:04d}": file.content for number, file in enumerate(payload.files)}
     listed = [
         {"path": file.path, "content_path": f"/content/{number:04d}"} for number, file in enumerate(payload.files)
     ]
+    # The numbers are as on a drive that Nova makes.
     facts = {
         "uuid": instance_id(payload), "launch_index": 0, "files": listed,
         **_named(payload, "name"), **_named(payload, "hostname"),
     }  # fmt: skip
     meta = json.dumps(facts, indent=1, sort_keys=True).encode() + b"\n"
     return Seed(
-        LABELS["config-drive"],
+        table.CONFIG_DRIVE.label,
         payload.deploy_id,
         {f"{OPENSTACK}/meta_data.json": meta, f"{OPENSTACK}/user_data": user_data, **files},
     )
 
 
 def instance_id(payload: Payload) -> str:
-    """One for each server in each roll-out: cloud-init takes a new one for a first boot, and the same one for none."""
+    """Return an id for each server in each roll-out: cloud-init takes a boot with a new id for a first one."""
     return str(uuid.uuid5(uuid.NAMESPACE_URL, f"initialrunner/{payload.deploy_id}/{payload.server}"))
 
 
 def _named(payload: Payload, key: str) -> dict[str, str]:
-    """The server's name under this key; none for a group, whose members are not to share a host name."""
+    """Return the server's name under this key; nothing for a group, whose members must not share a host name."""
     return {} if payload.server.endswith("*") else {key: payload.server.replace("_", "-")}

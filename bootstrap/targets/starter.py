@@ -11,11 +11,11 @@ from bootstrap import resources
 from bootstrap.payload.model import Payload
 
 NAME = "starter"
-# By its first line cloud-init knows what to do with it; the rest is the program.
+# cloud-init goes by this first line, and runs the rest.
 BOOTHOOK = "#cloud-boothook\n"
 
 
 def text(payload: Payload) -> str:
-    """The starter of a payload whose bundle travels as files: LF, ASCII, about 500 bytes."""
+    """Return the starter of a payload whose bundle travels as files: LF, ASCII, about 500 bytes."""
     filled = BOOTHOOK + resources.text("files/cloud/starter.sh").replace("@FILES@", " ".join(payload.pieces))
     return filled.replace("@SHA256@", payload.digest)

@@ -1,7 +1,7 @@
 """Target `stub`: a small script that fetches the bundle from a URL and starts it when its SHA-256 is right.
 
-How large it may be is the provider's affair: what its user-data holds, or, where its injected files are too small for
-a bundle, what one of those holds.
+Its size is limited by the provider: by its user-data or, where its injected files are too small for a bundle, by one of
+those.
 """
 
 from __future__ import annotations
@@ -11,39 +11,82 @@ import hashlib
 import re
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from urllib.parse import parse_qsl
 
 from bootstrap import resources
 from bootstrap.errors import Problem
-from bootstrap.payload.model import InjectedFile
-from bootstrap.payload.paths import STATE, STUB, TRIGGER
+from bootstrap.payload.build import build
+from bootstrap.payload.model import InjectedFile, Payload
 from bootstrap.payload.refused import Refused
-from bootstrap.targets import fit, mime, user_data
-from bootstrap.targets.fit import Measure
+from bootstrap.runner.host import STATE, STUB, TRIGGER
+from bootstrap.targets import limits, mime, table, user_data
+from bootstrap.targets.limits import Measure
+from bootstrap.targets.model import Output, Packed, Request
 from bootstrap.targets.providers import BYTES, Provider
 
-# What 1,000 characters of base64 hold: the smallest file that a provider takes.
+# The file that holds a stub which is no script by itself: it is compressed, or a part of a message.
+STUB_IN = "stub-user-data"
+# 1,000 characters of base64 hold so much. No provider's files are smaller.
 MOST_BYTES = 750
+# sh reads the URL between single quotes, where none of these characters has a meaning.
 _SAFE = re.compile(r"https?://[A-Za-z0-9._~:/?#@!$&()*+,;=%\[\]-]+")
-# The shortest host and path that a URL can do with; what is longer could have shorter names.
+# The shortest host and path that a URL can have. A longer one could be given shorter names.
 _SHORTEST = len("https://x.io/b")
 
 
+def pack(request: Request) -> Packed:
+    """Pack the script as user-data. Everything rides in the bundle, which lies at the URL."""
+    provider, beside = request.provider, request.beside
+    url = require(request.url, provider, beside)
+    payload = _apart(request)
+    script = text(url, payload.digest)
+    whole = mime.compose(boothook(script, payload.deploy_id), beside) if beside else script
+    blob = user_data.content(whole, provider)
+    measures = (
+        measured(blob, script, provider, url, beside),
+        Measure("bundle, at the URL", len(payload.bundle), None, BYTES, "text", is_apart=True),
+    )
+    return Packed(request.target, provider, payload, measures, blob, request.injected, url=url)
+
+
+def pack_as_files(request: Request, provider: Provider) -> Packed:
+    """Pack the script as an injected file, for a provider whose files are too small for a bundle."""
+    url = require(request.url, provider, request.beside)
+    payload = _apart(request)
+    script = text(url, payload.digest)
+    measured(script, script, provider, url, request.beside)
+    payload = replace(payload, files=files(script))
+    measures = tuple(limits.personality(payload.files, provider))
+    return Packed(request.target, provider, payload, measures, script, request.injected, url=url)
+
+
+def output(packed: Packed) -> Output:
+    """Return the script, or what it had to become to be user-data."""
+    is_script = packed.blob.startswith(b"#!")
+    return Output(table.STUB.file if is_script else STUB_IN, packed.blob)
+
+
+def _apart(request: Request) -> Payload:
+    """Build the bundle that lies at the URL. It has all verbs, since no limit of the provider's holds there."""
+    return build(request.rendered, channel="single", sign=request.sign)
+
+
 def text(url: str, digest: str) -> bytes:
-    """The stub for a bundle of this SHA-256 at this URL, of any size. Raises Refused when that is no such URL."""
+    """Return the stub for a bundle of this SHA-256 at this URL, of any size. Raises Refused for an unsafe URL."""
     if not _SAFE.fullmatch(url) or not (url.startswith("https://") or _loopback(url)):
         message = f"{_shown(url)} is not the https:// URL of a bundle"
-        raise Refused([Problem("payload.url", message, hint="https:// and what a URL may hold, quotes left out")])
+        raise Refused([Problem("payload.url", message, hint="write https:// and no quotes or blanks")])
     until = f" by {end}" if (end := expiry(url)) else ""
     script = resources.text("files/stub/stub.sh").replace("@UNTIL@", until).replace("@SHA256@", digest)
-    # The URL comes last: what it holds is no name of ours, whatever it looks like.
+    # The URL is filled in last, since it may hold a text that looks like a placeholder.
     return script.replace("@URL@", url).encode("ascii")
 
 
 def boothook(script: bytes, deploy_id: str) -> bytes:
-    """The stub for cloud-init to start at every boot, early: nothing waits for it, and it works until a run has begun.
+    """Return the stub as a boothook: cloud-init starts it early in every boot, and nothing waits for it.
 
-    From then on a bundle and a trigger are on the disk, so that it has nothing to do; its URL may have ended by then.
+    Once a run has begun, a bundle and a trigger are on the disk and it does nothing; its URL may have expired by then.
     """
     body = script.decode("ascii").removeprefix("#!/bin/sh\n").removesuffix("\n")
     hook = resources.text("files/stub/boothook.sh").replace("@STATE@", STATE).replace("@DEPLOY_ID@", deploy_id)
@@ -51,7 +94,7 @@ def boothook(script: bytes, deploy_id: str) -> bytes:
 
 
 def expiry(url: str) -> str | None:
-    """When a TempURL or a presigned URL (AWS, Google) ends, as people read it; None for other URLs."""
+    """Return the time at which a TempURL or a presigned URL (AWS, Google) expires, as text; None for other URLs."""
     query = {name.lower(): value for name, value in parse_qsl(url.partition("?")[2])}
     try:
         for kind in ("x-amz", "x-goog"):
@@ -67,7 +110,7 @@ def expiry(url: str) -> str | None:
 
 
 def files(script: bytes) -> tuple[InjectedFile, ...]:
-    """The stub and the cron entry that starts it, for create calls that inject small files; the entry is last."""
+    """Return the stub and the cron entry that starts it, for calls that inject small files; the entry is last."""
     entry = resources.text("files/stub/cron").replace("@STUB@", STUB)
     entry = entry.replace("@SHA256@", hashlib.sha256(script).hexdigest())
     return InjectedFile(STUB, script, 0o600), InjectedFile(TRIGGER, entry.encode("ascii"), 0o644)
@@ -76,18 +119,18 @@ def files(script: bytes) -> tuple[InjectedFile, ...]:
 def measured(
     blob: bytes, script: bytes, provider: Provider | None, url: str, beside: Sequence[mime.Part] = ()
 ) -> Measure:
-    """Measure what the server is given against the room that its provider has for a stub; None: against nothing.
+    """Measure a stub against the room that its provider has for one; provider None: against nothing.
 
-    script: the stub itself; blob: what became of it, with the user's own parts. Raises Refused when it does not fit.
+    script: the stub itself; blob: the user-data it became, with the user's own parts. Raises Refused for one too large.
     """
     if provider is None:
-        return Measure("stub", len(blob), None, BYTES, fit.form_of(blob))
+        return limits.unlimited(table.STUB.name, blob)
     limit = provider.content if needed(provider) else provider.user_data
     if limit is None:
-        # It says so, and names the way there is.
-        fit.user_data(blob, provider)
+        # This raises the refusal, with the way that the provider has.
+        limits.user_data(blob, provider)
     assert limit is not None
-    measure = fit.measured("stub", blob, limit)
+    measure = limits.measured(table.STUB.name, blob, limit)
     if measure.left is None or measure.left >= 0:
         return measure
     if beside and limit.used(user_data.content(script, provider)) <= (limit.most or 0):
@@ -96,7 +139,7 @@ def measured(
 
 
 def _too_long(url: str, script: bytes, provider: Provider) -> Problem:
-    """The problem of a URL for which the provider has no room."""
+    """Return the problem of a URL for which the provider has no room."""
     injected = needed(provider)
     limit = provider.content if injected else provider.user_data
     holds = (limit.raw_bytes if limit else None) or 0
@@ -108,7 +151,8 @@ def _too_long(url: str, script: bytes, provider: Provider) -> Problem:
         return Problem("payload.url", message, hint="shorter names of container, object or host")
     hint = f"its query alone has {query:,}, so shorter names do not help: use a URL without so long a query"
     if injected and provider.user_data:
-        hint += f", or user-data, which has room for the bundle itself: --target user-data --provider {provider.name}"
+        option = f"{table.USER_DATA.option} --provider {provider.name}"
+        hint += f", or user-data, which has room for the bundle itself: {option}"
     return Problem("payload.url", message, hint=hint)
 
 
@@ -116,7 +160,7 @@ def _too_large(blob: bytes, provider: Provider, beside: Sequence[mime.Part]) -> 
     """The problem of user's own parts beside which a stub would fit, were they smaller."""
     limit = provider.user_data
     assert limit is not None
-    message = f"user-data: {fit.counted(blob, limit)} with the stub, and {provider.name} takes {limit.most:,}"
+    message = f"user-data: {limits.counted(blob, limit)} with the stub, and {provider.name} takes {limit.most:,}"
     largest = max(beside, key=lambda part: len(part.data))
     over = len(blob) - (limit.raw_bytes or 0)
     return Problem(
@@ -131,23 +175,23 @@ def needed(provider: Provider) -> bool:
 
 
 def require(url: str | None, provider: Provider | None, beside: Sequence[mime.Part] = ()) -> str:
-    """The URL of the bundle. Raises Refused when nobody told it, or when a stub has no room for parts of the user's."""
+    """Return the URL of the bundle. Raises Refused without one, or when a stub has no room for parts of the user's."""
     problems = []
     small = provider is not None and needed(provider)
     takes = f"{provider.name} takes files of {MOST_BYTES} bytes" if provider is not None else ""
     if url is None:
-        message = "a stub fetches the bundle, and nothing says from where"
+        message = f"{table.STUB.option} needs the URL of the bundle"
         problems.append(
             Problem(
                 "payload.url",
-                f"{takes}: they carry a stub, which fetches the bundle" if small else message,
-                hint="bootstrap publish, then --published FILE; or --url URL, and put `bundle` of the output there",
+                f"{takes}: they carry a stub, which needs the URL of the bundle" if small else message,
+                hint="bootstrap publish, then --published FILE; or --url URL, and put the file `bundle` there",
             )
         )
     if small and beside and provider is not None:
         hint = "give your user-data to the create call itself, where the image runs cloud-init"
         if provider.user_data:
-            hint += f"; or --target user-data --provider {provider.name}, which carries the bundle beside it"
+            hint += f"; or {table.USER_DATA.option} --provider {provider.name}, which carries the bundle beside it"
         message = f"{takes}: they carry a stub, and no user-data of yours"
         problems.append(Problem("payload.user-data", message, hint=hint))
     if url is None or problems:

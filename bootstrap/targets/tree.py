@@ -5,6 +5,20 @@ from __future__ import annotations
 from pathlib import Path
 
 from bootstrap.payload.model import Payload
+from bootstrap.targets import table
+from bootstrap.targets.limits import unlimited
+from bootstrap.targets.model import Output, Packed, Request
+
+
+def pack(request: Request) -> Packed:
+    """Pack the files, systemd's units among them. No call carries them, so that no limit holds."""
+    payload = request.build(units="apart")
+    return Packed(request.target, None, payload, (unlimited("bundle", payload.bundle),))
+
+
+def output(packed: Packed) -> Output:
+    """Return what makes the folder."""
+    return Output(folder=table.TREE.file, lay=lambda folder: write(packed.payload, folder))
 
 
 def write(payload: Payload, root: Path) -> list[str]:
@@ -19,6 +33,7 @@ def write(payload: Payload, root: Path) -> list[str]:
         for folder in reversed(path.relative_to(root).parents):
             (root / folder).mkdir(exist_ok=True)
             (root / folder).chmod(0o755)
+        # A new file has its content before others can read it; an old one could be a link, or somebody's open file.
         path.unlink(missing_ok=True)
         path.touch(mode=0o600, exist_ok=False)
         path.write_bytes(file.content)

@@ -5,14 +5,37 @@ from __future__ import annotations
 import base64
 import gzip
 
+from bootstrap.payload.model import Payload
+from bootstrap.targets import limits, table
+from bootstrap.targets.model import Output, Packed, Request
 from bootstrap.targets.providers import Provider
 
 
+def pack(request: Request) -> Packed:
+    """Everything rides in the bundle, which is the user-data."""
+    payload = request.build(channel="single", units=request.units)
+    return packed_as(request, payload, request.message(payload.bundle))
+
+
+def packed_as(request: Request, payload: Payload, text: bytes) -> Packed:
+    """Pack a payload whose user-data is this text, measured against the provider if there is one."""
+    blob = content(text, request.provider)
+    measures = [limits.unlimited(table.USER_DATA.name, blob)]
+    if request.provider is not None:
+        measures = limits.user_data(blob, request.provider, contents=request.contents)
+    return Packed(request.target, request.provider, payload, tuple(measures), blob, lean=request.lean)
+
+
+def output(packed: Packed) -> Output:
+    """Return the user-data as a file."""
+    return Output(table.BY_NAME[packed.target].file, packed.blob)
+
+
 def content(text: bytes, provider: Provider | None) -> bytes:
-    """What the server should get as user-data: text as it is, or gzip of it where that alone fits.
+    """Return what the server should get as user-data: text as it is, or gzip of it where that alone fits.
 
     The result is what command-line tools take as a file. cloud-init undoes gzip by itself, so the host sees the very
-    same bytes. What fits neither way is returned in its smaller form, for `fit` to refuse.
+    same bytes. What fits neither way is returned in its smaller form, for `limits` to refuse.
     """
     limit = provider.user_data if provider else None
     if provider is None or limit is None or limit.most is None or limit.used(text) <= limit.most:
@@ -20,14 +43,14 @@ def content(text: bytes, provider: Provider | None) -> bytes:
     if provider.gzip == "no":
         return text
     # No time and no name in the header: equal text gives equal bytes.
-    small = gzip.compress(text, 9, mtime=0)
+    compressed = gzip.compress(text, 9, mtime=0)
     if provider.gzip == "base64":
-        small = base64.b64encode(small)
-    return min(text, small, key=len)
+        compressed = base64.b64encode(compressed)
+    return min(text, compressed, key=len)
 
 
 def argument(blob: bytes, provider: Provider | None, *, encoded: bool | None = None) -> str | bytes:
-    """blob as the provider's SDK call takes it (`call` in the table): base64, plain text, or bytes when gzipped.
+    """Return blob as the provider's SDK call takes it (`call` in its profile): base64, plain text, or gzip as bytes.
 
     encoded: True or False for a call that wants the other form than the profile's, as openstacksdk's cloud layer,
     novaclient and Heat, which encode by themselves, or EC2's launch templates, which do not.

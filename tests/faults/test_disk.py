@@ -104,7 +104,7 @@ def test_a_stage_whose_begin_finds_no_room_does_not_begin() -> None:
         seq = len(box.journal()) + 1
         last = {"seq": seq, "at": 0.0, "uptime_s": box.journal()[-1]["uptime_s"], "type": "state", "state": "running"}
         room = 4096 - 100 - (len(data) + len(seal({**last, "pad": ""})) + attempt) % 4096
-        box.put(JOURNAL, seal({**last, "pad": "x" * (room % 4096)}), how="append")
+        box.put(JOURNAL, seal({**last, "pad": "x" * (room % 4096)}), method="append")
         box.put("/srv/fill", "")
         for _ in range(2):
             assert box.tick().returncode == 75

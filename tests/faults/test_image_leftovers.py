@@ -37,8 +37,8 @@ def test_a_secret_of_the_builder_is_found_wherever_it_lies_and_left_to_its_owner
     for options in ((), ("--clean", "--clean-access")):
         code, said = seal(root, *options)
         assert code == 4
-        assert "error[key.private]: whoever has a clone has it\n  /srv/web/deploy: a private key\n" in said
-        assert "error[token.github]: whoever has a clone has it\n  /opt/build/fetch.sh: a token of GitHub\n" in said
+        assert "error[key.private]: /srv/web/deploy: a private key; whoever has a clone has it\n" in said
+        assert "error[token.github]: /opt/build/fetch.sh: a token of GitHub; whoever has a clone has it\n" in said
         assert said.endswith(": 2 findings\n")
     key.unlink()
     script.unlink()
@@ -52,9 +52,8 @@ def test_an_image_whose_agent_no_boot_would_start_is_refused(root: Path) -> None
     code, said = seal(root, "--clean", "--require", "nova-agent")
     assert code == 4
     assert said == (
-        "error[need.unit]: it was asked for by --require\n"
-        "  nova-agent is not enabled\n"
-        "  mend: systemctl --root=ROOT enable nova-agent\n"
+        "error[need.unit]: nova-agent is not enabled; --require asks for it\n"
+        "  fix: systemctl --root=ROOT enable nova-agent\n"
         f"{root}: 1 finding\n"
     )
     link(root, "/etc/systemd/system/multi-user.target.wants/nova-agent.service", f"{UNITS}/nova-agent.service")

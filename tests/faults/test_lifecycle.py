@@ -127,7 +127,7 @@ def test_a_torn_journal_loses_only_what_was_never_acknowledged() -> None:
     with Box(payload([stage("zero", NOTE + "note zero"), stage("one", NOT_YET)]).files) as box:
         assert box.tick().returncode == 75
         before = box.journal()
-        box.put(JOURNAL, b'{"seq": 99, "type": "stage.ended", "sta', how="append")
+        box.put(JOURNAL, b'{"seq": 99, "type": "stage.ended", "sta', method="append")
         box.put("/srv/go", "")
         assert box.tick().returncode == 0
         assert ran(box) == ["zero", "one", "one"]

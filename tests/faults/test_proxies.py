@@ -151,11 +151,11 @@ def test_reports_files_and_checks_get_through(authority: Authority, safe: Site, 
         report = {"url": url[: -len("/x")], "key": base64.b64encode(b"k" * 32).decode(), "ca": authority.pem}
         plan = plan_of(proxy, report=report)
         assert Report(Host(), plan, SimpleNamespace(id="j", events=[]), lambda: 60.0).send(b"{}", 1) == b"7"
-        owner = {"user": str(os.getuid()), "group": str(os.getgid())}
+        owner = {"mode": 0o644, "user": str(os.getuid()), "group": str(os.getgid())}
         entry = {"path": str(tmp_path / "x"), "fetch": {"url": url}, "sha256": hashlib.sha256(b"hello").hexdigest()}
         assert Fetch(Host(), plan, entry | owner).work() is None
         if url.startswith("http://"):
-            check = {"kind": "http", "url": url, "contains": "hello"}
+            check = {"kind": "http", "url": url, "status": 200, "contains": "hello"}
             assert check_fault(Host(), plan, check, lambda text: (0, "")) is None
     assert {headers["proxy-authorization"] for _, headers in proxy.asked} == {BASIC}
 
@@ -171,7 +171,7 @@ def test_a_wrong_password_is_said_and_not_shown(safe: Site, tmp_path: Path, url:
         told = [
             Report(host, plan, SimpleNamespace(id="j", events=[]), lambda: 60.0).send(b"{}", 1).decode(),
             str(collector_faults(run)),
-            str(check_fault(host, plan, {"kind": "http", "url": url + "/x"}, lambda text: (0, ""))),
+            str(check_fault(host, plan, {"kind": "http", "url": url + "/x", "status": 200}, lambda text: (0, ""))),
         ]
     wrong = base64.b64encode(b"svc:s3cr-et-and-wrong").decode()
     for text in told:
@@ -184,7 +184,8 @@ def test_a_wrong_password_is_said_and_not_shown(safe: Site, tmp_path: Path, url:
 @pytest.mark.parametrize("place", ["127.0.0.1:1", "127.0.0.1:no-port", "nowhere.invalid", "[::1", ""])
 def test_a_proxy_that_cannot_be_reached_is_said_without_its_password(place: str) -> None:
     plan: dict[str, Any] = {"proxy": {"https": f"http://{LOGIN}@{place}"}}
-    failed = check_fault(Host(), plan, {"kind": "http", "url": "https://collector.example/x"}, lambda text: (0, ""))
+    check = {"kind": "http", "url": "https://collector.example/x", "status": 200}
+    failed = check_fault(Host(), plan, check, lambda text: (0, ""))
     assert failed and not [word for word in WORDS if word in str(failed)]
 
 

@@ -12,7 +12,7 @@ from box import Box, needs_root
 from handmade import DEPLOY_ID, payload, stage
 from oracle import NOTE, deliver, ended, ran, said, start_tick
 
-from bootstrap.payload.tell import MISSING
+from bootstrap.payload.no_python_report import MISSING
 from bootstrap.payload.triggers import boot_unit
 from bootstrap.rehearse.collector import Collector
 from bootstrap.runner.host import BUNDLE, STATE, TRIGGER

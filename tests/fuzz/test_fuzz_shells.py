@@ -23,7 +23,7 @@ from bootstrap.plan.resolve import resolve
 from bootstrap.render.model import Rendered
 from bootstrap.render.render import render
 from bootstrap.spec.load import load
-from bootstrap.targets import channel, cloud_config
+from bootstrap.targets import cloud_config, layout
 
 # bash only by that name: what `sh` is differs from one distribution to the next.
 SHELLS = ("dash", "bash", "busybox sh")
@@ -51,7 +51,7 @@ def texts_of(found: Rendered) -> dict[str, str]:
             if key in stage and not stage[key].startswith("#!"):
                 texts[f"{stage['name']}.{key}"] = stage[key]
     for target in "tree", "user-data", "cloud-config":
-        payload = channel.pack(found, target).payload
+        payload = layout.pack(found, target).payload
         texts[f"{target} bundle"] = payload.bundle.decode()
         trigger = crontab.parse(payload.files[-1].content)
         assert trigger.refusal is None and len(trigger.entries) == 2
@@ -200,4 +200,4 @@ def test_files_come_out_of_the_bundle_byte_for_byte(tmp_path: Path, word: str, d
         "/srv/raw": given_bytes + base64.b64encode(given_bytes),
     }
     for target in "tree", "user-data":
-        assert unpack(channel.pack(found, target).payload.bundle).files == wanted
+        assert unpack(layout.pack(found, target).payload.bundle).files == wanted

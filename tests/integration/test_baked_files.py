@@ -14,7 +14,7 @@ from box import Box, needs_root
 from handmade import DEPLOY_ID, payload, stage
 
 import bootstrap
-from bootstrap.image import bake
+from bootstrap.image import own_paths
 from bootstrap.payload.model import Payload
 from bootstrap.payload.sign import signer
 from bootstrap.payload.triggers import units
@@ -274,7 +274,7 @@ def test_a_kill_between_any_two_steps_loses_no_file_and_runs_nothing_twice() -> 
     while True:
         with Box() as box:
             bake_into(box, "openstack=" + serve(box, drive(ONE)))
-            box.run("/usr/bin/python3", "-I", "-S", "-c", KILLED % (bake.PROGRAM, steps))
+            box.run("/usr/bin/python3", "-I", "-S", "-c", KILLED % (own_paths.PROGRAM, steps))
             was_cut = box.exists("/srv/cut")
             if steps % 2:
                 box.copy.boot(cron=None)
@@ -303,7 +303,8 @@ def test_the_files_are_durable_before_the_bundle_is_started() -> None:
         bake_into(box, "openstack=" + serve(box, drive(ONE)))
         box.run(
             "strace", "-f", "-qq", "-y", "-o", "/srv/trace", "-e", "signal=none",
-            "-e", "trace=rename,renameat,renameat2,fsync,execve", "/usr/bin/python3", "-I", "-S", bake.PROGRAM, "tick",
+            "-e", "trace=rename,renameat,renameat2,fsync,execve",
+            "/usr/bin/python3", "-I", "-S", own_paths.PROGRAM, "tick",
         )  # fmt: skip
         box.wait_for(lambda: box.state() == "healthy")
         lines = box.text("/srv/trace").splitlines()

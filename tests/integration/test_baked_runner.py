@@ -13,7 +13,7 @@ from baked_box import KILLED, assert_done_once
 from box import Box, needs_root
 from handmade import payload, stage
 
-from bootstrap.image import bake
+from bootstrap.image import bake, own_paths
 from bootstrap.image.bake import Settings
 from bootstrap.runner.host import BUNDLE, COMMAND, TRIGGER
 from bootstrap.targets import mime
@@ -68,7 +68,7 @@ def test_an_injected_bundle_is_taken_and_its_source_is_told() -> None:
         assert box.run(COMMAND, "status").stdout.startswith("box-1  healthy")
         assert json.loads(box.run(COMMAND, "status", "--json").stdout)["source"] == "files"
         before = box.syslog()
-        assert box.run("/usr/bin/python3", "-I", "-S", bake.PROGRAM, "tick").returncode == 0
+        assert box.run("/usr/bin/python3", "-I", "-S", own_paths.PROGRAM, "tick").returncode == 0
         assert (ran(box), box.syslog()) == (1, before)
 
 
@@ -134,7 +134,7 @@ def test_what_its_own_trigger_has_started_is_left_alone() -> None:
     with Box(ONE.files, inject_mode=0o644) as box:
         bake_into(box)
         assert box.tick().returncode == 0
-        assert box.run("/usr/bin/python3", "-I", "-S", bake.PROGRAM, "tick").returncode == 0
+        assert box.run("/usr/bin/python3", "-I", "-S", own_paths.PROGRAM, "tick").returncode == 0
         assert taken(box)["source"] == "another way"
         assert ran(box) == 1
 
@@ -151,7 +151,7 @@ def test_what_cloud_init_has_started_is_left_alone_and_its_source_is_told(same: 
         # It is no hindrance that cloud-init is still at work.
         box.sh("mkdir -p /run/systemd/system /run/cloud-init /etc/systemd/system; touch /run/cloud-init/enabled")
         box.sh(": >/etc/systemd/system/cloud-final.service")
-        assert box.run("/usr/bin/python3", "-I", "-S", bake.PROGRAM, "tick").returncode == 0
+        assert box.run("/usr/bin/python3", "-I", "-S", own_paths.PROGRAM, "tick").returncode == 0
         assert box.text("/srv/oracle") == "ran\n"
         found = {k: v for k, v in taken(box).items() if k != "at"}
         nobody = {"source": "another way", "sha256": None}
@@ -228,7 +228,7 @@ def test_a_bundle_that_could_not_make_itself_durable_is_handed_over_to_again() -
         assert tick(box) == 75
         assert box.exists("/var/lib/initialrunner/journal")
         box.sh(f"rm -r {TRIGGER}")
-        assert (box.run("/usr/bin/python3", "-I", "-S", bake.PROGRAM, "tick").returncode, box.exists(TAKEN)) == (
+        assert (box.run("/usr/bin/python3", "-I", "-S", own_paths.PROGRAM, "tick").returncode, box.exists(TAKEN)) == (
             0,
             True,
         )
@@ -329,7 +329,7 @@ def test_a_kill_between_any_two_steps_loses_nothing_and_runs_nothing_twice() -> 
         with Box() as box:
             bake_into(box)
             box.put(BUNDLE, ONE.bundle, 0o400)
-            box.run("/usr/bin/python3", "-I", "-S", "-c", KILLED % (bake.PROGRAM, steps))
+            box.run("/usr/bin/python3", "-I", "-S", "-c", KILLED % (own_paths.PROGRAM, steps))
             was_cut = box.exists("/srv/cut")
             if steps % 2:
                 box.copy.boot(cron=None)
@@ -338,11 +338,11 @@ def test_a_kill_between_any_two_steps_loses_nothing_and_runs_nothing_twice() -> 
                 # As cron would, should the bundle's own entry be there already.
                 if box.exists(TRIGGER):
                     box.tick()
-            again = box.run("/usr/bin/python3", "-I", "-S", bake.PROGRAM, "tick")
+            again = box.run("/usr/bin/python3", "-I", "-S", own_paths.PROGRAM, "tick")
             box.wait_for(lambda box=box: box.state() == "healthy")  # type: ignore[misc]
             assert again.returncode == 0
             assert_done_once(box, ran(box), was_cut=bool(steps % 2))
-            assert box.run("/usr/bin/python3", "-I", "-S", bake.PROGRAM, "tick").returncode == 0
+            assert box.run("/usr/bin/python3", "-I", "-S", own_paths.PROGRAM, "tick").returncode == 0
             assert taken(box).get("source") == "files", steps
             assert not box.exists("/var/lib/initialrunner/taking")
         if not was_cut:
@@ -358,7 +358,7 @@ def test_the_mark_comes_after_the_bundle_is_durable() -> None:
         box.put(BUNDLE, ONE.bundle, 0o400)
         box.run(
             "strace", "-f", "-qq", "-y", "-o", "/srv/trace", "-e", "signal=none",
-            "-e", "trace=rename,renameat,renameat2,fsync", "/usr/bin/python3", "-I", "-S", bake.PROGRAM, "tick",
+            "-e", "trace=rename,renameat,renameat2,fsync", "/usr/bin/python3", "-I", "-S", own_paths.PROGRAM, "tick",
         )  # fmt: skip
         box.wait_for(lambda: healthy(box))
         lines = box.text("/srv/trace").splitlines()

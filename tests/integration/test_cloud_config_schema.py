@@ -10,7 +10,8 @@ from pathlib import Path
 import pytest
 
 from bootstrap.render.model import Rendered, RenderedFile
-from bootstrap.targets import channel
+from bootstrap.targets import layout
+from bootstrap.targets.model import Packed
 
 pytestmark = [
     pytest.mark.integration,
@@ -28,16 +29,16 @@ FILES = (
 
 
 @pytest.fixture(params=["cron", "both"])
-def packed(request: pytest.FixtureRequest) -> channel.Packed:
+def packed(request: pytest.FixtureRequest) -> Packed:
     plan = {
         "version": 1, "name": "web", "server": "web-1", "deploy_id": DEPLOY, "revision": "0" * 12, "stages": [],
         "trigger": request.param,
     }  # fmt: skip
     rendered = Rendered("web-1", DEPLOY, "0" * 12, plan, FILES, CRON, "#!/bin/sh\nexit 0\n")
-    return channel.pack(rendered, "cloud-config")
+    return layout.pack(rendered, "cloud-config")
 
 
-def test_the_schema_is_content(packed: channel.Packed, tmp_path: Path) -> None:
+def test_the_schema_is_content(packed: Packed, tmp_path: Path) -> None:
     path = tmp_path / "cloud-config.yaml"
     path.write_bytes(packed.blob)
 
@@ -46,7 +47,7 @@ def test_the_schema_is_content(packed: channel.Packed, tmp_path: Path) -> None:
     assert (done.returncode, done.stdout.strip()) == (0, f"Valid cloud-config: {path}"), done.stderr
 
 
-def test_the_schema_would_say_so_if_it_were_wrong(packed: channel.Packed, tmp_path: Path) -> None:
+def test_the_schema_would_say_so_if_it_were_wrong(packed: Packed, tmp_path: Path) -> None:
     path = tmp_path / "cloud-config.yaml"
     path.write_bytes(packed.blob.replace(b'permissions: "0644"', b"permissions: 0644"))
 
@@ -70,7 +71,7 @@ write_files("write_files", files, "root:root")
 """
 
 
-def test_cloud_inits_own_module_writes_every_byte_and_mode(packed: channel.Packed, tmp_path: Path) -> None:
+def test_cloud_inits_own_module_writes_every_byte_and_mode(packed: Packed, tmp_path: Path) -> None:
     path = tmp_path / "cloud-config.yaml"
     path.write_bytes(packed.blob)
 

@@ -49,8 +49,8 @@ def test_events_come_back_in_order_and_whole(collector: CollectorProcess) -> Non
     events = [*healthy_story("a"), event(7, "brand.new", anything={"nested": [1, 2.5, None, "é"]})]
     assert collector.report(events[:3], server="order") == 3
     assert collector.report(events[3:], server="order") == len(events)
-    kept = collector.get("/v1/servers/order/events")["events"]
-    assert [{k: v for k, v in e.items() if k not in ("journal", "received_at", "late")} for e in kept] == events
+    stored = collector.get("/v1/servers/order/events")["events"]
+    assert [{k: v for k, v in e.items() if k not in ("journal", "received_at", "late")} for e in stored] == events
 
 
 def test_lists_are_narrowed_by_deploy_and_state(collector: CollectorProcess) -> None:
@@ -59,8 +59,8 @@ def test_lists_are_narrowed_by_deploy_and_state(collector: CollectorProcess) -> 
     collector.report(healthy_story("a")[:2], server="list-1", deploy_id="list-B")
 
     def names(query: str) -> list[tuple[str, str, str]]:
-        found = collector.get(f"/v1/servers?{query}")["servers"]
-        return [(s["server"], s["deploy_id"], s["state"]) for s in found if s["server"].startswith("list-")]
+        servers = collector.get(f"/v1/servers?{query}")["servers"]
+        return [(s["server"], s["deploy_id"], s["state"]) for s in servers if s["server"].startswith("list-")]
 
     assert names("") == [("list-1", "list-B", "running"), ("list-2", "list-A", "failed")]
     assert names("deploy_id=list-A") == [("list-1", "list-A", "healthy"), ("list-2", "list-A", "failed")]
@@ -273,7 +273,7 @@ def test_health_and_readiness_need_none(collector: CollectorProcess) -> None:
         ("GET", "/v1/servers/", 404, "not_found"),
         ("GET", "/v1/servers/never", 404, "not_found"),
         ("GET", "/v1/servers/never/events", 404, "not_found"),
-        # Found by fuzzing: PostgreSQL refuses a NUL in a question, which was told as a database that does not answer.
+        # Found by fuzzing: PostgreSQL refuses a NUL in a question, and the answer blamed the database.
         ("GET", "/v1/servers/%00", 404, "not_found"),
         ("GET", "/v1/servers/%00/wait?timeout_s=0", 404, "not_found"),
         ("GET", "/v1/servers/%2e%2e%2fetc", 404, "not_found"),
@@ -301,16 +301,16 @@ def test_every_error_has_one_shape(collector: CollectorProcess, method: str, pat
     at = urlsplit(collector.url)
     connection = http.client.HTTPConnection(at.hostname or "", at.port, timeout=20)
     connection.request(method, path, headers={"authorization": f"Bearer {TOKEN}"})
-    got = connection.getresponse()
+    answer = connection.getresponse()
     response = requests.Response()
-    response.status_code, response._content = got.status, got.read()
-    response.headers.update(got.getheaders())
+    response.status_code, response._content = answer.status, answer.read()
+    response.headers.update(answer.getheaders())
     connection.close()
     assert_error(response, status, code)
 
 
 @pytest.mark.parametrize(
-    ("host", "ours"),
+    ("host", "allowed"),
     [
         ("localhost", True),
         ("LOCALHOST:1", True),
@@ -326,9 +326,9 @@ def test_every_error_has_one_shape(collector: CollectorProcess, method: str, pat
         ("[", False),
     ],
 )
-def test_the_host_header_is_checked(collector: CollectorProcess, host: str, ours: bool) -> None:
+def test_the_host_header_is_checked(collector: CollectorProcess, host: str, allowed: bool) -> None:
     response = collector.ask("GET", "/v1/servers", headers={"host": host})
-    if ours:
+    if allowed:
         assert response.status_code == 200
     else:
         assert_error(response, 421, "wrong_host")
@@ -399,7 +399,7 @@ def test_an_announced_server_is_overdue_without_a_word(collector: CollectorProce
 
 
 def test_the_log_has_no_traceback(collector: CollectorProcess) -> None:
-    """Last in the file on purpose: everything above has been asked by now."""
+    """No request above has met a bug. This test is the last of the file on purpose."""
     assert "Traceback" not in collector.errors()
 
 

@@ -146,7 +146,7 @@ GOOD = {case.operation: case for case in reversed(CASES) if not case.code}
 def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorProcess]:
     """A collector that has servers in every state, a conflict, late events and a refused report."""
     with CollectorProcess(tmp_path_factory.mktemp("collector")) as running:
-        begun = healthy_story("a", "b")[:3]
+        running_story = healthy_story("a", "b")[:3]
         running.report(failed_story(), server="oa-failed")
         running.report(healthy_story("a"), server="oa-healthy")
         running.report([*healthy_story("a"), event(7, "fixed", path="/x", brand_new=[1, None])], server="oa-late")
@@ -156,21 +156,22 @@ def collector(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorPro
         waiting = event(1, "waiting", missing=missing, **{"for": "no answer"})
         unhealthy = event(2, "health", ok=False, check="c", saw="s")
         running.report([waiting, unhealthy], server="oa-waiting", state="waiting")
-        running.report(begun, server="oa-group", key_of="oa-*", group="oa-*")
+        running.report(running_story, server="oa-group", key_of="oa-*", group="oa-*")
         outputs = {"outputs": {"version": "3"}, "signal": 9, "exit_code": None}
         ended = event(4, "stage.ended", stage="a", result="interrupted", **outputs)
-        running.report([*begun, ended], server="oa-ended")
-        for journal, events in (("j-a", begun), ("j-b", begun), ("j-a", [event(4, "state", state="running")])):
+        running.report([*running_story, ended], server="oa-ended")
+        again = [event(4, "state", state="running")]
+        for journal, events in (("j-a", running_story), ("j-b", running_story), ("j-a", again)):
             running.report(events, server="oa-two", journal=journal)
-        running.send(*reports.signed(begun, server="oa-forged", secret=b"x" * 32))
+        running.send(*reports.signed(running_story, server="oa-forged", secret=b"x" * 32))
         running.send(*reports.signed(failed_story(), server="oa-health", state="failed"))
         yield running
 
 
 @pytest.fixture(scope="module")
 def served(collector: CollectorProcess) -> dict[str, Any]:
-    found: dict[str, Any] = collector.ask("GET", "/v1/openapi.json", token=False).json()
-    return found
+    described: dict[str, Any] = collector.ask("GET", "/v1/openapi.json", token=False).json()
+    return described
 
 
 def operations(described: dict[str, Any]) -> dict[str, dict[str, Any]]:

@@ -1,4 +1,4 @@
-"""What the collector promises: an acknowledged event is on disk, once in effect, in order, and the end is the end."""
+"""The promises of the collector: an acknowledged event is on disk, once in effect, in order, and the end is the end."""
 
 from __future__ import annotations
 
@@ -26,14 +26,14 @@ def seqs(collector: CollectorProcess, server: str = "web-1", deploy_id: str = re
     return [e["seq"] for e in collector.get(f"/v1/servers/{server}/events?deploy_id={deploy_id}")["events"]]
 
 
-def test_what_was_acknowledged_survives_a_kill(collector: CollectorProcess) -> None:
+def test_acknowledged_events_survive_a_kill(collector: CollectorProcess) -> None:
     events = healthy_story("packages", "site")
-    for one in events:
-        acked = collector.report([one])
+    for sent in events:
+        acked = collector.report([sent])
         collector.kill()
         # Not even the write-ahead log may be needed by the same process.
         collector.start()
-        assert (acked, seqs(collector)) == (one["seq"], list(range(1, acked + 1)))
+        assert (acked, seqs(collector)) == (sent["seq"], list(range(1, acked + 1)))
     assert collector.get("/v1/servers/web-1")["state"] == "healthy"
 
 
@@ -64,12 +64,12 @@ def test_no_acknowledged_event_is_lost_when_it_dies_under_load(collector: Collec
         thread.join()
     collector.start()
     for server, acked in acknowledged.items():
-        kept = seqs(collector, server)
-        # What was written and not yet answered may be there too, in order.
-        assert kept == list(range(1, len(kept) + 1)) and len(kept) >= acked
+        stored = seqs(collector, server)
+        # An event that was written but not answered may be there too, in order.
+        assert stored == list(range(1, len(stored) + 1)) and len(stored) >= acked
 
 
-def test_a_lost_answer_is_mended_by_sending_again(collector: CollectorProcess) -> None:
+def test_after_a_lost_answer_the_report_can_be_sent_again(collector: CollectorProcess) -> None:
     events = healthy_story("packages")
     content, headers = reports.signed(events)
     first = collector.send(content, headers).json()
@@ -94,7 +94,7 @@ def test_events_out_of_order_have_their_effect_in_order(collector: CollectorProc
     events = failed_story()
     assert collector.report(events[:2]) == 2
     assert collector.report(events[4:]) == 2
-    # What lies beyond the gap is neither acknowledged nor in effect.
+    # The events beyond the gap are neither acknowledged nor in effect.
     assert collector.get("/v1/servers/web-1")["state"] == "running"
     assert seqs(collector) == [1, 2]
     assert collector.report(events[3:4]) == 2
@@ -104,7 +104,7 @@ def test_events_out_of_order_have_their_effect_in_order(collector: CollectorProc
     assert (server["state"], server["late"], server["stages"][0]["attempts"]) == ("failed", 0, 2)
 
 
-def test_what_comes_after_the_end_is_kept_and_changes_nothing(collector: CollectorProcess) -> None:
+def test_events_after_the_end_are_stored_and_change_nothing(collector: CollectorProcess) -> None:
     collector.report(failed_story())
     before = collector.get("/v1/servers/web-1")
     # The same journal goes on, and somebody who has read old user-data begins one of his own.
@@ -121,7 +121,7 @@ def test_what_comes_after_the_end_is_kept_and_changes_nothing(collector: Collect
     ]
 
 
-def test_what_follows_the_end_in_the_same_report_is_late(collector: CollectorProcess) -> None:
+def test_events_behind_the_end_in_one_report_are_late(collector: CollectorProcess) -> None:
     events = [*failed_story(), event(7, "state", state="healthy", final=True)]
     assert collector.report(events) == 7
     server = collector.get("/v1/servers/web-1")
@@ -191,7 +191,7 @@ def test_somebody_with_an_old_key_cannot_fill_the_disk(collector: CollectorProce
     assert collector.get("/v1/servers/web-1")["state"] == "healthy"
 
 
-def test_a_full_disk_is_said_and_nothing_is_acknowledged(collector: CollectorProcess) -> None:
+def test_a_full_disk_is_reported_and_nothing_is_acknowledged(collector: CollectorProcess) -> None:
     """A trigger stands in for the disk: it makes SQLite refuse, as it does when it cannot grow the file."""
     assert collector.report(healthy_story("a")[:1]) == 1
     with closing(sqlite3.connect(collector.folder / "collector.db")) as other:
@@ -211,7 +211,7 @@ def test_a_full_disk_is_said_and_nothing_is_acknowledged(collector: CollectorPro
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_it_stops_at_once_whoever_waits(collector: CollectorProcess, number: int) -> None:
+def test_the_collector_stops_at_once_despite_long_polls(collector: CollectorProcess, number: int) -> None:
     def wait() -> None:
         answers.append(collector.ask("GET", "/v1/servers/never/wait?for=healthy&timeout_s=200").json()["state"])
 

@@ -78,12 +78,12 @@ def report(events: list[dict[str, Any]], **more: Any) -> Report:
     return read_report(json.dumps(raw).encode(), *ids, events[0]["seq"] if events else 1)
 
 
-def test_whose_member_a_server_is_is_kept_and_no_other_key_speaks_for_it(make: Callable[[], Store]) -> None:
+def test_a_member_stays_in_its_group_and_no_other_key_reports_for_it(make: Callable[[], Store]) -> None:
     story = reports.healthy_story("a")
-    mine = replace(report(story[:2], server="web-a"), group="web-*")
+    of_group = replace(report(story[:2], server="web-a"), group="web-*")
 
     async def first(store: Store) -> None:
-        assert await store.take(mine) == 2
+        assert await store.take(of_group) == 2
 
     async def later(store: Store) -> Any:
         with pytest.raises(Refusal) as caught:
@@ -93,20 +93,20 @@ def test_whose_member_a_server_is_is_kept_and_no_other_key_speaks_for_it(make: C
         return await store.run("web-a", None)
 
     with_store(make, first)
-    found = with_store(make, later)
-    assert (found.group, found.view.state) == ("web-*", "healthy")
+    run = with_store(make, later)
+    assert (run.group, run.view.state) == ("web-*", "healthy")
 
 
-def test_what_was_acknowledged_is_there_for_the_next_collector(make: Callable[[], Store]) -> None:
+def test_acknowledged_events_are_there_for_the_next_collector(make: Callable[[], Store]) -> None:
     events = reports.healthy_story("packages")
     assert with_store(make, lambda s: s.take(report(events))) == len(events)
 
     async def look(store: Store) -> tuple[Any, Any]:
         return await store.run("web-1", None), await store.events("web-1", reports.DEPLOY)
 
-    run, kept = with_store(make, look)
+    run, stored = with_store(make, look)
     assert (run.view.state, run.closed, run.last_seen) == ("healthy", True, NOW)
-    assert kept == [{**e, "journal": reports.JOURNAL, "received_at": NOW, "late": False} for e in events]
+    assert stored == [{**e, "journal": reports.JOURNAL, "received_at": NOW, "late": False} for e in events]
 
 
 def test_a_replay_changes_nothing(make: Callable[[], Store]) -> None:
@@ -123,8 +123,8 @@ def test_a_gap_is_remembered_across_a_restart(make: Callable[[], Store]) -> None
     assert with_store(make, lambda s: s.take(report(events[:2]))) == 2
     assert with_store(make, lambda s: s.take(report(events[3:]))) == 2
     assert with_store(make, lambda s: s.take(report(events[2:3]))) == len(events)
-    kept = with_store(make, lambda s: s.events("web-1", reports.DEPLOY))
-    assert [e["seq"] for e in kept] == [e["seq"] for e in events]
+    stored = with_store(make, lambda s: s.events("web-1", reports.DEPLOY))
+    assert [e["seq"] for e in stored] == [e["seq"] for e in events]
 
 
 def test_many_reports_at_once_are_each_answered(make: Callable[[], Store]) -> None:
@@ -132,7 +132,7 @@ def test_many_reports_at_once_are_each_answered(make: Callable[[], Store]) -> No
 
     async def story(store: Store) -> tuple[list[int], int]:
         every = [report(reports.healthy_story("a")[:3], server=f"web-{i}") for i in range(300)]
-        acked = await asyncio.gather(*(store.take(one) for one in every))
+        acked = await asyncio.gather(*(store.take(single) for single in every))
         return list(acked), len(await store.runs(None))
 
     assert with_store(make, story) == ([3] * 300, 300)
@@ -159,11 +159,11 @@ def test_the_current_deploy_is_the_greatest(make: Callable[[], Store]) -> None:
         assert current and named
         return current.deploy_id, named.deploy_id, every, of_one
 
-    # By bytes, not by a dictionary: "a" comes after "B".
+    # Ids are compared by bytes, not as a dictionary does: "a" comes after "B".
     assert with_store(make, story) == ("a", "A", [("web-1", "a"), ("web-2", "A")], [("web-1", "A"), ("web-2", "A")])
 
 
-def test_what_is_unknown_is_none_or_empty(make: Callable[[], Store]) -> None:
+def test_an_unknown_server_is_none_or_empty(make: Callable[[], Store]) -> None:
     async def story(store: Store) -> tuple[Any, ...]:
         return (
             await store.run("x", None),
@@ -198,19 +198,19 @@ def test_an_announced_server_is_known_before_it_speaks(make: Callable[[], Store]
     assert with_store(make, story) == (NOW, NOW + 60, "rev", None, 2)
 
 
-def test_text_that_databases_mind_comes_back_as_it_was(make: Callable[[], Store]) -> None:
+def test_text_that_databases_refuse_comes_back_unchanged(make: Callable[[], Store]) -> None:
     odd = "nul \0, surrogate \ufffd, quote ' \" \\, emoji \N{ROCKET}, \u2028"
     events = [reports.event(1, "fixed", path=odd)]
     with_store(make, lambda s: s.take(report(events)))
     assert with_store(make, lambda s: s.events("web-1", reports.DEPLOY))[0]["path"] == odd
 
 
-def test_changes_are_told_after_the_commit(make: Callable[[], Store]) -> None:
+def test_changes_are_announced_after_the_commit(make: Callable[[], Store]) -> None:
     async def whole() -> list[tuple[str, str]]:
-        store, told, bell = make(), [], asyncio.Event()
+        store, announced, bell = make(), [], asyncio.Event()
 
         def changed(keys: Any) -> None:
-            told.extend(keys)
+            announced.extend(keys)
             bell.set()
 
         await store.open(changed)
@@ -226,7 +226,7 @@ def test_changes_are_told_after_the_commit(make: Callable[[], Store]) -> None:
                     continue
         finally:
             await store.close()
-        return told
+        return announced
 
     assert set(asyncio.run(whole())) == {("web-1", reports.DEPLOY)}
 
@@ -253,7 +253,7 @@ def test_two_replicas_of_postgres_share_one_server(postgres_url: str) -> None:
                 assert await first.take(report(events, server=f"web-{n}")) == len(events)
             runs = await second.runs(None)
             seqs = [e["seq"] for e in await second.events("web-7", reports.DEPLOY)]
-            # What the first has written reaches those who wait at the second.
+            # A write of the first reaches the readers of the second.
             async with asyncio.timeout(20):
                 seq = 0
                 while "told" not in heard:
@@ -291,11 +291,11 @@ def test_two_replicas_do_not_lose_each_others_writes(postgres_url: str) -> None:
                 assert acked == [seq, seq]
             run = await first.run("web-1", None)
             assert run
-            kept = await first.events("web-1", reports.DEPLOY)
+            stored = await first.events("web-1", reports.DEPLOY)
         finally:
             await first.close()
             await second.close()
-        return {name: journal.acked for name, journal in run.journals.items()}, len(kept)
+        return {name: journal.acked for name, journal in run.journals.items()}, len(stored)
 
     assert asyncio.run(whole()) == ({"a": rounds, "b": rounds}, 2 * rounds)
 

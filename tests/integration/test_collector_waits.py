@@ -92,22 +92,22 @@ def test_without_a_count_a_roll_out_is_all_that_were_announced(collector: Collec
     assert collector.get("/v1/deploys/roll-3/wait?for=healthy&timeout_s=60")["state"] == "healthy"
 
 
-def test_the_stream_tells_each_change(collector: CollectorProcess) -> None:
+def test_the_stream_reports_each_change(collector: CollectorProcess) -> None:
     stream = collector.ask("GET", "/v1/stream?deploy_id=streamed", stream=True)
     assert stream.headers["content-type"].startswith("text/event-stream")
     lines = stream.iter_lines(chunk_size=1)
     assert [next(lines) for _ in range(3)] == [b"retry: 2000", b"event: ready", b"data: {}"]
     collector.report(healthy_story("a"), server="silent", deploy_id="another")
     collector.report(healthy_story("a")[:2], server="told", deploy_id="streamed")
-    told = [next(lines) for _ in range(3)]
-    assert told[:2] == [b"", b"event: server"]
-    server = json.loads(told[2].removeprefix(b"data: "))
+    event = [next(lines) for _ in range(3)]
+    assert event[:2] == [b"", b"event: server"]
+    server = json.loads(event[2].removeprefix(b"data: "))
     assert (server["server"], server["deploy_id"], server["state"]) == ("told", "streamed", "running")
     assert server == collector.get("/v1/servers/told")
     stream.close()
 
 
-def test_those_who_have_gone_are_forgotten(collector: CollectorProcess) -> None:
+def test_closed_connections_are_forgotten(collector: CollectorProcess) -> None:
     before = collector.waiters()
     for _ in range(5):
         collector.ask("GET", "/v1/stream", stream=True).close()
@@ -120,7 +120,7 @@ def test_a_log_is_one_line_of_the_stream(collector: CollectorProcess) -> None:
     lines = stream.iter_lines(chunk_size=1)
     tail = "\n\nevent: server\ndata: {}\n\n\r\r\u2028"
     collector.report(failed_story(tail=tail), server="lines", deploy_id="lines")
-    got = [next(lines) for _ in range(6)]
-    assert got[3:5] == [b"", b"event: server"]
-    assert json.loads(got[5].removeprefix(b"data: "))["failure"]["tail"] == tail
+    event = [next(lines) for _ in range(6)]
+    assert event[3:5] == [b"", b"event: server"]
+    assert json.loads(event[5].removeprefix(b"data: "))["failure"]["tail"] == tail
     stream.close()

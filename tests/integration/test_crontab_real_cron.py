@@ -24,7 +24,7 @@ import pytest
 
 from bootstrap import api
 from bootstrap.payload.crontab import judge, parse
-from bootstrap.targets import channel
+from bootstrap.targets import layout
 
 pytestmark = [
     pytest.mark.integration,
@@ -174,7 +174,7 @@ exec cron -f
 def trigger() -> bytes:
     """The entry that a payload really carries. No bundle is there, so it only looks for one."""
     host = api.load(Path(__file__).parents[2] / "examples/hello/hello.yaml").plan("hello-1").render(bytes(32))
-    return channel.pack(host.rendered, "tree").payload.files[-1].content
+    return layout.pack(host.rendered, "tree").payload.files[-1].content
 
 
 def text_of(name: str, sample: Sample, work: Path) -> bytes:

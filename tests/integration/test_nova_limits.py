@@ -10,7 +10,7 @@ from nova import Nova
 
 from bootstrap.errors import PayloadError
 from bootstrap.payload.model import InjectedFile
-from bootstrap.targets import fit
+from bootstrap.targets import limits
 from bootstrap.targets.providers import provider
 
 pytestmark = pytest.mark.integration
@@ -29,7 +29,7 @@ def personality(given: list[InjectedFile]) -> list[dict[str, str]]:
 def told(given: list[InjectedFile]) -> str:
     """What we say of files that do not fit."""
     with pytest.raises(PayloadError) as refused:
-        fit.personality(given, NOVA)
+        limits.personality(given, NOVA)
     (problem,) = refused.value.problems
     return problem.message
 
@@ -44,7 +44,7 @@ def told(given: list[InjectedFile]) -> str:
     ],
 )
 def test_what_just_fits_is_taken_by_both(nova: Nova, given: list[InjectedFile]) -> None:
-    fit.personality(given, NOVA)
+    limits.personality(given, NOVA)
     got = nova.create(personality=personality(given))
     assert got.files == tuple((one.path, one.content) for one in given)
 
@@ -73,12 +73,12 @@ def test_one_more_is_refused_by_both(nova: Nova, given: list[InjectedFile], nova
 
 def test_49_149_bytes_of_user_data_are_taken_by_both_and_one_more_by_neither(nova: Nova) -> None:
     most = b"\xa5" * 49_149
-    assert [(one.used, one.limit) for one in fit.user_data(most, NOVA)] == [(65_532, 65_535)]
+    assert [(one.used, one.limit) for one in limits.user_data(most, NOVA)] == [(65_532, 65_535)]
     assert nova.create(user_data=base64.b64encode(most).decode()).user_data == most
 
     assert "is too long" in nova.refused(400, user_data=base64.b64encode(most + b"\xa5").decode())
     with pytest.raises(PayloadError) as refused:
-        fit.user_data(most + b"\xa5", NOVA)
+        limits.user_data(most + b"\xa5", NOVA)
     assert refused.value.problems[0].message == (
         "user-data: 65,536 base64 characters (49,150 bytes), and nova takes 65,535"
     )

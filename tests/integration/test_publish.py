@@ -23,9 +23,9 @@ from oracle import said
 from swift import Swift, needs_memcached
 
 from bootstrap import api
-from bootstrap.payload.paths import BUNDLE, STUB, TRIGGER
 from bootstrap.payload.sign import verify
 from bootstrap.publish import result
+from bootstrap.runner.host import BUNDLE, STUB, TRIGGER
 
 pytestmark = [pytest.mark.integration, needs_memcached]
 ROOT = Path(__file__).resolve().parents[2]

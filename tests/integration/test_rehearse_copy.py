@@ -106,11 +106,11 @@ def test_files_go_in_with_mode_and_owner_and_come_out_again() -> None:
         box.put("/etc/new/folder/file", b"x" * 300_000, 0o400, owner=(1, 2))
         assert box.read("/etc/new/folder/file") == b"x" * 300_000
         assert box.stat("/etc/new/folder/file") == ("0400", "daemon:bin", 300_000)
-        box.put("/etc/new/folder/file", "y", how="append")
+        box.put("/etc/new/folder/file", "y", method="append")
         assert box.stat("/etc/new/folder/file")[2] == 300_001
         assert box.read("/etc/none") is None
         with pytest.raises(HostError, match="IsADirectoryError"):
-            box.put("/etc/new", "x", how="direct")
+            box.put("/etc/new", "x", method="direct")
 
 
 def test_a_path_of_the_copy_is_never_followed_outside(tmp_path: Path) -> None:
@@ -118,7 +118,7 @@ def test_a_path_of_the_copy_is_never_followed_outside(tmp_path: Path) -> None:
     with Box() as box:
         box.sh(f"mkdir -p {tmp_path}; ln -s {tmp_path} /etc/trap; ln -s /proc/1/root{tmp_path} /etc/trap2")
         box.put("/etc/trap/file", "x")
-        box.put("/etc/trap2/file", "x", how="direct")
+        box.put("/etc/trap2/file", "x", method="direct")
         assert box.text(f"{tmp_path}/file") == "x"
     assert os.listdir(tmp_path) == []
 

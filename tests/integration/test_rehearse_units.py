@@ -146,7 +146,7 @@ def test_a_service_that_notifies_is_started_when_it_says_so(box: Box) -> None:
     assert systemctl(box, "show", "-p", "StatusText", "ready") == "StatusText=at work\n"
     systemctl(box, "stop", "ready")
     unit(box, "mute.service", "Type=notify\nTimeoutStartSec=500ms\nExecStart=/bin/sleep 600")
-    assert "it has not said READY=1 in time" in systemctl(box, "start", "mute", code=1)
+    assert "it has not sent READY=1 in time" in systemctl(box, "start", "mute", code=1)
     unit(box, "early.service", "Type=notify\nExecStart=/bin/true")
     assert "/bin/true ended with exit 0" in systemctl(box, "start", "early", code=1)
 

@@ -161,7 +161,7 @@ def test_what_was_written_can_be_kept(tmp_path: Path) -> None:
     assert (kept / "collector" / "collector.sqlite").exists()
     again = rehearse(spec(tmp_path, INJECTED), "--keep", kept, folder=tmp_path)
     assert (again.returncode, again.stdout) == (2, "")
-    assert "it is there already and not empty" in again.stderr
+    assert "the folder is not empty" in again.stderr
 
 
 @pytest.mark.fault(138)
@@ -187,13 +187,13 @@ def test_a_relative_folder_is_kept_in_and_nothing_is_left_by_what_could_not_star
     done = kept()
     assert done.returncode == 0, done.stderr
     assert (tmp_path / "new/kept/collector/collector.sqlite").exists()
-    assert "it is there already and not empty" in kept().stderr
+    assert "the folder is not empty" in kept().stderr
 
 
 def test_a_folder_that_cannot_be_made_is_refused(tmp_path: Path) -> None:
     done = rehearse(spec(tmp_path, INJECTED), "--keep", "/proc/none/kept", folder=tmp_path)
     assert (done.returncode, done.stdout) == (2, "")
-    assert "--keep /proc/none/kept: it cannot be made: No such file or directory" in done.stderr
+    assert "--keep /proc/none/kept: it cannot be created: No such file or directory" in done.stderr
 
 
 @pytest.mark.fault(138)

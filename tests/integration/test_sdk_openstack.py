@@ -10,7 +10,7 @@ from nova import FLAVOR, IMAGE, Nova, Spawned
 
 import bootstrap
 from bootstrap.payload.bundle import unpack
-from bootstrap.payload.paths import TRIGGER
+from bootstrap.runner.host import TRIGGER
 
 pytestmark = pytest.mark.integration
 

@@ -66,7 +66,7 @@ def test_what_a_build_leaves_is_found_and_cleaned(root: Path) -> None:
     assert refused(before) <= {*left, "tmp.file", "builder.policy", "run.file", "net.dhcp"}
     # By its nature the key of ssl-cert is for a person to decide.
     (root / "etc/ssl/private/ssl-cert-snakeoil.key").unlink()
-    after = seal(root, require=("cron", "ssh"), mend=True)
+    after = seal(root, require=("cron", "ssh"), clean=True)
     assert refused(after) == set()
     assert after.failed == ()
     assert (root / "etc/machine-id").read_bytes() == b""

@@ -242,7 +242,7 @@ MUTANTS = [
     Mutant(
         "what comes after the end changes it", "bootstrap/collector/ingest.py",
         "    if run.closed:", "    if False:",
-        ("tests/integration/test_collector_promises.py::test_what_comes_after_the_end_is_kept_and_changes_nothing",
+        ("tests/integration/test_collector_promises.py::test_events_after_the_end_are_stored_and_change_nothing",
          "tests/unit/collector/test_ingest.py::test_nothing_of_a_late_report_counts"), (66, 67),
     ),
     # --- promise 4: every wait has an end, every failure a cause ---

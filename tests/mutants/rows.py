@@ -150,7 +150,7 @@ MUTANTS = [
     ),
     Mutant(
         "a host without Python tells nobody", "bootstrap/payload/build.py",
-        "    told = tell(plan)\n", '    told = ""\n',
+        "    no_python_report = script(plan)\n", '    no_python_report = ""\n',
         (FAULTS + "test_stage_effects.py::test_without_a_python_the_collector_hears_of_it_and_later_of_the_run",), (83,),
     ),
     Mutant(
@@ -170,10 +170,10 @@ MUTANTS = [
         ("tests/unit/payload/test_crontab.py::test_name_and_mode_are_judged_too",), (20,),
     ),
     Mutant(
-        "one byte over the limit is no matter", "bootstrap/targets/fit.py",
+        "one byte over the limit is no matter", "bootstrap/targets/limits.py",
         "        return None if self.limit is None else self.limit - self.used",
         "        return None if self.limit is None else self.limit - self.used + 4",
-        ("tests/unit/targets/test_fit.py::test_a_file_of_7680_bytes_fits_nova_and_one_byte_more_does_not",), (17,),
+        ("tests/unit/targets/test_limits.py::test_a_file_of_7680_bytes_fits_nova_and_one_byte_more_does_not",), (17,),
     ),
     of_runner(
         "processes", "the lock leaks into a child that outlives the runner",
@@ -239,7 +239,7 @@ MUTANTS = [
     Mutant(
         "user-data of one's own is dropped where files carry a stub", "bootstrap/targets/stub.py",
         "    if small and beside and provider is not None:\n", "    if False:\n",
-        ("tests/unit/targets/test_channel.py::test_user_data_of_ones_own_is_never_dropped_where_files_carry_a_stub",),
+        ("tests/unit/targets/test_layout.py::test_user_data_of_ones_own_is_never_dropped_where_files_carry_a_stub",),
     ),
     Mutant(
         "a stub fetches its bundle at every boot", "files/stub/boothook.sh",
@@ -266,13 +266,13 @@ MUTANTS = [
         FAULTS + "test_reports_road.py::test_what_is_not_taken_for_a_week_is_given_up_and_said", faults=(70, 86),
     ),
     Mutant(
-        "seal looks for secrets by their places alone", "bootstrap/image/look.py",
+        "seal looks for secrets by their places alone", "bootstrap/image/find_leftovers.py",
         "            yield from _by_content(tree, entry)\n", "",
         (IMAGE + "test_a_secret_of_the_builder_is_found_wherever_it_lies_and_left_to_its_owner",), (92,),
     ),
     Mutant(
-        "a unit that is there counts as one that is on", "bootstrap/image/ready.py",
-        "        if not start.on:\n            mend = {", '        if start.how == "is not there":\n            mend = {',
+        "a unit that is there counts as one that is on", "bootstrap/image/seal_needs.py",
+        "        if start.on:\n            continue\n", "        if start.on or start.is_there:\n            continue\n",
         (IMAGE + "test_an_image_whose_agent_no_boot_would_start_is_refused",), (93,),
     ),
     Mutant(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from mutants.mutant import Mutant, of_runner
 
-SIGNED = "tests/unit/runner/baked/test_signed.py::"
+SIGNED = "tests/integration/test_baked_signed.py::"
 VERBS = "tests/unit/cli/test_render_signed.py::"
 KEYS = "tests/unit/payload/test_sign.py::"
 
@@ -63,7 +63,7 @@ MUTANTS = [
         SIGNED + "test_who_signed_is_named_by_the_list_of_the_image",
     ),
     Mutant(
-        "every layout that is tried is signed", "bootstrap/targets/channel.py",
+        "every layout that is tried is signed", "bootstrap/targets/layout.py",
         "sign.stand_in if sign else None", "sign.sign if sign else None",
         (VERBS + "test_only_the_chosen_layout_is_signed",),
     ),

@@ -13,10 +13,10 @@ from bootstrap import resources
 from bootstrap.payload.build import build
 from bootstrap.payload.crontab import parse
 from bootstrap.payload.model import Payload
-from bootstrap.payload.paths import STATE
-from bootstrap.payload.tell import tell
+from bootstrap.payload.no_python_report import script
 from bootstrap.plan.resolve import resolve
 from bootstrap.render.render import render
+from bootstrap.runner.host import STATE
 from bootstrap.runner.later.opening import WRAPPER
 from bootstrap.spec.load import load
 from bootstrap.targets import starter, stub
@@ -39,7 +39,7 @@ def texts() -> Iterator[tuple[str, str, str]]:
     """(name, text, codes that are meant)."""
     yield "head of the bundle", "P=''; D=''; f() {\n" + resources.text("files/bundle/head.sh") + "}\nf x\n", HEAD_MEANS
     plan = {"server": "web-1", "deploy_id": "d1", "report": {"url": "https://c", "key": "a2V5"}}
-    yield "a host without Python", "f() {\n" + tell(plan) + "\n}\nf x\n", HEAD_MEANS
+    yield "a host without Python", "f() {\n" + script(plan) + "\n}\nf x\n", HEAD_MEANS
     # Meant: the name of the one file is known now (2064), a number needs no quotes (2086).
     yield "stub", resources.text("files/stub/stub.sh"), "SC2064,SC2086"
     hook = stub.boothook(resources.text("files/stub/stub.sh").encode(), "d1").decode()

@@ -11,12 +11,12 @@ from pathlib import Path
 import pytest
 from box import Box
 
-from bootstrap.image import bake
+from bootstrap.image import bake, own_paths
 from bootstrap.image.bake import Settings
 from bootstrap.targets import seed
 
 SERVICE = Path(__file__).parent / "metadata_service.py"
-RUN = f"/usr/bin/python3 -I -S {bake.PROGRAM}"
+RUN = f"/usr/bin/python3 -I -S {own_paths.PROGRAM}"
 needs_loop = pytest.mark.skipif(not Path("/dev/loop-control").exists(), reason="needs loop devices")
 
 # Runs a tick that is killed, itself or a child of it, in place of its effect number N.

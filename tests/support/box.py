@@ -84,10 +84,11 @@ class Box:
     # --- files ---
 
     def put(
-        self, path: str, data: bytes | str, mode: int = 0o644, owner: tuple[int, int] = (0, 0), how: str = "rename"
+        self, path: str, data: bytes | str, mode: int = 0o644, owner: tuple[int, int] = (0, 0), method: str = "rename"
     ) -> float:
-        """Write a file, its folders made; the monotonic time of its last byte. how: rename | direct | append."""
-        return self.copy.put(path, data.encode() if isinstance(data, str) else data, mode=mode, owner=owner, how=how)
+        """Write a file, its folders made; the monotonic time of its last byte. method: rename | direct | append."""
+        content = data.encode() if isinstance(data, str) else data
+        return self.copy.put(path, content, mode=mode, owner=owner, method=method)
 
     def read(self, path: str) -> bytes | None:
         """A file of the box, None when it is not there."""

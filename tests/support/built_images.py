@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from bootstrap.image import baked
-from bootstrap.image.bake import CRON, PROGRAM, UNITS
+from bootstrap.image.own_paths import CRON, PROGRAM, UNITS
 from bootstrap.rehearse.copy import JOURNAL
 from bootstrap.runner.baked.program import IMAGE, TAKEN
 from bootstrap.runner.host import BUNDLE, COMMAND

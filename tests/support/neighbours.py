@@ -1,4 +1,4 @@
-"""The peers that a host talks to, in a box beside it: small servers, an authority, a collector's reports."""
+"""The peers that a host talks to, in a box beside it: servers, an authority for certificates, a collector's reports."""
 
 from __future__ import annotations
 
@@ -87,5 +87,5 @@ def background(box: Box, name: str, program: str, port: int, kind: str = "t") ->
 
 def told(collector: Collector) -> list[int]:
     """The numbers of the events that the collector has."""
-    answer = collector.get(f"/v1/servers/box-1/events?deploy_id={DEPLOY_ID}&limit=1000", missing={"events": []})
-    return [event["seq"] for event in answer["events"]]
+    found = collector.get(f"/v1/servers/box-1/events?deploy_id={DEPLOY_ID}&limit=1000", missing={"events": []})
+    return [event["seq"] for event in found["events"]]

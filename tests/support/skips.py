@@ -1,4 +1,4 @@
-"""The list of tests that CI may skip. With CI=true any other fails, since `.ci/packages` has installed the rest."""
+"""The tests that CI may skip. With CI=true any other skip fails, since `.ci/packages` has installed the rest."""
 
 from __future__ import annotations
 

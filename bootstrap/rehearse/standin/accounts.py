@@ -1,4 +1,4 @@
-"""What a service's programs run as: user, groups, folders, limits and where their output goes."""
+"""The surroundings of a service's programs: user, groups, folders, limits and the place of their output."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _FOLDERS = {"RuntimeDirectory": "/run", "StateDirectory": "/var/lib", "CacheDire
 
 @dataclass(frozen=True)
 class Account:
-    """Who: numbers, the groups beside, and what the environment says of it."""
+    """A user with its groups. groups: supplementary ones; variables: USER, HOME and their like."""
 
     uid: int
     gid: int
@@ -39,11 +39,11 @@ def account_of(unit: Unit) -> Account:
     try:
         entry = pwd.getpwuid(int(user)) if user.isdigit() else pwd.getpwnam(user or "root")
         gid = (int(group) if group.isdigit() else grp.getgrnam(group).gr_gid) if group else entry.pw_gid
-        beside = [grp.getgrnam(name).gr_gid for name in unit.words("Service", "SupplementaryGroups")]
+        supplementary = [grp.getgrnam(name).gr_gid for name in unit.words("Service", "SupplementaryGroups")]
     except KeyError as error:
         raise BadUnit(f"{unit.name}: {error.args[0]}: there is no such user or group") from error
     names = {"USER": entry.pw_name, "LOGNAME": entry.pw_name, "HOME": entry.pw_dir, "SHELL": entry.pw_shell}
-    groups = tuple({*os.getgrouplist(entry.pw_name, gid), *beside})
+    groups = tuple({*os.getgrouplist(entry.pw_name, gid), *supplementary})
     return Account(entry.pw_uid, gid, groups, names if user else {}, entry.pw_dir)
 
 
@@ -55,6 +55,7 @@ def make_folders(unit: Unit, account: Account) -> dict[str, str]:
         mode = int(unit.last("Service", f"{key}Mode", "0755"), 8)
         for path in paths:
             os.makedirs(path, exist_ok=True)
+            # ConfigurationDirectory= stays root's: systemd.exec(5).
             if base != "/etc":
                 with contextlib.suppress(PermissionError):
                     os.chown(path, account.uid, account.gid)
@@ -66,17 +67,18 @@ def make_folders(unit: Unit, account: Account) -> dict[str, str]:
 
 
 def remove_runtime_folders(unit: Unit) -> None:
-    """They live as long as the service, unless it says otherwise."""
+    """Remove the folders of RuntimeDirectory=, which live as long as the service unless the unit says otherwise."""
     if unit.last("Service", "RuntimeDirectoryPreserve", "no") == "no":
         for word in unit.words("Service", "RuntimeDirectory"):
             shutil.rmtree(f"/run/{word.split(':')[0]}", ignore_errors=True)
 
 
 def spawn(unit: Unit, command: Command, account: Account, environment: Mapping[str, str], log: int) -> int:
-    """Start one command in a session of its own; its pid. What cannot begin says why in the log, and ends."""
+    """Start one command in a session of its own; its pid. If that fails, the log has the reason, and it ends."""
     pid = os.fork()
     if pid:
         return pid
+    # The exit code names the step that failed, as with systemd.
     code = _EXEC
     try:
         program, argv = command.argv(environment)
@@ -85,7 +87,7 @@ def spawn(unit: Unit, command: Command, account: Account, environment: Mapping[s
         for number in range(1, 32):
             if number not in (signal.SIGKILL, signal.SIGSTOP):
                 signal.signal(number, signal.SIG_DFL)
-        # As systemd leaves it.
+        # systemd ignores SIGPIPE for services unless the unit says otherwise.
         signal.signal(signal.SIGPIPE, signal.SIG_IGN if unit.flag("Service", "IgnoreSIGPIPE", True) else signal.SIG_DFL)
         signal.pthread_sigmask(signal.SIG_SETMASK, [])
         os.umask(int(unit.last("Service", "UMask", "0022"), 8))
@@ -104,7 +106,7 @@ def spawn(unit: Unit, command: Command, account: Account, environment: Mapping[s
 
 
 def _become(account: Account) -> None:
-    # Where root is the only user there is, even root may not set its groups.
+    # In a namespace with root as its only user, even root may not set its groups.
     if (account.uid, account.gid) != (os.getuid(), os.getgid()):
         os.setgroups(list(account.groups))
         os.setgid(account.gid)
@@ -129,29 +131,30 @@ def _standard_streams(unit: Unit, log: int) -> None:
     os.dup2(nothing, 0)
     out = _stream(unit.last("Service", "StandardOutput", "journal"), log)
     os.dup2(out, 1)
-    wanted = unit.last("Service", "StandardError", "inherit")
-    os.dup2(out if wanted == "inherit" else _stream(wanted, log), 2)
+    error = unit.last("Service", "StandardError", "inherit")
+    os.dup2(out if error == "inherit" else _stream(error, log), 2)
 
 
-def _stream(wanted: str, log: int) -> int:
-    how, _, path = wanted.partition(":")
-    if how == "null":
+def _stream(setting: str, log: int) -> int:
+    """A descriptor for the value of StandardOutput= or StandardError=; the log for all that is not a file."""
+    kind, _, path = setting.partition(":")
+    if kind == "null":
         return os.open("/dev/null", os.O_WRONLY)
-    if how in ("file", "append", "truncate") and path:
-        more = {"file": 0, "append": os.O_APPEND, "truncate": os.O_TRUNC}[how]
+    if kind in ("file", "append", "truncate") and path:
+        more = {"file": 0, "append": os.O_APPEND, "truncate": os.O_TRUNC}[kind]
         return os.open(path, os.O_WRONLY | os.O_CREAT | more, 0o644)
     return log
 
 
 def _limits(unit: Unit) -> None:
-    """LimitNOFILE= and its like, as far as they go: a copy may not raise a hard limit."""
+    """Set LimitNOFILE= and its like as far as the kernel lets us: a copy may not raise a hard limit."""
     for key in unit.settings.get("Service", {}):
         number = getattr(resource, f"RLIMIT_{key[len('Limit') :]}", None) if key.startswith("Limit") else None
         if number is None:
             continue
         soft, _, hard = unit.last("Service", key).partition(":")
         try:
-            wanted = [resource.RLIM_INFINITY if text == "infinity" else int(text) for text in (soft, hard or soft)]
-            resource.setrlimit(number, (wanted[0], wanted[1]))
+            limits = [resource.RLIM_INFINITY if text == "infinity" else int(text) for text in (soft, hard or soft)]
+            resource.setrlimit(number, (limits[0], limits[1]))
         except (ValueError, OSError):
             continue

@@ -1,4 +1,4 @@
-"""`journalctl`, `hostnamectl`, `timedatectl` and `localectl` inside a copy: what bootstraps ask of them."""
+"""`journalctl`, `hostnamectl`, `timedatectl` and `localectl` inside a copy, as far as bootstraps use them."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ _LOCALES = ("/etc/locale.conf", "/etc/default/locale")
 
 
 def journalctl(argv: Sequence[str]) -> int:
-    """Print what units have printed: `-u UNIT`, `-n LINES`; all units where none is named. Other options do nothing."""
-    units, lines, rest = [], 0, list(argv)
-    while rest:
-        word = rest.pop(0)
+    """Print the logs of units: `-u UNIT`, `-n LINES`; of all units if none is named. Other options do nothing."""
+    units, lines, words = [], 0, list(argv)
+    while words:
+        word = words.pop(0)
         name, equals, value = word.partition("=")
         if name in ("-u", "--unit", "-n", "--lines", "-t", "-o", "--output", "-p", "--since", "-S") and not equals:
-            value = rest.pop(0) if rest else ""
+            value = words.pop(0) if words else ""
         elif word[:2] in ("-u", "-n") and word[:2] != word:
             name, value = word[:2], word[2:]
         if name in ("-u", "--unit"):
@@ -31,7 +31,7 @@ def journalctl(argv: Sequence[str]) -> int:
         elif name in ("-n", "--lines") and value.isdigit():
             lines = int(value)
     if "-f" in argv or "--follow" in argv:
-        say("-f prints what there is, and ends")
+        say("-f prints the lines so far, and ends")
     names = [full_name(name) for name in units] or [
         os.path.basename(path)[:-4] for path in sorted(glob.glob(f"{LOGS}/*.log"))
     ]
@@ -44,7 +44,7 @@ def journalctl(argv: Sequence[str]) -> int:
 
 
 def hostnamectl(argv: Sequence[str]) -> int:
-    """Set or say the host's name. The running name is the copy's own and stays."""
+    """Set or print the host's name. The running name is the copy's own, and does not change."""
     words = [word for word in argv if not word.startswith("-")]
     if not words or words == ["status"]:
         print(f"   Static hostname: {_text('/etc/hostname')}")
@@ -62,7 +62,7 @@ def hostnamectl(argv: Sequence[str]) -> int:
 
 
 def timedatectl(argv: Sequence[str]) -> int:
-    """Set or say the time zone. The clock is the machine's and stays."""
+    """Set or print the time zone. The clock is the machine's, and does not change."""
     words = [word for word in argv if not word.startswith("-")]
     if words[:1] == ["set-timezone"] and len(words) == 2:
         path = f"{_ZONES}/{words[1]}"
@@ -82,13 +82,13 @@ def timedatectl(argv: Sequence[str]) -> int:
         say(f"{words[0]} has no effect in a rehearsal")
         return 0
     zone = os.path.realpath("/etc/localtime").partition(f"{_ZONES}/")[2] or "UTC"
-    shown = "" if "--value" in argv else "Timezone=" if words == ["show"] else "                Time zone: "
-    print(f"{shown}{zone}")
+    label = "" if "--value" in argv else "Timezone=" if words == ["show"] else "                Time zone: "
+    print(f"{label}{zone}")
     return 0
 
 
 def localectl(argv: Sequence[str]) -> int:
-    """Set or say the locale."""
+    """Set or print the locale."""
     words = [word for word in argv if not word.startswith("-")]
     path = next(filter(os.path.exists, _LOCALES), _LOCALES[0])
     if words[:1] == ["set-locale"] and len(words) > 1:

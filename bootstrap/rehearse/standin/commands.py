@@ -85,12 +85,15 @@ def _command(unit: Unit, key: str, text: str) -> Command:
     program = words[0][len(marks) :] if words else ""
     if not program:
         raise BadUnit(f"{unit.name}: {key}= has no program")
-    rest = [";" if word == "\\;" else word for word in words[1:]]
-    return Command((program, *rest), "-" in marks, "+" in marks, ":" in marks, "@" in marks)
+    arguments = [";" if word == "\\;" else word for word in words[1:]]
+    return Command((program, *arguments), "-" in marks, "+" in marks, ":" in marks, "@" in marks)
 
 
 def environment(unit: Unit, account: Mapping[str, str]) -> dict[str, str]:
-    """What a service's programs have. account: USER, HOME and their like. Raises BadUnit for a file that is missing."""
+    """The environment of a service's programs. account: USER, HOME and their like.
+
+    Raises BadUnit for an EnvironmentFile= that is missing and has no `-`.
+    """
     variables = {"PATH": PATH, "LANG": "C.UTF-8", **account}
     for line in unit.all("Service", "Environment"):
         variables.update(word.split("=", 1) for word in split(line) if "=" in word)  # type: ignore[misc]
@@ -122,7 +125,7 @@ def assignments(path: str) -> dict[str, str]:
 
 
 def seconds(text: str, default: float) -> float:
-    """A time span: `90`, `1min 30s`, `500ms`; infinity where it says so or is 0."""
+    """The seconds of a time span: `90`, `1min 30s`, `500ms`. `infinity` and 0 mean no limit."""
     if not text:
         return default
     if text in ("infinity", "0"):

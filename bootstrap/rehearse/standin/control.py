@@ -24,7 +24,7 @@ _CODE = (
     "import sys; sys.path.insert(0, sys.argv.pop(1)); from bootstrap.rehearse.standin.keeper import main; "
     "main(sys.argv[2], int(sys.argv[1]))"
 )
-# The rehearsal itself stands for these: the clock that cron keeps, and what needs systemd as first process.
+# The rehearsal itself stands for these: it ticks as cron does, and the others need systemd as the first process.
 _STOOD_FOR = ("cron.service", "crond.service", "dbus.service", "dbus-*.service", "systemd-*.service", "getty@*",
               "serial-getty@*")  # fmt: skip
 _STOP_S = 4000.0
@@ -40,17 +40,18 @@ def stands_for(name: str) -> bool:
 
 
 def state(unit: Unit) -> State:
-    """The unit's state; what nobody has touched is inactive, unless the rehearsal stands for it or it is a target."""
-    known = records.read(unit.name)
-    if known is not None:
-        return known
+    """The unit's state. A unit that nobody has touched is inactive, unless the rehearsal stands for it."""
+    recorded = records.read(unit.name)
+    if recorded is not None:
+        return recorded
+    # A target or a slice of the system counts as reached; one that the payload made does not.
     is_there = stands_for(unit.name) or (unit.kind in ("target", "slice") and not unit.path.startswith(ETC))
     return State("active", "running" if unit.kind == "service" else "active") if is_there else State()
 
 
 @contextlib.contextmanager
 def job(name: str) -> Iterator[None]:
-    """One change of a unit at a time."""
+    """Lock a unit: only one process at a time may change it."""
     os.makedirs(STATES, mode=0o755, exist_ok=True)
     with open(f"{STATES}/{name}.job", "w", encoding="ascii") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
@@ -86,16 +87,16 @@ def start(name: str, *, wait: bool = True, because: tuple[str, ...] = ()) -> Non
 
 
 def _start_needed(unit: Unit, because: tuple[str, ...]) -> None:
-    """What a unit requires or wants, first. A target that the system brings stands for itself alone."""
+    """Start the units that a unit requires or wants. A target of the system itself pulls nothing in."""
     if unit.kind == "target" and not unit.path.startswith(("/etc/", "/run/")):
         return
     needed = dict.fromkeys(unit.words("Unit", "Requires") + unit.words("Unit", "BindsTo"), True)
-    wanted = unit.words("Unit", "Wants")
+    optional = unit.words("Unit", "Wants")
     for number, kind in enumerate(("requires", "wants")):
         for path in sorted(glob.glob(f"/*/systemd/system/{glob.escape(unit.name)}.{kind}/*")):
-            wanted += [os.path.basename(path)] if number else []
+            optional += [os.path.basename(path)] if number else []
             needed.update({} if number else {os.path.basename(path): True})
-    for name in [*needed, *wanted]:
+    for name in [*needed, *optional]:
         if full_name(name) in (*because, unit.name):
             continue
         try:
@@ -107,11 +108,11 @@ def _start_needed(unit: Unit, because: tuple[str, ...]) -> None:
 
 def _keep(unit: Unit, wait: bool) -> None:
     """Start the process that keeps a service, and wait for its answer."""
-    ours, theirs = os.pipe()
-    os.set_inheritable(theirs, True)
+    read_end, write_end = os.pipe()
+    os.set_inheritable(write_end, True)
     pid = os.fork()
     if pid == 0:
-        # Twice, so that the keeper is nobody's child here: whoever runs us waits for its children only.
+        # The second fork makes the keeper nobody's child here, so that nobody waits for it.
         if os.fork():
             os._exit(0)
         try:
@@ -120,17 +121,17 @@ def _keep(unit: Unit, wait: bool) -> None:
             nothing = os.open("/dev/null", os.O_RDWR)
             for fd in (0, 1, 2):
                 os.dup2(nothing, fd)
-            # debconf, for one, waits until nobody holds the pipe that a maintainer script has from it.
-            os.closerange(3, theirs)
-            os.closerange(theirs + 1, os.sysconf("SC_OPEN_MAX"))
-            keeper.begin(unit.name, [sys.executable, "-I", "-S", "-c", _CODE, HOME, str(theirs)])
+            # debconf, for one, waits until nobody holds the pipe that it has given to a maintainer script.
+            os.closerange(3, write_end)
+            os.closerange(write_end + 1, os.sysconf("SC_OPEN_MAX"))
+            keeper.begin(unit.name, [sys.executable, "-I", "-S", "-c", _CODE, HOME, str(write_end)])
         finally:
             os._exit(1)
     os.waitpid(pid, 0)
-    os.close(theirs)
-    with os.fdopen(ours, encoding="utf-8") as file:
+    os.close(write_end)
+    with os.fdopen(read_end, encoding="utf-8") as file:
         line = file.readline() if wait else '{"ok": true}'
-    answer = json.loads(line) if line else {"ok": False, "text": "what was to keep it has ended"}
+    answer = json.loads(line) if line else {"ok": False, "text": "its keeper has ended"}
     if not answer["ok"]:
         raise Refused(failure_text(unit.name, str(answer["text"])))
     if answer.get("text"):
@@ -138,8 +139,8 @@ def _keep(unit: Unit, wait: bool) -> None:
 
 
 def failure_text(name: str, reason: str) -> str:
-    """A failed start, with what the unit printed last."""
-    rows = [f"    {row}" for row in records.printed(name, 5, own=False)]
+    """The message of a failed start, with the last lines that the unit printed."""
+    rows = [f"    {row}" for row in records.printed(name, 5, with_notes=False)]
     printed = [f"The last lines of {name}:", *rows] if rows else [f"{name} has printed nothing."]
     return "\n".join([f"Job for {name} failed: {reason}", *printed])
 
@@ -149,19 +150,19 @@ def stop(name: str, *, wait: bool = True) -> None:
     try:
         unit = unitfiles.load(name)
     except NoUnit:
-        # Its file may be gone, or masked, and it runs all the same.
+        # A unit may still run although its file is gone or masked.
         if records.read(full_name(name)) is None:
             raise
         unit = Unit(full_name(name), "")
-    known = state(unit)
+    current = state(unit)
     if unit.kind != "service" or stands_for(unit.name):
         records.write(unit.name, State())
         return
-    if known.active not in ("active", "activating", "deactivating"):
+    if current.active not in ("active", "activating", "deactivating"):
         return
     with job(unit.name) if wait else contextlib.nullcontext():
         with contextlib.suppress(ProcessLookupError):
-            os.kill(known.keeper, signal.SIGTERM)
+            os.kill(current.keeper, signal.SIGTERM)
         if wait and not records.wait_until_free(unit.name, _STOP_S):
             raise Refused(f"{unit.name} does not stop")
 
@@ -169,25 +170,25 @@ def stop(name: str, *, wait: bool = True) -> None:
 def reload(name: str) -> None:
     """Run ExecReload=. Raises Refused where there is none or it fails, and NoUnit."""
     unit = unitfiles.load(name)
-    known = state(unit)
+    current = state(unit)
     if stands_for(unit.name):
         return
-    if known.active != "active":
+    if current.active != "active":
         if not records.read(unit.name) and _is_enabled(unit):
             say(f"{unit.name}: started first; a server would have started it at boot, a copy does not")
             start(unit.name)
-            known = state(unit)
+            current = state(unit)
         else:
             raise Refused(f"{unit.name} is not active, cannot reload.")
     lines = commands(unit, "ExecReload")
     if not lines:
         raise Refused(f"Failed to reload {unit.name}: Job type reload is not applicable for unit {unit.name}.")
     account = account_of(unit)
-    given = {**environment(unit, account.variables), "MAINPID": str(known.main)}
+    variables = {**environment(unit, account.variables), "MAINPID": str(current.main)}
     log = records.open_log(unit.name)
     with job(unit.name):
         for command in lines:
-            _, status = os.waitpid(spawn(unit, command, account, given, log), 0)
+            _, status = os.waitpid(spawn(unit, command, account, variables, log), 0)
             if status and not command.may_fail:
                 raise Refused(failure_text(unit.name, f"ExecReload= ended with exit {keeper.exit_of(status)}"))
     os.close(log)
@@ -198,25 +199,25 @@ def _is_enabled(unit: Unit) -> bool:
 
 
 def restart(name: str, *, only_if_active: bool = False, wait: bool = True) -> None:
-    """Stop it and start it again."""
+    """Stop a unit and start it again. Raises Refused and NoUnit."""
     unit = unitfiles.load(name)
-    known = state(unit)
-    if only_if_active and known.active not in ("active", "activating"):
+    current = state(unit)
+    if only_if_active and current.active not in ("active", "activating"):
         return
-    if known.active != "inactive":
+    if current.active != "inactive":
         stop(unit.name)
     start(unit.name, wait=wait)
 
 
 def kill(name: str, number: int) -> None:
-    """A signal to the unit's main process, or to nobody."""
-    known = state(unitfiles.load(name))
-    if known.main:
-        keeper.hit([known.main], number)
+    """Send a signal to the unit's main process, if it has one."""
+    main = state(unitfiles.load(name)).main
+    if main:
+        keeper.hit([main], number)
 
 
 def can_reload(unit: Unit) -> bool:
-    """Whether ExecReload= says how."""
+    """Whether the unit has an ExecReload=."""
     try:
         return bool(commands(unit, "ExecReload"))
     except BadUnit:

@@ -1,7 +1,7 @@
 """Keeps one service: starts its programs, watches the main one, starts it again or stops it as its unit says.
 
-One process for each service, in the place of systemd's first process; it ends when the service is neither active nor
-about to be. Whoever asked reads one line of JSON on the descriptor that it was given.
+Each service has one such process, which does the work of systemd's first process. It ends when the service is neither
+active nor about to be. The caller reads one line of JSON on the descriptor that it has passed.
 """
 
 from __future__ import annotations
@@ -41,40 +41,40 @@ class Failure(Exception):
 
 
 class Skip(Exception):
-    """ExecCondition= says no: nothing is started, and nothing has failed."""
+    """An ExecCondition= that is not met: nothing is started, and nothing has failed."""
 
 
 class Stop(Exception):
-    """Somebody wants it stopped."""
+    """A request to stop the service."""
 
 
 def main(name: str, reply: int) -> None:
-    """The keeper's process, to its end. reply: the descriptor of whoever asked."""
+    """Run the keeper's process to its end. reply: a descriptor for the answer to the caller."""
     with contextlib.suppress(OSError), open("/proc/self/comm", "w", encoding="ascii") as file:
-        # So that a check for a process of Python does not see us.
+        # A check for a process of Python must not take this one for it.
         file.write("systemd")
-    # Not for the programs that it starts: whoever asked reads until nobody holds it.
+    # The programs that are started must not inherit it: the caller reads until nobody holds it.
     os.set_inheritable(reply, False)
     signal.pthread_sigmask(signal.SIG_BLOCK, _WATCHED)
     with contextlib.suppress(OSError, AttributeError, ImportError):
         import ctypes
 
-        # Daemons that leave their parent become children of ours: so we know them, and how they end.
+        # Daemons that leave their parent become children of this process, which then sees how they end.
         ctypes.CDLL(None).prctl(_PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0)
     end = time.monotonic() + 5
     while (lock := records.hold(name)) is None:
         if time.monotonic() > end:
-            answer_to(reply, ok=False, text="somebody else keeps it")
+            answer_to(reply, ok=False, text="another keeper does not let go of it")
             return
         time.sleep(0.02)
     Keeper(load(name), reply).run()
     os.close(lock)
 
 
-def answer_to(reply: int, **what: object) -> None:
-    """Answer whoever asked, who may be gone."""
+def answer_to(reply: int, **fields: object) -> None:
+    """Answer the caller, who may be gone."""
     with contextlib.suppress(OSError):
-        os.write(reply, json.dumps(what).encode() + b"\n")
+        os.write(reply, json.dumps(fields).encode() + b"\n")
 
 
 class Keeper:
@@ -84,7 +84,7 @@ class Keeper:
         self.unit, self.reply = unit, reply
         self.state = State(keeper=os.getpid())
         self.ended: dict[int, int] = {}  # pid -> wait status
-        self.asked, self.heeds_stop = False, True
+        self.shall_stop, self.heeds_stop = False, True
         self.notes: socket.socket | None = None
         self.is_ready = False
         self.log = records.open_log(unit.name)
@@ -93,7 +93,7 @@ class Keeper:
     # --- life ---
 
     def run(self) -> None:
-        """Start it, watch it, and start it again as often as its unit wants."""
+        """Start the service, watch it, and start it again as often as its unit wants."""
         starts: list[float] = []
         while True:
             starts.append(time.monotonic())
@@ -116,22 +116,22 @@ class Keeper:
                 records.note(self.unit.name, reason)
                 self.answer(ok=False, text=reason)
             self.stop(result)
-            if self.asked or not self.wants_restart(result, starts):
+            if self.shall_stop or not self.wants_restart(result, starts):
                 break
-        if self.state.result == "success" or self.asked:
+        if self.state.result == "success" or self.shall_stop:
             self.set(active="inactive", sub="dead", keeper=0, main=0, result="success")
         else:
             self.set(active="failed", sub="failed", keeper=0, main=0)
 
-    def answer(self, **what: object) -> None:
-        """Once: for the first start."""
+    def answer(self, **fields: object) -> None:
+        """Answer the caller, who waits for the first start only."""
         if self.reply >= 0:
-            answer_to(self.reply, **what)
+            answer_to(self.reply, **fields)
             os.close(self.reply)
             self.reply = -1
 
     def set(self, **changes: object) -> None:
-        """Change the unit's state for all to see."""
+        """Change the unit's recorded state, which every `systemctl` reads."""
         if changes.get("active") not in (None, self.state.active):
             changes.setdefault("since", time.time())
         self.state = records.write(self.unit.name, State(**{**self.state.__dict__, **changes}))
@@ -158,7 +158,7 @@ class Keeper:
     # --- starting ---
 
     def start(self) -> None:
-        """Up to the point where the unit's type counts it as started. Raises Failure, BadUnit and Stop."""
+        """Run all commands up to the point at which the type counts as started. Raises Failure, BadUnit and Stop."""
         account = account_of(self.unit)
         self.environment = environment(self.unit, account.variables)
         self.environment.update(make_folders(self.unit, account))
@@ -187,7 +187,7 @@ class Keeper:
             self.set(active="active", sub="exited")
 
     def start_main(self, kind: str) -> None:
-        """One long-running program, waited for as its type says."""
+        """Start the one long-running program, and wait for it as its type demands."""
         lines = commands(self.unit, "ExecStart")
         if len(lines) != 1:
             raise BadUnit(f"{self.unit.name}: a service of type {kind} needs exactly one ExecStart=")
@@ -199,12 +199,12 @@ class Keeper:
         if not kind.startswith("notify"):
             return
         if not self.until(lambda: self.hear() or pid in self.ended, self.start_timeout()):
-            raise Failure("timeout", f"{self.unit.name}: it has not said READY=1 in time")
+            raise Failure("timeout", f"{self.unit.name}: it has not sent READY=1 in time")
         if not self.is_ready:
             self.judge(command, self.ended[pid], "protocol")
 
     def listen(self) -> None:
-        """A socket for READY=1."""
+        """Open the socket for READY=1."""
         path = f"{STATES}/{self.unit.name}.notify"
         with contextlib.suppress(FileNotFoundError):
             os.unlink(path)
@@ -216,7 +216,7 @@ class Keeper:
         self.environment["NOTIFY_SOCKET"] = path
 
     def hear(self) -> bool:
-        """Take what the service has said; whether it is ready."""
+        """Read the messages of the service; whether it is ready."""
         if self.notes is None:
             return False
         with contextlib.suppress(BlockingIOError):
@@ -232,7 +232,7 @@ class Keeper:
         return self.is_ready
 
     def forked_main(self) -> int:
-        """The main process of a daemon that has left its parent: of its PIDFile=, else the only one there is."""
+        """The main process of a daemon that has left its parent: the one in PIDFile=, else the only one that runs."""
         path = self.pid_file()
         if not path:
             pids = self.members()
@@ -247,7 +247,7 @@ class Keeper:
         return path if path.startswith("/") or not path else f"/run/{path}"
 
     def run_all(self, key: str) -> None:
-        """The commands of one key, one after the other. Raises Failure for one that fails and may not."""
+        """Run the commands of one key, one after the other. Raises Failure for one that fails and may not."""
         for command in commands(self.unit, key):
             pid = self.spawn(command)
             # A oneshot service may take all the time it wants, as with systemd.
@@ -269,7 +269,7 @@ class Keeper:
     # --- running ---
 
     def watch(self) -> None:
-        """Until the main process ends: returns when it ended well. Raises Failure when not, and Stop."""
+        """Watch until the main process ends; return when it ended well. Raises Failure when it did not, and Stop."""
         if self.state.active != "active":
             return  # a oneshot that leaves nothing
         if self.state.main:
@@ -289,7 +289,7 @@ class Keeper:
         self.until(lambda: False, float("inf"))
 
     def main_end(self) -> int:
-        """Wait for the end of the main process; its wait status. One that a daemon puts in its place counts for it."""
+        """Wait for the end of the main process; its wait status. A daemon may put another one in its place."""
         while True:
             main = self.state.main
             self.until(lambda: (self.hear(), self.has_ended(main) or self.state.main != main)[1], float("inf"))  # noqa: B023
@@ -299,7 +299,7 @@ class Keeper:
             self.set(main=successor)
 
     def has_ended(self, pid: int) -> bool:
-        """Whether a process is gone; it may be no child of ours."""
+        """Whether a process has ended. It may be no child of this one, so that no wait status comes."""
         return pid in self.ended or not os.path.exists(f"/proc/{pid}")
 
     def ended_well(self, status: int) -> bool:
@@ -313,7 +313,7 @@ class Keeper:
     # --- stopping ---
 
     def stop(self, result: str) -> None:
-        """End what is left of it, as KillMode= says, then ExecStopPost=."""
+        """End the processes that are left, as KillMode= says, then run ExecStopPost=."""
         self.heeds_stop = False
         if result == "stopped":
             self.set(active="deactivating", sub="stop")
@@ -339,43 +339,43 @@ class Keeper:
         self.heeds_stop = True
 
     def quietly(self, key: str) -> None:
-        """Commands whose failure changes nothing."""
+        """Run the commands of one key; their failure changes nothing."""
         with contextlib.suppress(Failure, BadUnit, OSError):
             self.run_all(key)
 
     def members(self) -> list[int]:
-        """The living processes of the service: all that come from us, whatever session they are in."""
+        """The living processes of the service: all descendants of this one, whatever session they are in."""
         parents: dict[int, list[int]] = {}
         for path in glob.glob("/proc/[0-9]*/stat"):
             with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8", errors="replace") as file:
                 fields = file.read().rpartition(")")[2].split()
                 if fields[0] != "Z":
                     parents.setdefault(int(fields[1]), []).append(int(path.split("/")[2]))
-        pids, look = [], [os.getpid()]
-        while look:
-            children = parents.get(look.pop(), [])
+        pids, todo = [], [os.getpid()]
+        while todo:
+            children = parents.get(todo.pop(), [])
             pids += children
-            look += children
+            todo += children
         return sorted(pids)
 
     # --- waiting ---
 
     def until(self, question: Callable[[], bool], timeout_s: float) -> bool:
-        """Whether question() came true in time. Raises Stop when somebody wants us to stop."""
+        """Whether question() came true in time. Raises Stop when the service shall be stopped."""
         end = time.monotonic() + timeout_s
         while True:
             self.reap()
             if question():
                 return True
-            if self.asked and self.heeds_stop:
+            if self.shall_stop and self.heeds_stop:
                 raise Stop
             remaining_s = end - time.monotonic()
             if remaining_s <= 0:
                 return False
-            # Children wake us at once; what is not ours, a PID file or a message is looked at now and then.
+            # The end of a child wakes this process at once. Other processes, PID files and messages are polled.
             is_slow = self.state.active == "active"
-            taken = signal.sigtimedwait(_WATCHED, min(remaining_s, 1.0 if is_slow else 0.05))
-            self.asked = self.asked or (taken is not None and taken.si_signo == signal.SIGTERM)
+            info = signal.sigtimedwait(_WATCHED, min(remaining_s, 1.0 if is_slow else 0.05))
+            self.shall_stop = self.shall_stop or (info is not None and info.si_signo == signal.SIGTERM)
 
     def reap(self) -> None:
         with contextlib.suppress(ChildProcessError):
@@ -396,20 +396,20 @@ class Keeper:
         return self.unit.last("Service", key, default)
 
     def start_timeout(self) -> float:
-        """How long a start may take."""
+        """The seconds that a start may take."""
         default = float("inf") if self.kind == "oneshot" else 90.0
         return seconds(self.text("TimeoutStartSec") or self.text("TimeoutSec"), default)
 
     def spawn(self, command: Command) -> int:
         more = {"MAINPID": str(self.state.main)} if self.state.main else {}
         pid = spawn(self.unit, command, account_of(self.unit), {**self.environment, **more}, self.log)
-        # Its number may have been that of another, long ended.
+        # The kernel may have given it the pid of an earlier process, whose end is still recorded.
         self.ended.pop(pid, None)
         return pid
 
 
 def hit(pids: list[int], number: int) -> None:
-    """A signal to each that is still there, and one to go on, so that a stopped one hears it."""
+    """Send a signal to each process that still runs, then SIGCONT, so that a stopped one acts on it."""
     for pid in pids:
         with contextlib.suppress(ProcessLookupError):
             os.kill(pid, number)
@@ -428,7 +428,7 @@ def exit_of(status: int) -> int:
 
 
 def pid_in(path: str) -> int:
-    """The pid in a file, when such a process is there; else 0."""
+    """The pid in a file, if such a process runs; else 0."""
     try:
         with open(path, encoding="ascii") as file:
             pid = int(file.read().split()[0])

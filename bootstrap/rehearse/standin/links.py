@@ -1,4 +1,4 @@
-"""`enable`, `disable`, `mask` and what they say: links in /etc/systemd/system, as systemctl makes them."""
+"""`enable`, `disable` and `mask`: links in /etc/systemd/system, made and reported as systemctl does."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ _CHANGED = ("/etc/systemd/system", "/run/systemd/system")
 
 
 def state_of(name: str) -> str:
-    """enabled, disabled, static, masked, alias, ...: what `is-enabled` says. Raises NoUnit."""
+    """The word that `is-enabled` prints: enabled, disabled, static, masked, alias, ... Raises NoUnit."""
     name = full_name(name)
     try:
         real_name, path = unitfiles.locate(name)
@@ -27,8 +27,8 @@ def state_of(name: str) -> str:
         script = f"/etc/init.d/{name[: -len('.service')]}"
         if not name.endswith(".service") or not os.path.exists(script):
             raise NoUnit(f"Failed to get unit file state for {name}: No such file or directory")
-        begun = glob.glob(f"/etc/rc[2345].d/S[0-9][0-9]{glob.escape(os.path.basename(script))}")
-        return "enabled" if begun else "disabled"
+        start_links = glob.glob(f"/etc/rc[2345].d/S[0-9][0-9]{glob.escape(os.path.basename(script))}")
+        return "enabled" if start_links else "disabled"
     if real_name != name and os.path.basename(os.path.realpath(path)) != name:
         return "alias"
     for number, base in enumerate(_CHANGED):
@@ -40,10 +40,12 @@ def state_of(name: str) -> str:
     return "indirect" if unit.words("Install", "Also") else "static"
 
 
-def enable(asked: str, done: frozenset[str] = frozenset()) -> None:
-    """Make the links of [Install], of what it names in Also= as well. A path is linked first. Raises NoUnit."""
-    name = link(asked) if asked.startswith("/") else asked
-    unit = unitfiles.load(name)
+def enable(name_or_path: str, done: frozenset[str] = frozenset()) -> None:
+    """Make the links of [Install], and those of the units in its Also=. A path is linked first. Raises NoUnit.
+
+    done: units that are enabled already, since two may name each other.
+    """
+    unit = unitfiles.load(link(name_or_path) if name_or_path.startswith("/") else name_or_path)
     if unit.script:
         return
     if "@." in unit.name and unit.last("Install", "DefaultInstance"):
@@ -78,7 +80,7 @@ def _make_link(target: str, path: str) -> None:
 
 
 def link(path: str) -> str:
-    """Make a unit file from elsewhere known; its name. Raises NoUnit."""
+    """Link a unit file from another folder; the unit's name. Raises NoUnit."""
     if not os.path.isfile(path):
         raise NoUnit(f"Failed to look up unit file state: {path}: No such file or directory")
     name = os.path.basename(path)
@@ -87,9 +89,9 @@ def link(path: str) -> str:
     return name
 
 
-def disable(asked: str) -> None:
+def disable(name_or_path: str) -> None:
     """Remove the links that `enable` makes, and those of a linked unit. Raises NoUnit when there is no such unit."""
-    name = full_name(os.path.basename(asked))
+    name = full_name(os.path.basename(name_or_path))
     try:
         unit = unitfiles.load(name)
     except NoUnit:
@@ -97,17 +99,18 @@ def disable(asked: str) -> None:
         if state_of(name) != "masked":
             raise
     for base in _CHANGED:
-        wanted = glob.glob(f"{base}/*.wants/{glob.escape(name)}") + glob.glob(f"{base}/*.requires/{glob.escape(name)}")
+        pulls = glob.glob(f"{base}/*.wants/{glob.escape(name)}") + glob.glob(f"{base}/*.requires/{glob.escape(name)}")
         aliases = [f"{base}/{alias}" for alias in unit.words("Install", "Alias")]
-        own = [path for path in [f"{base}/{name}"] if os.path.islink(path) and os.readlink(path) != "/dev/null"]
-        for path in wanted + [path for path in aliases + own if os.path.islink(path)]:
+        # A link to /dev/null masks the unit, and stays until `unmask`.
+        linked = [path for path in [f"{base}/{name}"] if os.path.islink(path) and os.readlink(path) != "/dev/null"]
+        for path in pulls + [path for path in aliases + linked if os.path.islink(path)]:
             os.unlink(path)
             sys.stderr.write(f"Removed {path}.\n")
 
 
-def is_preset(asked: str) -> bool:
-    """Whether the system's presets enable a unit: the first line that fits; without any, yes."""
-    name = full_name(asked)
+def is_preset(name: str) -> bool:
+    """Whether the system's presets enable a unit. The first line that fits decides; without any the answer is yes."""
+    name = full_name(name)
     files: dict[str, str] = {}
     for base in ("/lib", "/usr/lib", "/usr/local/lib", "/run", "/etc"):
         for path in glob.glob(f"{base}/systemd/system-preset/*.preset"):
@@ -121,19 +124,19 @@ def is_preset(asked: str) -> bool:
     return True
 
 
-def mask(asked: str) -> None:
-    """Lead the unit's name to /dev/null. Raises NoUnit where a file of that name is in the way."""
-    name = full_name(asked)
+def mask(name: str) -> None:
+    """Link the unit's name to /dev/null. Raises NoUnit when a file of that name is in the way."""
+    name = full_name(name)
     path = f"{ETC}/{name}"
     if os.path.isfile(path) and not os.path.islink(path):
         raise NoUnit(f"Failed to mask unit: File {path} already exists.")
     _make_link(path, "/dev/null")
 
 
-def unmask(asked: str) -> None:
-    """Take that back."""
+def unmask(name: str) -> None:
+    """Remove the link to /dev/null."""
     for base in _CHANGED:
-        path = f"{base}/{full_name(asked)}"
+        path = f"{base}/{full_name(name)}"
         if os.path.islink(path) and os.readlink(path) == "/dev/null":
             os.unlink(path)
             sys.stderr.write(f"Removed {path}.\n")

@@ -1,4 +1,4 @@
-"""Where the stand-in keeps what it knows, and where units lie. All of it is inside a copy."""
+"""Folders of the stand-in's own records, and of units. All of them are inside a copy."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ ETC = "/etc/systemd/system"
 # In systemd's order: the first that holds a name wins.
 UNIT_FOLDERS = (ETC, "/run/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system",
                 "/lib/systemd/system")  # fmt: skip
-# Where the package of this stand-in lies in a copy.
+# The folder in a copy that holds the package of this stand-in.
 HOME = "/usr/lib/rehearsal"
 KINDS = ("service", "socket", "timer", "target", "path", "mount", "automount", "swap", "slice", "scope", "device")
 
 
 def log_of(name: str) -> str:
-    """The file with what a unit printed."""
+    """The file with the output of a unit."""
     return f"{LOGS}/{full_name(name)}.log"
 
 
 def full_name(name: str) -> str:
-    """`web` is `web.service`, as everywhere in systemd."""
+    """The name with its suffix: `web` means `web.service`, as everywhere in systemd."""
     return name if name.rpartition(".")[2] in KINDS else f"{name}.service"

@@ -1,4 +1,4 @@
-"""What is known of each unit while a copy runs: its state, who keeps it, and what it printed."""
+"""The records of each unit while a copy runs: its state, the lock of its keeper, and its output."""
 
 from __future__ import annotations
 
@@ -10,13 +10,13 @@ from dataclasses import asdict, dataclass, replace
 
 from bootstrap.rehearse.standin.places import LOGS, STATES, log_of
 
-# What the stand-in itself adds to a unit's log begins so.
+# Lines that the stand-in itself adds to a unit's log begin with this.
 MARK = "systemd (stand-in): "
 
 
 @dataclass(frozen=True)
 class State:
-    """active and sub are systemd's words; main: pid of the main process, 0 for none; keeper: pid of who keeps it.
+    """A unit's state. active, sub: in systemd's words; main: pid of the main process, 0 for none; keeper: its pid.
 
     result: success, exit-code, signal, timeout, ...; reason: one sentence for a failure; since: seconds since 1970.
     """
@@ -34,7 +34,7 @@ class State:
 
 
 def read(name: str) -> State | None:
-    """The state of a unit; None of one that nobody has touched. One whose keeper was killed has failed."""
+    """The state of a unit; None if nobody has touched it. A unit whose keeper was killed has failed."""
     try:
         with open(f"{STATES}/{name}.json", encoding="utf-8") as file:
             state = State(**json.load(file))
@@ -42,12 +42,12 @@ def read(name: str) -> State | None:
         return None
     if state.keeper and state.active in ("active", "activating", "deactivating") and not is_kept(name):
         return replace(state, active="failed", sub="failed", main=0, keeper=0, result="signal",
-                       reason="what kept it was killed")  # fmt: skip
+                       reason="its keeper was killed")  # fmt: skip
     return state
 
 
 def write(name: str, state: State) -> State:
-    """Set it, in one step; gives it back."""
+    """Record a state in one step, so that no reader sees half of it; returns it."""
     os.makedirs(STATES, mode=0o755, exist_ok=True)
     path = f"{STATES}/{name}.json"
     with open(f"{path}.{os.getpid()}", "w", encoding="utf-8") as file:
@@ -57,7 +57,7 @@ def write(name: str, state: State) -> State:
 
 
 def forget(name: str) -> None:
-    """As if nobody had touched it."""
+    """Remove the record, as if nobody had touched the unit."""
     if os.path.exists(f"{STATES}/{name}.json"):
         os.unlink(f"{STATES}/{name}.json")
 
@@ -85,7 +85,7 @@ def is_kept(name: str) -> bool:
     try:
         fd = hold(name)
     except PermissionError:
-        # Only root may keep one; whoever else asks believes what is written.
+        # Only root can take the lock. For any other user the recorded state has to do.
         return True
     if fd is not None:
         os.close(fd)
@@ -103,7 +103,7 @@ def wait_until_free(name: str, timeout_s: float) -> bool:
 
 
 def open_log(name: str) -> int:
-    """A descriptor to append to what the unit printed."""
+    """A descriptor to append to the unit's log."""
     os.makedirs(LOGS, mode=0o755, exist_ok=True)
     return os.open(log_of(name), os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW, 0o640)
 
@@ -115,24 +115,24 @@ def note(name: str, text: str) -> None:
     os.close(fd)
 
 
-def printed(name: str, lines: int, *, own: bool = True) -> list[str]:
-    """The last lines of a unit's log. own: with the stand-in's."""
+def printed(name: str, lines: int, *, with_notes: bool = True) -> list[str]:
+    """The last lines of a unit's log. with_notes: together with those of the stand-in."""
     try:
         with open(log_of(name), "rb") as file:
             file.seek(max(0, os.fstat(file.fileno()).st_size - (1 << 16)))
             text = file.read().decode("utf-8", "replace")
     except OSError:
         return []
-    rows = [row for row in text.rstrip("\n").split("\n") if row and (own or not row.startswith(MARK))]
+    rows = [row for row in text.rstrip("\n").split("\n") if row and (with_notes or not row.startswith(MARK))]
     return rows[-lines:]
 
 
-def once(what: str) -> bool:
-    """Whether this is said for the first time since the copy was switched on."""
+def once(topic: str) -> bool:
+    """Whether a topic comes up for the first time since the copy was switched on."""
     os.makedirs(STATES, mode=0o755, exist_ok=True)
     with open(f"{STATES}/said", "a+", encoding="utf-8") as file:
         file.seek(0)
-        if what in file.read().split("\n"):
+        if topic in file.read().split("\n"):
             return False
-        file.write(what + "\n")
+        file.write(topic + "\n")
     return True

@@ -1,4 +1,4 @@
-"""What the stand-in does not do, said once for each unit: a rehearsal must not promise more than it tries."""
+"""Reports, once for each unit, the settings without effect: a rehearsal must not promise more than it tries."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from bootstrap.rehearse.standin.conditions import LOOKS
 from bootstrap.rehearse.standin.records import once
 from bootstrap.rehearse.standin.unitfiles import Unit
 
-# What is done, or has nothing to do with whether the programs work.
+# The stand-in acts on these settings, or they do not change whether the programs work.
 _HEEDED = {
     "Unit": {
         "Description", "Documentation", "Requires", "Requisite", "Wants", "BindsTo", "DefaultDependencies",
@@ -29,13 +29,13 @@ _HEEDED = {
 }  # fmt: skip
 _WORDS = {
     "timer": "counts as active; nothing is started when its time comes",
-    "socket": "counts as active; nobody listens for it, so start its service itself",
-    "path": "counts as active; nobody watches its path",
+    "socket": "counts as active; nothing listens for it, so start its service itself",
+    "path": "counts as active; nothing watches its path",
 }
 
 
 def say(text: str) -> None:
-    """A line for people, on stderr, so that what is asked for on stdout stays as it is."""
+    """Print a line for people. It goes to stderr, since scripts read stdout."""
     sys.stderr.write(f"{os.path.basename(sys.argv[0])} (stand-in): {text}\n")
 
 

@@ -29,7 +29,7 @@ _DEFAULT_TARGET = f"{ETC}/default.target"
 
 @dataclass
 class Options:
-    """What stands before and between the words."""
+    """The options of a command line. values: of those that take one, by their long name."""
 
     flags: set[str] = field(default_factory=set)
     values: dict[str, list[str]] = field(default_factory=dict)
@@ -48,16 +48,16 @@ class Options:
 
 def parsed(argv: Sequence[str]) -> tuple[Options, list[str]]:
     """Options and words of a command line; `--` ends the options."""
-    options, words, rest = Options(), [], list(argv)
-    while rest:
-        word = rest.pop(0)
+    options, words, todo = Options(), [], list(argv)
+    while todo:
+        word = todo.pop(0)
         if word == "--":
-            words += rest
+            words += todo
             break
         name, equals, value = word.partition("=")
         short = word[:2] if word[:1] == "-" and word[1:2] not in ("", "-") else ""
         if name in _WITH_VALUE:
-            options.values.setdefault(_WITH_VALUE[name], []).append(value if equals or not rest else rest.pop(0))
+            options.values.setdefault(_WITH_VALUE[name], []).append(value if equals or not todo else todo.pop(0))
             options.flags |= {"--value"} if name == "-P" else set()
         elif short in _WITH_VALUE:
             options.values.setdefault(_WITH_VALUE[short], []).append(word[2:])
@@ -89,7 +89,7 @@ def main(argv: Sequence[str]) -> int:
 
 
 def each(work: Callable[[Options, str], None]) -> Callable[[Options, list[str]], int]:
-    """A verb that does something to each unit that is named, and says what it could not do."""
+    """A verb that does its work on each unit that is named, and reports each failure."""
 
     def over_all(options: Options, names: list[str]) -> int:
         code = 0
@@ -101,7 +101,7 @@ def each(work: Callable[[Options, str], None]) -> Callable[[Options, list[str]],
                 work(options, name)
             except (Refused, BadUnit, NoUnit) as error:
                 sys.stderr.write(f"{error}\n")
-                # What systemctl ends with: 5 for a unit that is not there.
+                # systemctl's own exit codes: 5 for a unit that does not exist.
                 code = 5 if isinstance(error, NoUnit) else 1
         return code
 
@@ -170,13 +170,13 @@ def _kill(options: Options, name: str) -> None:
 
 def _reset_failed(options: Options, names: list[str]) -> int:
     for name in map(full_name, names) if names else records.names():
-        known = records.read(name)
-        if known and known.active == "failed":
+        state = records.read(name)
+        if state and state.active == "failed":
             records.forget(name)
     return 0
 
 
-# --- what is asked ---
+# --- questions ---
 
 
 def _known_state(name: str) -> records.State:
@@ -192,8 +192,8 @@ def _is_active(options: Options, names: list[str]) -> int:
         if not options.is_quiet:
             print(state.active, flush=True)
             if state.active == "failed" or state.sub == "auto-restart":
-                # More than systemd says: whoever looks at a failed check reads why.
-                last = records.printed(full_name(name), 1, own=False)
+                # systemd prints no more than the state. Here the reader of a failed check also gets the reason.
+                last = records.printed(full_name(name), 1, with_notes=False)
                 sys.stderr.write(
                     "; ".join([state.reason or full_name(name), *[f"it said: {row}" for row in last]]) + "\n"
                 )
@@ -273,11 +273,11 @@ def _properties(name: str) -> dict[str, str]:
 
 
 def _show(options: Options, names: list[str]) -> int:
-    wanted = [key for value in options.values.get("property", []) for key in value.split(",")]
+    chosen = [key for value in options.values.get("property", []) for key in value.split(",")]
     for number, name in enumerate(names):
         properties = _properties(name)
         print("\n" if number else "", end="")
-        for key in wanted or sorted(properties):
+        for key in chosen or sorted(properties):
             print(properties.get(key, "") if options.has("--value") else f"{key}={properties.get(key, '')}")
     return 0
 
@@ -312,12 +312,12 @@ def _set_default(options: Options, name: str) -> None:
 
 
 def _nothing(options: Options, names: list[str]) -> int:
-    """Units are read anew each time, and there is no manager to reload."""
+    """Do nothing: unit files are read again each time, and there is no manager to reload."""
     return 0
 
 
 def _power(number: int) -> Callable[[Options, list[str]], int]:
-    """The copy's first process is asked, as its reboot and shutdown do."""
+    """A verb that asks the copy's first process, as its `reboot` and `shutdown` do."""
 
     def ask(options: Options, names: list[str]) -> int:
         os.kill(1, number)

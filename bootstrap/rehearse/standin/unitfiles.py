@@ -19,9 +19,9 @@ class NoUnit(Exception):
 
 @dataclass(frozen=True)
 class Unit:
-    """One unit, read. path: its file, "" for one made of an init script; settings: section -> key -> values, raw.
+    """One unit. path: its file, "" for one made of an init script; settings: section -> key -> values, raw.
 
-    name is what it is known by: behind an alias the name of the file that the alias leads to.
+    name: its own, not an alias: that of the file which the alias leads to.
     """
 
     name: str
@@ -35,11 +35,11 @@ class Unit:
         return self.name.rpartition(".")[2]
 
     def all(self, section: str, key: str) -> list[str]:
-        """Every value of a key, specifiers filled in; an empty assignment has taken back those before it."""
+        """Every value of a key, specifiers filled in. An empty assignment has cleared those before it."""
         return [self.filled(value) for value in self.settings.get(section, {}).get(key, [])]
 
     def last(self, section: str, key: str, default: str = "") -> str:
-        """The value that counts where there can be only one."""
+        """The last value of a key: it counts where there can be only one."""
         values = self.all(section, key)
         return values[-1] if values else default
 
@@ -78,9 +78,9 @@ def unescaped(text: str) -> str:
     return re.sub(r"\\x([0-9a-fA-F]{2})", lambda match: chr(int(match[1], 16)), text.replace("-", "/"))
 
 
-def load(asked: str) -> Unit:
-    """The unit of a name, with its drop-ins. Raises NoUnit."""
-    name, path = locate(full_name(asked))
+def load(name: str) -> Unit:
+    """Read the unit of a name, with its drop-ins. Raises NoUnit."""
+    name, path = locate(full_name(name))
     if not path:
         script = f"/etc/init.d/{name[: -len('.service')]}"
         if name.endswith(".service") and os.access(script, os.X_OK) and os.path.isfile(script):
@@ -93,20 +93,21 @@ def load(asked: str) -> Unit:
 
 
 def locate(name: str) -> tuple[str, str]:
-    """(the name that counts, its file), the file "" when there is none. Raises NoUnit for a masked unit."""
+    """(the unit's own name, its file); the file is "" when there is none. Raises NoUnit for a masked unit."""
     if not NAME.fullmatch(name):
         raise NoUnit(f"Invalid unit name {name!r}.")
     template = re.sub(r"@[^.]*(?=\.[a-z]+$)", "@", name)
-    for wanted in dict.fromkeys((name, template)):
+    for candidate in dict.fromkeys((name, template)):
         for folder in UNIT_FOLDERS:
-            path = f"{folder}/{wanted}"
+            path = f"{folder}/{candidate}"
             if not os.path.lexists(path):
                 continue
             end = os.path.realpath(path)
             if end == "/dev/null" or (os.path.isfile(end) and not os.path.getsize(end)):
                 raise NoUnit(f"Unit {name} is masked.")
             target = os.path.basename(end)
-            if os.path.islink(path) and target != wanted and target.endswith(wanted[wanted.rindex(".") :]):
+            suffix = candidate[candidate.rindex(".") :]
+            if os.path.islink(path) and target != candidate and target.endswith(suffix):
                 # An alias; that of a template keeps the instance.
                 return locate(target.replace("@.", f"@{name.partition('@')[2].rpartition('.')[0]}."))
             if os.path.isfile(path):
@@ -147,7 +148,7 @@ def parse_into(settings: dict[str, dict[str, list[str]]], text: str) -> None:
 
 
 def _of_script(name: str, script: str) -> Unit:
-    """What systemd-sysv-generator makes of a script in init.d."""
+    """The unit that systemd-sysv-generator makes of a script in init.d."""
     service = {
         "Type": ["forking"], "RemainAfterExit": ["yes"], "KillMode": ["process"], "TimeoutSec": ["5min"],
         "Environment": ["_SYSTEMCTL_SKIP_REDIRECT=1"], "ExecStart": [f"{script} start"],

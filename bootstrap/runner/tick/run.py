@@ -34,6 +34,7 @@ from bootstrap.runner.tick.signals import Again, Failed, Superseded
 from bootstrap.runner.tick.stages import APT, Stages
 
 STUCK = STATE + "/stuck", "/run/initialrunner.stuck"  # the reason why the last tick could not go on
+BOOTED = "/run/initialrunner.boot."  # and the boot id: names who has begun the entries of this boot
 EARLY = "# early\n"  # ends the admin's command that was written before there was a journal
 GIVE_UP_TICKS = 7 * 24 * 60  # a tick a minute: events not taken for a week are given up
 
@@ -157,7 +158,7 @@ class Run:
         if not self.plan["every_boot"]:
             return
         self.host.save(STATE + "/every-boot", self.plan["deploy_id"].encode() + b"\n", 0o644)
-        flag = "/run/initialrunner.boot." + self.host.boot_id
+        flag = BOOTED + self.host.boot_id
         try:
             # A hard link fails where the name exists: when rc.local comes at the same time, exactly one of us begins.
             self.host.save(flag + ".new", b"runner\n")

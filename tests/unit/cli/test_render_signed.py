@@ -18,8 +18,8 @@ from bootstrap.payload import bundle as bundles
 from bootstrap.payload.bundle import unpack
 from bootstrap.payload.sign import signer, verify
 from bootstrap.runner.baked.signed import split
-from bootstrap.targets import channel
-from bootstrap.targets.channel import Packed
+from bootstrap.targets import layout
+from bootstrap.targets.model import Packed
 from bootstrap.targets.providers import provider
 
 pytestmark = keys.needs_ssh_keygen
@@ -133,7 +133,7 @@ def test_a_signature_counts_in_a_limit(workdir: Path) -> None:
         nova = provider("nova")
         assert nova.user_data is not None
         tight = replace(nova, gzip="no", user_data=replace(nova.user_data, most=most))
-        return channel.pack(rendering.rendered, "user-data", tight, sign=rendering.signer)
+        return layout.pack(rendering.rendered, "user-data", tight, sign=rendering.signer)
 
     whole = pack(plain, 1 << 20).measures[0].used
     assert not pack(plain, whole + 400).lean

@@ -35,7 +35,7 @@ def test_a_clean_image_is_sealed(root: Path, capsys: pytest.CaptureFixture[str])
     assert capsys.readouterr().out == "root: sealed\n"
 
 
-def test_findings_are_told_by_kind_with_their_mend(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_finding_names_the_thing_then_the_reason_then_the_fix(root: Path, capsys: pytest.CaptureFixture[str]) -> None:
     put(root, "/root/.bash_history", "ls\n")
     put(root, "/home/alice/.bash_history.d", "ls\n")
     put(root, "/srv/app/.zsh_history", "ls\n")
@@ -43,20 +43,17 @@ def test_findings_are_told_by_kind_with_their_mend(root: Path, capsys: pytest.Ca
     put(root, "/etc/hostname", "builder\n")
     assert seal("root", "--require", "nova-agent", "--allow", "/var/log/*") == ExitCode.REFUSED
     assert capsys.readouterr().out == (
-        "error[ssh.authorized-keys]: the builder could log in to every clone\n"
-        "  /root/.ssh/authorized_keys: keys that may log in  (--clean-access)\n"
-        "  mend: remove it, or --allow it by its path\n"
-        "error[history.shell]: it holds what was typed, passwords too\n"
-        "  /root/.bash_history: a shell's history  (--clean: removed)\n"
-        "  /srv/app/.zsh_history: a shell's history  (--clean: removed)\n"
-        "  mend: remove it\n"
-        "error[need.unit]: it was asked for by --require\n"
-        "  nova-agent is not there\n"
-        "  mend: install it\n"
-        "warning[identity.hostname]: clones that get no name use this one\n"
-        "  /etc/hostname: a host name\n"
-        "  mend: write localhost, if that is not wanted\n"
-        "note: --allow /var/log/* matched nothing\n"
+        "error[ssh.authorized-keys]: /root/.ssh/authorized_keys: keys that may log in; the builder could log in to"
+        " every clone\n"
+        "  fix: remove it, or --allow it by its path  (--clean-access: removed)\n"
+        "error[history.shell]: /root/.bash_history: a shell history; it may hold passwords that were typed\n"
+        "  also: /srv/app/.zsh_history: a shell history\n"
+        "  fix: remove it  (--clean: removed)\n"
+        "error[need.unit]: nova-agent is not installed; --require asks for it\n"
+        "  fix: install it\n"
+        "warning[identity.hostname]: /etc/hostname: a host name; a clone that is given no name would use this one\n"
+        "  fix: write localhost into it, unless that is wanted\n"
+        "note: --allow /var/log/* fits no finding\n"
         "root: 4 findings, 1 warning, --clean fixes 2\n"
     )
 
@@ -95,7 +92,7 @@ def test_the_same_as_json(root: Path, capsys: pytest.CaptureFixture[str]) -> Non
             "path": "/srv/key",
             "what": "a private key",
             "why": "whoever has a clone has it",
-            "mend": "remove it, and give a new one to whoever needs it",
+            "mend": "remove it, and replace it by a new one wherever it is in use",
             "clean": "listed only",
         },
     ]

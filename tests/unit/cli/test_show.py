@@ -12,7 +12,7 @@ from bootstrap.cli.show import command
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.payload.bundle import unpack
 from bootstrap.render.model import Rendered, RenderedFile
-from bootstrap.targets import channel
+from bootstrap.targets import layout
 
 DEPLOY = "20261120T120000-ab12cd"
 CRON = "@reboot root sh @FILES@ # @SHA256@ @MARK@\n"
@@ -58,7 +58,7 @@ FILES = (
 def bundle(tmp_path: Path) -> Path:
     rendered = Rendered("web-1", DEPLOY, "0123456789ab", PLAN, FILES, CRON, None, (SECRET,))
     path = tmp_path / "user-data"
-    path.write_bytes(channel.pack(rendered, "user-data").blob)
+    path.write_bytes(layout.pack(rendered, "user-data").blob)
     return path
 
 

@@ -45,27 +45,27 @@ EVIL = "\"><script src=//x></script><img onerror=alert(1) src=x>'{{7*7}}</pre></
 
 @pytest.mark.fault(147)
 def test_the_page_says_what_a_host_waits_for() -> None:
-    begun = [reports.event(1, "started", stages=["join"]), reports.event(2, "state", state="running")]
+    started = [reports.event(1, "started", stages=["join"]), reports.event(2, "state", state="running")]
     missing = [{"path": "/etc/a.pem", "why": "a link", "saw": "is a link to b.pem, which is not followed"}]
     files = page(
-        run([*begun, reports.event(3, "waiting", missing=missing), reports.event(4, "state", state="waiting")])
+        run([*started, reports.event(3, "waiting", missing=missing), reports.event(4, "state", state="waiting")])
     )
     assert "Waiting for <code>/etc/a.pem</code> (is a link to b.pem, which is not followed)" in files
     need: dict[str, Any] = {"missing": [{"path": "join", "why": "needs"}], "for": "no answer from tcp db:5432"}
-    needs = [*begun, reports.event(3, "waiting", **need)]
+    needs = [*started, reports.event(3, "waiting", **need)]
     assert "Waiting: <code>no answer from tcp db:5432</code>" in page(run(needs))
     # It goes away when the stage begins.
     assert "no answer" not in page(run([*needs, reports.event(4, "stage.started", stage="join", attempt=1)]))
 
 
-def test_words_of_a_waiting_host_stay_words() -> None:
+def test_texts_of_a_waiting_host_never_become_markup() -> None:
     need: dict[str, Any] = {"missing": [{"path": EVIL, "why": EVIL, "saw": EVIL}]}
     for more in ({}, {"for": EVIL}):
         evil = page(run([reports.event(1, "waiting", **need, **more)]))
         assert "<script src=//x>" not in evil and "&lt;script src=//x&gt;" in evil
 
 
-def test_a_hosts_words_stay_words() -> None:
+def test_texts_of_a_host_never_become_markup() -> None:
     story = [
         reports.event(1, "started", stages=[EVIL], addresses=[EVIL]),
         reports.event(2, "waiting", missing=[{"path": EVIL, "why": EVIL, "saw": EVIL}], **{"for": EVIL}),
@@ -84,7 +84,7 @@ def test_a_hosts_words_stay_words() -> None:
     assert "<img" not in waiting and "&lt;img" in waiting
 
 
-def test_nothing_comes_from_elsewhere() -> None:
+def test_nothing_is_loaded_from_other_sites() -> None:
     for text in (page(run(reports.failed_story())), render("login.html", wrong=True)):
         for tag, attrs in Tags(text).found:
             for name in ("src", "href", "action"):
@@ -95,7 +95,7 @@ def test_nothing_comes_from_elsewhere() -> None:
             assert "style" not in attrs and (tag != "script" or "src" in attrs) and tag != "style"
 
 
-def test_what_needs_a_look_comes_first() -> None:
+def test_servers_that_need_a_look_come_first() -> None:
     text = page(
         run(reports.healthy_story("a"), "a-healthy"),
         run(reports.healthy_story("a")[:2], "b-running"),
@@ -126,7 +126,7 @@ def test_a_row_shows_stages_and_the_first_failing_line() -> None:
     assert 'title="packages: failed, attempt 2, 2.5 s, exit 100"' in text
 
 
-def test_a_big_fleet_is_cut_and_said() -> None:
+def test_a_big_fleet_is_cut_and_the_page_says_so() -> None:
     text = page(*(Run(f"web-{i:04d}", "d") for i in range(MAX_ROWS + 7)))
     assert text.count("data-server=") == MAX_ROWS
     assert "7 more servers are not shown" in text and f"<b>{MAX_ROWS + 7}</b> all" in text
@@ -166,6 +166,6 @@ def test_spans_on_the_page(seconds: float | None, text: str) -> None:
         (864000, "10 days ago"),
     ],
 )
-def test_how_long_ago(since: float, text: str) -> None:
+def test_the_age_of_a_report(since: float, text: str) -> None:
     assert _ago(NOW - since, NOW) == text
     assert _ago(None, NOW) == "never reported"

@@ -7,12 +7,12 @@ import asyncio
 from bootstrap.collector.hub import Hub
 
 
-def test_each_hears_what_it_asked_for() -> None:
+def test_each_waiter_gets_its_own_changes() -> None:
     async def story() -> None:
         hub = Hub()
-        with hub.watch(server="a") as one, hub.watch(deploy_id="d") as roll_out, hub.watch() as every:
+        with hub.watch(server="a") as server, hub.watch(deploy_id="d") as roll_out, hub.watch() as every:
             hub.changed([("a", "d"), ("b", "e"), ("a", "d")])
-            assert await one.next(0.01) == {("a", "d")}
+            assert await server.next(0.01) == {("a", "d")}
             assert await roll_out.next(0.01) == {("a", "d")}
             assert await every.next(0.01) == {("a", "d"), ("b", "e")}
             assert await every.next(0.01) == set()
@@ -35,8 +35,8 @@ def test_a_change_between_two_looks_is_not_missed() -> None:
 def test_closing_wakes_everyone() -> None:
     async def story() -> None:
         hub = Hub()
-        with hub.watch(server="a") as one, hub.watch() as every:
-            waits = asyncio.gather(one.next(60), every.next(60))
+        with hub.watch(server="a") as server, hub.watch() as every:
+            waits = asyncio.gather(server.next(60), every.next(60))
             await asyncio.sleep(0)
             hub.close()
             async with asyncio.timeout(5):

@@ -1,4 +1,4 @@
-"""What a report may do, whatever order its events come in: checked on stories cut up at random."""
+"""The effect of reports, in whatever order their events come: checked on stories cut up at random."""
 
 from __future__ import annotations
 
@@ -43,9 +43,9 @@ def test_any_cuts_in_any_order_come_to_the_same_end(parts: list[list[dict[str, A
     now, stored = run(), []
     for part in [*parts, STORY]:
         effect = take(now, report(part), NOW)
-        # What is acknowledged never shrinks, and is exactly what has had its effect.
-        known = now.journals[reports.JOURNAL].acked if now.journals else 0
-        assert effect.acked >= known
+        # The acknowledged number never shrinks, and every event up to it has had its effect.
+        acked = now.journals[reports.JOURNAL].acked if now.journals else 0
+        assert effect.acked >= acked
         stored += [entry.event for entry in effect.events]
         assert len(stored) == effect.acked
         now = effect.run
@@ -61,13 +61,13 @@ def test_a_replay_returns_the_very_same_run() -> None:
     assert not again.changed
 
 
-def test_an_empty_report_asks_how_far_we_are() -> None:
+def test_an_empty_report_returns_the_progress_of_its_journal() -> None:
     assert take(run(), report([]), NOW) == Effect(run(), 0)
-    known = take(run(), report(STORY[:3]), NOW).run
-    assert take(known, report([]), NOW) == Effect(known, 3)
+    started = take(run(), report(STORY[:3]), NOW).run
+    assert take(started, report([]), NOW) == Effect(started, 3)
 
 
-def test_events_beyond_a_gap_are_kept_within_bounds() -> None:
+def test_events_beyond_a_gap_are_parked_within_bounds() -> None:
     many = [event(seq, "fixed", path="/x") for seq in range(2, MAX_PARKED + 100)]
     effect = take(run(), report(many), NOW)
     assert (effect.acked, effect.events, effect.changed) == (0, (), True)
@@ -93,7 +93,7 @@ def test_the_reports_own_state_counts_while_no_event_says_one(reported: str, sto
     assert take(run(), report(story, state=reported), NOW).run.view.state == state
 
 
-def test_a_state_told_across_a_gap_does_not_count() -> None:
+def test_a_state_reported_across_a_gap_does_not_count() -> None:
     assert take(run(), report([event(2, "fixed", path="/x")], state="healthy"), NOW).run.view.state == "waiting"
 
 
@@ -112,7 +112,7 @@ def test_nothing_of_a_late_report_counts() -> None:
     assert late.late == len(STORY)
 
 
-def test_what_no_honest_host_needs_is_refused() -> None:
+def test_more_than_an_honest_host_needs_is_refused() -> None:
     with pytest.raises(Refusal, match="more events than are stored") as caught:
         take(run(), report([event(MAX_SEQ + 1, "fixed")]), NOW)
     assert (caught.value.status, caught.value.retry_after_s) == (429, 3600)
@@ -144,7 +144,7 @@ def test_an_announcement_does_not_outweigh_a_report() -> None:
         ("web-1\n", "web-*", True),
     ],
 )
-def test_who_is_in_a_group(server: str, group: str, member: bool) -> None:
+def test_membership_of_a_group(server: str, group: str, member: bool) -> None:
     assert in_group(server, group) is member
 
 

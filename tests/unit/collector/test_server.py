@@ -1,4 +1,4 @@
-"""Where a collector listens, and which store it is told to use."""
+"""The address that a collector listens on, and the store that its URL names."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def test_an_address_to_listen_on(text: str, listen: Listen) -> None:
 @pytest.mark.parametrize(
     "text", ["", "8080", ":8080", "host:", "host:x", "host:65536", "::1:80", "[::1]", "[host]:80", "h:²"]
 )
-def test_what_is_no_address(text: str) -> None:
+def test_an_impossible_address_is_refused(text: str) -> None:
     with pytest.raises(UsageError, match="is not HOST:PORT"):
         parse_listen(text)
 
@@ -41,7 +41,7 @@ def test_port_0_is_shown_as_the_port_it_became() -> None:
         assert url_of(bound, Listen("::1", 0), is_tls=False) == f"http://[::1]:{port}"
 
 
-def test_a_port_in_use_is_said() -> None:
+def test_a_port_in_use_is_reported() -> None:
     with bind(Listen("127.0.0.1", 0)) as bound:
         bound.listen()
         with pytest.raises(CollectorError, match=r"cannot listen on 127\.0\.0\.1:[0-9]+: Address already in use"):
@@ -64,6 +64,6 @@ def test_a_path_with_a_slash_too_few_is_explained() -> None:
 
 
 @pytest.mark.parametrize("url", ["", "c.db", "sqlite://c.db", "sqlite:///", "mysql://x/y"])
-def test_what_is_no_store(url: str) -> None:
+def test_an_unknown_store_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="is neither sqlite:///PATH nor postgresql://"):
         store_of(url)

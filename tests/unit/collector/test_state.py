@@ -1,4 +1,4 @@
-"""What events mean: states, stages, failures, and a server that is overdue."""
+"""The meaning of events: states, stages, failures, and a server that is overdue."""
 
 from __future__ import annotations
 
@@ -119,8 +119,8 @@ def test_an_attempt_that_failed_last_is_not_pending_once_the_server_has_failed()
     view = view_of(numbered(STARTED, BEGUN, ended("failed", exit_code=3), {"type": "state", "state": "failed"}))
     assert [stage.state for stage in view.stages] == ["pending", "pending"]
     assert [stage.state for stage in stages_for_people(view)] == ["failed", "pending"]
-    found = failure(view)
-    assert found and (found["stage"], found["exit_code"]) == ("a", 3)
+    reason = failure(view)
+    assert reason and (reason["stage"], reason["exit_code"]) == ("a", 3)
 
 
 @pytest.mark.parametrize(
@@ -148,11 +148,11 @@ def test_the_first_failing_line(tail: str, line: str | None) -> None:
         ({}, "a: failed"),
     ],
 )
-def test_why_a_stage_failed(event: dict[str, Any], reason: str) -> None:
+def test_the_reason_of_a_failed_stage(event: dict[str, Any], reason: str) -> None:
     assert view_of(numbered(STARTED, BEGUN, ended("failed", final=True, **event))).reason == reason
 
 
-def test_a_bare_failed_does_not_take_the_reason_away() -> None:
+def test_a_failed_state_without_a_reason_keeps_the_earlier_one() -> None:
     story = numbered(
         STARTED, BEGUN, ended("failed", final=True, exit_code=2), {"type": "state", "state": "failed", "final": True}
     )
@@ -165,12 +165,13 @@ def test_a_health_failure_names_the_check_and_what_it_saw() -> None:
         {"type": "health", "ok": False, "passed": 0, "check": "tcp 127.0.0.1:80", "saw": "refused"},
         {"type": "state", "state": "failed", "final": True, "reason": "health", "cause": "deadline"},
     )
-    found = failure(view_of(story))
-    assert found and (found["line"], found["cause"], found["stage"]) == ("tcp 127.0.0.1:80: refused", "deadline", None)
+    reason = failure(view_of(story))
+    expected = ("tcp 127.0.0.1:80: refused", "deadline", None)
+    assert reason and (reason["line"], reason["cause"], reason["stage"]) == expected
 
 
 @pytest.mark.parametrize(
-    ("state", "now", "shown"),
+    ("state", "now", "state_now"),
     [
         ("running", 100.0, "running"),
         ("running", 100.1, "overdue"),
@@ -180,8 +181,8 @@ def test_a_health_failure_names_the_check_and_what_it_saw() -> None:
         ("failed", 200.0, "failed"),
     ],
 )
-def test_overdue_is_worked_out_when_asked(state: str, now: float, shown: str) -> None:
-    assert state_at(Run("web-1", "d", View(state=state), deadline_at=100.0), now) == shown
+def test_overdue_is_worked_out_when_asked(state: str, now: float, state_now: str) -> None:
+    assert state_at(Run("web-1", "d", View(state=state), deadline_at=100.0), now) == state_now
 
 
 def test_without_a_deadline_nothing_is_overdue() -> None:

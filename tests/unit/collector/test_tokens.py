@@ -1,4 +1,4 @@
-"""Who may read: tokens, cookies, and the file they come from."""
+"""The proof of readers: tokens, cookies, and the file of the token."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def test_a_token_is_made_once_and_private(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "short", "with space in it, and long enough", "é" * 30])
-def test_what_is_no_token_is_refused(tmp_path: Path, text: str) -> None:
+def test_a_malformed_token_is_refused(tmp_path: Path, text: str) -> None:
     path = tmp_path / "token"
     path.write_text(text)
     path.chmod(0o600)

@@ -19,15 +19,16 @@ from bootstrap import resources
 from bootstrap.cli.bake import command
 from bootstrap.cli.seal import command as sealing
 from bootstrap.errors import UsageError
-from bootstrap.image import bake, baked
+from bootstrap.image import bake, baked, own_paths
 from bootstrap.image.bake import Settings
-from bootstrap.image.within import Within
+from bootstrap.image.root_writer import RootWriter
 from bootstrap.payload import crontab
 from bootstrap.payload.refused import Refused
+from bootstrap.runner.baked.program import BUILDER
 
 TOP = Path(__file__).resolve().parents[3]
 KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0pC1xnIgrOgNfHhrvLnV4bXHjXvTSwFTBX1JxvV2yY"
-COMMON = ["/etc/initialrunner/image.json", bake.PROGRAM, "/usr/local/sbin/initialrunner"]
+COMMON = ["/etc/initialrunner/image.json", own_paths.PROGRAM, "/usr/local/sbin/initialrunner"]
 SYSTEMD = [
     "/etc/systemd/system/initialrunner-image.service",
     "/etc/systemd/system/initialrunner-image.timer",
@@ -87,10 +88,10 @@ def test_what_is_written_and_with_which_mode(root: Path) -> None:
     before = tree(root)
     done = bake.bake(root, Settings())
     assert (done.trigger, done.python) == ("both", "/usr/bin/python3")
-    assert new(root, before) == sorted([*COMMON, *SYSTEMD, bake.CRON])
+    assert new(root, before) == sorted([*COMMON, *SYSTEMD, own_paths.CRON])
     after = tree(root)
     assert {path: after[path][0] for path in new(root, before)} == {
-        **dict.fromkeys([*COMMON, *SYSTEMD[:2], bake.CRON], 0o644),
+        **dict.fromkeys([*COMMON, *SYSTEMD[:2], own_paths.CRON], 0o644),
         COMMON[2]: 0o700,
         **dict.fromkeys(SYSTEMD[2:], 0),
     }
@@ -118,7 +119,7 @@ def test_other_options_replace_the_earlier_ones(root: Path) -> None:
     bake.bake(root, Settings(("files",), "both", b"me " + KEY + b"\n"))
     assert "/etc/initialrunner/allowed_signers" in tree(root)
     done = bake.bake(root, Settings(("ec2=http://127.0.0.1:1",), "cron"))
-    assert new(root, before) == sorted([*COMMON, bake.CRON])
+    assert new(root, before) == sorted([*COMMON, own_paths.CRON])
     assert any("unsigned bundles are taken from now on" in note for note in done.notes)
     bake.bake(root, Settings(trigger="systemd"))
     assert new(root, before) == sorted([*COMMON, *SYSTEMD])
@@ -127,13 +128,13 @@ def test_other_options_replace_the_earlier_ones(root: Path) -> None:
 @pytest.mark.skipif(os.geteuid() != 0, reason="needs root")
 def test_what_is_not_roots_or_has_a_second_name_is_made_anew(root: Path) -> None:
     bake.bake(root, Settings())
-    program, entry, command = (root / path.lstrip("/") for path in (bake.PROGRAM, bake.CRON, COMMON[2]))
+    program, entry, command = (root / path.lstrip("/") for path in (own_paths.PROGRAM, own_paths.CRON, COMMON[2]))
     os.chown(program, 1000, 1000)  # as a build does that copies a tree as one user
     (root / "copy").hardlink_to(entry)  # cron skips it then
     command.chmod(0o770)
     done = bake.bake(root, Settings())
     written = [change.path for change in done.changes if change.did == "written"]
-    assert written == [bake.PROGRAM, COMMON[2], bake.CRON]
+    assert written == [own_paths.PROGRAM, COMMON[2], own_paths.CRON]
     assert [(one.stat().st_uid, one.stat().st_gid, one.stat().st_nlink) for one in (program, entry)] == [(0, 0, 1)] * 2
     assert {change.did for change in bake.bake(root, Settings()).changes} == {"same"}
 
@@ -166,7 +167,7 @@ def test_auto_takes_what_the_root_has(root: Path, has: tuple[str, ...], trigger:
 
 
 def test_a_folder_that_is_no_root_is_refused(tmp_path: Path) -> None:
-    assert refusals(tmp_path) == [("image.root", "this is no root directory: there is no /etc and no /usr")]
+    assert refusals(tmp_path) == [("image.root", "this is no root directory: it has no /etc and no /usr")]
 
 
 def test_all_reasons_come_at_once(root: Path) -> None:
@@ -178,10 +179,10 @@ def test_all_reasons_come_at_once(root: Path) -> None:
             "image.python",
             "no usable python3 on this image: /usr/bin/python3 is Python 3.11 without json, email",
         ),
-        ("image.trigger", "--trigger both, and this image has no cron"),
-        ("image.signers", "--allowed-signers, and this image has no /usr/bin/ssh-keygen to check them with"),
-        ("image.signers", "--allowed-signers holds no key: nothing would ever be taken"),
-        ("image.command", "/usr/local/sbin/initialrunner is there, and none of ours"),
+        ("image.trigger", "--trigger both: this image has no cron"),
+        ("image.signers", "--allowed-signers: this image has no /usr/bin/ssh-keygen to check signatures with"),
+        ("image.signers", "--allowed-signers: the file holds no key, so no bundle would ever be taken"),
+        ("image.command", "/usr/local/sbin/initialrunner exists, and is no command of initialrunner"),
     ]
 
 
@@ -204,14 +205,14 @@ def test_the_cron_of_busybox_is_none(root: Path) -> None:
     (root / "usr/sbin/cron").unlink()
     put(root, "/bin/busybox")
     (root / "usr/sbin/crond").symlink_to("/bin/busybox")
-    assert refusals(root, trigger="cron") == [("image.trigger", "--trigger cron, and this image has no cron")]
+    assert refusals(root, trigger="cron") == [("image.trigger", "--trigger cron: this image has no cron")]
 
 
 def test_a_root_that_nothing_would_start_is_refused(root: Path) -> None:
     (root / "usr/sbin/cron").unlink()
     (root / "usr/lib/systemd/systemd").unlink()
     assert refusals(root) == [
-        ("image.trigger", "nothing on this image would start the runner: neither cron nor systemd is there")
+        ("image.trigger", "nothing on this image would start the runner: it has neither cron nor systemd")
     ]
 
 
@@ -268,7 +269,7 @@ def test_a_link_up_is_worked_out_and_not_asked_of_the_kernel(root: Path, tmp_pat
 def test_an_absolute_link_means_what_it_means_on_the_image(root: Path, tmp_path: Path) -> None:
     away = outside(tmp_path)
     (root / "etc/cron.d").symlink_to(away)
-    assert refusals(root) == [("image.link", f"/etc/cron.d is a link to {away}, where nothing is")]
+    assert refusals(root) == [("image.link", f"/etc/cron.d is a link to {away}, which does not exist")]
     inside = root / str(away).lstrip("/")
     inside.mkdir(parents=True)
     bake.bake(root, Settings())
@@ -279,12 +280,12 @@ def test_an_absolute_link_means_what_it_means_on_the_image(root: Path, tmp_path:
 def test_a_link_in_place_of_a_file_is_replaced_and_not_followed(root: Path, tmp_path: Path) -> None:
     victim = tmp_path / "victim"
     victim.write_text("mine")
-    for path in (COMMON[0], bake.CRON):
+    for path in (COMMON[0], own_paths.CRON):
         (root / path.lstrip("/")).parent.mkdir(parents=True, exist_ok=True)
         (root / path.lstrip("/")).symlink_to(victim)
     bake.bake(root, Settings())
     assert victim.read_text() == "mine"
-    assert not any((root / path.lstrip("/")).is_symlink() for path in (COMMON[0], bake.CRON))
+    assert not any((root / path.lstrip("/")).is_symlink() for path in (COMMON[0], own_paths.CRON))
 
 
 def test_links_that_go_in_circles_end(root: Path) -> None:
@@ -305,7 +306,7 @@ def test_merged_usr_is_followed(root: Path) -> None:
 
 def test_cron_reads_its_entry_and_asks_first_whether_there_is_anything_to_do(root: Path) -> None:
     bake.bake(root, Settings())
-    found = crontab.parse((root / bake.CRON.lstrip("/")).read_bytes())
+    found = crontab.parse((root / own_paths.CRON.lstrip("/")).read_bytes())
     assert found.refusal is None
     assert [entry.schedule for entry in found.entries] == ["@reboot", "* * * * *"]
     for entry in found.entries:
@@ -335,7 +336,7 @@ def test_the_program_is_one_file_that_every_python_of_the_floor_reads() -> None:
 
 def test_triggers_are_written_last_and_removed_first(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = [change.path for change in bake.bake(root, Settings(signers=b"me " + KEY)).changes]
-    starts = [bake.CRON, *SYSTEMD[2:]]
+    starts = [own_paths.CRON, *SYSTEMD[2:]]
     assert changes[-3:] == starts
     assert changes[0] == "/etc/initialrunner/allowed_signers"
     assert {change.path for change in bake.remove(root)[:3]} == set(starts)
@@ -357,7 +358,7 @@ def test_every_file_is_whole_and_on_disk_before_it_has_its_name(root: Path, monk
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(os, "rename", rename)
     bake.bake(root, Settings(trigger="cron"))
-    for path in [*COMMON, bake.CRON]:
+    for path in [*COMMON, own_paths.CRON]:
         place = root / path.lstrip("/")
         at = done.index(f"rename {place}")
         assert done[at - 1] == f"fsync {place.parent}/.{place.name}.bake"
@@ -375,20 +376,20 @@ def test_a_kill_between_any_two_writes_leaves_nothing_that_starts_what_is_not_th
     for most in range(len(whole) - len(before)):
         left = [most]
         for name in ("write", "symlink"):
-            real = getattr(Within, name)
+            real = getattr(RootWriter, name)
 
-            def step(self: Within, *given: Any, real: Any = real, left: list[int] = left) -> bool:
+            def step(self: RootWriter, *given: Any, real: Any = real, left: list[int] = left) -> bool:
                 left[0] -= 1
                 if left[0] < 0:
                     raise KeyboardInterrupt
                 return bool(real(self, *given))
 
-            monkeypatch.setattr(Within, name, step)
+            monkeypatch.setattr(RootWriter, name, step)
         with pytest.raises(KeyboardInterrupt):
             bake.bake(root, Settings(signers=b"me " + KEY))
         monkeypatch.undo()
         there = set(tree(root))
-        assert needed <= there or not there & {bake.CRON, *SYSTEMD[2:]}, most
+        assert needed <= there or not there & {own_paths.CRON, *SYSTEMD[2:]}, most
         bake.bake(root, Settings(signers=b"me " + KEY))
         image = COMMON[0]  # holds the time
         assert {k: v for k, v in tree(root).items() if k != image} == {k: v for k, v in whole.items() if k != image}
@@ -404,17 +405,17 @@ def test_a_full_disk_is_said_with_the_file_and_leaves_no_half_of_it(root: Path, 
     try:
         with pytest.raises(UsageError) as caught:
             bake.bake(root, Settings())
-        assert caught.value.message == f"{root}{bake.PROGRAM} cannot be written: No space left on device"
+        assert caught.value.message == f"{root}{own_paths.PROGRAM} cannot be written: No space left on device"
         assert caught.value.hint == "make room there, and bake again"
         # Nothing that starts it, and no half of it.
         assert new(root, before) == [COMMON[0]]
     finally:
         subprocess.run(["umount", place], check=True)
     bake.bake(root, Settings())
-    assert new(root, before) == sorted([*COMMON, bake.CRON, *SYSTEMD])
+    assert new(root, before) == sorted([*COMMON, own_paths.CRON, *SYSTEMD])
 
 
-@pytest.mark.parametrize("path", [COMMON[0], bake.CRON, SYSTEMD[2]])
+@pytest.mark.parametrize("path", [COMMON[0], own_paths.CRON, SYSTEMD[2]])
 def test_a_folder_in_place_of_a_file_is_said_before_anything_is_written(root: Path, path: str) -> None:
     (root / path.lstrip("/")).mkdir(parents=True)
     assert refusals(root) == [("image.root", f"{path} is a folder")]
@@ -432,11 +433,11 @@ def test_a_machine_that_bakes_itself_is_marked_as_the_builder_before_all_else(ro
             os.chroot(root)
             os.chdir("/")
             done = bake.bake(Path("/"), Settings())
-            os._exit(0 if done.changes[0].path == bake.BUILDER and done.notes else 3)
+            os._exit(0 if done.changes[0].path == BUILDER and done.notes else 3)
         finally:
             os._exit(4)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 0
-    found = json.loads((root / bake.BUILDER.lstrip("/")).read_text())
+    found = json.loads((root / BUILDER.lstrip("/")).read_text())
     assert found == {"boot_id": "b-1", "product_uuid": "4c4c4544-0042-3510-8052-b4c04f4d3032"}
     bake.remove(root)
     assert not (root / "var/lib/initialrunner").exists()
@@ -488,9 +489,9 @@ def test_json_says_what_was_done(root: Path) -> None:
     result = CliRunner().invoke(command, [str(root), "--source", "nocloud", "--json"])
     found = json.loads(result.stdout)
     assert (found["trigger"], found["sources"]) == ("both", ["nocloud"])
-    assert {change["path"] for change in found["changes"]} == {*COMMON, *SYSTEMD, bake.CRON}
+    assert {change["path"] for change in found["changes"]} == {*COMMON, *SYSTEMD, own_paths.CRON}
     assert found["notes"] == [
-        "injected files are not among the sources, yet an injected cron entry is started by cron itself"
+        "injected files are not among the sources, but cron itself starts a cron entry that is injected"
     ]
     result = CliRunner().invoke(command, [str(root), "--remove", "--json"])
     assert {change["did"] for change in json.loads(result.stdout)["changes"]} == {"removed"}

@@ -16,7 +16,7 @@ from image_root import BOOT_ID, PLANTED, clean_root, link, plant, put
 
 from bootstrap.errors import UsageError
 from bootstrap.image import clean as cleaning
-from bootstrap.image.finding import Finding, Mend
+from bootstrap.image.finding import Cleaning, Finding
 from bootstrap.image.leftovers import LEFTOVERS
 from bootstrap.image.seal import Sealed, seal
 from bootstrap.image.secrets import NAMES
@@ -47,9 +47,9 @@ def test_what_is_safe_is_mended_and_the_rest_is_listed_still(root: Path) -> None
     for code, path, content in PLANTED:
         plant(root, code, path, content)
     before = seal(root)
-    after = seal(root, mend=True)
+    after = seal(root, clean=True)
     by_code = {rule.code: rule.clean for rule in (*LEFTOVERS, *NAMES)}
-    left = {code for code, _, _ in PLANTED if by_code.get(code, Mend.LISTED) in (Mend.LISTED, Mend.ACCESS)}
+    left = {code for code, _, _ in PLANTED if by_code.get(code, Cleaning.LISTED) in (Cleaning.LISTED, Cleaning.ACCESS)}
     assert codes(after) == left
     assert after.failed == ()
     # Each is said once, and each that was to be mended is said.
@@ -61,7 +61,7 @@ def test_what_is_safe_is_mended_and_the_rest_is_listed_still(root: Path) -> None
     assert (root / "root/.aws/credentials").exists()
     assert (root / "srv/app/.ssh/authorized_keys").exists()
     # A second run finds nothing more to do.
-    again = seal(root, mend=True)
+    again = seal(root, clean=True)
     assert (again.cleaned, again.findings) == ((), after.findings)
 
 
@@ -70,14 +70,14 @@ def test_cleaning_gives_back_the_clean_root(root: Path) -> None:
     for code, path, content in PLANTED:
         if code in ("log.journal", "cloud-init.data", "identity.machine-id", "ours.builder", "ours.bundle"):
             plant(root, code, path, content)
-    assert seal(root, mend=True).is_clean
+    assert seal(root, clean=True).is_clean
     gone = {"var/log/journal", "var/lib/cloud/instances", "var/lib/cloud/data"}
     assert {path: info for path, info in listing(root).items() if path not in gone} == before
 
 
 def test_the_mark_of_the_builder_keeps_its_boot_id(root: Path) -> None:
     mark = put(root, "/var/lib/initialrunner/builder", json.dumps({"boot_id": BOOT_ID, "product_uuid": "4c4c"}), 0o600)
-    done = seal(root, mend=True)
+    done = seal(root, clean=True)
     assert [(one.path, one.did) for one in done.cleaned] == [(f"/{mark.relative_to(root)}", "product_uuid taken out")]
     assert json.loads(mark.read_text()) == {"boot_id": BOOT_ID}
     assert stat.S_IMODE(mark.stat().st_mode) == 0o600
@@ -85,9 +85,9 @@ def test_the_mark_of_the_builder_keeps_its_boot_id(root: Path) -> None:
 
 def test_authorized_keys_go_only_when_asked(root: Path) -> None:
     keys = put(root, "/root/.ssh/authorized_keys", "ssh-ed25519 AAAA admin\n")
-    assert codes(seal(root, mend=True)) == {"ssh.authorized-keys"}
+    assert codes(seal(root, clean=True)) == {"ssh.authorized-keys"}
     assert keys.exists()
-    assert seal(root, mend=True, access=True).is_clean
+    assert seal(root, clean=True, access=True).is_clean
     assert not keys.exists()
 
 
@@ -97,7 +97,7 @@ def test_authorized_keys_behind_a_link_let_in_as_well(root: Path) -> None:
     link(root, "/home/alice/.ssh/authorized_keys", "../nowhere")
     found = [(one.code, one.path) for one in seal(root).findings]
     assert found == [("ssh.authorized-keys", "/root/.ssh/authorized_keys")]
-    assert seal(root, mend=True, access=True).is_clean
+    assert seal(root, clean=True, access=True).is_clean
     assert not keys.is_symlink()
     assert (root / "etc/keys/root").read_text() == "ssh-ed25519 AAAA me\n"
 
@@ -106,7 +106,7 @@ def test_a_log_with_a_second_name_outside_keeps_its_text_there(root: Path, tmp_p
     outside = put(tmp_path, "/cache/log", "the builder's own")
     inside = root / "var/log/build.log"
     inside.hardlink_to(outside)
-    assert seal(root, mend=True).is_clean
+    assert seal(root, clean=True).is_clean
     assert inside.read_bytes() == b""
     assert outside.read_text() == "the builder's own"
 
@@ -115,16 +115,16 @@ def test_a_link_put_in_the_way_is_not_followed(root: Path, tmp_path: Path) -> No
     """Between the look and the act a folder becomes a link out of the root: nothing out there is touched."""
     outside = put(tmp_path, "/outside/syslog", "not yours")
     findings = [
-        Finding("log.file", "/var/log/syslog", "", "", "", Mend.EMPTY),
-        Finding("tmp.file", "/var/log/syslog", "", "", "", Mend.REMOVE),
-        Finding("cloud-init.data", "/var/log/../log", "", "", "", Mend.FILES),
-        Finding("cache.home", "/var/logs", "", "", "", Mend.FILES),
+        Finding("log.file", "/var/log/syslog", "", "", "", Cleaning.EMPTY),
+        Finding("tmp.file", "/var/log/syslog", "", "", "", Cleaning.REMOVE),
+        Finding("cloud-init.data", "/var/log/../log", "", "", "", Cleaning.FILES),
+        Finding("cache.home", "/var/logs", "", "", "", Cleaning.FILES),
     ]
     os.rename(root / "var/log", root / "var/old")
     link(root, "/var/log", str(outside.parent))
     link(root, "/var/logs", str(outside.parent))
     tree = Tree(root)
-    done, failed = cleaning.clean(tree, findings, access=True)
+    done, failed = cleaning.clean_findings(tree, findings, access=True)
     tree.close()
     # The last is a link itself: it goes, not what it leads to.
     assert [one.path for one in done] == ["/var/logs"]
@@ -135,16 +135,21 @@ def test_a_link_put_in_the_way_is_not_followed(root: Path, tmp_path: Path) -> No
 def test_what_vanished_meanwhile_is_no_failure(root: Path) -> None:
     findings = [
         Finding("x", f"/var/cache/{name}/gone", "", "", "", mend)
-        for name, mend in (("apt", Mend.REMOVE), ("none", Mend.EMPTY), ("apt", Mend.FILES), ("apt", Mend.BUILDER))
+        for name, mend in (
+            ("apt", Cleaning.REMOVE),
+            ("none", Cleaning.EMPTY),
+            ("apt", Cleaning.FILES),
+            ("apt", Cleaning.BUILDER),
+        )
     ]
     tree = Tree(root)
-    assert cleaning.clean(tree, findings, access=True) == ([], [])
+    assert cleaning.clean_findings(tree, findings, access=True) == ([], [])
     tree.close()
 
 
 def test_what_a_builder_still_writes_to_stays_as_it_is_where_it_is_allowed(root: Path) -> None:
     with put(root, "/tmp/builder.log", "so far\n").open("a") as log:
-        done = seal(root, mend=True, allow=("/tmp/builder.log",))
+        done = seal(root, clean=True, allow=("/tmp/builder.log",))
         log.write("and on\n")
     assert done.is_clean
     assert (root / "tmp/builder.log").read_text() == "so far\nand on\n"
@@ -154,7 +159,7 @@ def test_a_folder_with_folders_in_folders_goes_whole(root: Path) -> None:
     for path in ("/tmp/build/a/b/c/file", "/tmp/build/a/file", "/tmp/build/d/e/f"):
         put(root, path, "x")
     (root / "tmp/build/empty/below").mkdir(parents=True)
-    done = seal(root, mend=True)
+    done = seal(root, clean=True)
     assert done.is_clean
     assert [(one.path, one.did) for one in done.cleaned] == [("/tmp/build", "removed")]
     assert not (root / "tmp/build").exists()
@@ -180,7 +185,7 @@ def mounted(root: Path, tmp_path: Path) -> Iterator[Path]:
 
 @pytest.mark.integration
 def test_mounts_are_not_cleaned_and_not_passed_over_in_silence(root: Path, mounted: Path) -> None:
-    after = seal(root, mend=True)
+    after = seal(root, clean=True)
     assert (mounted / "left.log").read_text() == "not of the image"
     assert {(one.code, one.path) for one in after.findings} == {
         ("unseen.mount", "/var/log/bound"),
@@ -218,7 +223,7 @@ def test_a_root_that_cannot_be_written_is_told(root: Path) -> None:
         subprocess.run(["mount", "-o", "remount,bind,ro", str(root)], check=True)
         assert codes(seal(root)) == {"tmp.file"}
         with pytest.raises(UsageError, match="mounted read-only"):
-            seal(root, mend=True)
+            seal(root, clean=True)
     finally:
         subprocess.run(["umount", str(root)], check=True)
 
@@ -261,7 +266,7 @@ def test_the_root_may_be_named_in_any_way(root: Path, monkeypatch: pytest.Monkey
     monkeypatch.chdir(root)
     (root.parent / "link").symlink_to(root)
     named = {"link": root.parent / "link", "relative": Path("../root"), "dots": Path()}[name]
-    assert seal(named, mend=True).is_clean
+    assert seal(named, clean=True).is_clean
 
 
 @pytest.mark.parametrize(

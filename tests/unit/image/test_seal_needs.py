@@ -27,7 +27,7 @@ def root(tmp_path: Path) -> Path:
 
 def said(root: Path, **options: object) -> list[str]:
     """What is found, in words."""
-    return [one.what for one in seal(root, **options).findings]  # type: ignore[arg-type]
+    return [one.subject for one in seal(root, **options).findings]  # type: ignore[arg-type]
 
 
 def agent(root: Path) -> None:
@@ -133,11 +133,11 @@ def nothing(root: Path) -> None:
         (masked, "nova-agent is masked"),
         (masked_by_nothing, "nova-agent is masked"),
         (vendor_link_taken_away, "nova-agent is not enabled"),
-        (alias_of_nothing, "nova-agent is not there"),
+        (alias_of_nothing, "nova-agent is not installed"),
         (wanted_by_what_nobody_starts, "nova-agent is wanted by rescue.target, which nothing starts"),
         (script_off, "nova-agent is an init script with no S link in /etc/rc2.d to rc5.d"),
         (script_of_the_past, "nova-agent is an init script, which this systemd does not start"),
-        (nothing, "nova-agent is not there"),
+        (nothing, "nova-agent is not installed"),
     ],
     ids=lambda value: getattr(value, "__name__", ""),
 )
@@ -158,7 +158,7 @@ def test_a_unit_in_another_default_target(root: Path) -> None:
     put(root, f"{LIB}/kiosk.target", "[Unit]\n")
     link(root, f"{ETC}/default.target", f"{LIB}/kiosk.target")
     # Neither cron nor the network are started any more; the timer is.
-    assert "nothing that sets the network up is started" in said(root)
+    assert "no service that sets up the network is started" in said(root)
     assert "cron is wanted by multi-user.target, which nothing starts" in said(root, require=("cron",))
 
 
@@ -216,10 +216,14 @@ MODE = f"{ENTRY} is not a file of root with mode 0644"
         ([second_name], "cron", [f"nothing starts the runner (cron: {ENTRY} has a second name)"]),
         ([empty_entry], "cron", [f"nothing starts the runner (cron: {ENTRY} does not start it)"]),
         ([empty_unit], "systemd", [f"nothing starts the runner (systemd: {SERVICE} does not start it)"]),
-        ([other_python], "auto", [
-            f"nothing starts the runner (cron: {ENTRY} starts it with {GONE}, which is not there;"
-            f" systemd: {SERVICE} starts it with {GONE}, which is not there)",
-        ]),
+        (
+            [other_python],
+            "auto",
+            [
+                f"nothing starts the runner (cron: {ENTRY} starts it with {GONE}, which is missing;"
+                f" systemd: {SERVICE} starts it with {GONE}, which is missing)",
+            ],
+        ),
         ([no_units], "systemd", ["nothing starts the runner (systemd: initialrunner-image.timer is not enabled)"]),
     ],
 )
@@ -243,7 +247,7 @@ def test_cron_without_systemd_is_started_by_its_link(root: Path) -> None:
 
 def test_an_image_without_the_runner(root: Path) -> None:
     shutil.rmtree(root / "usr/local/lib/initialrunner")
-    assert said(root) == ["not baked: the runner is not there"]
+    assert said(root) == ["the runner is not baked in"]
     for path in ("etc/cron.d/initialrunner-image", "usr/local/sbin/initialrunner"):
         (root / path).unlink()
     assert said(root, runner=False) == []
@@ -255,22 +259,22 @@ def test_an_image_without_the_runner(root: Path) -> None:
         (
             "/usr/local/lib/initialrunner/baked.py",
             "import sys\ndef f(",
-            "a runner that is not whole ('(' was never closed",
+            "a damaged runner ('(' was never closed",
         ),
         (
             "/usr/local/lib/initialrunner/baked.py",
             text()[: text().index("def waits_for")],
-            "a runner that is not whole (it ends too early)",
+            "a damaged runner (it ends too early)",
         ),
         (
             "/usr/local/sbin/initialrunner",
             '#!/bin/sh\nexec /opt/python3 -I -S /usr/local/lib/initialrunner/baked.py "$@"\n',
-            "a command that needs /opt/python3, which is not there",
+            "a command that needs /opt/python3, which is missing",
         ),
         ("/etc/initialrunner/image.json", "{", "baked settings that cannot be read (Expecting"),
-        ("/etc/initialrunner/image.json", '{"version": 2}', "baked settings that cannot be read (no known version"),
+        ("/etc/initialrunner/image.json", '{"version": 2}', "baked settings that cannot be read (its version or"),
         ("/etc/initialrunner/allowed_signers", "# none\n", "no key in it"),
-        ("/etc/initialrunner/allowed_signers", "a ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAWE=\n", "not there"),
+        ("/etc/initialrunner/allowed_signers", "a ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAAWE=\n", "missing"),
     ],
 )
 def test_a_baked_runner_that_is_damaged(root: Path, path: str, content: str, told: str) -> None:
@@ -323,7 +327,7 @@ def test_no_python(root: Path) -> None:
     link(root, "/usr/libexec/platform-python", "platform-python3.6")
     for module in LIBRARY:
         put(root, f"/usr/lib64/python3.6/{module}.py")
-    assert said(root)[0] == "a command that needs /usr/bin/python3, which is not there"
+    assert said(root)[0] == "a command that needs /usr/bin/python3, which is missing"
     for path in (ENTRY, f"{ETC}/{SERVICE}", "/usr/local/sbin/initialrunner"):
         file = root / path.lstrip("/")
         file.write_text(file.read_text().replace("/usr/bin/python3", "/usr/libexec/platform-python"))
@@ -349,7 +353,7 @@ def test_no_network_is_said(root: Path) -> None:
 def test_an_sshd_that_would_have_no_host_keys_is_said(root: Path) -> None:
     put(root, f"{LIB}/ssh.service", "[Service]\nExecStart=/usr/sbin/sshd -D\n")
     link(root, f"{WANTS}/ssh.service", f"{LIB}/ssh.service")
-    assert said(root) == ["ssh is started, and nothing makes host keys"]
+    assert said(root) == ["ssh is started, and nothing creates host keys"]
     put(root, f"{ETC}/ssh.service.d/keys.conf", "[Service]\nExecStartPre=/usr/bin/ssh-keygen -A\n")
     assert said(root) == []
 
@@ -361,7 +365,7 @@ def test_host_keys_that_only_a_first_boot_makes_need_a_first_boot(root: Path) ->
         root, f"{LIB}/sshd-keygen.service", "[Unit]\nConditionFirstBoot=yes\n[Service]\nExecStart=ssh-keygen -A\n"
     )
     link(root, f"{LIB}/ssh.service.wants/sshd-keygen.service", "../sshd-keygen.service")
-    denied = ["ssh is started, and sshd-keygen.service makes host keys at a first boot, which this file denies"]
+    denied = ["ssh is started, and sshd-keygen.service creates host keys at a first boot, which this file denies"]
     for machine_id, wanted in (("", denied), ("uninitialized\n", []), ("0" * 31 + "1\n", denied)):
         put(root, "/etc/machine-id", machine_id)
         assert [one for one in said(root) if "host keys" in one] == wanted
@@ -378,7 +382,7 @@ def test_host_keys_that_only_a_first_boot_makes_need_a_first_boot(root: Path) ->
 def test_the_image_says_which_trigger_it_has(root: Path) -> None:
     no_units(root)
     (root / "etc/systemd/system/initialrunner-image.timer").unlink()
-    assert said(root) == ["the image was baked for systemd: initialrunner-image.timer is not there"]
+    assert said(root) == ["the image was baked for systemd: initialrunner-image.timer is not installed"]
     shutil.rmtree(root / "etc/systemd/system/timers.target.wants", ignore_errors=True)
     put(root, "/etc/initialrunner/image.json", '{"version": 1, "sources": ["files"], "trigger": "cron"}')
     assert said(root) == []

@@ -22,8 +22,8 @@ from image_root import CORE, KEY, clean_root, put
 
 import bootstrap
 from bootstrap.image import running
-from bootstrap.image.finding import Finding, Mend
-from bootstrap.image.running import LAST, MEND, Running
+from bootstrap.image.finding import Cleaning, Finding
+from bootstrap.image.running import GOES_LAST, RUN_ELSEWHERE, Running
 
 pytestmark = [pytest.mark.integration, needs_root]
 PACKAGE = Path(bootstrap.__file__).parent
@@ -89,7 +89,7 @@ def test_the_folder_it_runs_from_stays_and_is_a_finding(root: Path, where: str, 
     (left,) = said["findings"]
     assert code == 4
     assert (site / "bootstrap").is_relative_to(root / left["path"].lstrip("/"))
-    assert (left["mend"], left["clean"]) == (MEND, "listed only")
+    assert (left["mend"], left["clean"]) == (RUN_ELSEWHERE, "listed only")
     assert (said["not_cleaned"], [one["path"] for one in said["cleaned"]]) == ([], ["/tmp/other"])
 
 
@@ -101,7 +101,7 @@ def test_told_file_by_file_none_of_its_libraries_goes(root: Path) -> None:
     assert code == 4
     assert listed(site) == before
     assert [one["path"] for one in said["cleaned"]] == ["/run/lock/left"]
-    assert {one["mend"] for one in said["findings"]} == {MEND}
+    assert {one["mend"] for one in said["findings"]} == {RUN_ELSEWHERE}
 
 
 def test_accepted_by_allow_it_stays_too(root: Path) -> None:
@@ -172,8 +172,8 @@ def test_a_zipapp_that_only_looks_is_a_finding(root: Path, zipapp: Path) -> None
     code, said = run_zipapp(root, zipapp)
     assert code == 4
     assert {(one["path"], one["clean"], one["mend"]) for one in said["findings"]} == {
-        ("/tmp/bootstrap.pyz", "removed", LAST),
-        ("/root/.cache", "files below it removed", LAST),
+        ("/tmp/bootstrap.pyz", "removed", GOES_LAST),
+        ("/root/.cache", "files below it removed", GOES_LAST),
     }
     assert zipapp.exists()
     assert files(root / "root/.cache")
@@ -192,7 +192,7 @@ def test_a_zipapp_that_is_accepted_by_allow_stays(root: Path, zipapp: Path) -> N
     assert files(root / "root/.cache")
 
 
-def found(path: str, clean: Mend = Mend.REMOVE) -> Finding:
+def found(path: str, clean: Cleaning = Cleaning.REMOVE) -> Finding:
     return Finding("x", path, "", "", "as before", clean)
 
 
@@ -212,16 +212,16 @@ def test_what_is_its_own_and_what_is_not(tmp_path: Path, monkeypatch: pytest.Mon
     assert not own.is_in("/srv/one.pyz.bak.1")
     assert own.is_in("/opt/venv/lib/log")
     assert not own.is_in("/opt/venv2")
-    assert own.spared(found("/srv")).mend == MEND
-    assert own.spared(found("/srv", Mend.LISTED)).mend == "as before"
+    assert own.spared(found("/srv")).fix == RUN_ELSEWHERE
+    assert own.spared(found("/srv", Cleaning.LISTED)).fix == "as before"
     # What a zipapp has unpacked goes last; its Python does not.
     site = put(tmp_path, f"/tmp/pyz-{'5' * 24}/bootstrap/__init__.py").parent
     monkeypatch.setattr(running, "PACKAGE", site)
     assert Running(str(tmp_path), []).is_in("/tmp")
     monkeypatch.setitem(sys.modules, "initialrunner_made", SimpleNamespace(DIGEST="5" * 64))
     own = Running(str(tmp_path), [])
-    assert own.spared(found("/tmp")) == Finding("x", "/tmp", "", "", LAST, Mend.REMOVE)
+    assert own.spared(found("/tmp")) == Finding("x", "/tmp", "", "", GOES_LAST, Cleaning.REMOVE)
     assert own.goes_last("/srv/one.pyz") and not own.goes_last("/srv/two.pyz")
-    assert own.spared(found("/opt/venv")).mend == MEND
+    assert own.spared(found("/opt/venv")).fix == RUN_ELSEWHERE
     # Another root holds nothing of it, even where the names are alike.
     assert not Running(str(tmp_path / "srv"), []).is_in("/opt/venv")

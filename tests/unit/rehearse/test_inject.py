@@ -52,7 +52,7 @@ def test_a_late_file_that_is_not_injected_is_refused() -> None:
     with pytest.raises(UsageError) as caught:
         schedule(FILES, late={"/etc/rc.locl": 5.0})
     assert caught.value.message == "--late /etc/rc.locl: no such file is injected"
-    known = "injected are /etc/rc.local, /etc/initialrunner/bundle, /etc/cron.d/initialrunner"
+    known = "these are: /etc/rc.local, /etc/initialrunner/bundle, /etc/cron.d/initialrunner"
     assert caught.value.hint == known
 
 

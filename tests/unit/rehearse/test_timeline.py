@@ -139,7 +139,7 @@ def test_what_is_not_known_says_nothing() -> None:
 
 
 def test_nothing_happens_before_the_beginning() -> None:
-    assert Timeline(BEGIN).said(BEGIN - 0.5, "boot", "now") == "    0.0 s  boot            now"
+    assert Timeline(BEGIN).line(BEGIN - 0.5, "boot", "now") == "    0.0 s  boot            now"
 
 
 @pytest.mark.parametrize(

@@ -34,9 +34,10 @@ def test_each_kind_has_a_function_of_the_runner() -> None:
 def test_a_check_that_fails_is_named_by_what_it_looks_at(kind: str, monkeypatch: pytest.MonkeyPatch) -> None:
     check = {field.key: 5 if field.key in ("free", "status") else f"the {field.key}\n" for field in CHECK_KINDS[kind]}
     monkeypatch.setattr(checks, f"look_{kind}", lambda *_: "no")
-    name, fault = checks.check_fails(None, {}, {"kind": kind, **check}, None)
+    check["kind"] = kind
     subject = CHECK_KINDS[kind][0].key
-    assert (name, fault) == (f"{kind} the {subject}" if subject != "free" else f"{kind} ", "no")
+    assert checks.check_name(check) == (f"{kind} the {subject}" if subject != "free" else f"{kind} ")
+    assert checks.check_fault(None, {}, check, None) == "no"
 
 
 def test_each_kind_is_on_the_reference_page_with_its_keys() -> None:

@@ -21,7 +21,7 @@ from bootstrap.spec.load import load
 from bootstrap.spec.schema import schema
 from bootstrap.spec.tree import Reader, where_of
 from bootstrap.spec.types import NO_TEMPLATE, TEMPLATE
-from bootstrap.targets import channel, providers
+from bootstrap.targets import layout, providers
 
 pytestmark = pytest.mark.fault(129)
 
@@ -268,7 +268,7 @@ def test_every_target_has_the_rendered_path(tmp_path: Path) -> None:
     )
     done = render(resolve(load(tmp_path / "web.yaml"), server="web-1", deploy_id="d1"))
     for target in ("tree", "personality"):
-        payload = channel.pack(done, target, providers.provider("nova") if target == "personality" else None).payload
+        payload = layout.pack(done, target, providers.provider("nova") if target == "personality" else None).payload
         # Nova takes five files: there it rides in the bundle.
         assert target != "tree" or "/srv/web-1" in [file.path for file in payload.files]
         assert unpack(payload.bundle).plan["files"][0]["path"] == "/srv/web-1"

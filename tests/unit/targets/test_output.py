@@ -11,17 +11,18 @@ import pytest
 
 from bootstrap.errors import UsageError
 from bootstrap.render.model import Rendered, RenderedFile
-from bootstrap.targets import channel, output
+from bootstrap.targets import layout, output
+from bootstrap.targets.model import Packed
 from bootstrap.targets.providers import provider
 
 DEPLOY = "20261120T120000-ab12cd"
 CRON = "@reboot root sh @FILES@ # @SHA256@ @MARK@\n"
 
 
-def packed(*targets: str, content: bytes = b"one\n") -> list[channel.Packed]:
+def packed(*targets: str, content: bytes = b"one\n") -> list[Packed]:
     plan = {"version": 1, "name": "web", "server": "web-1", "deploy_id": DEPLOY, "revision": "0" * 12, "stages": []}
     rendered = Rendered("web-1", DEPLOY, "0" * 12, plan, (RenderedFile("/srv/one", content),), CRON, None)
-    return [channel.pack(rendered, target, provider("gce") if target == "user-data" else None) for target in targets]
+    return [layout.pack(rendered, target, provider("gce") if target == "user-data" else None) for target in targets]
 
 
 def everything(folder: Path) -> dict[str, tuple[int, bytes]]:
@@ -108,7 +109,7 @@ def test_what_render_did_not_make_is_left_alone(tmp_path: Path, kind: str) -> No
     with pytest.raises(UsageError) as refused:
         output.write(packed("tree"), tmp_path)
 
-    assert refused.value.message == f"{final} is there and is not the output of an earlier render"
+    assert refused.value.message == f"{final} exists and is not the output of an earlier render"
     assert everything(tmp_path) == before
 
 
@@ -123,7 +124,7 @@ def test_a_folder_that_cannot_be_made_is_said(tmp_path: Path) -> None:
 
 def test_personality_json_is_a_list_for_the_create_call(tmp_path: Path) -> None:
     plan = {"version": 1, "name": "web", "server": "web-1", "deploy_id": DEPLOY, "revision": "0" * 12, "stages": []}
-    one = channel.pack(Rendered("web-1", DEPLOY, "0" * 12, plan, (), CRON, None), "personality", provider("nova"))
+    one = layout.pack(Rendered("web-1", DEPLOY, "0" * 12, plan, (), CRON, None), "personality", provider("nova"))
 
     folder = output.write([one], tmp_path)
 

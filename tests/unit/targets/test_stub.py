@@ -12,7 +12,7 @@ from handmade import payload, stage
 from bootstrap import resources
 from bootstrap.errors import PayloadError
 from bootstrap.payload import crontab
-from bootstrap.payload.paths import STUB, TRIGGER
+from bootstrap.runner.host import STUB, TRIGGER
 from bootstrap.targets import mime, stub
 from bootstrap.targets.providers import PROVIDERS, Provider, provider
 

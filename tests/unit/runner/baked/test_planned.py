@@ -95,7 +95,7 @@ def test_what_is_cut_off_is_refused() -> None:
 
 
 def test_neither_plan_nor_code_grows_beyond_its_bound() -> None:
-    large = b" " * (64 << 20)
+    large = b" " * (MOST_UNPACKED + 1)
     parts = parts_of(ONE.bundle)
     with pytest.raises(Unplanned, match="larger than %d bytes" % MOST_UNPACKED):  # noqa: UP031
         travels_beside(with_plan(b"{}" + large))

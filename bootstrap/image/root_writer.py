@@ -13,14 +13,17 @@ from bootstrap.image.root import Root
 _MOST_BYTES = 1 << 24
 
 
-class Within(Root):
-    """ROOT, opened once. Methods raise OSError, and LeadsOut before anything beyond such a link is touched."""
+class RootWriter(Root):
+    """ROOT, opened once, to be written to.
+
+    Methods raise OSError, and LeadsOut before anything beyond a link that climbs out of ROOT is touched.
+    """
 
     refuses_out = True
 
     @contextmanager
     def parent(self, path: str, make: bool = False) -> Iterator[tuple[int, str]]:
-        """(descriptor of the folder, last name) of a path, that name not followed. make: folders that are missing."""
+        """(descriptor of the folder, last name) of a path; that name is not followed. make: create missing folders."""
         folder, _, name = path.rpartition("/")
         with self.folder(self._walk(folder, True, make).path) as fd:
             yield fd, name
@@ -37,11 +40,12 @@ class Within(Root):
         return (data, stat.S_IMODE(entry.info.st_mode)) if entry is not None and data is not None else None
 
     def write(self, path: str, data: bytes, mode: int) -> bool:
-        """Put a whole file in place, durably, root's where we are root. False when it was there just so."""
+        """Put a whole file in place, durably; it belongs to root if we are root. False when it was there just so."""
         with _named(path), self.parent(path, make=True) as (folder, name):
             if self.content(path) == (data, mode) and self._is_ours(path):
                 return False
             with _replacing(folder, name) as temporary:
+                # Nobody else may read the file before it has its own mode.
                 flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
                 with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=folder), "wb") as file:
                     if os.geteuid() == 0:
@@ -53,14 +57,14 @@ class Within(Root):
         return True
 
     def _is_ours(self, path: str) -> bool:
-        """Whether a file is as one that we make: with one name, which cron asks for, and root's where we are root."""
+        """Whether a file has one name only, as cron demands, and belongs to root if we are root."""
         entry = self.look(path)
         if entry is None or entry.info.st_nlink != 1:
             return False
         return os.geteuid() != 0 or (entry.info.st_uid, entry.info.st_gid) == (0, 0)
 
     def symlink(self, path: str, target: str) -> bool:
-        """The same for a link."""
+        """Put a link in place, durably. False when it was there just so."""
         with _named(path), self.parent(path, make=True) as (folder, name):
             if self.link(path) == target:
                 return False
@@ -69,7 +73,7 @@ class Within(Root):
         return True
 
     def remove(self, path: str) -> bool:
-        """Take a name away, durably; a folder only when nothing is in it. False when nothing was there, or is in it."""
+        """Remove a name, durably. False when it is not there, or is a folder that is not empty: that one stays."""
         try:
             with _named(path), self.parent(path) as (folder, name):
                 info = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -86,8 +90,9 @@ class Within(Root):
 
 @contextmanager
 def _replacing(folder: int, name: str) -> Iterator[str]:
-    """A free name for what then takes the place of `name`, durably; nothing is left of it when that fails."""
+    """A temporary name for a new file or link, which then takes the place of `name`, durably, or is removed again."""
     temporary = f".{name}.bake"
+    # A bake that was killed may have left one, which O_EXCL would refuse.
     with suppress(FileNotFoundError):
         os.unlink(temporary, dir_fd=folder)
     try:
@@ -97,12 +102,13 @@ def _replacing(folder: int, name: str) -> Iterator[str]:
         with suppress(OSError):
             os.unlink(temporary, dir_fd=folder)
         raise
+    # Until the folder is synced, a power cut may bring the old entry back.
     os.fsync(folder)
 
 
 @contextmanager
 def _named(path: str) -> Iterator[None]:
-    """What goes wrong is told of a path of the root, not of the last name in some descriptor."""
+    """Let an OSError name the path in the root: the kernel's own names only the last component, of a descriptor."""
     try:
         yield
     except OSError as error:

@@ -68,8 +68,8 @@ def host_takes(root: Path, bundle: bytes, scratch: Path) -> bool:
 
 
 OPTION = "is no option that the host reads"
-DAMAGED = "its key is no ssh-ed25519 key: it is cut off or damaged"
-SHAPE = "it is not NAME [OPTIONS] TYPE KEY"
+DAMAGED = "the key is no ssh-ed25519 key: it is cut off or damaged"
+SHAPE = "the line is not NAME [OPTIONS] TYPE KEY"
 # A line, KIND and BLOB standing for the key; why it is refused, None where it is not.
 LINES = (
     ("me KIND BLOB", None),
@@ -82,9 +82,9 @@ LINES = (
     ('me valid-before="20200101Z" KIND BLOB', None),
     ('me valid-after="20300101z" KIND BLOB', None),
     ("zoë KIND BLOB", None),
-    ("KIND BLOB", "it does not begin with the name of who signs"),
-    ("me", "there is no type of key in it, such as ssh-ed25519"),
-    ("me BLOB", "there is no type of key in it, such as ssh-ed25519"),
+    ("KIND BLOB", "the line does not begin with the name of the signer"),
+    ("me", "the line has no type of key, such as ssh-ed25519"),
+    ("me BLOB", "the line has no type of key, such as ssh-ed25519"),
     ("me KIND", SHAPE),
     ("me KIND # BLOB", DAMAGED),
     ('me namespaces="initialrunner" valid-after="20260101" KIND BLOB', SHAPE),
@@ -92,27 +92,30 @@ LINES = (
     ("me KIND BLOB====", None),
     ("me KIND -BLOB", DAMAGED),
     ("me KIND OTHER", DAMAGED),
-    ("me ssh-rsa BLOB", "its key is no ssh-rsa key: it is cut off or damaged"),
-    ("me SSH-ED25519 BLOB", "its key is no SSH-ED25519 key: it is cut off or damaged"),
+    ("me ssh-rsa BLOB", "the key is no ssh-rsa key: it is cut off or damaged"),
+    ("me SSH-ED25519 BLOB", "the key is no SSH-ED25519 key: it is cut off or damaged"),
     ('me valid-before="soon" KIND BLOB', 'valid-before="soon" is no time'),
     ('me valid-before="20279999" KIND BLOB', 'valid-before="20279999" is no time'),
     ('me valid-before="2027-01-01" KIND BLOB', 'valid-before="2027-01-01" is no time'),
     ('me namespaces="initialrunner",Valid-After="2027010" KIND BLOB', 'Valid-After="2027010" is no time'),
-    ('me valid-before="20270101",valid-before="20280101" KIND BLOB', "it has valid-before twice"),
-    ('me valid-before="20270101",VALID-BEFORE="20280101" KIND BLOB', "it has VALID-BEFORE twice"),
+    ('me valid-before="20270101",valid-before="20280101" KIND BLOB', "the line has valid-before twice"),
+    ('me valid-before="20270101",VALID-BEFORE="20280101" KIND BLOB', "the line has VALID-BEFORE twice"),
     ("me no-touch-required KIND BLOB", f"no-touch-required {OPTION}"),
     ("me namespaces=initialrunner KIND BLOB", f"namespaces=initialrunner {OPTION}"),
-    ('me valid-before="20300101 KIND BLOB', "a quote is not closed"),
+    ('me valid-before="20300101 KIND BLOB', "this quote is not closed"),
     ('me namespaces="initialrunner",expires="20300101" KIND BLOB', f'expires="20300101" {OPTION}'),
     ('me namespaces="initial\\"runner" KIND BLOB', f'namespaces="initial\\\\"runner" {OPTION}'),
-    ('me namespaces="git,file" KIND BLOB', "it is for git,file, and bundles are signed for initialrunner"),
-    ('me namespaces="Initialrunner" KIND BLOB', "it is for Initialrunner, and bundles are signed for initialrunner"),
-    ('me namespaces="!initial*,*" KIND BLOB', "it is for !initial*,*, and bundles are signed for initialrunner"),
-    ('me namespaces="" KIND BLOB', "it is for nothing, and bundles are signed for initialrunner"),
-    ("voilà KIND BLOB", "there is a character that the host takes for a blank"),
-    ("me\u00a0KIND BLOB", "there is a character that the host takes for a blank"),
-    ("\ufeff# a mark of Windows before a comment", "there is no type of key in it, such as ssh-ed25519"),
-    ("<<<<<<< HEAD", "there is no type of key in it, such as ssh-ed25519"),
+    ('me namespaces="git,file" KIND BLOB', "the key is for git,file, and bundles are signed for initialrunner"),
+    (
+        'me namespaces="Initialrunner" KIND BLOB',
+        "the key is for Initialrunner, and bundles are signed for initialrunner",
+    ),
+    ('me namespaces="!initial*,*" KIND BLOB', "the key is for !initial*,*, and bundles are signed for initialrunner"),
+    ('me namespaces="" KIND BLOB', "the key is for nothing, and bundles are signed for initialrunner"),
+    ("voilà KIND BLOB", "the host takes this character for a blank"),
+    ("me\u00a0KIND BLOB", "the host takes this character for a blank"),
+    ("\ufeff# a mark of Windows before a comment", "the line has no type of key, such as ssh-ed25519"),
+    ("<<<<<<< HEAD", "the line has no type of key, such as ssh-ed25519"),
 )  # fmt: skip
 
 
@@ -138,7 +141,7 @@ def test_bake_and_seal_refuse_what_the_host_would_not_take(
             refused.append((problem.where.file, problem.where.line, problem.message))
     assert refused == ([] if why is None else [("signers", 3, why)])
     (root / SIGNERS.lstrip("/")).write_bytes(text)
-    found = [(one.code, one.path, one.what) for one in seal(root).of(Severity.ERROR)]
+    found = [(one.code, one.path, one.subject) for one in seal(root).of(Severity.ERROR)]
     assert found == ([] if why is None else [("need.signers", SIGNERS, f"line 3: {why}")])
     assert host_takes(root, bundle, root.parent / "scratch") is (why is None)
 
@@ -146,11 +149,13 @@ def test_bake_and_seal_refuse_what_the_host_would_not_take(
 def test_keys_whose_time_is_over_are_warned_of_where_none_is_left(root: Path, key: Path) -> None:
     times = ("20200101Z", "20240101", "20210101")
     over = b"".join(written(f'me valid-before="{time}" KIND BLOB', key) for time in times)
-    said = "the time of every key is over, of the last one since 20240101"
+    said = "every key has expired, the last one at 20240101"
     done = bake.bake(root, Settings(signers=over, signers_file="signers"))
     assert f"signers: {said}" in done.notes
     sealed = seal(root)
-    assert [(one.code, one.what, one.severity) for one in sealed.findings] == [("need.signers", said, Severity.WARNING)]
+    assert [(one.code, one.subject, one.severity) for one in sealed.findings] == [
+        ("need.signers", said, Severity.WARNING)
+    ]
     for more in ("me KIND BLOB", 'me valid-before="20990101" KIND BLOB'):
         assert bake.bake(root, Settings(signers=over + written(more, key))).notes == ()
         assert seal(root).findings == ()
@@ -159,10 +164,11 @@ def test_keys_whose_time_is_over_are_warned_of_where_none_is_left(root: Path, ke
 def test_of_several_lines_each_is_told(root: Path, key: Path) -> None:
     good = written("me KIND BLOB", key)
     (root / SIGNERS.lstrip("/")).write_bytes(good + b"me\n" + written('zoë namespaces="é",x KIND BLOB', key))
-    found = [(one.what, one.why) for one in seal(root).findings]
-    assert found == [
-        ("line 4: there is no type of key in it, such as ssh-ed25519", "what its key has signed is refused"),
-        (f"line 7: x {OPTION}", "what its key has signed is refused"),
+    findings = [(finding.subject, finding.reason) for finding in seal(root).findings]
+    reason = "payloads that its key has signed would be refused"
+    assert findings == [
+        ("line 4: the line has no type of key, such as ssh-ed25519", reason),
+        (f"line 7: x {OPTION}", reason),
     ]
     with pytest.raises(Refused) as caught:
         bake.bake(root, Settings(signers=written('zoë namespaces="é",x KIND BLOB', key)))
@@ -184,7 +190,7 @@ def test_a_list_that_git_takes_too_is_right_where_a_line_is_for_bundles(root: Pa
 def test_a_list_that_others_may_write_is_refused_as_the_host_does(root: Path, bundle: bytes, mode: int) -> None:
     place = root / SIGNERS.lstrip("/")
     place.chmod(mode)
-    assert [one.what for one in seal(root).findings] == ["no file, or one that others than root may write"]
+    assert [one.subject for one in seal(root).findings] == ["not a file, or one that others than root may write"]
     with pytest.raises(signed.Unsigned) as caught:
         signed.check(AtNoon(), bundle, str(place))
     assert caught.value.kind == "signers"
@@ -196,4 +202,4 @@ def test_keys_of_other_types_authorities_and_certificates_are_taken_too(tmp_path
     line = 'me cert-authority,namespaces="initialrunner" ' + keys.public(key)
     subprocess.run(["ssh-keygen", "-q", "-s", key, "-I", "ci", "-n", "ci", f"{key}.pub"], check=True)
     certificate = "me " + (tmp_path / "key-cert.pub").read_text()
-    assert signers.wrong(f"{line}{certificate}".encode()) == (2, [])
+    assert signers.faults(f"{line}{certificate}".encode()) == (2, [])

@@ -23,7 +23,7 @@ _URL = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~/-]*)?")
 _LONGEST_URL = 512
 
 
-def tell(plan: dict[str, Any]) -> str:
+def script(plan: dict[str, Any]) -> str:
     """sh text for the bundle's head: it sends the report with curl or wget, where there is one. Else, nothing ("").
 
     plan: the host plan. Nothing is told of groups, whose servers' names only the host knows; to a collector with an

@@ -1,6 +1,6 @@
-"""What an image can run, judged by its files: which Python, systemd, cron, ssh-keygen.
+"""Programs of an image that the runner needs, judged by their files: Python, systemd, cron, ssh-keygen.
 
-Nothing of it is executed: it may be of another architecture, and of anybody.
+None of them is executed: the image may be of another architecture, and may come from anybody.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from dataclasses import dataclass
 from bootstrap.image.root import Entry, Root
 from bootstrap.runner.contract import PYTHON_FLOOR
 
-# As the head of a bundle looks for it; /usr/bin is where every PATH leads.
+# The head of a bundle looks for python3 along a PATH with these folders, and in this order; every PATH has /usr/bin.
 PYTHONS = (
     "/usr/bin/python3", "/bin/python3", "/usr/sbin/python3", "/usr/local/bin/python3", "/usr/libexec/platform-python",
 )  # fmt: skip
-# What runner and bundle import that Debian's python3-minimal lacks some of; a module is a file or a folder.
+# Debian's python3-minimal lacks some of these, which the runner and a bundle import. A module is a file or a folder.
 MODULES = ("json", "hashlib", "bz2", "ctypes", "email", "http")
 SYSTEMD = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
 CRONS = ("/usr/sbin/cron", "/usr/sbin/crond")
@@ -36,25 +36,29 @@ class Library:
         return self.version < PYTHON_FLOOR
 
     @property
-    def does(self) -> bool:
+    def is_usable(self) -> bool:
         """Whether the runner can start with it."""
         return not self.is_old and not self.missing
 
 
 @dataclass(frozen=True)
 class Python:
-    """One interpreter. libraries: of the version that its name tells, else of each that it may be, newest first."""
+    """One interpreter. libraries: the one of the version in its name, else one for each version that it may be.
+
+    They are ordered from the newest down.
+    """
 
     path: str
     libraries: tuple[Library, ...]
 
 
 def pythons(root: Root) -> Iterator[Python]:
-    """The interpreters that are there, in the order in which a bundle's head would find them."""
+    """The interpreters of an image, in the order in which a bundle's head would find them."""
     for path in PYTHONS:
-        entry = program(root, path)
+        entry = find(root, path)
         if entry is None:
             continue
+        # As the interpreter itself finds its library: beside the folder that its link leads to.
         prefix = entry.path.rpartition("/")[0].rpartition("/")[0].removesuffix("/libexec") or "/usr"
         folders = (f"{prefix}/lib", f"{prefix}/lib64")
         libraries = [Library(version, _missing(root, folders, version)) for version in _versions(root, entry, folders)]
@@ -62,17 +66,18 @@ def pythons(root: Root) -> Iterator[Python]:
 
 
 def _versions(root: Root, entry: Entry, folders: tuple[str, ...]) -> list[tuple[int, int]]:
-    """By the name that the interpreter's link leads to; else all that have a library."""
+    """The version in the name that the interpreter's link leads to; without one, every version that has a library."""
     named = re.search(r"python(\d)\.(\d+)", entry.name)
     if named:
         return [(int(named[1]), int(named[2]))]
-    there = {name for folder in folders for name in root.names(folder) if _is_folder(root, f"{folder}/{name}")}
-    found = {(3, int(match[1])) for name in there if (match := re.fullmatch(r"python3\.(\d+)", name))}
-    return sorted(found, reverse=True)
+    names = {name for folder in folders for name in root.names(folder) if _is_folder(root, f"{folder}/{name}")}
+    versions = {(3, int(match[1])) for name in names if (match := re.fullmatch(r"python3\.(\d+)", name))}
+    return sorted(versions, reverse=True)
 
 
 def _missing(root: Root, folders: tuple[str, ...], version: tuple[int, int]) -> tuple[str, ...]:
     name = f"python{version[0]}.{version[1]}"
+    # Some images carry the library as one archive, python311.zip, which is taken for complete.
     if any(root.look(f"{folder}/{name.replace('.', '')}.zip") for folder in folders):
         return ()
     return tuple(module for module in MODULES if not any(_has(root, f"{folder}/{name}", module) for folder in folders))
@@ -88,13 +93,13 @@ def has_systemd(root: Root) -> bool:
 
 
 def has_cron(root: Root) -> bool:
-    """Whether a cron is there that reads /etc/cron.d, which busybox's does not."""
-    there = (root.look(path, follow=True) for path in CRONS)
-    return any(entry is not None and entry.name != "busybox" for entry in there)
+    """Whether the image has a cron that reads /etc/cron.d, which busybox's does not."""
+    daemons = (root.look(path, follow=True) for path in CRONS)
+    return any(daemon is not None and daemon.name != "busybox" for daemon in daemons)
 
 
 def has_ssh_keygen(root: Root) -> bool:
-    return any(program(root, path) for path in KEYGENS)
+    return any(find(root, path) for path in KEYGENS)
 
 
 def is_file(root: Root, path: str) -> bool:
@@ -108,7 +113,7 @@ def _is_folder(root: Root, path: str) -> bool:
     return entry is not None and entry.is_folder
 
 
-def program(root: Root, path: str) -> Entry | None:
-    """The program that a path leads to, None when there is none."""
+def find(root: Root, path: str) -> Entry | None:
+    """The program that a path leads to; None when it leads to nothing that can be run."""
     entry = root.look(path, follow=True)
     return entry if entry is not None and entry.is_program else None

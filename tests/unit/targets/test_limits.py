@@ -9,7 +9,7 @@ import pytest
 from bootstrap.errors import ExitCode
 from bootstrap.payload.model import InjectedFile
 from bootstrap.payload.refused import Refused
-from bootstrap.targets import fit, user_data
+from bootstrap.targets import limits, user_data
 from bootstrap.targets.providers import PROVIDERS, Provider, provider
 
 NOVA = provider("nova")
@@ -30,9 +30,9 @@ def refusals(error: Refused) -> list[tuple[str, str | None]]:
 def test_a_file_of_7680_bytes_fits_nova_and_one_byte_more_does_not() -> None:
     full, over = InjectedFile("/a", noise(7680)), InjectedFile("/a", noise(7681))
 
-    measures = fit.personality([full, TRIGGER], NOVA)
+    measures = limits.personality([full, TRIGGER], NOVA)
     with pytest.raises(Refused) as refused:
-        fit.personality([over, TRIGGER], NOVA, movable=["/a"])
+        limits.personality([over, TRIGGER], NOVA, movable=["/a"])
 
     assert [(m.what, m.used, m.limit, m.left) for m in measures] == [
         ("files", 2, 5, 3),
@@ -52,9 +52,9 @@ def test_the_sixth_file_is_refused_with_the_files_that_can_ride_in_the_bundle() 
     files = [InjectedFile(f"/{n}", b"x") for n in range(3)]
     bundle = InjectedFile("/etc/initialrunner/bundle", noise(7000))
 
-    assert fit.personality([*files, bundle, TRIGGER], NOVA)[0].left == 0
+    assert limits.personality([*files, bundle, TRIGGER], NOVA)[0].left == 0
     with pytest.raises(Refused) as refused:
-        fit.personality([*files, InjectedFile("/3", b"x"), bundle, TRIGGER], NOVA, movable=["/0", "/3"])
+        limits.personality([*files, InjectedFile("/3", b"x"), bundle, TRIGGER], NOVA, movable=["/0", "/3"])
 
     assert refusals(refused.value) == [
         (
@@ -68,7 +68,7 @@ def test_a_bundle_of_too_many_pieces_names_the_file_to_fetch() -> None:
     pieces = [InjectedFile(f"/etc/initialrunner/bundle.{n}", noise(7680)) for n in range(1, 6)]
 
     with pytest.raises(Refused) as refused:
-        fit.personality(
+        limits.personality(
             [*pieces, TRIGGER], NOVA, contents={"/small": noise(900), "/mid": noise(9000), "/big": noise(20000)}
         )
 
@@ -82,12 +82,12 @@ def test_a_bundle_of_too_many_pieces_names_the_file_to_fetch() -> None:
 
 def test_a_bundle_that_could_not_be_cut_is_counted_in_pieces() -> None:
     with pytest.raises(Refused) as refused:
-        fit.personality([InjectedFile("/etc/initialrunner/bundle", b"x" * 76_801), TRIGGER], NOVA)
+        limits.personality([InjectedFile("/etc/initialrunner/bundle", b"x" * 76_801), TRIGGER], NOVA)
 
     assert refusals(refused.value) == [
         (
             "12 files to inject (11 of them pieces of the bundle), and nova takes 5",
-            "its files cannot give 46,081 bytes: let it fetch the bundle (--target stub), "
+            "removing files cannot save 46,081 bytes: use --target stub, "
             "or choose a provider with more room",
         )
     ]
@@ -98,7 +98,7 @@ def test_all_refusals_come_at_once() -> None:
     files = [InjectedFile(path, b""), InjectedFile("/b", noise(8000)), *[InjectedFile(f"/{n}", b"") for n in range(4)]]
 
     with pytest.raises(Refused) as refused:
-        fit.personality(files, NOVA)
+        limits.personality(files, NOVA)
 
     assert [problem.code for problem in refused.value.problems] == ["payload.files", "payload.path", "payload.size"]
     assert refused.value.problems[1].message == f"{path}: a path of 256 characters, and nova takes 255"
@@ -107,10 +107,10 @@ def test_all_refusals_come_at_once() -> None:
 def test_a_path_of_255_characters_fits_nova_and_of_255_bytes_rackspace() -> None:
     path = "/" + "é" * 127
 
-    assert fit.personality([InjectedFile("/" + "é" * 254, b"")], NOVA)
-    assert fit.personality([InjectedFile(path, b"")], provider("rackspace"))
+    assert limits.personality([InjectedFile("/" + "é" * 254, b"")], NOVA)
+    assert limits.personality([InjectedFile(path, b"")], provider("rackspace"))
     with pytest.raises(Refused, match="a path of 256 bytes, and rackspace takes 255"):
-        fit.personality([InjectedFile(path + "x", b"")], provider("rackspace"))
+        limits.personality([InjectedFile(path + "x", b"")], provider("rackspace"))
 
 
 @pytest.mark.fault(17)
@@ -120,9 +120,9 @@ def test_user_data_fits_to_the_last_byte(one: Provider) -> None:
     assert limit is not None and limit.most is not None and limit.raw_bytes is not None
     full = b"#" * limit.raw_bytes
 
-    (measure,) = fit.user_data(full, one)
+    (measure,) = limits.user_data(full, one)
     with pytest.raises(Refused) as refused:
-        fit.user_data(full + b"#", one)
+        limits.user_data(full + b"#", one)
 
     assert (measure.used, measure.limit) == (limit.used(full), limit.most)
     message = refused.value.problems[0].message
@@ -143,19 +143,19 @@ def test_the_mend_is_enough(name: str) -> None:
         return b"#!/bin/sh\n" + base64.b85encode(kept)
 
     with pytest.raises(Refused) as refused:
-        fit.user_data(user_data.content(text_without([]), one), one, contents=contents)
+        limits.user_data(user_data.content(text_without([]), one), one, contents=contents)
     hint = refused.value.problems[0].hint or ""
     moved = [path for path in contents if f"{path}, " in hint]
 
     assert moved
-    assert fit.user_data(user_data.content(text_without(moved), one), one)
+    assert limits.user_data(user_data.content(text_without(moved), one), one)
 
 
 def test_channels_that_do_not_exist_point_at_the_other_one() -> None:
     with pytest.raises(Refused) as no_files:
-        fit.personality([TRIGGER], provider("ec2"))
+        limits.personality([TRIGGER], provider("ec2"))
     with pytest.raises(Refused) as no_user_data:
-        fit.user_data(b"x", provider("rackspace-v1"))
+        limits.user_data(b"x", provider("rackspace-v1"))
 
     assert refusals(no_files.value) == [("AWS EC2 has no injected files", "--target user-data --provider ec2")]
     assert refusals(no_user_data.value) == [
@@ -164,6 +164,6 @@ def test_channels_that_do_not_exist_point_at_the_other_one() -> None:
 
 
 def test_an_unknown_limit_refuses_nothing_and_says_nothing_is_left() -> None:
-    (measure,) = fit.user_data(b"x" * 1_000_000, provider("proxmox"))
+    (measure,) = limits.user_data(b"x" * 1_000_000, provider("proxmox"))
 
     assert (measure.used, measure.limit, measure.left) == (1_000_000, None, None)

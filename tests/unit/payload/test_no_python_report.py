@@ -13,7 +13,7 @@ from bootstrap.collector.body import read_report
 from bootstrap.collector.ingest import authenticate, take
 from bootstrap.collector.model import Run
 from bootstrap.collector.refusal import Refusal
-from bootstrap.payload.tell import JOURNAL, MISSING, tell
+from bootstrap.payload.no_python_report import JOURNAL, MISSING, script
 from bootstrap.runner.contract import server_key
 
 
@@ -33,7 +33,7 @@ def sent(text: str) -> tuple[dict[str, str], bytes]:
 
 
 def test_the_collector_believes_it_and_takes_it_for_one_that_waits_for_a_python() -> None:
-    headers, body = sent(tell(plan(deadline_s=90.0)))
+    headers, body = sent(script(plan(deadline_s=90.0)))
     signed = authenticate(reports.SECRET, headers, body)
     run = take(Run("web-1", "d1"), read_report(body, "web-1", "d1", JOURNAL, signed.first), 1000.0).run
     assert (run.view.state, run.view.missing, run.deadline_at) == ("waiting", (MISSING,), 1090.0)
@@ -42,7 +42,7 @@ def test_the_collector_believes_it_and_takes_it_for_one_that_waits_for_a_python(
 
 
 def test_the_hour_of_it_is_that_of_its_coming() -> None:
-    _, body = sent(tell(plan()))
+    _, body = sent(script(plan()))
     effect = take(Run("web-1", "d1"), read_report(body, "web-1", "d1", JOURNAL, 1), 1000.0)
     assert [stored.event["at"] for stored in effect.events] == [1000.0]
 
@@ -64,14 +64,14 @@ def test_nothing_is_told_where_it_could_not_be_or_would_show_a_secret(report: di
     told = plan(report=None) if report is None else plan(report=plan()["report"] | report)
     if report is None:
         del told["report"]
-    assert tell(told) == ""
+    assert script(told) == ""
 
 
 def test_a_group_tells_nothing_since_its_servers_have_no_names_yet() -> None:
-    assert tell(plan(group="web-*")) == ""
+    assert script(plan(group="web-*")) == ""
 
 
 def test_it_holds_no_key_and_no_character_that_the_glue_forbids() -> None:
-    text = tell(plan())
+    text = script(plan())
     assert plan()["report"]["key"] not in text
     assert not set(text) & set("'\\") and text.isascii()

@@ -12,7 +12,8 @@ import pytest
 
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.render.model import Rendered, RenderedFile
-from bootstrap.targets import channel, found, mime, output, personality, starter
+from bootstrap.targets import layout, mime, output, personality, read_back, starter, table
+from bootstrap.targets.model import Packed
 from bootstrap.targets.providers import provider
 
 DEPLOY = "20261120T120000-ab12cd"
@@ -24,20 +25,20 @@ def rendered(deploy_id: str = DEPLOY) -> Rendered:
     return Rendered("web-1", deploy_id, "0" * 12, plan, (RenderedFile("/srv/one", b"one\n"),), CRON, None)
 
 
-def packed(target: str, deploy_id: str = DEPLOY) -> channel.Packed:
+def packed(target: str, deploy_id: str = DEPLOY) -> Packed:
     url = "https://deploy.example/bundle" if target == "stub" else None
-    return channel.pack(rendered(deploy_id), target, provider("nova") if target == "personality" else None, url=url)
+    return layout.pack(rendered(deploy_id), target, provider("nova") if target == "personality" else None, url=url)
 
 
 def test_it_is_found_in_a_rendered_folder_once_a_target(tmp_path: Path) -> None:
-    targets = [packed(target) for target in channel.TARGETS]
+    targets = [packed(target) for target in table.NAMES]
     folder = output.write(targets, tmp_path)
 
-    bundles = found.look(folder)
+    bundles = read_back.look(folder)
 
     assert bundles is not None
     assert [one.unpacked.digest for one in bundles] == [one.payload.digest for one in targets]
-    assert [one.unpacked.files["/srv/one"] for one in bundles] == [b"one\n"] * len(channel.TARGETS)
+    assert [one.unpacked.files["/srv/one"] for one in bundles] == [b"one\n"] * len(table.NAMES)
 
 
 FORMS: dict[str, Callable[[], bytes]] = {
@@ -56,7 +57,7 @@ def test_it_is_found_in_a_file(tmp_path: Path, form: str) -> None:
     path = tmp_path / "x"
     path.write_bytes(FORMS[form]())
 
-    bundles = found.look(path)
+    bundles = read_back.look(path)
 
     assert bundles is not None
     assert [(one.where, one.unpacked.plan["server"]) for one in bundles] == [(path, "web-1")]
@@ -68,7 +69,7 @@ def test_it_is_found_in_a_root_without_a_manifest(tmp_path: Path) -> None:
     one = packed("tree")
     tree.write(one.payload, tmp_path)
 
-    bundles = found.look(tmp_path)
+    bundles = read_back.look(tmp_path)
 
     assert bundles is not None
     assert bundles[0].unpacked.digest == one.payload.digest
@@ -78,19 +79,19 @@ def test_a_stub_beside_parts_is_looked_at_by_its_folder_and_by_itself_says_where
     url = "https://deploy.example/bundle"
     parts = [mime.Part("mine", b"#cloud-config\n{}\n")]
     plain = packed("stub")
-    stubs = {"stub.sh": plain, "stub-user-data": channel.pack(rendered(), "stub", url=url, beside=parts)}
+    stubs = {"stub.sh": plain, "stub-user-data": layout.pack(rendered(), "stub", url=url, beside=parts)}
     for name, one in stubs.items():
         folder = output.write([one], tmp_path)
 
-        bundles = found.look(folder)
+        bundles = read_back.look(folder)
 
         assert bundles is not None and bundles[0].unpacked.digest == plain.payload.digest
         with pytest.raises(PayloadError) as refused:
-            found.look(folder / name)
+            read_back.look(folder / name)
         assert refused.value.message == f"{folder / name} is a stub: its bundle lies at its URL"
         (folder / name).write_bytes(one.blob + b"\n")
         with pytest.raises(PayloadError, match=f"{name} differs from the digest in manifest.json"):
-            found.look(folder)
+            read_back.look(folder)
 
 
 @pytest.mark.parametrize("text", ["version: 1\nname: web\n", "", "# a comment\nversion: 1\n", "abcd"])
@@ -98,7 +99,7 @@ def test_a_spec_is_no_bundle(tmp_path: Path, text: str) -> None:
     path = tmp_path / "web.yaml"
     path.write_text(text)
 
-    assert found.look(path) is None
+    assert read_back.look(path) is None
 
 
 @pytest.mark.parametrize("form", ["script", "gzip", "base64", "personality"])
@@ -114,7 +115,7 @@ def test_a_changed_byte_is_refused(tmp_path: Path, form: str) -> None:
         path.write_bytes({"script": damaged, "gzip": gzip.compress(damaged), "base64": base64.b64encode(damaged)}[form])
 
     with pytest.raises(PayloadError) as refused:
-        found.look(path)
+        read_back.look(path)
 
     assert refused.value.message == f"{path}: the bundle is damaged: it differs from the digest on its last line"
 
@@ -126,7 +127,7 @@ def test_a_cut_off_bundle_is_refused(tmp_path: Path, part: float) -> None:
     path.write_bytes(text[: int(len(text) * part)])
 
     with pytest.raises(PayloadError, match="not a whole bundle: its last line is missing"):
-        found.look(path)
+        read_back.look(path)
 
 
 def test_a_trigger_that_names_another_bundle_is_refused(tmp_path: Path) -> None:
@@ -136,9 +137,9 @@ def test_a_trigger_that_names_another_bundle_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps(items))
 
     with pytest.raises(PayloadError) as refused:
-        found.look(path)
+        read_back.look(path)
 
-    assert refused.value.message == f"{path}: the trigger names another bundle, so it would wait for ever"
+    assert refused.value.message == f"{path}: the trigger names another bundle and would wait for ever"
 
 
 def test_an_output_swapped_for_another_whole_one_is_refused(tmp_path: Path) -> None:
@@ -146,7 +147,7 @@ def test_an_output_swapped_for_another_whole_one_is_refused(tmp_path: Path) -> N
     (folder / "user-data").write_bytes(packed("user-data", "20261121T120000-ab12cd").blob)
 
     with pytest.raises(PayloadError) as refused:
-        found.look(folder)
+        read_back.look(folder)
 
     assert refused.value.message == f"{folder}/user-data: its bundle is not the one that manifest.json names"
 
@@ -155,11 +156,11 @@ def test_a_starter_that_was_changed_is_refused(tmp_path: Path) -> None:
     one = packed("personality")
     folder = output.write([one], tmp_path)
     assert (folder / "starter").read_text() == starter.text(one.payload)
-    assert found.look(folder)
+    assert read_back.look(folder)
     (folder / "starter").write_text(starter.text(one.payload) + "reboot\n")
 
     with pytest.raises(PayloadError) as refused:
-        found.look(folder)
+        read_back.look(folder)
 
     assert refused.value.message == f"{folder}/starter differs from the digest in manifest.json"
 
@@ -169,16 +170,16 @@ def test_a_starter_alone_holds_no_bundle_and_says_where_it_is(tmp_path: Path) ->
     path.write_text(starter.text(packed("personality").payload))
 
     with pytest.raises(PayloadError) as refused:
-        found.look(path)
+        read_back.look(path)
 
     assert refused.value.message == f"{path} only starts a bundle that is injected beside it"
 
 
 def test_what_is_not_there_or_empty_is_said(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as missing:
-        found.look(tmp_path / "nothing")
+        read_back.look(tmp_path / "nothing")
     with pytest.raises(UsageError) as empty:
-        found.look(tmp_path)
+        read_back.look(tmp_path)
 
     assert missing.value.message == f"{tmp_path}/nothing cannot be read: No such file or directory"
     assert empty.value.message == f"{tmp_path} holds no manifest.json and no bundle"
@@ -199,4 +200,4 @@ def test_what_only_begins_like_a_carrier_is_refused(tmp_path: Path, text: str) -
     path = tmp_path / "x"
     path.write_text(text)
     with pytest.raises(PayloadError):
-        found.look(path)
+        read_back.look(path)

@@ -1,4 +1,4 @@
-"""Finds the bundle again in what a target wrote: a script, gzip or base64 of it, JSON, cloud-config, a folder."""
+"""Reads a bundle back from what a target wrote: a script, gzip or base64 of it, JSON, cloud-config, a folder."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from typing import Any
 
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.payload.bundle import Unpacked, unpack
-from bootstrap.payload.paths import BUNDLE, TRIGGER
-from bootstrap.targets import iso, seed, starter
+from bootstrap.runner.host import BUNDLE, TRIGGER
+from bootstrap.targets import iso, seed, starter, table
 from bootstrap.targets.output import BUNDLE as APART
-from bootstrap.targets.output import MANIFEST, NAMES
+from bootstrap.targets.output import MANIFEST
 
-# Larger than any payload a provider takes; a wrong argument must not fill the memory.
+# This is larger than any payload that a provider takes. A wrong argument must not fill the memory.
 MOST_BYTES = 64 << 20
-# How a message begins that `mime` has composed.
+# The beginning of a message that `mime` has composed.
 _MESSAGE = b"Content-Type: multipart/"
-# A line of every stub.
+# A line that stands in every stub.
 _STUB = b"\n# initialrunner fetches its bundle"
 
 
 @dataclass(frozen=True)
 class Found:
-    """A bundle that proved itself whole. where: the file it was in; bundle: its text."""
+    """A bundle that proved itself whole. where: the file that held it; bundle: its text."""
 
     where: Path
     bundle: bytes = field(repr=False)
@@ -37,12 +37,12 @@ class Found:
 
     @property
     def size(self) -> int:
-        """Bytes of its text."""
+        """The bytes of its text."""
         return len(self.bundle)
 
 
 def look(path: Path) -> list[Found] | None:
-    """Every bundle in a file or a rendered folder, verified; None when the file is something else, such as a spec.
+    """Return every bundle in a file or a rendered folder, verified; None for anything else, such as a spec.
 
     Raises PayloadError for a bundle that is damaged, or that the trigger or the manifest beside it does not name;
     UsageError for what cannot be read.
@@ -56,6 +56,7 @@ def look(path: Path) -> list[Found] | None:
 
 def _in_folder(folder: Path) -> list[Found]:
     if not (folder / MANIFEST).is_file():
+        # Without a manifest it may be a volume that somebody unpacked, or a tree.
         volume = {str(p.relative_to(folder)): p for p in sorted(folder.rglob("*")) if p.is_file()}
         if seed.USER in volume or f"{seed.OPENSTACK}/meta_data.json" in volume:
             return [_verified(folder, _in_volume({name: _read(p) for name, p in volume.items()}, folder))]
@@ -67,49 +68,49 @@ def _in_folder(folder: Path) -> list[Found]:
     try:
         manifest = json.loads(_read(folder / MANIFEST))
         targets = [
-            (one["target"], one["bundle"]["sha256"], "url" in one["bundle"], one["output"])
-            for one in manifest["targets"]
+            (table.BY_NAME[entry["target"]], entry["bundle"]["sha256"], "url" in entry["bundle"], entry["output"])
+            for entry in manifest["targets"]
         ]
-        starters = [one["starter"] for one in manifest["targets"] if "starter" in one]
+        starters = [entry["starter"] for entry in manifest["targets"] if "starter" in entry]
     except (ValueError, KeyError, TypeError) as error:
         raise PayloadError(f"{folder / MANIFEST} cannot be read: {error}", hint="render again") from error
-    found = []
+    bundles = []
     for target, digest, is_apart, output in targets:
-        path = folder / (output["path"] if target in (*seed.LABELS, "stub") else NAMES.get(target, target))
-        # A stub carries none: what lies at its URL lies beside it too.
+        path = folder / output["path"]
+        # A stub carries no bundle. `render` has written it beside the stub, to be put at the URL.
         place = folder / APART if is_apart else path
-        one = _in_tree(path) if target == "tree" else next(iter(look(place) or ()), None)
-        if one is None:
+        bundle = _in_tree(path) if target == table.TREE else next(iter(look(place) or ()), None)
+        if bundle is None:
             raise PayloadError(f"{path} holds no bundle", hint="render again")
-        if one.unpacked.digest != digest:
+        if bundle.unpacked.digest != digest:
             raise PayloadError(f"{path}: its bundle is not the one that {MANIFEST} names", hint="render again")
+        # A folder has no digest in the manifest.
         if "sha256" in output:
             _as_in_manifest(path, output["sha256"])
-        if target in seed.LABELS:
-            label = seed.LABELS[target]
-            _as_in_image(folder / label, path)
-        found.append(one)
-    for one_starter in starters:
-        _as_in_manifest(folder / starter.NAME, one_starter["sha256"])
-    return found
+        if target.label:
+            _as_in_image(folder / target.label, path)
+        bundles.append(bundle)
+    for entry in starters:
+        _as_in_manifest(folder / starter.NAME, entry["sha256"])
+    return bundles
 
 
 def _as_in_image(folder: Path, image: Path) -> None:
-    """The folder and the image beside it hold the same."""
+    """Raise PayloadError unless the folder and the image beside it hold the same files."""
     laid = {str(path.relative_to(folder)): _read(path) for path in folder.rglob("*") if path.is_file()}
     if laid != iso.read(_read(image))[1]:
         raise PayloadError(f"{folder} differs from {image.name} beside it", hint="render again")
 
 
 def _in_volume(files: dict[str, bytes], path: Path) -> dict[str, bytes]:
-    """What a NoCloud volume or a config drive carries, by the path on the server."""
+    """Return the files that a NoCloud volume or a config drive carries, by their path on the server."""
     if seed.USER in files:
         return _carried(files[seed.USER], path) or {}
     try:
         facts = json.loads(files[f"{seed.OPENSTACK}/meta_data.json"])
-        return {str(one["path"]): files[f"openstack{one['content_path']}"] for one in facts["files"]}
+        return {str(entry["path"]): files[f"openstack{entry['content_path']}"] for entry in facts["files"]}
     except (ValueError, KeyError, TypeError, RecursionError) as error:
-        raise PayloadError(f"{path} is no config drive with a payload: {error}") from error
+        raise PayloadError(f"{path} is not a config drive with a payload: {error}") from error
 
 
 def _as_in_manifest(path: Path, sha256: str) -> None:
@@ -130,7 +131,7 @@ def _in_tree(root: Path) -> Found:
 
 
 def _carried(data: bytes, path: Path) -> dict[str, bytes] | None:
-    """What a file carries, by the path on the server; None when it is nothing that a target writes."""
+    """Return the files that a file carries, by their path on the server; None when no target writes such a file."""
     if data.startswith(b"#cloud-config"):
         return _cloud_config(data, path)
     if iso.is_image(data):
@@ -145,7 +146,7 @@ def _carried(data: bytes, path: Path) -> dict[str, bytes] | None:
         try:
             return {str(item["path"]): base64.b64decode(item["contents"]) for item in json.loads(data)}
         except (ValueError, KeyError, TypeError, RecursionError) as error:
-            raise PayloadError(f"{path} is no list of path and contents: {error}") from error
+            raise PayloadError(f"{path} is not a list of paths and contents: {error}") from error
     if data.startswith((b"#!", b"\x1f\x8b")) or _is_base64(data):
         inner = _peeled(data)
         if _STUB in inner:
@@ -159,7 +160,7 @@ def _carried(data: bytes, path: Path) -> dict[str, bytes] | None:
 
 
 def _in_message(data: bytes, path: Path) -> dict[str, bytes]:
-    """Our part of a MIME message; the others are the user's own."""
+    """Return the files in our part of a MIME message; the other parts are the user's own."""
     from email import message_from_bytes
 
     for part in message_from_bytes(data).walk():
@@ -190,14 +191,15 @@ def _verified(path: Path, files: dict[str, bytes]) -> Found:
         unpacked = unpack(text)
     except PayloadError as error:
         raise PayloadError(f"{path}: {error.message}", hint=error.hint) from error
+    # Both digests are right each for itself when the files of two renders were mixed.
     trigger = files.get(TRIGGER)
     if trigger is not None and unpacked.digest.encode() not in trigger:
-        raise PayloadError(f"{path}: the trigger names another bundle, so it would wait for ever", hint="render again")
+        raise PayloadError(f"{path}: the trigger names another bundle and would wait for ever", hint="render again")
     return Found(path, text, unpacked)
 
 
 def _peeled(data: bytes) -> bytes:
-    """data without base64 and gzip around it; what cannot be undone stays, for `unpack` to refuse."""
+    """Return data without base64 and gzip around it. Damaged data stays as it is, for `unpack` to refuse."""
     try:
         if _is_base64(data):
             data = base64.b64decode(data)
@@ -209,6 +211,7 @@ def _peeled(data: bytes) -> bytes:
 
 
 def _is_base64(data: bytes) -> bool:
+    # The beginning is enough to tell base64 of ours from a spec, and a spec may be large.
     head = b"".join(data[:400].split())
     if not re.fullmatch(rb"[A-Za-z0-9+/]{8,}={0,2}", head):
         return False
@@ -224,11 +227,11 @@ def _read(path: Path) -> bytes:
         raise UsageError(f"{path} cannot be read: {error.strerror}") from error
 
 
-def summary(found: Found) -> dict[str, Any]:
-    """Facts about the bundle itself, for `--json`; the plan is beside it."""
+def summary(bundle: Found) -> dict[str, Any]:
+    """Return the facts about a bundle for `--json`; its plan is added there."""
     return {
-        "path": str(found.where),
-        "size": found.size,
-        "sha256": found.unpacked.digest,
-        "sizes": found.unpacked.sizes,
+        "path": str(bundle.where),
+        "size": bundle.size,
+        "sha256": bundle.unpacked.digest,
+        "sizes": bundle.unpacked.sizes,
     }

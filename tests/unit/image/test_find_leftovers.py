@@ -39,7 +39,7 @@ def test_every_leftover_is_found_by_its_own_finding_and_no_other(root: Path) -> 
     assert found(sealed) == expected
     assert len(expected) > 100
     assert {one.code for one in sealed.of(Severity.WARNING)} == {"identity.hostname", "net.resolver"}
-    assert not [one for one in sealed.findings if not (one.what and one.why and one.mend)]
+    assert not [one for one in sealed.findings if not (one.subject and one.reason and one.fix)]
 
 
 def test_every_kind_in_the_tables_is_planted() -> None:
@@ -55,7 +55,7 @@ def test_a_password_and_an_account_without_one_are_found(root: Path) -> None:
     put(root, "/etc/shadow-", f"root:{hashed}:1::::::\nguest::1::::::\n")
     with (root / "etc/passwd").open("a") as file:
         file.write(f"old:{hashed}:1002:1002::/home/old:/bin/sh\n")
-    assert {(one.code, one.path, one.what) for one in seal(root).findings} == {
+    assert {(one.code, one.path, one.subject) for one in seal(root).findings} == {
         ("account.password.alice", "/etc/shadow", "a password for alice"),
         ("account.open.guest", "/etc/shadow", "no password at all for guest"),
         ("account.open.kiosk", "/etc/shadow", "no password at all for kiosk"),
@@ -63,7 +63,7 @@ def test_a_password_and_an_account_without_one_are_found(root: Path) -> None:
         ("account.password.old", "/etc/passwd", "a password for old"),
     }
     # The copy goes; accounts are for whoever made them.
-    assert {one.path for one in seal(root, mend=True).findings} == {"/etc/shadow", "/etc/passwd"}
+    assert {one.path for one in seal(root, clean=True).findings} == {"/etc/shadow", "/etc/passwd"}
     assert seal(root, allow=("account.password.*", "account.open.guest", "account.open.kiosk")).is_clean
 
 
@@ -91,7 +91,7 @@ def test_homes_behind_links_are_looked_into(root: Path) -> None:
     link(root, "/home", "/var/home")
     put(root, "/var/home/alice/.bash_history", "ls\n")
     assert found(seal(root)) == {("history.shell", "/var/home/alice/.bash_history")}
-    seal(root, mend=True)
+    seal(root, clean=True)
     assert not (root / "var/home/alice/.bash_history").exists()
 
 
@@ -105,7 +105,7 @@ def test_a_link_out_of_the_root_leads_nowhere(root: Path, tmp_path: Path) -> Non
     link(root, "/opt/up", "../../outside/log/private.log")
     link(root, "/etc/ssh/ssh_host_rsa_key", str(outside))
     assert found(seal(root)) == {("ssh.host-key", "/etc/ssh/ssh_host_rsa_key")}
-    assert seal(root, mend=True).is_clean
+    assert seal(root, clean=True).is_clean
     assert outside.read_text() == KEY
     assert not (root / "etc/ssh/ssh_host_rsa_key").is_symlink()
 
@@ -119,7 +119,7 @@ def test_a_link_in_the_middle_means_what_it_means_on_the_host(root: Path, target
     sealed = seal(root)
     assert found(sealed) == {("log.file", "/srv/logs/syslog")}
     # What lies behind a link may be another's: it is left to a person.
-    assert seal(root, mend=True).findings == sealed.findings
+    assert seal(root, clean=True).findings == sealed.findings
     assert (root / "srv/logs/syslog").read_text() == "x"
 
 
@@ -128,7 +128,7 @@ def test_links_in_a_circle_end(root: Path) -> None:
     link(root, "/var/crash2", "/var/crash")
     link(root, "/etc/systemd/system/a.service", "b.service")
     link(root, "/etc/systemd/system/b.service", "a.service")
-    assert [one.what for one in seal(root, require=("a",)).findings] == ["a is not there"]
+    assert [one.subject for one in seal(root, require=("a",)).findings] == ["a is not installed"]
 
 
 def test_odd_names_are_shown_in_one_line(root: Path) -> None:
@@ -139,7 +139,7 @@ def test_odd_names_are_shown_in_one_line(root: Path) -> None:
     shown = sealed.findings[0].as_json()["path"]
     assert shown == r"/tmp/a\x0ab\xff\x1b[31m\\"
     assert seal(root, allow=(str(shown),)).is_clean
-    assert seal(root, mend=True).is_clean
+    assert seal(root, clean=True).is_clean
 
 
 def test_nothing_but_regular_files_is_opened(root: Path) -> None:
@@ -187,7 +187,7 @@ def test_a_tree_deeper_than_a_path_may_be_long(root: Path) -> None:
     os.close(file)
     os.close(here)
     assert [code for code, path in found(seal(root)) if len(path) > 6000] == ["edit.swap"]
-    assert seal(root, mend=True).is_clean
+    assert seal(root, clean=True).is_clean
     # By descriptors too, as not every cleaner of temporary folders does it.
     shutil.rmtree(root / "srv")
 
@@ -235,7 +235,7 @@ def test_a_path_with_brackets_is_accepted_as_it_is_shown(root: Path, code: str) 
 def test_an_accepted_leftover_is_not_cleaned(root: Path) -> None:
     put(root, "/root/.ssh/authorized_keys", "ssh-ed25519 AAAA admin\n")
     put(root, "/srv/app/.ssh/authorized_keys", "ssh-ed25519 AAAA builder\n")
-    sealed = seal(root, allow=("/root/.ssh/authorized_keys",), mend=True, access=True)
+    sealed = seal(root, allow=("/root/.ssh/authorized_keys",), clean=True, access=True)
     assert sealed.is_clean
     assert (root / "root/.ssh/authorized_keys").exists()
     assert not (root / "srv/app/.ssh/authorized_keys").exists()

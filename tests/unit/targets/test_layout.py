@@ -15,7 +15,7 @@ from bootstrap.payload.build import build
 from bootstrap.payload.bundle import unpack
 from bootstrap.payload.refused import Refused
 from bootstrap.render.model import Rendered, RenderedFile
-from bootstrap.targets import channel, mime, personality, stub
+from bootstrap.targets import layout, mime, personality, stub, table
 from bootstrap.targets.providers import FILES, Limit, Provider, provider
 
 DEPLOY = "20261120T120000-ab12cd"
@@ -40,7 +40,7 @@ INJECTED = RenderedFile("/etc/rc.local.stage1", b"#!/bin/sh\n", deliver="inject"
 
 
 def test_rc_local_is_a_file_of_its_own_where_the_provider_has_room() -> None:
-    packed = channel.pack(rendered(INJECTED, rc_local="#!/bin/sh\n"), "personality", roomy(4))
+    packed = layout.pack(rendered(INJECTED, rc_local="#!/bin/sh\n"), "personality", roomy(4))
 
     assert [file.path for file in packed.payload.files] == [
         "/etc/rc.local.stage1",
@@ -69,7 +69,7 @@ def test_units_travel_where_there_is_room_and_before_rc_local_where_the_spec_wan
     if trigger != "auto":
         one.host_plan["trigger"] = trigger
 
-    payload = channel.pack(one, "personality", roomy(most)).payload
+    payload = layout.pack(one, "personality", roomy(most)).payload
 
     paths = [file.path for file in payload.files]
     assert len(paths) <= most
@@ -85,7 +85,7 @@ def test_units_for_systemd_alone_are_refused_where_there_is_no_room() -> None:
     one.host_plan["trigger"] = "systemd"
 
     with pytest.raises(Refused) as refused:
-        channel.pack(one, "personality", roomy(4))
+        layout.pack(one, "personality", roomy(4))
 
     assert refused.value.problems[0].message == "5 files to inject, and roomy takes 4"
 
@@ -95,11 +95,11 @@ def test_an_own_cron_template_is_judged_for_systemd_too() -> None:
     one.host_plan["trigger"] = "systemd"
 
     with pytest.raises(SpecError):
-        channel.pack(one, "tree", cron_template="mine.j2")
+        layout.pack(one, "tree", cron_template="mine.j2")
 
 
 def test_rc_local_rides_in_the_bundle_where_files_are_few() -> None:
-    packed = channel.pack(rendered(INJECTED, rc_local="#!/bin/sh\n"), "personality", roomy(3))
+    packed = layout.pack(rendered(INJECTED, rc_local="#!/bin/sh\n"), "personality", roomy(3))
 
     assert [file.path for file in packed.payload.files] == [
         "/etc/rc.local.stage1",
@@ -114,7 +114,7 @@ def test_a_large_bundle_is_cut_at_the_providers_raw_size_and_goes_together_again
     one = roomy(20)
     one = Provider(one.name, one.title, None, "text", "no", "", one.files, small, one.path)
 
-    packed = channel.pack(rendered(RenderedFile("/a", random.Random(1).randbytes(6_000))), "personality", one)
+    packed = layout.pack(rendered(RenderedFile("/a", random.Random(1).randbytes(6_000))), "personality", one)
 
     items = personality.items(packed.payload)
     pieces = [base64.b64decode(item["contents"]) for item in items if item["path"] in packed.payload.pieces]
@@ -127,11 +127,11 @@ def test_a_large_bundle_is_cut_at_the_providers_raw_size_and_goes_together_again
 def test_without_room_for_it_the_largest_verb_is_left_out_and_no_tick_differs(target: str) -> None:
     one = rendered()
     one.host_plan["trigger"] = "cron"  # else systemd's units give way first
-    whole = channel.pack(one, target, roomy(5))
+    whole = layout.pack(one, target, roomy(5))
     room = Limit(len(whole.payload.bundle) - 1, "bytes", "this test")
     tight = replace(roomy(2), content=room, user_data=room, gzip="no")
 
-    packed = channel.pack(one, target, tight)
+    packed = layout.pack(one, target, tight)
 
     assert (whole.lean, packed.lean) == (False, True)
     inside, all_of_it = unpack(packed.payload.bundle), unpack(whole.payload.bundle)
@@ -141,7 +141,7 @@ def test_without_room_for_it_the_largest_verb_is_left_out_and_no_tick_differs(ta
 
 
 def test_in_user_data_everything_rides_in_the_bundle() -> None:
-    packed = channel.pack(rendered(INJECTED, rc_local="#!/bin/sh\n"), "user-data", provider("gce"))
+    packed = layout.pack(rendered(INJECTED, rc_local="#!/bin/sh\n"), "user-data", provider("gce"))
 
     assert packed.blob == packed.payload.bundle
     assert sorted(unpack(packed.blob).files) == ["/etc/rc.local", "/etc/rc.local.stage1"]
@@ -152,7 +152,7 @@ def test_cloud_config_is_measured_as_user_data() -> None:
     big = rendered(RenderedFile("/a", random.Random(1).randbytes(200_000)))
 
     with pytest.raises(Refused) as refused:
-        channel.pack(big, "cloud-config", provider("digitalocean"))
+        layout.pack(big, "cloud-config", provider("digitalocean"))
 
     assert [
         (p.code, p.hint and p.hint.endswith("move /a, 200,000 bytes, to `fetch:`")) for p in refused.value.problems
@@ -163,14 +163,14 @@ def test_a_secret_is_never_proposed_for_fetch() -> None:
     big = rendered(RenderedFile("/secret", random.Random(1).randbytes(200_000), secret=True))
 
     with pytest.raises(Refused) as refused:
-        channel.pack(big, "user-data", provider("ec2"))
+        layout.pack(big, "user-data", provider("ec2"))
 
     assert "/secret" not in (refused.value.problems[0].hint or "")
 
 
 def test_a_bundle_too_large_for_nine_pieces_is_refused_with_the_files_it_would_take() -> None:
     with pytest.raises(Refused) as refused:
-        channel.pack(rendered(RenderedFile("/a", random.Random(1).randbytes(200_000))), "personality", provider("nova"))
+        layout.pack(rendered(RenderedFile("/a", random.Random(1).randbytes(200_000))), "personality", provider("nova"))
 
     big = rendered(RenderedFile("/a", random.Random(1).randbytes(200_000)))
     pieces = -(-len(build(big, units="none", lean=True).bundle) // 7_680)
@@ -180,15 +180,15 @@ def test_a_bundle_too_large_for_nine_pieces_is_refused_with_the_files_it_would_t
     )
 
 
-@pytest.mark.parametrize("target", channel.TARGETS)
+@pytest.mark.parametrize("target", table.NAMES)
 def test_an_entry_that_cron_would_not_run_is_refused_for_every_target(target: str) -> None:
     bad = rendered(cron="1/* * * * * root sh @FILES@ @SHA256@ @MARK@\n")
     url = "https://deploy.example/bundle" if target == "stub" else None
 
     with pytest.raises(Refused) as ours:
-        channel.pack(bad, target, roomy(5), url=url)
+        layout.pack(bad, target, roomy(5), url=url)
     with pytest.raises(SpecError) as theirs:
-        channel.pack(bad, target, roomy(5), cron_template="mine-cron.j2", url=url)
+        layout.pack(bad, target, roomy(5), cron_template="mine-cron.j2", url=url)
 
     assert [problem.code for problem in ours.value.problems] == ["payload.cron-minute"]
     assert (ours.value.exit_code, theirs.value.exit_code) == (ExitCode.REFUSED, ExitCode.SPEC)
@@ -200,7 +200,7 @@ def test_user_data_of_ones_own_is_never_dropped_where_files_carry_a_stub(target:
     beside = [mime.Part("mine.yaml", b"#cloud-config\n{}\n")]
 
     with pytest.raises(Refused) as refused:
-        channel.pack(rendered(), target, provider("rackspace"), beside=beside)
+        layout.pack(rendered(), target, provider("rackspace"), beside=beside)
 
     assert [problem.code for problem in refused.value.problems] == ["payload.url", "payload.user-data"]
 
@@ -209,7 +209,7 @@ def test_a_stub_beside_parts_is_judged_compressed_and_measured_as_user_data_is()
     url, script = "https://deploy.example/bundle", "#!/bin/sh\n" + "".join(f"echo {n}\n" for n in range(2_000))
     part = mime.Part("mine.sh", script.encode())
 
-    packed = channel.pack(rendered(), "stub", provider("ec2"), url=url, beside=[part])
+    packed = layout.pack(rendered(), "stub", provider("ec2"), url=url, beside=[part])
 
     assert (packed.measures[0].form, packed.measures[0].used) == ("gzip", len(packed.blob))
     message = gzip.decompress(packed.blob)
@@ -217,14 +217,14 @@ def test_a_stub_beside_parts_is_judged_compressed_and_measured_as_user_data_is()
     hook = stub.boothook(stub.text(url, packed.payload.digest), DEPLOY)
     assert hook in message and b"text/cloud-boothook" in message
     with pytest.raises(Refused, match="does not know what"):
-        channel.pack(rendered(), "stub", provider("ec2"), url=url, beside=[mime.Part("mine.txt", b"hello\n")])
+        layout.pack(rendered(), "stub", provider("ec2"), url=url, beside=[mime.Part("mine.txt", b"hello\n")])
 
 
 def test_a_stub_is_no_way_where_there_is_no_user_data() -> None:
     big = rendered(RenderedFile("/secret", random.Random(1).randbytes(60_000), secret=True))
 
     with pytest.raises(Refused) as refused:
-        channel.pack(big, "personality", provider("rackspace-v1"))
+        layout.pack(big, "personality", provider("rackspace-v1"))
     assert "stub" not in (refused.value.problems[0].hint or "")
     with pytest.raises(Refused, match="has no user-data"):
-        channel.pack(rendered(), "stub", provider("rackspace-v1"), url="https://deploy.example/bundle")
+        layout.pack(rendered(), "stub", provider("rackspace-v1"), url="https://deploy.example/bundle")

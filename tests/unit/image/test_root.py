@@ -14,8 +14,8 @@ from image_root import link, put
 
 from bootstrap.errors import UsageError
 from bootstrap.image.root import LeadsOut, Root, shown
+from bootstrap.image.root_writer import RootWriter
 from bootstrap.image.tree import Tree
-from bootstrap.image.within import Within
 
 LINKS = {
     "/bin": "usr/bin",
@@ -105,7 +105,7 @@ def test_the_last_name_is_followed_only_when_asked(root: Path) -> None:
     ("path", "blamed"), [("/etc/out", "/etc/out"), ("/etc/out/tool", "/etc/out"), ("/etc/to-root/etc/out", "/etc/out")]
 )
 def test_who_writes_refuses_a_link_that_climbs_out(root: Path, path: str, blamed: str) -> None:
-    one = Within(root)
+    one = RootWriter(root)
     try:
         with pytest.raises(LeadsOut) as caught:
             one.look(path, follow=True)
@@ -122,7 +122,7 @@ def test_who_writes_refuses_a_link_that_climbs_out(root: Path, path: str, blamed
 
 
 def test_nothing_is_left_open(root: Path) -> None:
-    one = Within(root)
+    one = RootWriter(root)
     before = len(os.listdir("/proc/self/fd"))
     for path in PATHS:
         try:

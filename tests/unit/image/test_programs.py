@@ -9,8 +9,8 @@ import pytest
 from box import needs_root
 from image_root import clean_root, link, put
 
-from bootstrap.image import able
 from bootstrap.image import bake as baking
+from bootstrap.image import programs
 from bootstrap.image.bake import Settings
 from bootstrap.image.root import Root
 from bootstrap.image.seal import seal
@@ -100,9 +100,9 @@ def test_of_several_libraries_the_newest_comes_first(tmp_path: Path) -> None:
         library(tmp_path, f"/usr/lib/python{version}", but="bz2" if version == "3.11" else "")
     put(tmp_path, "/usr/lib/python3.13", "no folder")
     root = Root(tmp_path)
-    (found,) = able.pythons(root)
+    (found,) = programs.pythons(root)
     root.close()
-    assert [(one.version, one.missing, one.is_old, one.does) for one in found.libraries] == [
+    assert [(one.version, one.missing, one.is_old, one.is_usable) for one in found.libraries] == [
         ((3, 11), ("bz2",), False, False),
         ((3, 9), (), False, True),
         ((3, 5), (), True, False),

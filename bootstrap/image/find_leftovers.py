@@ -1,0 +1,215 @@
+"""Looks for leftovers in a root: the table of places, then names and contents, then the accounts."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+
+from bootstrap.image import secrets
+from bootstrap.image.finding import Cleaning, Finding, Severity
+from bootstrap.image.leftovers import BELOW, FILE, FILLED, LEFTOVERS, Leftover
+from bootstrap.image.packages import Packaged
+from bootstrap.image.root import Entry, shown
+from bootstrap.image.tree import Tree
+
+# Empty files with these names keep a folder in place.
+KEEPERS = ("lock", ".keep", ".gitkeep", ".placeholder")
+# An account's "home" that is no home: places of the system, or of nobody.
+_NO_HOME = re.compile(r"/|/(?:bin|sbin|dev|proc|sys|usr|run|nonexistent)(?:/.*)?")
+# Codes that are in neither table, each with its line in the reference page.
+CODES = {
+    "account.password.NAME": "an account that every clone's password opens",
+    "account.open.NAME": "an account without any password",
+    "unseen.mount": "a file system below ROOT that was not searched; a warning if it is a single mounted file",
+    "unseen.unreadable": "a file or folder that the user who runs seal may not read",
+}
+# Kernel interfaces, memory, other machines' disks, files that are looked at as files: nothing of them is in the image.
+_NOT_ON_DISK = re.compile(
+    r"proc|sysfs|devtmpfs|devpts|tmpfs|ramfs|mqueue|hugetlbfs|debugfs|tracefs|securityfs|pstore|efivarfs|bpf|configfs"
+    r"|fusectl|binfmt_misc|cgroup2?|autofs|nsfs|selinuxfs|rpc_pipefs|fuse\..*|nfs.*|9p|virtiofs|squashfs|erofs|iso9660"
+)
+
+
+def find(tree: Tree) -> list[Finding]:
+    """Everything that must not be in the image, ordered as the tables are."""
+    by_place = _at_places(tree)
+    findings = {(finding.code, finding.path): finding for finding in by_place}
+    reported = {finding.path for finding in by_place}
+    # A key that is reported by its place is not reported again for its content.
+    key_files = {finding.path for finding in by_place if finding.code.split(".")[0] in ("ssh", "cred", "key")}
+    packaged = Packaged(tree)
+    for finding in [*_searched(tree), *accounts(tree), *_mounts(tree), *_unreadable(tree)]:
+        is_secret = finding.code.startswith(("key.", "token."))
+        # Vagrant's key is public, and in the list of authorized keys it is worse than any other: it is named as well.
+        if is_secret and finding.code != "key.vagrant" and finding.path in key_files:
+            continue
+        if finding.code in ("injected.beside", "ours.torn") and finding.path in reported:
+            continue
+        if not is_secret or not packaged.brought(finding.path):
+            findings.setdefault((finding.code, finding.path), finding)
+    return list(findings.values())
+
+
+def _at_places(tree: Tree) -> list[Finding]:
+    """Go through the table of places. A path is reported once, unless a rule asks for a certain content."""
+    findings: dict[tuple[str, str], Finding] = {}
+    reported: set[str] = set()
+    filled_folders: list[str] = []
+    people = homes(tree)
+    for rule in LEFTOVERS:
+        for entry in _entries(tree, rule, people):
+            is_below = any(entry.path.startswith(folder + "/") for folder in filled_folders)
+            # A rule with `holds` names another fault of the same file: apt.conf may hold a password and a proxy.
+            if is_below or (rule.holds is None and entry.path in reported):
+                continue
+            finding = _judge(tree, rule, entry)
+            if finding is not None:
+                findings[rule.code, entry.path] = finding
+                reported.add(entry.path)
+                if rule.means == FILLED:
+                    filled_folders.append(entry.path)
+    return list(findings.values())
+
+
+def homes(tree: Tree) -> list[str]:
+    """The folder of every account and all in /home, without links, each once."""
+    named = [line.split(":")[5] for line in _lines(tree, "/etc/passwd") if line.count(":") >= 6]
+    named += ["/root", *(entry.path for entry in tree.glob("/home/*") if entry.is_folder)]
+    folders = []
+    for path in named:
+        if path.startswith("/") and ".." not in path.split("/") and not _NO_HOME.fullmatch(path.rstrip("/") or "/"):
+            entry = tree.look(path, follow=True)
+            if entry is not None and entry.is_folder and not _NO_HOME.fullmatch(entry.path):
+                folders.append(entry.path)
+    return list(dict.fromkeys(folders))
+
+
+def _lines(tree: Tree, path: str) -> list[str]:
+    entry = tree.look(path, follow=True)
+    text = (tree.read(entry.path) if entry else None) or b""
+    return text.decode("utf-8", "surrogateescape").split("\n")
+
+
+def _entries(tree: Tree, rule: Leftover, people: list[str]) -> Iterator[Entry]:
+    """Everything at the places of one rule. people: the homes that `~` stands for."""
+    for place in rule.places:
+        if place.startswith("~/"):
+            for home in people:
+                # The name of a home is no pattern, whatever characters are in it.
+                yield from tree.glob(re.sub(r"([*?[])", r"[\1]", home) + place[1:])
+        else:
+            yield from tree.glob(place)
+
+
+def _judge(tree: Tree, rule: Leftover, entry: Entry) -> Finding | None:
+    """Apply a rule to an entry at one of its places. None when the entry is no leftover."""
+    if entry.name in rule.but or not _is_meant(tree, rule, entry) or not _has_content(tree, rule, entry):
+        return None
+    subject = rule.subject
+    if rule.means == FILLED and entry.is_folder:
+        files = [below for below in tree.walk(entry.path) if is_content(below)]
+        if not files:
+            return None
+        size = sum(file.info.st_size for file in files)
+        subject = f"{subject} ({len(files)} file{'' if len(files) == 1 else 's'}, {_size(size)})"
+    severity = Severity.WARNING if rule.warning else Severity.ERROR
+    return Finding(rule.code, entry.path, subject, rule.reason, rule.fix, rule.clean, severity, entry.linked)
+
+
+def _is_meant(tree: Tree, rule: Leftover, entry: Entry) -> bool:
+    """Whether an entry is of the kind that its rule means."""
+    if rule.means not in (FILE, BELOW):
+        return True
+    file = (tree.look(entry.path, follow=True) or entry) if rule.through else entry
+    return file.is_file and file.info.st_size > 0
+
+
+def _has_content(tree: Tree, rule: Leftover, entry: Entry) -> bool:
+    """Whether the file's content is such as the rule asks for. A file that cannot be read is reported as unreadable."""
+    if not rule.holds and not rule.unless:
+        return True
+    content = tree.read(entry.path)
+    if content is None or (rule.holds and not re.search(rule.holds, content)):
+        return False
+    return not (rule.unless and re.search(rule.unless, content))
+
+
+def is_content(entry: Entry) -> bool:
+    """Whether an entry makes a folder a filled one."""
+    return not entry.is_folder and not (entry.is_file and not entry.info.st_size and entry.name in KEEPERS)
+
+
+def _size(size_bytes: int) -> str:
+    for unit, factor in (("GB", 10**9), ("MB", 10**6), ("kB", 10**3)):
+        if size_bytes >= factor:
+            return f"{size_bytes / factor:.1f} {unit}"
+    return f"{size_bytes} bytes"
+
+
+def _searched(tree: Tree) -> Iterator[Finding]:
+    """Search the whole root by name and by content."""
+    for top in ("/", *secrets.SEARCHED):
+        for entry in tree.walk(top, into=lambda path: path not in secrets.UNSEARCHED or path in secrets.SEARCHED):
+            # An empty file is nothing; a file that is not regular must not be opened.
+            if not entry.is_file or not entry.info.st_size or secrets.is_sample(entry.path):
+                continue
+            yield from _by_name(tree, entry)
+            yield from _by_content(tree, entry)
+
+
+def _by_name(tree: Tree, entry: Entry) -> Iterator[Finding]:
+    for rule in secrets.NAMES:
+        if rule.name.fullmatch(entry.name):
+            if rule.begins and not re.search(rule.begins, tree.read(entry.path, 1 << 16) or b""):
+                continue
+            yield Finding(rule.code, entry.path, rule.subject, rule.reason, rule.fix, rule.clean)
+
+
+def _by_content(tree: Tree, entry: Entry) -> Iterator[Finding]:
+    reported = set()
+    for block in tree.blocks(entry.path, secrets.MOST_BYTES):
+        for secret in secrets.in_block(block):
+            if secret.code not in reported:
+                reported.add(secret.code)
+                yield Finding(secret.code, entry.path, secret.subject, secret.reason, secret.fix)
+
+
+def accounts(tree: Tree) -> Iterator[Finding]:
+    """Accounts that a password of the builder, or none at all, opens in every clone."""
+    for path in ("/etc/shadow", "/etc/shadow-", "/etc/passwd"):
+        for line in _lines(tree, path):
+            name, colon, fields = line.partition(":")
+            password = fields.split(":")[0]
+            # "x" in /etc/passwd refers to /etc/shadow; a word that no password can become locks the account.
+            if not colon or password[:1] in ("!", "*") or 0 < len(password) < 13:
+                continue
+            subject, reason = f"a password for {name}", "every clone has it, and whoever has one can try to guess it"
+            fix, clean = f"passwd --lock {name}, or userdel {name}", Cleaning.LISTED
+            if path.endswith("-"):
+                subject, fix, clean = f"{subject}, as it was before", "remove the file: it is a copy", Cleaning.REMOVE
+            if password:
+                yield Finding(f"account.password.{shown(name)}", path, subject, reason, fix, clean)
+            elif not path.endswith("-"):
+                subject, reason = f"no password at all for {name}", "anybody at a console can use that account"
+                yield Finding(f"account.open.{shown(name)}", path, subject, reason, fix)
+
+
+def _mounts(tree: Tree) -> Iterator[Finding]:
+    """File systems below ROOT that were not searched: a gate must not pass what it has not seen."""
+    for path, kind in sorted(tree.mounts.items()):
+        entry = tree.look(path)
+        is_below = any(path.startswith(f"{mount}/") for mount in tree.mounts)
+        if _NOT_ON_DISK.fullmatch(kind) or entry is None or is_below:
+            continue
+        yield Finding(
+            "unseen.mount", path, f"a mount ({kind}) that was not searched", "its files were not judged",
+            f"--mount {path} if it belongs to the image, else unmount it or --allow it",
+            Cleaning.LISTED, Severity.ERROR if entry.is_folder else Severity.WARNING,
+        )  # fmt: skip
+
+
+def _unreadable(tree: Tree) -> Iterator[Finding]:
+    for path, reason in sorted(tree.unreadable.items()):
+        yield Finding(
+            "unseen.unreadable", path, f"not readable ({reason})", "its content was not judged", "run seal as root"
+        )

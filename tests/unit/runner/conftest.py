@@ -1,0 +1,25 @@
+"""The runner of the checkout on a machine in a folder."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from checkout import Machine, MakeMachine, child_signals
+
+from bootstrap.payload.model import Payload
+
+
+@pytest.fixture
+def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeMachine]:
+    """Makes the machine with a payload on it."""
+    # Tests of the order of syncs are elsewhere; here they would take most of the time.
+    monkeypatch.setattr(os, "fsync", lambda fd: None)
+
+    def make(payload: Payload) -> Machine:
+        return Machine(tmp_path / "machine", payload, monkeypatch)
+
+    with child_signals():
+        yield make
