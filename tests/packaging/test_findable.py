@@ -80,8 +80,10 @@ def test_a_test_file_imports_from_no_other_test_file(root: Path) -> None:
 @pytest.mark.parametrize("page", ["CONTRIBUTING.md", "docs/explanation/words.md"])
 def test_every_path_that_a_page_names_exists(root: Path, page: str) -> None:
     text = (root / page).read_text(encoding="utf-8")
+    # In backticks, or as the arguments of the commands that a block shows.
+    named = [*re.findall(r"`([\w./*-]+/[\w./*-]*)`", text), *re.findall(r"(?<= )tests/[\w./]+", text)]
     paths = {
-        path for path in re.findall(r"`([\w./*-]+/[\w./*-]*)`", text)
+        path for path in named
         if not PLACEHOLDER.search(Path(path).stem) and not path.startswith(("/", "build/", "dist/"))
     }  # fmt: skip
     assert len(paths) > 20
