@@ -21,7 +21,7 @@ LOCK_OTHERS := $(UV) pip compile --quiet --universal --generate-hashes --python-
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-demo setup-slow setup-release packages-demo packages-test packages-slow packages-vm packages-release \
-	demo test test-slow test-vm test-fresh test-all vm lint format crashtest crashtest-all mutants fuzz size golden bench docs \
+	demo test test-slow test-vm test-fresh test-all vm lint format crashtest crashtest-all mutants fuzz coverage size golden bench docs \
 	deb zipapp lock clean
 
 help: ## list the targets
@@ -71,6 +71,10 @@ mutants: setup packages-slow ## break each promise in a copy of the tree, and se
 
 fuzz: setup ## the fuzz tests at twenty times the examples, new ones each time: minutes
 	INITIALRUNNER_FUZZ=long $(PYTEST) tests/fuzz
+
+coverage: setup ## the unit tests of the runner, without root, and the share of its lines that they reach
+	$(BIN)/python -m coverage run -m pytest -q -n 0 tests/unit/runner
+	@$(BIN)/python -m coverage report
 
 size: setup-demo ## the packed runner's size, against its budget
 	@$(BIN)/python benchmarks/size.py

@@ -31,6 +31,7 @@ ALLOWED = {
     # a tick asks for a function by its name. What an image carries shares only what it needs of the ground.
     "runner": {"runner.bundle"},
     "runner.bundle": {"runner.form", "runner.later"},  # a checkout's way to bring `later`; never packed
+    "runner.__main__": {"runner", "runner.bundle", "runner.tick"},  # starts the checkout's modules on a bundle's plan
     "runner.tick": {"runner", "runner.bundle"},
     "runner.later": {"runner", "runner.bundle", "runner.tick"},
     "runner.baked": {"runner.defaults", "runner.form", "runner.host", "runner.terminal"},

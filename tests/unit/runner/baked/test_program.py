@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from checkout import Machine, MakeMachine
+from checkout import Machine, MakeMachine, as_root
 from handmade import payload, stage
 from scripted_site import Site
 
@@ -22,6 +22,13 @@ def image(machine: MakeMachine, mocker: Any) -> Callable[..., Machine]:
     """Makes a machine from an image: no bundle yet. What it logs is its attribute `logged`."""
     mocker.patch.object(program, "cloud_init_runs", return_value=False)
     logged = mocker.patch.object(program.syslog, "syslog")
+    read = sources.read_some
+
+    def read_as_root(host: Any, path: str) -> Any:
+        content = read(host, path)
+        return content and (content[0], as_root(content[1]))
+
+    mocker.patch.object(sources, "read_some", side_effect=read_as_root)
 
     def make(*sources: str) -> Machine:
         box = machine(PAYLOAD)

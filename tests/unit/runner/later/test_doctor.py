@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
-from checkout import Machine, MakeMachine
+from checkout import Machine, MakeMachine, as_root
 from handmade import payload, stage
 
 from bootstrap.runner.later import doctor
@@ -26,6 +27,10 @@ def box(machine: MakeMachine, mocker: Any) -> Machine:
     box = machine(payload([stage("one", "exit 75")]))
     box.tick()
     mocker.patch.object(doctor, "daemon", return_value=("cron", "1"))
+    # Root's files and root's access, which the user of the tests stands for.
+    lstat = os.lstat
+    mocker.patch.object(doctor.os, "lstat", side_effect=lambda path, **more: as_root(lstat(path, **more)))
+    mocker.patch.object(doctor.os, "access", return_value=True)
     return box
 
 

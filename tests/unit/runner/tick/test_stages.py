@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -97,11 +98,13 @@ def test_cuts_without_end_are_a_failure(machine: MakeMachine) -> None:
 
 def test_a_cut_attempt_s_processes_are_ended(machine: MakeMachine, tmp_path: Path) -> None:
     box, run = begun(machine, stage("one", f"test -e {tmp_path}/pid && exit 0; echo $$ >{tmp_path}/pid; exec sleep 99"))
-    logged = run.stages.shell.start(box.plan["stages"][0], "one/1", box.plan["stages"][0]["text"], 1, "")
-    pid, go = logged
+    planned = box.plan["stages"][0]
+    pid, go = run.shell.start(planned, "one/1", planned["text"], 1, "")
     cut_event = {"pid": pid, "start": run.shell.started_at(pid), "boot_id": run.host.boot_id}
     run.journal.add("stage.started", stage="one", attempt=1, **cut_event)
     go()
+    while not (tmp_path / "pid").exists():
+        time.sleep(0.01)
     work(box, run)
     assert box.find("interrupted")[0]["killed"] == [pid]
     assert box.ended("one") == ["done"]

@@ -1,0 +1,32 @@
+"""Runs the runner of this checkout on a bundle's plan: `python -m pdb -m bootstrap.runner BUNDLE VERB` steps through it.
+
+It acts on this very machine, as the bundle would: be on a machine to throw away, or ask for a verb that only reads.
+"""
+
+import bz2
+import sys
+
+from bootstrap.runner import bundle
+from bootstrap.runner.form import PARTING, SEPARATOR, WHOLE
+
+
+def run(path, argv):
+    """Leave the names that the head of this bundle would leave, then start the modules of the checkout."""
+    with open(path, "rb") as file:
+        bundle.TEXT = file.read()
+    match = WHOLE.fullmatch(bundle.TEXT)
+    if not match:
+        sys.exit("%s is no whole bundle, such as `bootstrap render --target tree` writes" % path)
+    bundle.PARTS = match.group(2).decode().split(SEPARATOR)
+    # The plan is unpacked with the code of its bundle as dictionary, whatever code then reads it.
+    bundle.HOT, bundle.COLD = bz2.BZ2Decompressor().decompress(bundle.undo(bundle.PARTS[0])).split(PARTING)
+    # Imported only now: these modules take the names above as they are at that moment.
+    from bootstrap.runner.tick.run import main
+
+    main(argv)
+
+
+if __name__ == "__main__":
+    if len(sys.argv) < 2:
+        sys.exit("usage: python -m bootstrap.runner BUNDLE [VERB...]")
+    run(sys.argv[1], sys.argv[2:] or ["help"])
