@@ -108,16 +108,16 @@ class Project:
         name or a value that is not allowed.
         """
         from bootstrap.plan.deploy_id import new_deploy_id
-        from bootstrap.render.names import spoken
+        from bootstrap.render.template_names import names_read
         from bootstrap.spec.servers import read
-        from bootstrap.spec.values import Known
+        from bootstrap.spec.values import AllowedValues
 
         roll_out = deploy_id or new_deploy_id()
         if isinstance(servers, str | Path):
             model = self.spec.model
             # A value that no template names is a mistake of the file, and is reported with its line.
             plan = self.plan(self.spec.example_server, deploy_id=roll_out, report_url=report_url).plan
-            names = Known(spoken(plan) | model.values.keys(), model.secrets.keys(), model.values)
+            names = AllowedValues(names_read(plan) | model.values.keys(), model.secrets.keys(), model.values)
             servers = {server.name: server.values for server in read(servers, names)}
         values = dict(servers) if isinstance(servers, Mapping) else dict.fromkeys(servers)
         return Fleet(self, {name: values[name] or {} for name in sorted(values)}, roll_out, report_url)
@@ -465,11 +465,11 @@ class Rendering:
 def _asked_for(plan: Plan) -> ServerPlan:
     """Return the plan. Raises UsageError if one of the server's own values is named by no template."""
     from bootstrap.errors import UsageError
-    from bootstrap.render.names import unasked_values
+    from bootstrap.render.template_names import undeclared_values
 
     # The values of --set and --values have a place in a file or an option: rendering reports them, with all other
     # problems of the texts.
-    problems = [problem for problem in unasked_values(plan) if problem.where is None]
+    problems = [problem for problem in undeclared_values(plan) if problem.where is None]
     if problems:
         raise UsageError("; ".join(problem.message for problem in problems), hint=problems[0].hint)
     return ServerPlan(plan)

@@ -211,6 +211,7 @@ def _image(writer: RootWriter, verdict: bake_needs.Verdict, settings: Settings) 
         at = str(before.pop("baked_at"))
     except (ValueError, KeyError, AttributeError, TypeError):
         before, at = None, ""
+    # Only a change of the settings gets a new time.
     if before != facts:
         at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())
     return json.dumps({**facts, "baked_at": at}, indent=1, sort_keys=True).encode() + b"\n"
@@ -237,6 +238,7 @@ def _notes(writer: RootWriter, settings: Settings, changes: list[Change]) -> lis
     notes = []
     if writer.is_this_machine:
         notes.append("this machine is marked as the builder: it takes no bundle, its clones do")
+    # Each of these tells a clone that a bundle has been taken already.
     for path in (TAKEN, f"{STATE}/journal"):
         if writer.look(path, follow=True) is not None:
             notes.append(f"{path} exists: no bundle is taken until it is gone; bootstrap seal ROOT --clean removes it")

@@ -40,6 +40,7 @@ def clean_findings(tree: Tree, findings: Iterable[Finding], *, access: bool) -> 
         try:
             did = _clean(tree, finding)
         except OSError as error:
+            # A service of a running builder may remove its own files meanwhile.
             if error.errno not in (errno.ENOENT, errno.ESTALE):
                 failed.append(f"{shown(finding.path)}: {error.strerror}")
             continue
@@ -125,6 +126,7 @@ def _rewrite(parent: int, name: str, content: bytes) -> None:
     info = os.stat(name, dir_fd=parent, follow_symlinks=False)
     if not stat.S_ISREG(info.st_mode):
         raise OSError(errno.EINVAL, "no longer a regular file")
+    # Truncating keeps all traits of the file, and needs no space on a full disk.
     if not content and info.st_nlink == 1:
         fd = os.open(name, os.O_WRONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
         with os.fdopen(fd, "wb") as file:
@@ -140,6 +142,7 @@ def _rewrite(parent: int, name: str, content: bytes) -> None:
         if os.geteuid() == 0:
             os.fchown(file.fileno(), info.st_uid, info.st_gid)
         os.fchmod(file.fileno(), stat.S_IMODE(info.st_mode))
+        # The SELinux label is such an attribute: without it the file's service may not read the new file.
         old = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
         with os.fdopen(old, "rb"), suppress(OSError):
             for label in os.listxattr(old):
@@ -155,4 +158,5 @@ def _without_product_uuid(mark: bytes) -> bytes:
         del facts["product_uuid"]
         return json.dumps(facts).encode() + b"\n"
     except (ValueError, TypeError, KeyError):
+        # A mark that is torn is no JSON; a line with the id must go all the same.
         return b"".join(line for line in mark.splitlines(keepends=True) if b"product_uuid" not in line)

@@ -74,6 +74,7 @@ def _at_places(tree: Tree) -> list[Finding]:
 def homes(tree: Tree) -> list[str]:
     """The folder of every account and all in /home, without links, each once."""
     named = [line.split(":")[5] for line in _lines(tree, "/etc/passwd") if line.count(":") >= 6]
+    # An account may have been removed from /etc/passwd without its home, and /root is root's on every system.
     named += ["/root", *(entry.path for entry in tree.glob("/home/*") if entry.is_folder)]
     folders = []
     for path in named:
@@ -106,6 +107,7 @@ def _judge(tree: Tree, rule: Leftover, entry: Entry) -> Finding | None:
     if entry.name in rule.but or not _is_meant(tree, rule, entry) or not _has_content(tree, rule, entry):
         return None
     subject = rule.subject
+    # A folder of thousands of files is one finding, with their number and size.
     if rule.means == FILLED and entry.is_folder:
         files = [below for below in tree.walk(entry.path) if is_content(below)]
         if not files:

@@ -83,6 +83,7 @@ OURS = (
         "ours.rc-local", own_paths.RC_LOCAL_UNITS, "the unit that starts such an rc.local",
         "every clone would start it at every boot, or fail to", "remove it", means=ANY,
     ),
+    # The file is the admin's, and the runner has only added a line: --clean leaves it alone.
     Leftover(
         "ours.message", ("/etc/motd",), "a runner's message of failure",
         "everybody who logs in to a clone would read it", "remove that line", LISTED, holds=rb"(?m)^initialrunner: ",
@@ -108,6 +109,7 @@ ACCESS = (
         "every clone would have the same key, and whoever has one clone could pose as all of them",
         "remove it; make sure that something creates new keys at boot (cloud-init, ssh-keygen -A)", means=ANY,
     ),
+    # They may be the only way into a clone, hence an option of their own.
     Leftover(
         "ssh.authorized-keys", (
             *_in_home(".ssh/authorized_keys", ".ssh/authorized_keys2"), "/etc/ssh/authorized_keys/*",
@@ -279,6 +281,7 @@ IDENTITY = (
         "an initiator's name", "two clones that use one disk under the same name would ruin it",
         "write GenerateName=yes, or remove it", LISTED, unless=rb"(?m)^GenerateName=yes",
     ),
+    # Many images have a name on purpose, so this is a warning.
     Leftover(
         "identity.hostname", ("/etc/hostname",), "a host name", "a clone that is given no name would use this one",
         "write localhost into it, unless that is wanted", LISTED, unless=rb"\A\s*(?:localhost(?:\.localdomain)?)?\s*\Z",
@@ -288,6 +291,7 @@ IDENTITY = (
 
 # A clone has other cards and another address. The tools' own configuration is left alone where it names neither.
 NETWORK = (
+    # Old versions of udev gave each MAC address a name for ever: a clone's card would become eth1.
     Leftover(
         "net.udev", ("/etc/udev/rules.d/*persistent-net*",), "names for the builder's network cards",
         "a clone's card would get another name, and no address", "remove it",
@@ -341,6 +345,7 @@ CLOUD = (
         "a clone may skip what runs once for an instance, and user-data may hold secrets",
         "cloud-init clean, or remove it", FILES, FILLED,
     ),
+    # A seed may be there on purpose, as the data source of every clone.
     Leftover(
         "cloud-init.seed", ("/var/lib/cloud/seed/*/*",), "a seed of cloud-init",
         "every clone would be that one instance", "remove it, unless it is meant for every clone", LISTED,
@@ -407,6 +412,7 @@ TRACES = (
             "/var/crash/*", "/var/lib/systemd/coredump/*", "/var/spool/abrt/*", "/var/lib/apport/coredump/*",
         ), "a crash dump", "it holds memory, with the secrets that were in it", "remove it", means=ANY,
     ),
+    # Swap is marked in the last ten bytes of its first page, which has 4 KiB.
     Leftover(
         "memory.swap", ("/swapfile", "/swap.img", "/swap", "/var/swap", "/var/swapfile"), "a swap file",
         "it may hold memory of the builder", "write zeros and run mkswap on it, or create it at first boot",
@@ -449,6 +455,7 @@ CACHES = (
         holds=rb"(?im)^[ \t]*(?:Acquire::(?:https?|ftp)::Proxy[ \t]+\"?https?:"
         rb"|(?:https?_)?proxy[ \t]*=[ \t]*[\"']?http)",
     ),
+    # A policy-rc.d that ends with 101 forbids packages to start a service: chroot builds have one.
     Leftover(
         "builder.policy", ("/usr/sbin/policy-rc.d",), "a policy that keeps services from starting",
         "services that a clone installs would stay off", "remove it", holds=rb"exit 101",

@@ -8,6 +8,7 @@ import re
 from bootstrap.image.tree import Tree
 
 INFO = "/var/lib/dpkg/info/*.md5sums"
+# dpkg keeps the digests of configuration files here, and those of all other files in INFO.
 STATUS = "/var/lib/dpkg/status"
 _MOST_BYTES = 64 << 20
 

@@ -18,6 +18,7 @@ PYTHONS = (
 )  # fmt: skip
 # Debian's python3-minimal lacks some of these, which the runner and a bundle import. A module is a file or a folder.
 MODULES = ("json", "hashlib", "bz2", "ctypes", "email", "http")
+# On a merged /usr the second path leads to the first.
 SYSTEMD = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
 CRONS = ("/usr/sbin/cron", "/usr/sbin/crond")
 KEYGENS = ("/usr/bin/ssh-keygen", "/bin/ssh-keygen", "/usr/local/bin/ssh-keygen")

@@ -206,6 +206,7 @@ class Root:
             # The kind is looked at first: to open a device or a FIFO may have an effect, or never return.
             if stat.S_ISREG(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
                 fd = os.open(name, _FILE, dir_fd=parent)
+        # The name may have been given to another file between the two calls, so the open one is looked at again.
         try:
             yield fd if fd is not None and stat.S_ISREG(os.fstat(fd).st_mode) else None
         finally:

@@ -42,6 +42,7 @@ class RootWriter(Root):
     def write(self, path: str, data: bytes, mode: int) -> bool:
         """Put a whole file in place, durably; it belongs to root if we are root. False when it was there just so."""
         with _named(path), self.parent(path, make=True) as (folder, name):
+            # A file that is right already is not touched, so that a second bake does not change the image.
             if self.content(path) == (data, mode) and self._is_ours(path):
                 return False
             with _replacing(folder, name) as temporary:

@@ -30,6 +30,7 @@ class Running:
         # root, as in a checkout: other things are there, too.
         whole = {PACKAGE} if _inside(root, site) in (None, "/", *homes) else {PACKAGE, site}
         whole = set() if zipapp else whole
+        # In a virtual environment the libraries and the interpreter are below its prefix.
         if sys.prefix != sys.base_prefix:
             whole.add(Path(sys.prefix))
         started = {Path(path) for path in (sys.argv[0], sys.executable) if path} - zipapp

@@ -83,6 +83,7 @@ def seal(
         program = Running(tree.real_path, find_leftovers.homes(tree))
 
         def judge() -> list[Finding]:
+            # A file that could not be read may be gone after the cleaning.
             tree.unreadable.clear()
             missing = seal_needs.missing(tree, require=require, trigger=trigger, runner=runner)
             return [_allowed(program.spared(finding), accepted) for finding in [*find_leftovers.find(tree), *missing]]
@@ -92,6 +93,7 @@ def seal(
         if clean:
             not_last = (finding for finding in _errors(findings) if not program.goes_last(finding.path))
             cleaned, failed = clean_findings(tree, not_last, access=access)
+            # The exit code is about the image as it is now, so it is judged again.
             findings = judge()
             errors = _errors(findings)
             # As long as there is more to fix, people need the zipapp again. After this no module can be imported.

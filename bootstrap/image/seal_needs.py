@@ -38,12 +38,16 @@ CODES = {
     "need.host-keys": "sshd is started, and no host keys are created, or only at a first boot (a warning)",
 }
 
+# Names of cron's unit or init script: Debian, RHEL, Arch, systemd-cron, bcron.
 _CRONS = ("cron", "crond", "cronie", "cron.target", "bcron-start")
+# One of these is enough: an agent or cloud-init may set up the network by itself.
 _NETWORKS = (
     "cloud-init", "cloud-init-network", "systemd-networkd", "NetworkManager", "networking", "network", "dhcpcd",
     "nova-agent", "wicked", "wickedd", "connman", "ifupdown2", "google-guest-agent",
 )  # fmt: skip
+# A unit of the distribution, of cloud-init or of the builder may run ssh-keygen; all do it by an Exec line.
 _MAKES_KEYS = re.compile(r"(?m)^[ \t]*Exec\w+[ \t]*=.*\bsshd?-keygen\b")
+# The last line of baked.py, and the line by which the command, the cron entry and the unit start it.
 _LAST = b"sys.exit(main(sys.argv[1:]))"
 _STARTS = re.compile(rb"(/\S+) -I -S " + re.escape(PROGRAM.encode()) + rb"\s")
 _FIRST_BOOT = re.compile(r"(?mi)^[ \t]*ConditionFirstBoot[ \t]*=[ \t]*(?:yes|true|on|1)[ \t]*$")
@@ -238,6 +242,7 @@ def _python(tree: Tree) -> Iterator[Finding]:
     fix = f"install python3, {floor} or newer (python3-minimal is not enough)"
     fault = None
     for python in programs.pythons(tree):
+        # No program of the image is run, so that a python3 which is no link does not tell its version.
         if len(python.libraries) != 1:
             subject = "a Python whose version its files do not show"
             fault = fault or _need("python", python.path, subject, reason, f"run {python.path} -V", warning=True)
@@ -275,6 +280,7 @@ def _network(units: Units) -> Iterator[Finding]:
 def _host_keys(tree: Tree, units: Units) -> Iterator[Finding]:
     """An sshd whose host keys are gone, as they must be, and for which nothing creates new ones."""
     server = next((name for name in ("ssh", "sshd") if units.start(name).on), None)
+    # Host keys in the image are a finding of their own, ssh.host-key.
     if server is None or any(tree.glob("/etc/ssh/ssh_host_*_key")):
         return
     makers = {unit: text for unit in units.started() if _MAKES_KEYS.search(text := units.text(unit))}

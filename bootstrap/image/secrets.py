@@ -142,6 +142,7 @@ MOST_BYTES = 8 << 20
 
 def is_sample(path: str) -> bool:
     """Whether a file belongs to the tests or the manual of an installed library."""
+    # The word must stand below the library: /srv/tests is no sample.
     library = _LIBRARY.search(path)
     return bool(library and _SAMPLES.search(path, library.end() - 1))
 

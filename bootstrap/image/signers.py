@@ -67,6 +67,7 @@ def expired(text: bytes, now: float) -> str:
     """
     read, _ = signed.signers_in(text.decode("latin-1"))
     ends = [allowed.options.get("valid-before", "29991231z") for allowed in read]
+    # A key without an end counts as one with an end far away.
     last = max(ends, key=signed.seconds, default="29991231z")
     return f"every key has expired, the last one at {last}" if signed.seconds(last) < now else ""
 
@@ -117,10 +118,12 @@ def _unread(line: str) -> tuple[int, str, str]:
         return 0, "the line has no type of key, such as ssh-ed25519", SHAPE
     if at == 0:
         return 0, "the line does not begin with the name of the signer", SHAPE
+    # Before the type stand the name and at most one word of options; after it stands the key.
     if at > 2 or len(words) < at + 2:
         return 0, "the line is not NAME [OPTIONS] TYPE KEY", SHAPE
     for start, message, fix in _options(words[1][0]) if at == 2 else ():
         return words[1].start() + start, message, fix
+    # Base64 comes in groups of four characters, so that most cut-off keys are recognised by their length.
     key = words[at + 1]
     if not re.fullmatch("[A-Za-z0-9+/]+={0,2}", key[0]) or len(key[0]) % 4:
         return (key.start(), *_damaged(words[at][0]))

@@ -40,6 +40,7 @@ class Tree(Root):
             raise UsageError(
                 f"nothing is mounted at {missing[0]} of {root}", hint="--mount takes a mount below ROOT, as /boot/efi"
             )
+        # Once it is off this list, a mount is walked like any folder.
         for path in belongs:
             del self.mounts[path]
         self.unreadable: dict[str, str] = {}
@@ -139,6 +140,7 @@ class Tree(Root):
             if fd is None:
                 return
             tail, count = b"", 0
+            # A zero byte near the start is the mark of a binary file, as for grep.
             while count < limit_bytes and (block := os.read(fd, _BLOCK)):
                 if not count and b"\0" in block[:4096]:
                     return

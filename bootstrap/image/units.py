@@ -23,6 +23,7 @@ _WANTS = re.compile(r"(?m)^[ \t]*(?:Wants|Requires|BindsTo|Requisite|Upholds)[ \
 _SERVICE = re.compile(r"(?m)^[ \t]*(?:Unit|Service)[ \t]*=[ \t]*(\S+)")
 # Every boot reaches these without any link: systemd's own units pull them in.
 _IMPLICIT = ("basic.target", "sysinit.target", "sockets.target", "timers.target", "paths.target", "slices.target")
+# The run levels with several users; 0, 1 and 6 are to halt, to repair and to reboot.
 _LEVELS = "[2-5]"
 
 
@@ -63,6 +64,7 @@ class Units:
             if alias in started:
                 return Start(True, started[alias])
         stem = unit.rpartition(".")[0]
+        # A service that one of these starts is on, though it is not enabled itself.
         for kind in ("socket", "timer", "path"):
             if f"{stem}.{kind}" in started:
                 return Start(True, f"by {stem}.{kind}")
@@ -83,6 +85,7 @@ class Units:
             if entry is not None and entry.is_file:
                 parts.append(self._tree.read(entry.path) or b"")
                 break
+        # Drop-ins of all folders count, not only those of the first.
         for folder in FOLDERS:
             for name in {unit, template}:
                 drop_ins = self._tree.glob(f"{folder}/{name}.d/*.conf")

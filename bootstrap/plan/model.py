@@ -8,18 +8,19 @@ from typing import Any
 
 from bootstrap.errors import Where
 from bootstrap.runner.defaults import STAGE
-from bootstrap.spec.values import Given
+from bootstrap.spec.values import OutsideValue
 
 
 @dataclass(frozen=True)
 class Text:
     """A text on its way to the host.
 
-    is_template: Jinja2 renders it. where: the value in the spec. file: name of the file it came from, None when it
-    stands in the spec itself. indent: of a `|` block, whose first line is the one below `where`: its columns before it.
-    rule: of the spec's types.RULES, what it must render to; None for any text.
+    is_template: Jinja2 renders it. where: the place of the value in the spec. file: the name of the file that it came
+    from, None if it stands in the spec itself. indent: the columns before the lines of a `|` block, whose first line is
+    the one below `where`. rule: of the spec's types.RULES, which its output must obey; None for any text.
     """
 
+    # The text may contain what a debug log must not show.
     value: str = field(repr=False)
     where: Where
     is_template: bool = True
@@ -30,9 +31,9 @@ class Text:
 
 @dataclass(frozen=True)
 class PlannedFile:
-    """One file. data: bytes that are final; text: a template; fetch: {"url": Text, "sha256": str}; one of the three.
+    """One file, with exactly one of text (a template), data (final bytes) and fetch_url.
 
-    owner: renders to user:group. after: the stage whose good end it is placed after; None: before all stages.
+    owner: renders to user:group. after: the stage after whose success it is placed; None: before all stages.
     """
 
     path: Text
@@ -54,7 +55,7 @@ class PlannedFile:
 
 @dataclass(frozen=True)
 class PlannedWait:
-    """A file that another hand brings. fields: the rest, as the host plan has it. owner: renders to user:group."""
+    """A file that the host waits for. owner: renders to user:group. fields: the other keys, as in the host plan."""
 
     path: Text
     owner: Text | None
@@ -63,9 +64,9 @@ class PlannedWait:
 
 @dataclass(frozen=True)
 class PlannedScript:
-    """A stage, or a thing that runs at every boot (then only name, text, user, timeout_s and environment count).
+    """A stage, or an entry of `every_boot`, of which only name, text, user, timeout_s and environment count.
 
-    needs: of each the host plan's key, with a template as Text.
+    needs: one map for each, with the key of the host plan; a template is a Text.
     """
 
     name: str
@@ -75,6 +76,7 @@ class PlannedScript:
     timeout_s: float
     environment: tuple[tuple[str, Text], ...] = ()
     needs: tuple[dict[str, Any], ...] = ()
+    # Entries of `every_boot` have none of the keys below, so they take the defaults.
     attempts: int = STAGE["attempts"]
     delay_s: float = STAGE["delay_s"]
     max_delay_s: float = STAGE["max_delay_s"]
@@ -88,7 +90,7 @@ class PlannedScript:
 
 @dataclass(frozen=True)
 class PlannedCheck:
-    """One health check. fields: as the host plan has them, templates as Text."""
+    """One health check. fields: the keys and values of the host plan; a template is a Text."""
 
     kind: str
     where: Where
@@ -97,7 +99,7 @@ class PlannedCheck:
 
 @dataclass(frozen=True)
 class PlannedHealth:
-    """When the server counts as healthy. Seconds."""
+    """The conditions under which the server counts as healthy. Times are seconds."""
 
     checks: tuple[PlannedCheck, ...]
     deadline_s: float
@@ -107,7 +109,7 @@ class PlannedHealth:
 
 @dataclass(frozen=True)
 class SecretRef:
-    """A secret's name and where its value is read at render time: ("env", NAME) or ("file", PATH)."""
+    """The name of a secret and the source from which rendering reads it: ("env", NAME) or ("file", PATH)."""
 
     name: str
     kind: str
@@ -117,13 +119,12 @@ class SecretRef:
 
 @dataclass(frozen=True)
 class Plan:
-    """Everything about one server but the bytes.
+    """Everything about one server except the bytes.
 
-    given: values from outside that the spec does not declare. places: where what a warning may point at stands, by
-    its key (`stages[0].user`).
+    undeclared: values from outside that the spec does not declare. places: of the values that a warning may point at,
+    by key (`stages[0].user`).
     """
 
-    spec_file: str
     name: str
     server: str
     deploy_id: str
@@ -143,5 +144,6 @@ class Plan:
     deadline_s: float
     cron: Text | None
     rc_local: Text | None
-    given: tuple[Given, ...] = ()
+    # These come from outside the spec, so they can be judged only beside the templates, which rendering reads.
+    undeclared: tuple[OutsideValue, ...] = ()
     places: Mapping[str, Where] = field(default_factory=dict, repr=False)

@@ -27,7 +27,7 @@ from bootstrap.spec.load import Spec
 from bootstrap.spec.models import Check, File, Need, Script, Stage
 from bootstrap.spec.servers import NAME_HINT, name_fault
 from bootstrap.spec.types import is_url
-from bootstrap.spec.values import Given, Known, form_fault, kind_fault, value_fault
+from bootstrap.spec.values import AllowedValues, OutsideValue, form_fault, kind_fault, value_fault
 
 
 def resolve(
@@ -38,11 +38,12 @@ def resolve(
     server_values: Mapping[str, Any] | None = None,
     report_url: str | None = None,
 ) -> Plan:
-    """Decide everything for `server` in the roll-out `deploy_id`.
+    """Decide everything about `server` in the roll-out `deploy_id`.
 
     server may end in one star (`web-*`: one payload for many instances). server_values lie over the spec's values;
     report_url replaces the spec's collector. Raises UsageError for a name, a value or a URL that cannot be one.
     """
+    # The deploy id becomes part of URLs, of signed ids and of file names on the collector.
     if not re.fullmatch(NAME_PATTERN, deploy_id):
         raise UsageError(f"deploy id {deploy_id!r} is not a name", hint=NAME_HINT)
     model = spec.model
@@ -51,9 +52,10 @@ def resolve(
         if not is_url(report_url):
             raise UsageError(f"report URL {report_url!r} is not a URL", hint="write https://HOST:PORT")
         url = Text(report_url, spec.where("report", "url"), is_template=False)
+    # The CA belongs to the collector of the spec. Another collector is trusted by the host's own authorities.
     ca = spec.sources.get("report.ca") if report_url is None else None
+    # A fleet resolves the spec once, for no server, and each server's plan differs in name and values alone.
     plan = Plan(
-        spec_file=spec.file,
         name=model.name,
         server="",
         deploy_id=deploy_id,
@@ -73,48 +75,53 @@ def resolve(
         deadline_s=model.deadline,
         cron=_own_template(spec, "cron"),
         rc_local=_own_template(spec, "rc.local"),
-        given=spec.given,
+        undeclared=spec.undeclared,
         places=dict(_places(spec)),
     )
     return for_server(plan, server, server_values)
 
 
 def for_server(plan: Plan, server: str, server_values: Mapping[str, Any] | None = None) -> Plan:
-    """The plan of another server of the same roll-out, from that of a server without values of its own.
+    """The plan of another server of the same roll-out, from the plan of a server that has no values of its own.
 
-    All but the name and the values is decided once for a fleet. Raises UsageError as `resolve` does, with everything
-    that is wrong with the values.
+    Everything but the name and the values is decided once for a fleet. Raises UsageError as `resolve` does, with all
+    faults of the values.
     """
+    # The name is judged here and not by the caller, so that no way into the API can skip it.
     fault = name_fault(server)
     if fault:
         raise UsageError(f"server {fault[0]}", hint=fault[1])
     values = dict(server_values or {})
-    known = Known({*plan.values, *values}, {secret.name for secret in plan.secrets})
-    faults = [
-        fault
+    # A server may have values that the spec does not declare: a template that uses one is found at rendering.
+    allowed = AllowedValues({*plan.values, *values}, {secret.name for secret in plan.secrets})
+    judged = (
+        value_fault(key, allowed) or form_fault(key, value) or kind_fault(key, value, plan.values.get(key))
         for key, value in values.items()
-        if (fault := value_fault(key, known) or form_fault(key, value) or kind_fault(key, value, plan.values.get(key)))
-    ]
+    )
+    faults = [fault for fault in judged if fault]
     if faults:
         raise UsageError("; ".join(f"{server}: {message}" for message, _ in faults), hint=faults[0][1])
-    given = tuple(Given(key, server=server) for key in values if key not in plan.values)
-    return replace(plan, server=server, values={**plan.values, **values}, given=plan.given + given)
+    undeclared = tuple(OutsideValue(key, server=server) for key in values if key not in plan.values)
+    return replace(plan, server=server, values={**plan.values, **values}, undeclared=plan.undeclared + undeclared)
 
 
 def revision(spec: Spec) -> str:
-    """First 12 hex digits of what was checked in: the spec, the roll-out's values, the files it names.
+    """The first 12 hex digits of the digest of the spec, the roll-out's values and the files that the spec names.
 
-    Server, deploy id and per-server values are not in it, so one roll-out has one revision and templates may
-    contain it.
+    The digest leaves out server, deploy id and a server's own values, so that one roll-out has one revision, which
+    templates may contain.
     """
     model = spec.model.model_dump(mode="json", by_alias=True)
+    # The files that `include` names are merged in already; the same spec in one file is the same revision.
     model.pop("include")
     for file in model["files"]:
-        # A key that is younger than the format counts where it is given: a spec without it keeps its revision.
+        # `after` is younger than the format. It counts only if it is given, so that older specs keep their revisions.
         if file["after"] is None:
             del file["after"]
+    # Sorted keys make the digest independent of the order in which the models define their fields.
     digest = hashlib.sha256(json.dumps(model, sort_keys=True).encode())
     for place, source in sorted(spec.sources.items()):
+        # NUL cannot stand in a path, so no two lists of files give the same text.
         digest.update(f"\0{place}\0{hashlib.sha256(source.data).hexdigest()}".encode())
     return digest.hexdigest()[:12]
 
@@ -128,7 +135,7 @@ def _maybe(spec: Spec, value: str | None, *path: str | int) -> Text | None:
 
 
 def _places(spec: Spec) -> Iterable[tuple[str, Where]]:
-    """Where the values stand that a warning of the rendered texts may point at. The text of a script is its `run`."""
+    """(key, place) of each value that a warning of the rendered texts may point at. A script counts as its `run`."""
     model = spec.model
     for number in range(len(model.files)):
         yield from ((f"files[{number}].{key}", spec.where("files", number, key)) for key in ("path", "owner"))
@@ -136,20 +143,23 @@ def _places(spec: Spec) -> Iterable[tuple[str, Where]]:
         yield f"wait_for[{number}].owner", spec.where("wait_for", number, "owner")
     for kind, scripts in (("stages", model.stages), ("every_boot", model.every_boot)):
         for number, script in enumerate(scripts):
+            # A model makes sure that a script has exactly one of these keys.
             key = next(key for key in ("run", "script", "template") if getattr(script, key) is not None)
             yield f"{kind}[{number}].run", spec.where(kind, number, key)
             yield f"{kind}[{number}].user", spec.where(kind, number, "user")
 
 
 def _own_template(spec: Spec, key: str) -> Text | None:
+    # A file may hold any bytes. Those that are no UTF-8 pass as surrogates, and rendering refuses them at their place.
     source = spec.sources.get(f"templates.{key}")
     return Text(source.data.decode("utf-8", "surrogateescape"), source.where, file=source.name) if source else None
 
 
 def _secrets(spec: Spec) -> Iterable[SecretRef]:
+    # No value is read here: a plan may be shown, and is made on machines that have no secrets.
     for name, source in spec.model.secrets.items():
-        kind, _, rest = source.partition(":")
-        yield SecretRef(name, kind, rest, spec.where("secrets", name))
+        kind, _, location = source.partition(":")
+        yield SecretRef(name, kind, location, spec.where("secrets", name))
 
 
 def _file(spec: Spec, number: int, file: File) -> PlannedFile:
@@ -158,8 +168,10 @@ def _file(spec: Spec, number: int, file: File) -> PlannedFile:
         text = _text(spec, file.content, "files", number, "content")
     elif file.template is not None:
         source = spec.sources[f"files[{number}].template"]
+        # Bytes that are not UTF-8 pass as surrogates, and the host gets them unchanged.
         text = Text(source.data.decode("utf-8", "surrogateescape"), source.where, file=source.name)
     elif file.source is not None:
+        # A `source` is taken as it is: its bytes are final, and no template is looked for in them.
         source = spec.sources[f"files[{number}].source"]
         data, name = source.data, source.name
     fetch = file.fetch
@@ -184,7 +196,7 @@ def _file(spec: Spec, number: int, file: File) -> PlannedFile:
 
 def _wait_for(spec: Spec) -> Iterable[PlannedWait]:
     for number, entry in enumerate(spec.model.wait_for):
-        given = {
+        fields = {
             "sha256": entry.sha256,
             "min_size": entry.min_size,
             "settle_s": entry.settle,
@@ -194,16 +206,17 @@ def _wait_for(spec: Spec) -> Iterable[PlannedWait]:
         yield PlannedWait(
             _text(spec, entry.path, "wait_for", number, "path", rule="path"),
             _text(spec, entry.owner, "wait_for", number, "owner", rule="owner") if entry.owner else None,
-            tuple((key, value) for key, value in given.items() if value is not None),
+            # The host tells by a missing key that a file has no such condition.
+            tuple((key, value) for key, value in fields.items() if value is not None),
         )
 
 
 def _proxy(spec: Spec) -> dict[str, Text]:
     proxy = spec.model.proxy
-    given = (("http", "url"), ("https", "url"), ("no_proxy", None))
+    rules = (("http", "url"), ("https", "url"), ("no_proxy", None))
     return {
         key: _text(spec, getattr(proxy, key), "proxy", key, rule=rule)
-        for key, rule in given
+        for key, rule in rules
         if proxy is not None and getattr(proxy, key) is not None
     }
 
@@ -233,8 +246,8 @@ def _script(spec: Spec, kind: str, number: int, script: Script, **more: Any) -> 
 
 
 def _stage(spec: Spec, number: int, stage: Stage) -> PlannedScript:
-    here = ("stages", number)
-    needs = tuple(_need(spec, need, *here, "needs", index) for index, need in enumerate(stage.needs))
+    root = ("stages", number)
+    needs = tuple(_need(spec, need, *root, "needs", index) for index, need in enumerate(stage.needs))
     return _script(
         spec,
         "stages",
@@ -245,22 +258,24 @@ def _stage(spec: Spec, number: int, stage: Stage) -> PlannedScript:
         delay_s=stage.retry.delay,
         max_delay_s=stage.retry.max_delay,
         on_interrupt=stage.on_interrupt,
-        skip_if=_maybe(spec, stage.skip_if, *here, "skip_if"),
-        verify=_maybe(spec, stage.verify, *here, "verify"),
-        undo=_maybe(spec, stage.undo, *here, "undo"),
+        skip_if=_maybe(spec, stage.skip_if, *root, "skip_if"),
+        verify=_maybe(spec, stage.verify, *root, "verify"),
+        undo=_maybe(spec, stage.undo, *root, "undo"),
         reboot=stage.reboot,
         rerun=stage.rerun,
     )
 
 
-def _need(spec: Spec, need: Need, *here: str | int) -> dict[str, Any]:
+def _need(spec: Spec, need: Need, *root: str | int) -> dict[str, Any]:
+    # The other needs, such as `network: true`, have no text that a template could make.
     rules = {"tcp": "address", "file": "path", "server": "name"}
-    given = ((key, value) for key, value in need.model_dump(by_alias=True).items() if value is not None)
-    return {key: _text(spec, value, *here, key, rule=rules[key]) if key in rules else value for key, value in given}
+    values = ((key, value) for key, value in need.model_dump(by_alias=True).items() if value is not None)
+    return {key: _text(spec, value, *root, key, rule=rules[key]) if key in rules else value for key, value in values}
 
 
 def _health(spec: Spec) -> PlannedHealth | None:
     health = spec.model.health
+    # Without a check there is nothing to wait for: the server is healthy once its stages have ended.
     if health is None or not health.checks:
         return None
     checks = tuple(_check(spec, number, check) for number, check in enumerate(health.checks))

@@ -6,7 +6,6 @@ from urllib.parse import urlsplit
 
 from bootstrap.publish.store import Account, Endpoint, PublishError
 
-INTERFACES = ("auto", "public", "internal")
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
 

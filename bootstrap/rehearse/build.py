@@ -73,6 +73,7 @@ class Tree:
 def build(work: str, options: dict[str, Any]) -> Tree:
     """Mount the copy under `work` (an empty folder) and make it the root. options: see Copy."""
     privileged = bool(options["privileged"])
+    # All that is written in the copy goes to this tmpfs, so its size is a limit, and its end removes everything.
     mount("tmpfs", work, "tmpfs", MS_NOSUID, f"mode=0700,size={options['size']}")
     for name in ("root", "upper", "work", "dmi"):
         os.mkdir(f"{work}/{name}")
@@ -96,6 +97,7 @@ def build(work: str, options: dict[str, Any]) -> Tree:
     _network_files(root, str(options["server"]))
     _power_switch(root)
     has_units = bool(options["units"]) and units.put_in(root)
+    # Only now, since the files above had to be written: a mount that is read-only on the machine is so in the copy.
     for layer in chosen:
         if "ro" in layer.options and layer.path != "/":
             mount("none", root + layer.path, flags=MS_REMOUNT | MS_BIND | MS_RDONLY | MS_NODEV)
@@ -144,6 +146,7 @@ def _devices(root: str, privileged: bool) -> None:
             os.mknod(path, stat.S_IFCHR | 0o666, os.makedev(major, minor))
             os.chmod(path, 0o666)  # noqa: S103 - as everywhere
         else:
+            # Without root no node can be made; the machine's own is bound to the place instead.
             write_new(path, b"", 0o666)
             bind(f"/dev/{name}", path)
     for name in ("pts", "shm"):
@@ -219,6 +222,7 @@ def _identity(work: str, root: str, options: dict[str, Any]) -> None:
             if os.path.lexists(path):
                 os.unlink(path)
             write_new(path, machine_id.encode(), 0o444)
+    # The kernel's boot id is the machine's. A file over it can change at each reboot of the copy.
     write_new(f"{work}/boot_id", b"", 0o444)
     bind(f"{work}/boot_id", f"{root}/{_BOOT_ID}", readonly=True)
     # The machine's serial numbers are not the copy's: its folder is empty, or has the files that the caller names.
@@ -259,6 +263,7 @@ def _power_switch(root: str) -> None:
         # A copy, not a rename: without root the overlay cannot carry up a file of another user.
         write_new(f"{real}.machine", Path(real).read_bytes(), 0o755)
         write_new(real, _SYSTEMCTL_SHIM.encode(), 0o755)
+    # On a merged /usr the second folder is a link to the first.
     folders = ["usr/sbin"] if os.path.islink(f"{root}/sbin") else ["usr/sbin", "sbin"]
     for folder in folders:
         for name in ("reboot", "shutdown", "poweroff", "halt"):

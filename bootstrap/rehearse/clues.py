@@ -29,6 +29,7 @@ class Clues:
         if time.monotonic() < self._next_look:
             return ""
         self._next_look = time.monotonic() + _LOOK_S
+        # The second file is on another disk: the runner writes it when the first disk is full.
         reason = next(filter(None, (self._text(path).strip() for path in STUCK)), "")
         sentences = [str(event.get("for")) for event in journal[-1:] if event.get("type") == "waiting"]
         if reason == self._last_reason or any(reason in sentence for sentence in sentences):

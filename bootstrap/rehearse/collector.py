@@ -152,6 +152,7 @@ def _is_taken(port: int) -> bool:
     import socket
 
     with socket.socket() as any_socket:
+        # A port in TIME_WAIT is free for the collector, which sets this option as well.
         any_socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             any_socket.bind((ADDRESS, port))

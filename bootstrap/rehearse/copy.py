@@ -210,7 +210,7 @@ class Copy:
         self._ask("cut")
 
     def status(self) -> dict[str, Any]:
-        """{"boots", "boot_id", "on", "pids", "events"}; events are reboots asked for from inside."""
+        """{"boots", "boot_id", "on", "pids", "events"}. events: reboots and switch-offs asked for from inside."""
         return self._ask("status")[0]
 
     # --- processes ---
@@ -316,6 +316,7 @@ class Copy:
         reply = self._send("get", path=path)
         with reply:
             message = receive(reply)
+        # A component of the path may be a file, which is no error of the caller either.
         if message is not None and message[0].get("errno") in (errno.ENOENT, errno.ENOTDIR):
             return None
         fd = _answer(message)[1][0]
@@ -403,6 +404,7 @@ def _memory(data: bytes) -> int:
     fd = os.memfd_create("data")
     with os.fdopen(os.dup(fd), "wb") as file:
         file.write(data)
+    # The offset is shared with the process that gets the descriptor.
     os.lseek(fd, 0, os.SEEK_SET)
     return fd
 

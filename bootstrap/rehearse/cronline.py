@@ -45,6 +45,7 @@ def due(entry: Entry, minute: datetime) -> bool:
     now = (minute.minute, minute.hour, minute.day, minute.month, minute.isoweekday() % 7)
     fits = [value in _allowed(word, number) for number, (word, value) in enumerate(zip(words, now, strict=True))]
     day, weekday = fits[2], fits[4]
+    # A field that begins with a star does not count as given, not even `*/2`.
     either = not words[2].startswith("*") and not words[4].startswith("*")
     return fits[0] and fits[1] and fits[3] and (day or weekday if either else day and weekday)
 

@@ -21,6 +21,7 @@ class Writers:
         fd = os.open(name, os.O_WRONLY | os.O_CREAT | (os.O_APPEND if method == "append" else os.O_TRUNC), 0o600)
         try:
             _copy(source, fd)
+            # The owner first: chown clears the set-id bits.
             os.fchown(fd, *owner)
             os.fchmod(fd, mode)
         finally:

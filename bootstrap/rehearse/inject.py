@@ -60,6 +60,7 @@ def schedule(
             steps.append(Step(at, "place", file.path, file.content, mode))
             continue
         steps += _drip(file, at, mode)
+        # One torn file grows after the other, as an agent writes them.
         if file.path not in waits:
             start += _TORN_S
     # Sorting is stable: steps of the same time keep their order.

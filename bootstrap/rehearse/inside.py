@@ -59,6 +59,7 @@ class Init:
         woken, wake = os.pipe()
         for fd in (woken, wake):
             os.set_blocking(fd, False)
+        # A signal writes a byte to this pipe, so that select() below does not miss one that comes just before it.
         signal.set_wakeup_fd(wake, warn_on_full_buffer=False)
         for number in (signal.SIGCHLD, REBOOT, POWER_OFF):
             signal.signal(number, self.note)
@@ -103,11 +104,13 @@ class Init:
             if answered is not None:
                 send(reply, answered)
         except Exception as error:
+            # A fault in one request must not end process 1, and the whole copy with it.
             with contextlib.suppress(OSError):
                 send(reply, {"error": f"{type(error).__name__}: {error}", "errno": getattr(error, "errno", None)})
         finally:
             for fd in fds[1:]:
                 os.close(fd)
+            # do_run keeps its socket until the program has ended.
             if reply not in self.waiting.values():
                 reply.close()
 
@@ -201,6 +204,7 @@ class Init:
                 os.makedirs("/run/systemd/system")
         self.boots += 1
         self.boot_id = str(uuid.uuid4())
+        # This file is not in the tree of the copy any more, so it is opened below a descriptor.
         fd = os.open("boot_id", os.O_WRONLY | os.O_TRUNC | os.O_NOFOLLOW, dir_fd=self.tree.scratch)
         os.write(fd, self.boot_id.encode() + b"\n")
         os.close(fd)

@@ -82,6 +82,7 @@ class KeepFolder:
 
 def _wait_for_the_runner(copy: Copy) -> None:
     """Wait for the runner's end: it journals the last state before it has cleaned up."""
+    # The runner holds its lock until it ends.
     deadline = time.monotonic() + _SETTLE_S
     lock_is_free = ["flock", "-n", LOCK, "true"]
     while time.monotonic() < deadline and copy.run(lock_is_free).returncode != 0:

@@ -13,6 +13,7 @@ from bootstrap.plan.resolve import resolve
 from bootstrap.render.render import render
 from bootstrap.spec.load import Spec, load
 
+# Stands for the collector's URL as long as its port is not chosen.
 _NOWHERE = "http://localhost"
 
 

@@ -112,6 +112,7 @@ def rehearse(
         if collector is not None:
             stack.enter_context(collector)
         run = Run(copy, collector, prepared.payload, settings, show, prepared.secrets)
+        # From here on there is something to look at, even if the rehearsal is interrupted.
         if keep is not None:
             keep.begun = True
         outcome = run.follow(steps)
@@ -149,6 +150,7 @@ class Run:
 
     def follow(self, steps: tuple[inject.Step, ...]) -> Outcome:
         """Inject, boot, watch. The clock of the timeline starts at the boot."""
+        # A cloud injects most files before the first boot, so these are no part of the timeline.
         early = [step for step in steps if step.at_s <= 0]
         for step in early:
             self._take(step)

@@ -70,6 +70,7 @@ class Services:
         """Pass a minute of the fast clock: start each entry that is due, even if it still runs, as cron does."""
         if self.cron != "fast" or time.monotonic() < self._next_tick:
             return
+        # Ticks that were missed are not made up for: the copy would be flooded after a slow start.
         self._next_tick = max(self._next_tick + self.tick_s, time.monotonic())
         self._minute += timedelta(minutes=1)
         for entry in _entries():

@@ -96,6 +96,7 @@ class Timeline:
         return "server", str(event.get("state")) + (f": {reason}" if reason else ""), []
 
 
+# Results whose name in the journal does not explain itself.
 _RESULTS = {"again": "not yet (exit 75)"}
 
 
@@ -129,6 +130,7 @@ def _short(text: str) -> str:
 
 def last_lines(text: str) -> list[str]:
     r"""The end of a log, for people. dpkg ends its lines with a carriage return, which a tail shows as `\x0d`."""
+    # A text of blanks alone would print an empty frame.
     rows = [re.sub(r"(\r|\\x0d)+$", "", row) for row in text.rstrip("\n").split("\n")] if text.strip() else []
     return rows[-_TAIL_LINES:]
 
@@ -146,6 +148,7 @@ def verdict(server: str, state: str, took_s: float) -> str:
 
 def final_state(events: Sequence[Mapping[str, Any]]) -> tuple[str, bool]:
     """The server's state as its events tell it, and whether nothing more will happen."""
+    # A later state outdates an earlier one: a file that comes after all heals a run that had failed.
     states = [event for event in events if event.get("type") == "state"]
     if not states:
         return "waiting", False

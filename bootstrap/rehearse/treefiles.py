@@ -7,6 +7,7 @@ import os
 
 def inside(root: str, path: str) -> str:
     """The place of a path of the copy while its root is still `root`. A link of that name is followed within root."""
+    # A chain of links this long is a circle.
     for _ in range(20):
         target = root + path
         if not os.path.islink(target):

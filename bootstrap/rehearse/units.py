@@ -38,8 +38,10 @@ def put_in(root: str) -> bool:
         return False
     for source in sorted(_STANDIN.glob("*.py")):
         _write(f"{root}{HOME}/bootstrap/rehearse/standin/{source.name}", source.read_bytes())
+    # The folders above are packages by empty files: the stand-in needs nothing of this tree.
     for folder in ("bootstrap", "bootstrap/rehearse"):
         _write(f"{root}{HOME}/{folder}/__init__.py", b"")
+    # On a merged /usr the second folder is a link to the first.
     folders = ["/usr/bin"] if os.path.islink(f"{root}/bin") else ["/usr/bin", "/bin"]
     for name in PROGRAMS:
         for folder in folders:

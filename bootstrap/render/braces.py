@@ -1,4 +1,4 @@
-"""Braces that were meant as text: how to tell them from a mistake in a template, and how to write them."""
+"""Tells braces that are meant as text from a mistake in a template, and says how to write them."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ def written_for_others(line: str, name: str) -> bool:
     return False
 
 
-def ways_out(text: Text, what: str) -> str:
-    """How to have braces as text, for a hint. what: the key, such as `stages[1]`."""
+def ways_out(text: Text, key: str) -> str:
+    """A hint that says how to write braces as text. key: the place in the spec, such as `stages[1]`."""
     hint = "if the braces are text, write {% raw %}...{% endraw %} around them"
-    script = re.fullmatch(r"(?:stages|every_boot)\[\d+\]", what)
+    script = re.fullmatch(r"(?:stages|every_boot)\[\d+\]", key)
     if script:
         return f"{hint}, or use script: instead of {'run' if text.file is None else 'template'}:"
-    if re.fullmatch(r"files\[\d+\]", what):
+    if re.fullmatch(r"files\[\d+\]", key):
         return f"{hint}, or use source: instead of {'content' if text.file is None else 'template'}:"
     return hint

@@ -16,39 +16,39 @@ _FOREIGN = re.compile(
 )
 _SHELLS = ("sh", "bash", "dash", "ksh", "mksh", "zsh", "ash")
 _ONE_ARGUMENT = re.compile(rf"(?:{'|'.join(_SHELLS)}|python[0-9.]*)$")
-# Of env, the option that takes the words apart.
+# With this option env splits its argument into words, which the kernel hands over as one.
 _SPLIT = re.compile(r"(-[a-zA-Z]*S|--split-string\b)\s*=?\s*\S")
 
 
-def judge(text: str, shown: str, where: Where, *, must_exec: bool) -> Iterator[Problem]:
+def judge(text: str, subject: str, where: Where, *, must_exec: bool) -> Iterator[Problem]:
     """Problems of the first line. must_exec: the kernel runs it; otherwise a text without `#!` runs under sh -eu."""
     first = text.lstrip().split("\n", 1)[0].rstrip()
     if _FOREIGN.match(first):
-        message = f"{shown} begins with {first[:40]!r}: that is for cloud-init, and no script"
-        hint = "give it beside the payload: bootstrap render ... --user-data FILE"
+        message = f"{subject} begins with {first[:40]!r}: that is for cloud-init, not a script"
+        hint = "pass it beside the payload: bootstrap render ... --user-data FILE"
         yield Problem("render.cloud-init", message, where, hint)
         return
-    begins = list(_begins(text, first, shown, where, must_exec))
+    begins = list(_begins(text, first, subject, where, must_exec))
     yield from begins
     if not must_exec and not begins:
-        yield from _empty(text, shown, where)
+        yield from _empty(text, subject, where)
 
 
-def _begins(text: str, first: str, shown: str, where: Where, must_exec: bool) -> Iterator[Problem]:
+def _begins(text: str, first: str, subject: str, where: Where, must_exec: bool) -> Iterator[Problem]:
     """The problem of a `#!` that is late, or that starts nothing."""
     late = _late(text)
     if late == 1:
-        why = "so that the kernel would not run it" if must_exec else "so that it would run under sh -eu"
+        consequence = "so that the kernel would not run it" if must_exec else "so that it would run under sh -eu"
         hint = "begin with #!; in a template {%- ... -%} takes the blanks beside it away"
-        yield Problem("render.shebang", f"{shown} has blanks before #!, {why}", where, hint)
+        yield Problem("render.shebang", f"{subject} has blanks before #!, {consequence}", where, hint)
     elif late:
-        message = f"{shown} has its #! on line {late}, where it is a comment"
+        message = f"{subject} has its #! on line {late}, where it is a comment"
         yield Problem("render.shebang", message, where, "make it the first line")
     elif text.startswith("#!") and not re.match(r"#! ?/\S", text):
-        message = f"{shown}: {first!r} names no interpreter by its whole path"
+        message = f"{subject}: {first!r} does not name an interpreter by its full path"
         yield Problem("render.shebang", message, where, "write #!/bin/sh")
     elif text.startswith("#!"):
-        yield from _interpreter(first, shown, where)
+        yield from _interpreter(first, subject, where)
 
 
 def _late(text: str) -> int:
@@ -65,39 +65,42 @@ def _late(text: str) -> int:
     return 0
 
 
-def _interpreter(first: str, shown: str, where: Where) -> Iterator[Problem]:
+def _interpreter(first: str, subject: str, where: Where) -> Iterator[Problem]:
     """Problems of a `#!` line. The kernel hands all that follows the interpreter over as one argument."""
-    program, _, rest = first[2:].strip().partition(" ")
-    rest, name = rest.strip(), program.rsplit("/", 1)[-1]
-    words = rest.split()
-    if name == "env" and not _SPLIT.match(rest):
+    # Linux gives everything after the interpreter as one argument, blanks included.
+    program, _, arguments = first[2:].strip().partition(" ")
+    arguments, name = arguments.strip(), program.rsplit("/", 1)[-1]
+    words = arguments.split()
+    if name == "env" and not _SPLIT.match(arguments):
         if not words:
-            yield Problem("render.shebang", f"{shown}: {first!r} names no program", where, "write #!/bin/sh")
-        elif len(words) > 1 or rest.startswith("-") or "=" in rest:
-            message = f"{shown}: {first!r} would look for a program called {rest!r}"
+            yield Problem("render.shebang", f"{subject}: {first!r} names no program", where, "write #!/bin/sh")
+        elif len(words) > 1 or arguments.startswith("-") or "=" in arguments:
+            message = f"{subject}: {first!r} would look for a program called {arguments!r}"
+            # The hint proposes the program itself, which needs no env.
             runs = [word for word in words if not word.startswith("-") and "=" not in word]
             direct = "#!/bin/" + " ".join(words[words.index(runs[0]) :]) if runs else "#!/bin/sh"
-            hint = f"write {direct}, or #!{program} -S {rest}"
+            hint = f"write {direct}, or #!{program} -S {arguments}"
             yield Problem("render.shebang", message, where, hint)
     elif len(words) > 1 and _ONE_ARGUMENT.match(name):
-        message = f"{shown}: {first!r} would give {name} the one option {rest!r}"
+        message = f"{subject}: {first!r} would give {name} the one option {arguments!r}"
         hint = "write the options together, as in -eu" if name in _SHELLS else "give it one option"
         hint += ", or set them below: set -eu" if name in _SHELLS else ""
         yield Problem("render.shebang", message, where, hint)
 
 
-def _empty(text: str, shown: str, where: Where) -> Iterator[Problem]:
+def _empty(text: str, subject: str, where: Where) -> Iterator[Problem]:
     """The problem of a text that does nothing: a `#!` line alone, or comments alone where a shell reads them."""
-    first, _, rest = text.partition("\n")
+    first, _, body = text.partition("\n")
     name = first[2:].split()[0].rsplit("/", 1)[-1] if first[2:].split() else ""
     is_shell = not text.startswith("#!") or name in _SHELLS or any(word in _SHELLS for word in first.split())
-    lines = (rest if text.startswith("#!") else text).split("\n")
+    lines = (body if text.startswith("#!") else text).split("\n")
+    # shape.script reports an empty text.
     if not text.strip():
         return
-    if text.startswith("#!") and not rest.strip():
-        message = f"{shown} is only a #! line: it would succeed without doing anything"
+    if text.startswith("#!") and not body.strip():
+        message = f"{subject} is only a #! line: it would succeed without doing anything"
     elif is_shell and all(not line.strip() or line.lstrip().startswith("#") for line in lines):
-        message = f"{shown} is only comments: it would succeed without doing anything"
+        message = f"{subject} is only comments: it would succeed without doing anything"
     else:
         return
-    yield Problem("render.empty", message, where, "write something, or take it out")
+    yield Problem("render.empty", message, where, "write a command, or remove the text")

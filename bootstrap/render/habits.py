@@ -1,4 +1,4 @@
-"""Warns of habits of user-data scripts that do not do here what they do there."""
+"""Warns of habits that work in user-data scripts, but not in stages."""
 
 from __future__ import annotations
 
@@ -32,16 +32,17 @@ def _reboots(key: str, stage: Mapping[str, Any], place: Where) -> Iterator[Probl
     text = stage["text"]
     if not re.search(r"\b(reboot|shutdown|kexec|init|telinit)\b", text):
         return
-    how = next((" ".join(words) for words in commands(text) if _is_reboot(words[0], words[1:])), None)
-    if how is None:
+    command = next((" ".join(words) for words in commands(text) if _is_reboot(words[0], words[1:])), None)
+    if command is None:
         return
-    message = f"{key}: {stage['name']} runs `{how}` itself: the reboot cuts it short, and it begins again"
+    message = f"{key}: {stage['name']} runs `{command}` itself: the reboot cuts it short, and it begins again"
     never = stage["reboot"] == "never"
-    hint = "take that out, and write reboot: after" if never else f"take that out: reboot: {stage['reboot']} does it"
+    hint = "remove that, and write reboot: after" if never else f"remove that: reboot: {stage['reboot']} does it"
     yield Problem("render.reboot", message, place, hint, "warning")
 
 
 def _is_reboot(name: str, arguments: Sequence[str]) -> bool:
+    # `shutdown -c` and `reboot --help` reboot nothing, so the options count.
     plain = [word for word in arguments if not word.startswith("-")]
     if name == "reboot":
         return not {"--help", "--version", "-w", "--wtmp-only"} & set(arguments)
@@ -55,6 +56,6 @@ def _is_reboot(name: str, arguments: Sequence[str]) -> bool:
 def _looks_beside(key: str, stage: Mapping[str, Any], place: Where) -> Iterator[Problem]:
     lines = (line for line in stage["text"].split("\n") if not line.lstrip().startswith("#"))
     if any(_BESIDE.search(line) for line in lines):
-        message = f"{key}: {stage['name']} looks for files beside itself, and only the one text travels"
+        message = f"{key}: {stage['name']} looks for files beside itself, and only this text reaches the host"
         hint = "bring the others as files:, and name their paths"
         yield Problem("render.beside", message, place, hint, "warning")

@@ -1,7 +1,7 @@
-"""Has shellcheck read every shell text of a plan, and tells what it finds at its place in the spec or in the file.
+"""Runs shellcheck on every shell text of a plan, and reports its comments at their places in the spec or in the file.
 
-A template is read twice: with its expressions masked, character for character, so that places stay what they are, and
-rendered, so that only what is true of the text on the host is told.
+A template is checked twice: with its expressions masked, character for character, so that places stay the same, and
+rendered, so that only comments that are true of the text on the host are reported.
 """
 
 from __future__ import annotations
@@ -23,15 +23,15 @@ from bootstrap.render.jinja import has_marks, markup
 from bootstrap.render.model import Rendered
 from bootstrap.render.shelltext import is_shell
 
-# What a stage without a `#!` line runs under.
+# A stage without a `#!` line runs as if it had this one.
 DEFAULT = "#!/bin/sh -eu"
-# `env` before a whole path works, and shellcheck does not know it.
+# `#!/usr/bin/env /bin/bash` works on a host, but shellcheck does not know it.
 _ENV_PATH = re.compile(r"#! ?/\S*/env +(-S +)?(?=/)")
-# Files that a script sources are on the host, not here.
+# These comments complain of sourced files that are missing. Such files are on the host, not here.
 _NOT_HERE = "SC1090,SC1091"
 _LIMIT_S = 120
 _UNASSIGNED = 2154
-# A comparison of what a template has written is constant by its nature.
+# These comments complain of constant comparisons. A comparison with the output of a template is always constant.
 _CONSTANT = (2050, 2078, 2157, 2158, 2159, 2194)
 
 
@@ -39,13 +39,14 @@ _CONSTANT = (2050, 2078, 2157, 2158, 2159, 2194)
 class Script:
     """One shell text.
 
-    what: its key; text: as the spec has it; rendered: as the host runs it; given: variables that it gets.
+    key: its place in the spec, such as `stages[0].run`; text: as the spec has it; rendered: as the host runs it;
+    variables: those in its environment.
     """
 
-    what: str
+    key: str
     text: Text
     rendered: str
-    given: frozenset[str] = frozenset()
+    variables: frozenset[str] = frozenset()
 
     @property
     def masked(self) -> str:
@@ -54,11 +55,11 @@ class Script:
             return self.text.value
         return markup(self.text).sub(lambda m: re.sub(r"[^\n]", "x" if m[1] else " ", m[0]), self.text.value)
 
-    def concerns(self, one: dict[str, Any]) -> bool:
-        """Whether a finding is one for people: not of what the spec itself decides."""
-        if one["code"] == _UNASSIGNED:
-            return one["message"].split(" ")[0] not in self.given
-        return not (one["code"] in _CONSTANT and has_marks(self.text))
+    def concerns(self, comment: dict[str, Any]) -> bool:
+        """Whether a comment is worth reporting: it is not about variables and values that the spec itself sets."""
+        if comment["code"] == _UNASSIGNED:
+            return comment["message"].split(" ")[0] not in self.variables
+        return not (comment["code"] in _CONSTANT and has_marks(self.text))
 
 
 @dataclass(frozen=True)
@@ -79,33 +80,33 @@ class _Read:
 
 
 def lint(plan: Plan, rendered: Rendered) -> list[Problem]:
-    """Everything shellcheck says of the stages, checks and shell files. Raises UsageError when it is not there."""
+    """All comments of shellcheck on stages, checks and shell files. Raises UsageError if it is not installed."""
     shellcheck = find()
     texts = [script for script in scripts(plan, rendered) if is_shell(script.rendered)]
     both = [_Read(text, _head(script)) for script in texts for text in (script.masked, script.rendered)]
-    found = _run(shellcheck, both)
+    comments = _run(shellcheck, both)
     problems: list[Problem] = []
     for number, script in enumerate(texts):
-        masked, true = (list(filter(script.concerns, found[2 * number + which])) for which in (0, 1))
-        said = {(one["code"], one["message"]) for one in true}
-        placed = [one for one in masked if (one["code"], one["message"]) in said]
-        problems += [_problem(script, one, _place(script.text, one)) for one in placed]
-        # What only the rendered text shows has no place in the template: once, at its beginning.
-        told = {one["code"] for one in placed}
-        others = {one["code"]: one for one in true if one["code"] not in told}
-        problems += [_problem(script, one, _start(script.text)) for one in others.values()]
+        masked, true = (list(filter(script.concerns, comments[2 * number + which])) for which in (0, 1))
+        true_messages = {(comment["code"], comment["message"]) for comment in true}
+        placed = [comment for comment in masked if (comment["code"], comment["message"]) in true_messages]
+        problems += [_problem(script, comment, _place(script.text, comment)) for comment in placed]
+        # A comment on the rendered text alone has no place in the template. It is reported once, at the beginning.
+        placed_codes = {comment["code"] for comment in placed}
+        others = {comment["code"]: comment for comment in true if comment["code"] not in placed_codes}
+        problems += [_problem(script, comment, _start(script.text)) for comment in others.values()]
     return problems
 
 
 def find() -> str:
-    """The path of shellcheck: beside the Python that runs this, where pip puts it, or on PATH. Raises UsageError."""
+    """The path of shellcheck: beside this Python, where pip installs it, or on PATH. Raises UsageError."""
     beside = Path(sys.executable).parent / "shellcheck"
     shellcheck = str(beside) if beside.is_file() else shutil.which("shellcheck")
     if shellcheck is None:
         raise UsageError(
-            "shellcheck is not there", hint="pip install 'initialrunner[lint]', or apt-get install shellcheck"
+            "shellcheck is not installed", hint="pip install 'initialrunner[lint]', or apt-get install shellcheck"
         )
-    # It works in a folder of its own, where an entry of PATH that is not absolute would lead elsewhere.
+    # shellcheck is run in another folder, where a relative entry of PATH would lead elsewhere.
     return str(Path(shellcheck).absolute())
 
 
@@ -126,69 +127,73 @@ def scripts(plan: Plan, rendered: Rendered) -> Iterator[Script]:
             yield Script(f"files[{number}]", text, content)
 
 
-def _of_stage(what: str, script: PlannedScript, entry: dict[str, Any]) -> Iterator[Script]:
-    given = frozenset(name for name, _ in script.environment)
+def _of_stage(root: str, script: PlannedScript, entry: dict[str, Any]) -> Iterator[Script]:
+    variables = frozenset(name for name, _ in script.environment)
     key = "run" if script.text.file is None else "template" if script.text.is_template else "script"
-    yield Script(f"{what}.{key}", script.text, entry["text"], given)
+    yield Script(f"{root}.{key}", script.text, entry["text"], variables)
     for name in ("skip_if", "verify", "undo"):
         text = getattr(script, name)
         if text is not None:
-            yield Script(f"{what}.{name}", text, entry[name], given)
+            yield Script(f"{root}.{name}", text, entry[name], variables)
 
 
 def _head(script: Script) -> str:
-    """The `#!` line that the host goes by, in words that shellcheck knows: it stands before the masked text as well.
+    """The `#!` line under which the host runs a script, in a form that shellcheck knows.
 
-    In a template markup may come before it, so that the masked text does not begin with it.
+    The masked text gets the same line: in a template, markup may stand before the `#!`, and is masked to blanks.
     """
     first = script.rendered.partition("\n")[0] if script.rendered.startswith("#!") else DEFAULT
     return _ENV_PATH.sub("#!", first)
 
 
 def _run(shellcheck: str, texts: Sequence[_Read]) -> list[list[dict[str, Any]]]:
-    """What it says of each text, in one run: it takes longer to start than to read."""
-    found: list[list[dict[str, Any]]] = [[] for _ in texts]
+    """The comments of shellcheck on each text, from one run, since it takes longer to start than to read."""
+    comments_by_text: list[list[dict[str, Any]]] = [[] for _ in texts]
+    # shellcheck refuses to run without a file.
     if not texts:
-        return found
+        return comments_by_text
     with tempfile.TemporaryDirectory(prefix="initialrunner-lint-") as folder:
         for number, text in enumerate(texts):
             (Path(folder) / str(number)).write_text(text.whole, encoding="utf-8", errors="replace", newline="")
+        # A .shellcheckrc in somebody's home would change the verdict from machine to machine.
         argv = [shellcheck, "--norc", "--format=json1", f"--exclude={_NOT_HERE}", *map(str, range(len(texts)))]
         try:
             done = subprocess.run(argv, cwd=folder, capture_output=True, timeout=_LIMIT_S, check=False)
             comments = json.loads(done.stdout)["comments"]
         except (OSError, ValueError, subprocess.TimeoutExpired) as error:
             raise UsageError(f"{shellcheck} does not work: {error}", hint="see `shellcheck --version`") from error
-    for one in comments:
-        number = int(one["file"])
+    for comment in comments:
+        number = int(comment["file"])
         shift = texts[number].added
-        found[number].append({**one, "line": max(1, one["line"] - shift), "endLine": max(1, one["endLine"] - shift)})
-    return found
+        first, last = max(1, comment["line"] - shift), max(1, comment["endLine"] - shift)
+        comments_by_text[number].append({**comment, "line": first, "endLine": last})
+    return comments_by_text
 
 
-def _problem(script: Script, one: dict[str, Any], where: Where) -> Problem:
-    code = f"SC{one['code']}"
-    severity = "error" if one["level"] == "error" else "warning"
-    hint = f"see https://www.shellcheck.net/wiki/{code}; meant: # shellcheck disable={code}"
-    return Problem(f"lint.{code}", f"{script.what}: {one['message']}", where, hint, severity)
+def _problem(script: Script, comment: dict[str, Any], where: Where) -> Problem:
+    code = f"SC{comment['code']}"
+    severity = "error" if comment["level"] == "error" else "warning"
+    hint = f"see https://www.shellcheck.net/wiki/{code}; to keep it: # shellcheck disable={code}"
+    return Problem(f"lint.{code}", f"{script.key}: {comment['message']}", where, hint, severity)
 
 
 def _start(text: Text) -> Where:
     return text.where if text.file is None else Where(text.file, 1, 1, text.value.split("\n")[0])
 
 
-def _place(text: Text, one: dict[str, Any]) -> Where:
-    """Where a finding stands: in the file of the text, or in the spec."""
-    line, column = one["line"], one["column"]
+def _place(text: Text, comment: dict[str, Any]) -> Where:
+    """The place of a comment, in the file of the text or in the spec."""
+    line, column = comment["line"], comment["column"]
     lines = text.value.split("\n")
     source = lines[line - 1] if line <= len(lines) else ""
-    width = max(1, one["endColumn"] - column) if one["endLine"] == line else max(1, len(source) - column + 1)
+    width = max(1, comment["endColumn"] - column) if comment["endLine"] == line else max(1, len(source) - column + 1)
     if text.file is not None:
         return Where(text.file, line, column, source, width)
     place = text.where
     if text.indent is not None:
-        # A block begins on the line below its `|`; its indentation was taken away on reading.
+        # The text of a block begins on the line below its `|`, and its indentation was removed when it was read.
         return Where(place.file, place.line + line, column + text.indent, " " * text.indent + source, width)
+    # A scalar may be quoted or folded in the spec, so its text is searched for in the line.
     at = place.source.find(text.value.rstrip("\n"), place.column - 1)
     if line == 1 and at >= 0 and len(lines) <= 2:
         return Where(place.file, place.line, at + column, place.source, width)

@@ -1,4 +1,4 @@
-"""What rendering gives: the plan as the host reads it, and the bytes of every file."""
+"""The results of rendering: the plan as the host reads it, and the bytes of every file."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class RenderedFile:
 
 
 class PublishedBundle(TypedDict):
-    """Where the bundle of one server in one roll-out lies, its digest and its size in bytes."""
+    """The URL of the bundle of one server in one roll-out, its digest and its size in bytes."""
 
     url: str
     sha256: str
@@ -40,10 +40,10 @@ class PublishedBundle(TypedDict):
 
 @dataclass(frozen=True)
 class Published:
-    """What lies in an object store for hosts to fetch.
+    """The files and bundles that an object store holds for hosts to fetch.
 
-    urls: of files by their SHA-256 in hex, and of objects by their swift://CONTAINER/OBJECT. They may give the right to
-    read, so they are as private as what they lead to. bundles: by server.
+    urls: of files by their SHA-256 in hex, and of objects by their swift://CONTAINER/OBJECT. A URL may give the right
+    to read, so it is as private as the file. bundles: by server.
     """
 
     urls: dict[str, str] = field(default_factory=dict, repr=False)

@@ -1,4 +1,4 @@
-"""Reads the secrets a spec names: from the environment or from files, at render time and nowhere else."""
+"""Reads the secrets that a spec names, from the environment or from files, at render time and nowhere else."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bootstrap.errors import Problem
 from bootstrap.plan.model import Plan, SecretRef, Text
 from bootstrap.render import jinja
 
-# Too short to tell apart from ordinary text: redaction by value would blot out half the log.
+# A shorter value cannot be told from ordinary text: redacting it would blot out half the log.
 SHORTEST = 4
 
 
@@ -21,52 +21,55 @@ def read(plan: Plan, *, stand_in: bool = False) -> tuple[dict[str, str], list[Pr
     values: dict[str, str] = {}
     problems: list[Problem] = []
     for ref in plan.secrets:
-        value, why, hint = _one(ref)
-        # Also where it is wrong: each use of it would be one more problem, and there is one to solve.
+        value, fault, hint = _value_of(ref)
+        # A secret that is wrong gets a value, too. Otherwise each use of it would be one more problem for one mistake.
         values[ref.name] = f"STAND-IN-FOR-{ref.name}"
         if value is None and stand_in:
-            problems.append(Problem("render.secret", f"secrets.{ref.name}: {why}", ref.where, hint, "warning"))
+            problems.append(Problem("render.secret", f"secrets.{ref.name}: {fault}", ref.where, hint, "warning"))
         elif value is None:
-            problems.append(Problem("render.secret", f"secrets.{ref.name}: {why}", ref.where, hint))
+            problems.append(Problem("render.secret", f"secrets.{ref.name}: {fault}", ref.where, hint))
         elif len(value) < SHORTEST:
-            why = f"the value is shorter than {SHORTEST} characters, and could not be redacted"
-            problems.append(Problem("render.secret", f"secrets.{ref.name}: {why}", ref.where, "use a longer one"))
+            fault = f"the value is shorter than {SHORTEST} characters, and could not be redacted"
+            problems.append(Problem("render.secret", f"secrets.{ref.name}: {fault}", ref.where, "use a longer one"))
         else:
             values[ref.name] = value
     return values, problems
 
 
-def held(found: str, text: Text, what: str, context: Mapping[str, Any], secrets: Mapping[str, str]) -> Iterator[str]:
+def held(output: str, text: Text, key: str, context: Mapping[str, Any], secrets: Mapping[str, str]) -> Iterator[str]:
     """Names of the secrets that a rendered text holds, as they are or made into something, such as base64.
 
-    found: the text. What another value of a secret would change was made of it; a mere `{% if token %}` was not.
+    output: the rendered text. A text is made of a secret if another value of the secret changes it. A template that
+    only asks for a secret, as in `{% if token %}`, does not change.
     """
     for name, value in secrets.items():
-        if value in found:
+        if value in output:
             yield name
         elif text.is_template and name in text.value and context.get(name) == value:
+            # Each character becomes a letter, so that the other value has the same length and differs everywhere.
             other = "".join(chr(ord("a") + (ord(c) + 1) % 26) for c in value)
             try:
-                changed = jinja.render(text, {**context, name: other}, what)
+                changed = jinja.render(text, {**context, name: other}, key)
             except jinja.Failed:
                 changed = ""
-            if changed != found:
+            if changed != output:
                 yield name
 
 
 def of_proxies(proxy: Mapping[str, str]) -> set[str]:
-    """The passwords in the URLs of proxies, as they stand there and as they are meant: stages print them."""
+    """The passwords in the URLs of proxies, percent-encoded and decoded, since stages may print either."""
     passwords = set()
+    # A password in a URL is no secret of the spec, and still must not be in a log.
     for scheme in ("http", "https"):
         try:
             password = urlsplit(proxy.get(scheme, "")).password or ""
         except ValueError:
-            continue  # no URL: that is said elsewhere
+            continue  # another rule reports a text that is no URL
         passwords |= {password, unquote(password)}
     return {password for password in passwords if len(password) >= SHORTEST}
 
 
-def _one(ref: SecretRef) -> tuple[str | None, str, str | None]:
+def _value_of(ref: SecretRef) -> tuple[str | None, str, str | None]:
     if ref.kind == "env":
         value = os.environ.get(ref.source)
         if value is not None and any("\ud800" <= c <= "\udfff" for c in value):
@@ -76,5 +79,5 @@ def _one(ref: SecretRef) -> tuple[str | None, str, str | None]:
     try:
         return path.read_text(encoding="utf-8").removesuffix("\n"), "", None
     except (OSError, UnicodeDecodeError) as error:
-        why = error.strerror if isinstance(error, OSError) and error.strerror else "not UTF-8 text"
-        return None, f"cannot read {path}: {why.lower()}", "it is looked for beside the spec"
+        reason = error.strerror if isinstance(error, OSError) and error.strerror else "not UTF-8 text"
+        return None, f"cannot read {path}: {reason.lower()}", "the path is relative to the folder of the spec"

@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.errors import Problem, Where
-from bootstrap.render.later import made
+from bootstrap.render.early_files import made
 from bootstrap.render.model import RenderedFile
 
-# What is there before any package is added. Sources: Debian's base-passwd, Fedora's setup, and what systemd and dbus
-# make; last the accounts that images of the clouds bring.
+# These accounts exist before any package is added. Sources: Debian's base-passwd, Fedora's setup, and the accounts that
+# systemd and dbus create; the last line has the accounts of cloud images.
 _NAMES = (
     "root daemon bin sys sync games man lp mail news uucp proxy www-data backup list irc gnats nobody _apt "
     "adm tty disk kmem dialout fax voice cdrom floppy tape sudo audio dip operator src shadow utmp video sasl plugdev "
@@ -22,7 +22,7 @@ _NAMES = (
     "debian ubuntu ec2-user centos rocky almalinux fedora admin cloud-user opc core azureuser vagrant"
 )
 EVERYWHERE = frozenset(_NAMES.split())
-# Users that a package makes whose name does not begin like theirs.
+# These users are created by packages whose names do not begin with the name of the user.
 _OF_PACKAGES = {
     "apache": ("httpd",),
     "mysql": ("mariadb",),
@@ -41,7 +41,7 @@ _OF_PACKAGES = {
     "_chrony": ("chrony",),
     "ssl-cert": ("postgresql", "ssl-cert"),
 }
-# Programs that make accounts, or ask for one that a later line makes.
+# These programs create accounts, or ask for an account that a later line creates.
 _MAKERS = r"useradd|adduser|newusers|usermod|groupadd|addgroup|gpasswd|getent|id|systemd-sysusers|homectl"
 _MAKER = re.compile(rf"(?<![\w.-])(?:{_MAKERS})(?![\w.-])")
 _INSTALLS = re.compile(
@@ -55,7 +55,7 @@ _TABLES = re.compile(r"/etc/(passwd|group)$|sysusers\.d/[^/]+\.conf$|/userdb/[^/
 class _Wanted:
     """An account that the host must have.
 
-    key: who asks (`stages[0].user`); place: where that stands; stage: the number of the stage that asks.
+    key: the key that names it (`stages[0].user`); place: of that key; stage: the number of the stage that needs it.
     """
 
     key: str
@@ -68,37 +68,43 @@ class _Wanted:
 def judge(
     plan: Mapping[str, Any], files: Sequence[RenderedFile], places: Mapping[str, Where]
 ) -> Iterator[Problem]:
-    """A warning for each user and group that nobody makes.
+    """A warning for each user and group that nothing creates.
 
     plan: as the host reads it, with its defaults filled in; places: where `owner` stands.
     """
-    wanted = [one for one in _wanted(plan, files, places) if one.name not in EVERYWHERE and not one.name.isdecimal()]
-    if not wanted:
+    accounts = [
+        account
+        for account in _wanted(plan, files, places)
+        if account.name not in EVERYWHERE and not account.name.isdecimal()
+    ]
+    if not accounts:
         return
     stages = [_text(stage) for stage in plan.get("stages", ())]
+    # Entries of every boot and scripts among the files may run at any time, so they count for every stage.
     others = [_text(entry) for entry in plan.get("every_boot", ())]
     others += [f.content.decode("utf-8", "replace") for f in files if f.content.startswith(b"#!")]
     tables = [f.content.decode("utf-8", "replace") for f in files if _TABLES.search(f.path)]
-    known = {*EVERYWHERE, *(user for text in (*stages, *others) for user, _ in made(text))}
-    for one in dict.fromkeys(wanted):
-        in_time = stages if one.stage is None else stages[: one.stage]
-        if _is_made(one.name, [*in_time, *others], tables):
+    names = {*EVERYWHERE, *(user for text in (*stages, *others) for user, _ in made(text))}
+    for account in dict.fromkeys(accounts):
+        in_time = stages if account.stage is None else stages[: account.stage]
+        if _is_made(account.name, [*in_time, *others], tables):
             continue
-        late = next((n for n, text in enumerate(stages) if n >= len(in_time) and _is_made(one.name, [text], [])), None)
-        message = f"{one.key}: nothing in the spec makes the {one.kind} {one.name}"
-        near = difflib.get_close_matches(one.name, sorted(known - {one.name}), 1, 0.75)
-        hint = f"did you mean {near[0]}?" if near else _what_the_host_does(one)
+        makers = (n for n, text in enumerate(stages) if n >= len(in_time) and _is_made(account.name, [text], []))
+        late = next(makers, None)
+        message = f"{account.key}: nothing in the spec creates the {account.kind} {account.name}"
+        near = difflib.get_close_matches(account.name, sorted(names - {account.name}), 1, 0.75)
+        hint = f"did you mean {near[0]}?" if near else _what_the_host_does(account)
         if late is not None:
             name = plan["stages"][late]["name"]
-            message = f"{one.key}: the user {one.name} is made by {name}, which does not come before it"
-            hint = f"put a stage that makes {one.name} before it: the host waits for the user until the deadline"
-        yield Problem("render.user", message, one.place, hint, "warning")
+            message = f"{account.key}: the user {account.name} is created by {name}, which does not run before it"
+            hint = f"create {account.name} in an earlier stage: the host waits for the user until the deadline"
+        yield Problem("render.user", message, account.place, hint, "warning")
 
 
-def _what_the_host_does(one: _Wanted) -> str:
-    if one.key.endswith(".user"):
+def _what_the_host_does(account: _Wanted) -> str:
+    if account.key.endswith(".user"):
         return "if the image has no such user, the host waits for it until the deadline, and says so"
-    return f"if the image has no such {one.kind}, the run fails once the stages have ended"
+    return f"if the image has no such {account.kind}, the run fails once the stages have ended"
 
 
 def _wanted(
@@ -119,12 +125,12 @@ def _wanted(
 
 
 def _text(stage: Mapping[str, Any]) -> str:
-    # A name in its environment is one that its text may make.
+    # The text may create an account whose name is in its environment.
     return "\n".join([stage["text"], *stage.get("environment", {}).values()])
 
 
 def _is_made(name: str, texts: Sequence[str], tables: Sequence[str]) -> bool:
-    """Whether an account may come from a text: one that makes accounts and names it, or installs its package."""
+    """Whether a text may create an account: it creates accounts and has the name, or it installs its package."""
     word = re.compile(rf"(?<![\w.-]){re.escape(name)}(?![\w-])")
     if any(word.search(table) for table in tables):
         return True
@@ -135,9 +141,10 @@ def _is_made(name: str, texts: Sequence[str], tables: Sequence[str]) -> bool:
         makers = [line for line in lines if _MAKER.search(line)]
         if any(word.search(line) for line in makers):
             return True
-        # The name may be in a variable, a loop or a list in the same text.
+        # The name may reach the command through a variable, a loop or a list in the same text.
         if any("$" in line or "<" in line for line in makers) and word.search(text):
             return True
+        # A package often creates the user that has its name: `apt-get install postgresql`.
         packages = re.findall(r"[\w.+-]+", " ".join(_INSTALLS.findall(text)))
         begins = (name, *_OF_PACKAGES.get(name, ()))
         if any(package.startswith(begins) for package in packages):

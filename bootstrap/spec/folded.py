@@ -1,4 +1,4 @@
-"""Warns of shell lines that YAML makes one of: those of a `>` block, and of a text in several lines without a block."""
+"""Warns of shell lines that YAML joins into one: in a `>` block, and in a text of several lines that is not a block."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from bootstrap.spec import tree
 if TYPE_CHECKING:
     from bootstrap.spec.load import Spec
 
-# First words of a line that begin a command of its own, and are hardly an argument of the one before.
+# A line that begins with one of these words is a command of its own, and hardly an argument of the line before.
 _COMMANDS = frozenset(
     (
         *("echo", "printf", "cd", "set", "export", "exit", "test", "[", "[[", "source", ".", "sleep", "trap"),
@@ -21,13 +21,13 @@ _COMMANDS = frozenset(
         *("apt-get", "dnf", "yum", "zypper", "systemctl", "service", "useradd", "adduser", "groupadd", "usermod"),
     )
 )
-# What lets a command go on behind the end of its line, and before the beginning of one.
+# A command goes on after a line that ends so, or before a line that begins so.
 _GOES_ON = ("&&", "||", "|", ";", "&", "{", "(", "then", "do", "else")
 _CONTINUES = ("&&", "||", "|", ";", ")", "}", "-", ">", "<", "2>")
 
 
 def judge(spec: Spec) -> Iterator[Problem]:
-    """A warning for each text that runs, and in which two commands become one."""
+    """A warning for each script in which two commands become one."""
     model = spec.model
     texts: list[tree.Path_] = [
         *(("stages", n, key) for n in range(len(model.stages)) for key in ("run", "skip_if", "verify", "undo")),
@@ -38,15 +38,16 @@ def judge(spec: Spec) -> Iterator[Problem]:
         node = tree.find(spec.root, path)
         if not isinstance(node, tree.Leaf) or not node.value.folded:
             continue
+        # One warning for a text is enough: the hint is the same for all its lines.
         pair = next((pair for pair in _joined(node.value.folded) if _are_two(*pair)), None)
         if pair is not None:
-            message = f"{tree.dotted(path)}: YAML makes one line of `{pair[0]}` and `{pair[1]}`"
+            message = f"{tree.dotted(path)}: YAML joins `{pair[0]}` and `{pair[1]}` into one line"
             hint = f"write {path[-1]}: | to keep the lines"
             yield Problem("spec.folded", message, node.where, hint, "warning")
 
 
 def _joined(lines: tuple[str, ...]) -> Iterator[tuple[str, str]]:
-    """Neighbours that become one line: an empty line between them, or a deeper one, keeps them apart."""
+    """Pairs of neighbouring lines that YAML joins. An empty line, or a line indented more, is not joined."""
     least = min((len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()), default=0)
     for first, second in pairwise(lines):
         if first.strip() and second.strip() and not first[least:].startswith((" ", "\t")):
@@ -55,10 +56,11 @@ def _joined(lines: tuple[str, ...]) -> Iterator[tuple[str, str]]:
 
 def _are_two(first: str, second: str) -> bool:
     if first.startswith("#") or second.startswith("#"):
-        return True  # from here on all is a comment
+        return True  # the rest of the joined line is a comment
     if first.endswith("\\"):
-        return True  # a backslash before a blank is no end of a line
+        return True  # the joined line has a blank after the backslash, which then does not continue the command
     if first.endswith(_GOES_ON) or second.startswith(_CONTINUES):
         return False
     word = second.split()[0]
+    # A line that begins like the one before, such as a second `tool`, is a command of its own, too.
     return word in _COMMANDS or word == first.lstrip("'\"").split()[0]

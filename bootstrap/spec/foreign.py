@@ -1,4 +1,4 @@
-"""Knows what people bring from other tools: keys of cloud-init and the like, and files that are no specs."""
+"""Recognizes keys of cloud-init and other tools, and files that are not specs, so that a hint can say where they go."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from pathlib import Path
 from bootstrap.errors import Problem, Where
 from bootstrap.spec import tree
 
-_CLOUD_CONFIG = "that is cloud-init's: give it beside the spec with --user-data FILE, or {}"
+_CLOUD_CONFIG = "this key is cloud-init's: pass the cloud-config with --user-data FILE, or {}"
 _STAGE = "write a stage: stages: [{{name: {}, run: {}}}]"
 _IN_STAGE = {
     "users": "useradd -m NAME",
@@ -38,7 +38,7 @@ _IN_STAGE = {
     "script": "COMMANDS",
     "run": "COMMANDS",
 }
-# Of those, the words of other tools than cloud-init.
+# These of them belong to other tools than cloud-init.
 _OF_OTHERS = ("services", "units", "commands", "steps", "scripts", "tasks", "script", "run")
 _TO_CLOUD_INIT = (
     *("disk_setup", "fs_setup", "growpart", "resize_rootfs", "ssh_authorized_keys", "ssh_keys", "ssh_pwauth"),
@@ -48,15 +48,15 @@ _TO_CLOUD_INIT = (
     *("package_reboot_if_required", "autoinstall", "vendor_data", "ssh_deletekeys", "random_seed"),
 )
 _ELSEWHERE = {
-    "write_files": "they go to files: [{path: PATH, content: TEXT}]",
-    "ca_certs": "put them among files:, and run update-ca-certificates in a stage",
-    "ca-certs": "put them among files:, and run update-ca-certificates in a stage",
-    "power_state": "a stage reboots by reboot: after",
+    "write_files": "write files: [{path: PATH, content: TEXT}]",
+    "ca_certs": "bring the certificates as files:, and run update-ca-certificates in a stage",
+    "ca-certs": "bring the certificates as files:, and run update-ca-certificates in a stage",
+    "power_state": "write reboot: after in a stage",
     "env": "each stage has its own environment:",
     "environment": "each stage has its own environment:",
     "vars": "write values:",
     "variables": "write values:",
-    "checks": "they go to health: {checks: [...]}",
+    "checks": "write health: {checks: [...]}",
     "needs": "each stage has its own needs:",
     "retry": "each stage has its own retry:",
     "server": "a server is named when it is rendered: --server NAME",
@@ -66,8 +66,8 @@ _ELSEWHERE = {
 }
 _OF_FILES = {
     "permissions": 'write mode: "0644"',
-    "encoding": "take it out: bring the file itself, with source: FILE",
-    "append": "take it out: a file is written whole; a stage can append to one",
+    "encoding": "remove it: bring the file itself, with source: FILE",
+    "append": "remove it: a file is written whole; a stage can append to one",
     "defer": "write after: STAGE",
     "src": "write source: FILE",
     "dest": "write path:",
@@ -82,8 +82,8 @@ _OF_SCRIPTS = {
     "cmd": "write run:",
     "shell": "write run:, and begin the text with #!/bin/bash",
     "env": "write environment:",
-    "sudo": "take it out: a stage is root's unless user: says otherwise",
-    "become": "take it out: a stage is root's unless user: says otherwise",
+    "sudo": "remove it: a stage runs as root unless user: says otherwise",
+    "become": "remove it: a stage runs as root unless user: says otherwise",
     "cwd": "begin the text with cd FOLDER",
     "chdir": "begin the text with cd FOLDER",
     "workdir": "begin the text with cd FOLDER",
@@ -101,9 +101,10 @@ _TEXTS_THAT_RUN = ("run", "skip_if", "verify", "undo", "command")
 
 
 def key_hint(above: tree.Path_, key: str) -> str | None:
-    """Where a key of another tool, or of another place in the spec, belongs. above: the path of its map."""
+    """A hint for a key of another tool, or of another place in the spec, or None. above: the path of its map."""
     if not above:
         return _top(key)
+    # The path of an entry is the list and its number, such as ('stages', 0).
     if len(above) == 2:
         tables = {"files": _OF_FILES, "stages": _OF_SCRIPTS, "every_boot": _OF_SCRIPTS}
         return tables.get(str(above[0]), {}).get(key)
@@ -122,7 +123,7 @@ def _top(key: str) -> str | None:
 
 
 def form_hint(path: tree.Path_, node: tree.Node | None) -> str | None:
-    """How to write what was given as a list or a map where one text or number is wanted."""
+    """A hint for a list or a map in the place of one text or one number, or None."""
     key = str(path[-1]) if path else ""
     if path[:1] == ("proxy",) and isinstance(node, tree.Leaf):
         return "write http://HOST:PORT"
@@ -143,20 +144,20 @@ def _first(node: tree.Sequence) -> str:
     return str(leaf.value) if isinstance(leaf, tree.Leaf) else ""
 
 
-def other_file(path: Path, shown: str) -> Problem | None:
-    """The problem of a file that is none of ours, by its first line; None where it may be a spec or cannot be read."""
+def other_file(path: Path, label: str) -> Problem | None:
+    """The problem of a file whose first line shows that it is not a spec; None if it may be one, or is unreadable."""
     try:
-        # A pipe can be read once, and is the reader's.
+        # A pipe can be read only once, and the YAML reader needs it.
         text = path.read_bytes()[:100_000].decode("utf-8", "replace") if path.is_file() else ""
     except OSError:
         return None
     first = text.split("\n", 1)[0].rstrip()
-    where = Where(shown, 1, 1, first, len(first))
+    where = Where(label, 1, 1, first, len(first))
     if first.lower().startswith("#cloud-config") and not re.search(r"^version\s*:", text, re.MULTILINE):
-        hint = f"give it beside a spec: bootstrap render SPEC ... --user-data {shown}"
-        message = "the file is a cloud-config, which is for cloud-init, and no spec"
+        hint = f"pass it beside a spec: bootstrap render SPEC ... --user-data {label}"
+        message = "the file is a cloud-config for cloud-init, not a spec"
         return Problem("spec.cloud-config", message, where, hint)
     if first.startswith("#!"):
         hint = f"name it in a spec: stages: [{{name: setup, script: {path.name}}}]"
-        return Problem("spec.script", "the file is a script, and no spec", where, hint)
+        return Problem("spec.script", "the file is a script, not a spec", where, hint)
     return None

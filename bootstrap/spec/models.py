@@ -1,4 +1,4 @@
-"""The one table of keys: type, default and help of each. The JSON Schema and the reference page come from it."""
+"""The one table of keys: type, default and help of each. The JSON Schema and the reference page are made from it."""
 
 from __future__ import annotations
 
@@ -16,12 +16,12 @@ Values = dict[str, Any]
 
 
 def _seconds(table: Mapping[str, Any], key: str) -> float:
-    # As a duration of a spec is read, so that a default and the same time written out give one revision.
+    # A spec's durations are floats. With an int here, a default and the same time written out would give two revisions.
     return float(table[key])
 
 
 class Strict(BaseModel):
-    """A map with no other keys than its own."""
+    """A map that refuses unknown keys."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
@@ -30,11 +30,11 @@ def one_of(*keys: str) -> Any:
     """A validator: exactly one of these keys is given."""
 
     def check(model: Any) -> Any:
-        given = [key for key in keys if getattr(model, key.replace("-", "_")) is not None]
-        if len(given) != 1:
+        present_keys = [key for key in keys if getattr(model, key.replace("-", "_")) is not None]
+        if len(present_keys) != 1:
             listed = ", ".join(keys[:-1]) + f" or {keys[-1]}"
-            said = "none" if not given else " and ".join(given)
-            raise t.wrong("spec.choice", f"give exactly one of {listed}; this has {said}")
+            listing = "none" if not present_keys else " and ".join(present_keys)
+            raise t.wrong("spec.choice", f"give exactly one of {listed}; this has {listing}")
         return model
 
     return model_validator(mode="after")(check)
@@ -48,6 +48,7 @@ def choice(*words: str) -> Any:
 
         word = t.literal(value)
         if word not in words:
+            # One near word is the better hint: a list of all words is longer to read.
             near = difflib.get_close_matches(word, words, 1)
             hint = f"did you mean {near[0]}?" if near else f"write {', '.join(words[:-1])} or {words[-1]}"
             raise t.wrong("spec.choice", f"{word!r} is not one of {', '.join(words)}", hint)
@@ -57,16 +58,16 @@ def choice(*words: str) -> Any:
 
 
 def known_version(value: Any) -> str:
-    """The version of the format: one so far."""
+    """A validator of `version`. There is one version of the format so far."""
     if t.literal(value) != "1":
-        raise t.wrong("spec.version", f"{str(value)!r} is no version that this program reads", "write 1")
+        raise t.wrong("spec.version", f"the spec has version {str(value)!r}, which this program cannot read", "write 1")
     return "1"
 
 
 def present(value: Any) -> bool:
-    """`true`: a need is there or is left out."""
+    """A validator of needs such as `network: true`, which only `true` makes sense of."""
     if not t.boolean(t.literal(value) if isinstance(value, str) else value):
-        raise t.wrong("spec.choice", "nobody can need that it is not there", "write true, or take it out")
+        raise t.wrong("spec.choice", "a need cannot be negated", "write true, or remove the need")
     return True
 
 
@@ -102,7 +103,7 @@ class File(Strict):
         None, description="placed once this stage has ended well, such as below a mount point or a home that it makes"
     )
 
-    _one = one_of("template", "source", "content", "fetch")
+    _exactly_one = one_of("template", "source", "content", "fetch")
 
 
 class WaitFor(Strict):
@@ -123,7 +124,7 @@ Present = Annotated[bool, BeforeValidator(present), WithJsonSchema({"const": Tru
 
 
 class Need(Strict):
-    """What must be there before a stage starts."""
+    """A condition that must hold before a stage starts."""
 
     network: Present | None = Field(None, description="a default route")
     dns: Present | None = Field(None, description="names resolve")
@@ -139,17 +140,17 @@ class Need(Strict):
             if t.literal(value) not in ("network", "dns", "cloud-init"):
                 raise t.wrong(
                     "spec.choice",
-                    f"{str(value)!r} is not something a stage can need",
+                    f"{str(value)!r} is not something that a stage can need",
                     "write network, dns, cloud-init, {tcp: HOST:PORT}, {file: PATH} or {server: NAME}",
                 )
             return {str(value): True}
         return value
 
-    _one = one_of("network", "dns", "cloud-init", "tcp", "file", "server")
+    _exactly_one = one_of("network", "dns", "cloud-init", "tcp", "file", "server")
 
 
 class Retry(Strict):
-    """How often a failed attempt is made again."""
+    """The attempts that follow a failed one."""
 
     attempts: t.Positive = Field(STAGE["attempts"], description="in all")
     delay: t.Duration = Field(_seconds(STAGE, "delay_s"), description="before the second; doubles each time")
@@ -167,7 +168,7 @@ class Script(Strict):
     user: t.User = Field(STAGE["user"], description="runs as: a name, or a number in quotes")
     environment: dict[t.EnvironmentName, t.Text] = Field(default_factory=dict, description="secrets come here")
 
-    _one = one_of("run", "script", "template")
+    _exactly_one = one_of("run", "script", "template")
 
 
 class Stage(Script):
@@ -216,7 +217,7 @@ class Check(Strict):
     disk: Disk | None = Field(None, description="free space")
     memory: Memory | None = Field(None, description="available memory")
 
-    _one = one_of(*CHECK_KINDS)
+    _exactly_one = one_of(*CHECK_KINDS)
 
 
 class Health(Strict):
@@ -229,7 +230,7 @@ class Health(Strict):
 
 
 class Report(Strict):
-    """Where the host reports to."""
+    """The collector to which the host reports."""
 
     url: t.Url = Field(description="the collector's URL")
     ca: t.FileName | None = Field(None, description="file with the CA to trust, relative to this spec")
@@ -251,13 +252,13 @@ class Templates(Strict):
 
 
 def _names(value: Any) -> list[str]:
-    # Those that are no text, and those with marks of a template, were told of when the files were read.
+    # The reader of the files has reported names that are not text, and names with marks of a template.
     return [str(item) for item in (value if isinstance(value, list) else [value])]
 
 
 def _free(value: Any) -> Values:
     if not isinstance(value, dict):
-        raise t.wrong("spec.type", "is not a map of names to values")
+        raise t.wrong("spec.type", "must be a map of names to values")
     return {str(key): guess(item) for key, item in value.items()}
 
 
@@ -270,14 +271,15 @@ def guess(value: Any) -> Any:
     if not isinstance(value, Scalar) or value.quoted:
         return str(value)
     word = str(value)
+    # These are the only words that are not text: `yes` and `on` are words for people.
     named = {"true": True, "false": False, "null": None, "~": None, "": None}
     if word in named:
         return named[word]
-    # What a number would not print as again stays text: 0644, 1e3, and 3.10, which is a version and not 3.1.
+    # A number stays text if it would not print as it is written: 0644, 1e3, and the version 3.10, which is not 3.1.
     if word.isdigit() and word.isascii() and len(word) < 19 and str(int(word)) == word:
         return int(word)
-    whole, dot, rest = word.partition(".")
-    is_decimal = dot and whole.isdigit() and rest.isdigit() and word.isascii()
+    whole, dot, fraction = word.partition(".")
+    is_decimal = dot and whole.isdigit() and fraction.isdigit() and word.isascii()
     return float(word) if is_decimal and str(float(word)) == word else word
 
 
@@ -288,7 +290,7 @@ _VERSION: dict[str, Any] = {"enum": [1, "1"], "$comment": t.NO_TEMPLATE}
 
 
 class SpecModel(Strict):
-    """What a kind of server shall be."""
+    """The description of a kind of server."""
 
     version: Annotated[str, BeforeValidator(known_version), WithJsonSchema(_VERSION)] = Field(
         description="of this format"

@@ -1,4 +1,4 @@
-"""Paths that two things would write, or that are the runner's own."""
+"""Finds paths that two parts of a spec would write, and paths that are the runner's own."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import PurePosixPath
 
 from bootstrap.errors import Problem, Where
 
-# The runner's own places: a file of a spec there would fight it.
+# The runner writes these itself: a file of a spec there would undo its work, or be undone by it.
 OWN = (
     "/etc/cron.d/initialrunner",
     "/etc/initialrunner",
@@ -20,35 +20,36 @@ RC_LOCAL = "/etc/rc.local"
 
 
 @dataclass(frozen=True)
-class Taken:
-    """A path and who takes it. what: `files[0]` or `wait_for[0]`."""
+class Claim:
+    """A path, and the key of the spec that takes it (`files[0]` or `wait_for[0]`)."""
 
-    what: str
+    key: str
     path: str
     where: Where
 
     @property
     def is_file(self) -> bool:
-        """Whether it is written, not waited for."""
-        return self.what.startswith("files")
+        """Whether the path is written; otherwise it is waited for."""
+        return self.key.startswith("files")
 
 
-def clashes(paths: Sequence[Taken], rc_local: str | None) -> Iterator[Problem]:
-    """Every problem that such paths have with each other. rc_local: the words for what writes /etc/rc.local, if any."""
-    taken = {RC_LOCAL: rc_local} if rc_local else {}
-    for one in paths:
-        place = f"{one.what}.path"
-        if one.path in taken:
-            message = f"{place}: {one.path} is written by {taken[one.path]} already"
-            yield Problem("spec.duplicate-path", message, one.where, "take one out")
-        taken.setdefault(one.path, one.what)
-        if any(one.path == own or one.path.startswith(own + "/") for own in OWN):
-            message = f"{place}: {one.path} belongs to the runner"
-            yield Problem("spec.reserved", message, one.where, "choose another path")
-    written = {one.path for one in paths if one.is_file}
-    for one in paths:
-        # A folder of that name would have to be there as well.
-        above = next((str(p) for p in PurePosixPath(one.path).parents if str(p) in written), None)
-        if one.is_file and above:
-            message = f"{one.what}.path: {one.path} lies in {above}, which is a file by {taken[above]}"
-            yield Problem("spec.path", message, one.where, "choose another path")
+def clashes(paths: Sequence[Claim], rc_local: str | None) -> Iterator[Problem]:
+    """Every problem that such paths have with each other. rc_local: words for the part that writes /etc/rc.local."""
+    writers = {RC_LOCAL: rc_local} if rc_local else {}
+    for claim in paths:
+        place = f"{claim.key}.path"
+        if claim.path in writers:
+            message = f"{place}: {writers[claim.path]} already writes {claim.path}"
+            yield Problem("spec.duplicate-path", message, claim.where, "remove one of them")
+        writers.setdefault(claim.path, claim.key)
+        if any(claim.path == reserved or claim.path.startswith(reserved + "/") for reserved in OWN):
+            message = f"{place}: {claim.path} belongs to the runner"
+            yield Problem("spec.reserved", message, claim.where, "choose another path")
+    # Whether a path of `wait_for` will be a file or a folder is not known here, so only written files count.
+    written = {claim.path for claim in paths if claim.is_file}
+    for claim in paths:
+        # The same name cannot be a file and the folder of another file.
+        above = next((str(p) for p in PurePosixPath(claim.path).parents if str(p) in written), None)
+        if claim.is_file and above:
+            message = f"{claim.key}.path: {claim.path} is below {above}, which {writers[above]} makes a file"
+            yield Problem("spec.path", message, claim.where, "choose another path")

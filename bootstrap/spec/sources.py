@@ -1,4 +1,4 @@
-"""The files a spec names: read once, so that planning and rendering need no disk."""
+"""Reads the files that a spec names, once, so that planning and rendering need no disk."""
 
 from __future__ import annotations
 
@@ -24,26 +24,27 @@ class Source:
 def gather(spec: Spec) -> tuple[dict[str, Source], list[Problem]]:
     """({dotted path: Source}, problems): every template, source, script and CA that the spec names."""
     model = spec.model
-    wanted: list[tuple[str | int, ...]] = []
+    paths: list[tuple[str | int, ...]] = []
     for number, file in enumerate(model.files):
-        wanted += [("files", number, key) for key in ("template", "source") if getattr(file, key) is not None]
+        paths += [("files", number, key) for key in ("template", "source") if getattr(file, key) is not None]
     for kind, scripts in (("stages", model.stages), ("every_boot", model.every_boot)):
         for number, script in enumerate(scripts):
-            wanted += [(kind, number, key) for key in ("script", "template") if getattr(script, key) is not None]
+            paths += [(kind, number, key) for key in ("script", "template") if getattr(script, key) is not None]
     if model.report and model.report.ca:
-        wanted.append(("report", "ca"))
+        paths.append(("report", "ca"))
     if model.templates.rc_local:
-        wanted.append(("templates", "rc.local"))
+        paths.append(("templates", "rc.local"))
     if model.templates.cron:
-        wanted.append(("templates", "cron"))
+        paths.append(("templates", "cron"))
     sources: dict[str, Source] = {}
     problems: list[Problem] = []
-    for path in wanted:
-        found = _read(spec, path)
-        if isinstance(found, Problem):
-            problems.append(found)
+    # Every missing file is reported at once, and no rule is run on half of them.
+    for path in paths:
+        source = _read(spec, path)
+        if isinstance(source, Problem):
+            problems.append(source)
         else:
-            sources[_dotted(path)] = found
+            sources[_dotted(path)] = source
     return sources, problems
 
 
@@ -59,11 +60,11 @@ def _read(spec: Spec, path: tuple[str | int, ...]) -> Source | Problem:
     node = find(spec.root, path)
     where = spec.where(*path)
     name = str(node.value) if isinstance(node, Leaf) else ""
-    # Relative to the file the name stands in, which may be an included one.
-    shown = Path(where.file).parent / name if where.file != "--set" else Path(name)
+    # The name is relative to the file in which it stands, which may be an included one.
+    file = Path(where.file).parent / name if where.file != "--set" else Path(name)
     try:
-        return Source(str(shown), shown.read_bytes(), where)
+        return Source(str(file), file.read_bytes(), where)
     except OSError as error:
-        what = "no such file" if isinstance(error, FileNotFoundError) else (error.strerror or "unreadable").lower()
-        hint = f"it is looked for beside {Path(where.file).name}"
-        return Problem("spec.source", f"{_dotted(path)}: {what}: {shown}", where, hint)
+        reason = "no such file" if isinstance(error, FileNotFoundError) else (error.strerror or "unreadable").lower()
+        hint = f"the path is relative to the folder of {Path(where.file).name}"
+        return Problem("spec.source", f"{_dotted(path)}: {reason}: {file}", where, hint)

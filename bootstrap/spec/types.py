@@ -1,7 +1,7 @@
 """The kinds of values a spec holds, each read from the text as it was written.
 
-A text key is a template or it is none. The value of a template is judged where it is written if it holds no mark of a
-template, else as it is rendered (`rendered`), by the same rule. A key that is no template refuses the marks.
+Each text key either is a template or is not. The value of a template is judged in the spec if it contains no marks of
+a template, and otherwise once it is rendered (`rendered`), by the same rule. A key that is no template refuses marks.
 """
 
 from __future__ import annotations
@@ -24,14 +24,15 @@ _SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
 
 def wrong(code: str, message: str, hint: str = "", rendered_hint: str | None = None) -> PydanticCustomError:
-    """An error that carries its code and mend through pydantic. rendered_hint: for a value out of a template."""
+    """An error that carries its code and hint through pydantic. rendered_hint: for a value out of a template."""
+    # pydantic hands the context through unchanged, and its own message is not shown.
     context = {"code": code, "message": message, "hint": hint}
     context["rendered_hint"] = hint if rendered_hint is None else rendered_hint
     return PydanticCustomError("spec", "{message}", context)
 
 
 class Misfit(ValueError):
-    """A value that its key does not take."""
+    """A value that its key does not allow."""
 
     def __init__(self, code: str, message: str, hint: str | None) -> None:
         super().__init__(message)
@@ -39,17 +40,18 @@ class Misfit(ValueError):
 
 
 def rendered(rule: str, word: str) -> str:
-    """What a template has rendered to, read by the rule of its key, which is one of RULES. Raises Misfit."""
+    """The output of a template, judged by the rule of its key, which is one of RULES. Raises Misfit."""
     try:
         return RULES[rule](word)
     except PydanticCustomError as error:
         context = error.context or {}
+        # The same fault has another code once a template has made it, since the spec itself is right.
         code = str(context["code"]).replace("spec.", "render.")
         raise Misfit(code, str(context["message"]), context["rendered_hint"] or None) from error
 
 
 def unmarked(word: str) -> None:
-    """Raise Misfit when a text that no model reads holds the marks of a template."""
+    """Raise Misfit if a text that no model reads contains the marks of a template."""
     try:
         literal(word)
     except PydanticCustomError as error:
@@ -63,24 +65,25 @@ def is_template(word: str) -> bool:
 
 
 def literal(value: Any) -> str:
-    """The text of a key that is no template: the marks of one would go to the host as they are."""
+    """The text of a key that is no template. Marks of one are refused, since they would reach the host as they are."""
     word = text(value)
     mark = next((mark for mark in MARKS if mark in word), None)
     if mark is not None:
         raise wrong(
-            "spec.template", f"this key is no template, and {str(word)!r} holds {mark}", "write the value itself"
+            "spec.template", f"{str(word)!r} contains {mark}, and this key is not a template", "write the value itself"
         )
     return word
 
 
 def text(value: Any) -> str:
-    """Any scalar, as written. An empty plain scalar is null in YAML: nothing was given."""
+    """Any scalar as it is written."""
+    # An empty plain scalar is null in YAML: somebody wrote a key and forgot its value.
     if isinstance(value, str):
         if isinstance(value, Scalar) and not value.quoted and value in ("", "~", "null"):
             raise wrong("spec.type", "has no value", "give one, or take the key out")
         return value
     kind = "a map" if isinstance(value, dict) else "a list" if isinstance(value, list) else f"{value!r}"
-    raise wrong("spec.type", f"is {kind} where text is wanted")
+    raise wrong("spec.type", f"must be text, not {kind}")
 
 
 def boolean(value: Any) -> bool:
@@ -110,22 +113,25 @@ def positive(value: Any) -> int:
 
 def duration(value: Any) -> float:
     """Seconds of `90s`, `15m`, `1h`, `500ms`."""
+    # A default of the model is a number already.
     if isinstance(value, float | int):
         return float(value)
     word = text(value)
     match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", word)
     if match:
         seconds = float(match[1]) * _UNITS[match[2]]
+        # A longer time is a slip of the unit, such as h for m, and some calls on a host would overflow.
         if seconds > YEAR_S:
             raise wrong("spec.range", f"{word!r} is too long", "a year, 365d, is the most")
         return seconds
+    # A missing unit is the usual mistake, so it gets a hint with the number in it.
     if re.fullmatch(r"[0-9.]+", word):
         raise wrong("spec.unit", f"{word!r} has no unit", f"write {word}s, {word}m or {word}h")
     raise wrong("spec.unit", f"{word!r} is not a duration", "write a number and ms, s, m, h or d: 90s")
 
 
 def some_time(value: Any) -> float:
-    """The same, for a limit or a pause that would never end or never begin at 0s."""
+    """Seconds, more than none, of a limit or a pause that would be useless at 0s."""
     seconds = duration(value)
     if seconds <= 0:
         raise wrong("spec.range", f"{str(value)!r} is too short", "write more than nothing, such as 1s")
@@ -143,7 +149,7 @@ def size(value: Any) -> int:
     if word == "0":
         return 0
     if re.fullmatch(r"[0-9]+", word):
-        # min_size: 1 is what everybody writes for "not empty", and a byte is the only thing it can mean.
+        # Everybody writes `min_size: 1` for "not empty", and only a byte can be meant by it.
         return int(word) if word == "1" else _no_unit(word)
     raise wrong("spec.unit", f"{word!r} is not a size", "write a number and B, KiB, MiB or GiB: 64KiB")
 
@@ -158,35 +164,37 @@ def mode(value: Any) -> int:
         return value
     word = text(value)
     if isinstance(value, Scalar) and not value.quoted:
+        # YAML 1.1 reads 0644 as 420, YAML 1.2 as 644; neither is what anybody means.
         digits = word if re.fullmatch(r"0?[0-7]{3,4}", word) else "0644"
-        raise wrong("spec.mode", f"{word} is not quoted: YAML readers take it for another number", f'write "{digits}"')
+        raise wrong("spec.mode", f"{word} must be quoted: YAML reads it as another number", f'write "{digits}"')
     if not re.fullmatch(r"0[0-7]{3,4}|[0-7]{3}", word):
         raise wrong("spec.mode", f"{word!r} is not an octal mode", 'write four octal digits in quotes: "0644"')
     return int(word, 8)
 
 
 def path(value: Any) -> str:
-    """An absolute path that every channel can carry. Sources of the rules: facts of Nova and its agents."""
+    """An absolute path that every channel can carry. The rules come from Nova and its agents."""
     word = text(value)
-    shown = repr(word)
+    quoted = repr(word)
     if not word.startswith("/"):
         hint = f"write /{word}" if word else "write a path from / on"
-        raise wrong("spec.path", f"{shown} is not absolute", hint, "let it begin with /")
+        raise wrong("spec.path", f"{quoted} is not absolute", hint, "let it begin with /")
     for character, called in (("\0", "a NUL"), ("\n", "a newline"), (",", "a comma"), ("\r", "a carriage return")):
         if character in word:
-            why = "; an injection agent cuts the path there" if character == "," else ""
-            raise wrong("spec.path", f"{shown} holds {called}{why}", "choose another name")
+            reason = "; an injection agent cuts the path there" if character == "," else ""
+            raise wrong("spec.path", f"{quoted} contains {called}{reason}", "choose another name")
     if any(part in ("..", ".") for part in word.split("/")) or "//" in word:
-        raise wrong("spec.path", f"{shown} does not name one place", "write it without `..`, `.` and double slashes")
+        raise wrong("spec.path", f"{quoted} contains `.`, `..` or a double slash", "write the path without them")
     if word.endswith("/"):
-        raise wrong("spec.path", f"{shown} is a folder", "name a file")
+        raise wrong("spec.path", f"{quoted} is a folder", "name a file")
+    # Nova's limit for the path of an injected file.
     if len(word.encode()) > 255:
-        raise wrong("spec.path", f"the path has {len(word.encode())} bytes, and 255 are the most", "shorten it")
+        raise wrong("spec.path", f"the path has {len(word.encode())} bytes, and the limit is 255", "shorten it")
     return word
 
 
 def folder(value: Any) -> str:
-    """The same, where a folder is meant as well: `/` and `/srv/` are."""
+    """An absolute path that may be a folder, such as `/` and `/srv/`."""
     word = text(value)
     return word if word == "/" else path(word.removesuffix("/"))
 
@@ -195,12 +203,13 @@ def file_name(value: Any) -> str:
     """The name of a file on this machine, relative to the spec."""
     word = text(value)
     if "\0" in word or not word:
-        raise wrong("spec.path", f"{str(word)!r} names no file")
+        raise wrong("spec.path", f"{str(word)!r} is not the name of a file")
     return word
 
 
 def url(value: Any) -> str:
-    """The URL of an HTTP server. No name and password: nothing would send them, and a report would show them."""
+    """The URL of an HTTP server, without a name or a password."""
+    # Nothing would send them, and a report would show them.
     word = proxy_url(value)
     if has_credentials(word):
         raise wrong("spec.url", CREDENTIALS, CREDENTIALS_HINT)
@@ -208,15 +217,15 @@ def url(value: Any) -> str:
 
 
 def proxy_url(value: Any) -> str:
-    """The URL of a proxy, which may be asked with a name and a password."""
+    """The URL of a proxy, which may contain a name and a password."""
     word = text(value)
     if not is_url(word):
         raise wrong("spec.url", f"{str(word)!r} is not a URL", "write https://HOST:PORT/PATH")
     return word
 
 
-CREDENTIALS = "the URL holds a name or a password, which would not be sent"
-CREDENTIALS_HINT = "take out what stands before the @"
+CREDENTIALS = "the URL contains a name or a password, which would not be sent"
+CREDENTIALS_HINT = "remove everything before the @"
 
 
 def has_credentials(word: str) -> bool:
@@ -228,7 +237,7 @@ def is_url(word: str) -> bool:
     """Whether a text is the URL of an HTTP server."""
     try:
         parts = urlsplit(word)
-        # Asking for the port reads it.
+        # urlsplit reads the port only when it is asked for, and raises ValueError then.
         return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in word
     except ValueError:
         return False
@@ -236,11 +245,12 @@ def is_url(word: str) -> bool:
 
 def name(value: Any) -> str:
     word = text(value)
+    # Names become names of logs and parts of URLs and of signed ids, so one narrow alphabet serves all.
     if not re.fullmatch(NAME_PATTERN, word):
         raise wrong(
             "spec.name",
             f"{word!r} is not a name",
-            "letters, digits, dot, dash and underscore; at most 63; a letter or digit first",
+            "use letters, digits, dots, dashes and underscores; at most 63 characters, the first a letter or digit",
         )
     return word
 
@@ -256,7 +266,7 @@ def owner(value: Any) -> str:
     word = text(value)
     if not re.fullmatch(r"[A-Za-z0-9_][A-Za-z0-9_.-]*:[A-Za-z0-9_][A-Za-z0-9_.-]*", word):
         raise wrong(
-            "spec.owner", f"{word!r} is not user:group", f"write {word}:{word}" if word.isalnum() else "root:root"
+            "spec.owner", f"{word!r} is not user:group", f"write {word}:{word}" if word.isalnum() else "write root:root"
         )
     return word
 
@@ -264,8 +274,9 @@ def owner(value: Any) -> str:
 def user(value: Any) -> str:
     """The name or the number of a user."""
     word = text(value)
+    # useradd accepts more than its manual says, so only what would break a command or a table is refused.
     if not re.fullmatch(r"[^-:/,\s\x00-\x1f\x7f][^:/,\s\x00-\x1f\x7f]*", word):
-        raise wrong("spec.user", f"{str(word)!r} names no user", "write a user's name, such as www-data")
+        raise wrong("spec.user", f"{str(word)!r} is not the name of a user", "write a user's name, such as www-data")
     return word
 
 
@@ -285,11 +296,12 @@ def is_address(word: str) -> bool:
 def environment_name(value: Any) -> str:
     word = text(value)
     if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", word):
-        raise wrong("spec.name", f"{word!r} is no name of a variable", "letters, digits and underscore; no digit first")
+        hint = "use letters, digits and underscores, no digit first"
+        raise wrong("spec.name", f"{word!r} is not the name of a variable", hint)
     return word
 
 
-# How a template's value is judged once it is rendered: the plan's texts name their rule.
+# The rules by which the output of a template is judged. A text of the plan has the name of its rule.
 RULES: dict[str, Callable[[Any], str]] = {
     "path": path,
     "folder": folder,
@@ -299,24 +311,25 @@ RULES: dict[str, Callable[[Any], str]] = {
     "address": address,
     "name": name,
 }
-# What a JSON Schema says of a key in words; the reference page reads it.
+# Comments in the JSON Schema, from which the reference page knows whether a key is a template.
 TEMPLATE, NO_TEMPLATE = "a template", "no template"
 HAS_MARKS = r"\{[{%#]"
 
 
 def _template(rule: Callable[[Any], str], pattern: str | None = None, **schema: Any) -> Any:
-    """The annotations of a key that is a template: how it is read, and what editors are told."""
+    """The annotations of a key that is a template: one for the check, one for the JSON Schema."""
 
     def check(value: Any) -> str:
         word = text(value)
         return word if is_template(word) else rule(word)
 
+    # An editor cannot render, so it must accept any text with a mark of a template in it.
     schema = {"type": "string", **({"pattern": rf"{pattern}|\{{[{{%]"} if pattern else {}), **schema}
     return BeforeValidator(check), WithJsonSchema({**schema, "$comment": TEMPLATE})
 
 
 def _literal(rule: Callable[[Any], Any], pattern: str | None = None, **schema: Any) -> Any:
-    """The annotations of a key that is no template."""
+    """The annotations of a key that is not a template."""
     schema = {"type": "string", **({"pattern": pattern} if pattern else {}), **schema}
     return BeforeValidator(_unmarked(rule)), WithJsonSchema({**schema, "$comment": NO_TEMPLATE})
 

@@ -1,6 +1,6 @@
 """Judges values that come from outside a spec, by one rule: --set, --values, a fleet's file and the Python API.
 
-Such a value must have a name that somebody asks for, and be of the kind that the spec's own value has.
+The spec or a template must use the name of such a value, and the value must be of the kind of the spec's own.
 """
 
 from __future__ import annotations
@@ -14,38 +14,42 @@ from bootstrap.errors import Problem, Where
 from bootstrap.spec import tree
 from bootstrap.spec.models import guess
 
-# What a template reads as something else than a value.
+# A template reads these words as its own syntax, so no value can be called so.
 WORDS = {"true", "false", "none", "True", "False", "None", "and", "or", "not", "in", "is", "if", "else", "self"}
 BUILT_IN = ("server", "deploy_id", "revision")
 
-# What is wrong, and how to fix it.
+# A message and a hint.
 Fault = tuple[str, str]
 
 
 @dataclass(frozen=True)
-class Known:
-    """What values may be. names: what the spec declares or a template says; secrets: taken; defaults: the spec's."""
+class AllowedValues:
+    """The values that may come from outside.
+
+    names: those that the spec declares or a template uses; secrets: names that are taken; defaults: the spec's values.
+    """
 
     names: Collection[str]
     secrets: Collection[str] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
 
 
-def value_fault(key: str, known: Known, *, of_file: bool = True) -> Fault | None:
-    """What is wrong with the name of a value; None when nothing is. of_file: others may read the file it stands in."""
+def value_fault(key: str, allowed: AllowedValues, *, of_file: bool = True) -> Fault | None:
+    """The fault of a value's name, or None. of_file: it stands in a file, which other programs may read, too."""
     if key in BUILT_IN:
-        return f"the value {key} is built in", "choose another name"
-    if key in known.secrets:
+        return f"{key} is a built-in value", "choose another name"
+    if key in allowed.secrets:
         return f"the value {key} is a secret of the spec", "choose another name"
     if not key.isidentifier() or key in WORDS:
-        return f"no template could say {key!r}", "choose another name"
-    if key in known.names:
+        return f"{key!r} cannot be a template variable", "choose another name"
+    if key in allowed.names:
         return None
-    near = difflib.get_close_matches(key, sorted(known.names), 1)
-    declare = f"eclare it: values: {{{key}: ''}}"
-    hint = f"is it for others who read this file? Then d{declare}" if of_file else f"d{declare}"
+    # Sorted names give the same hint at every run.
+    near = difflib.get_close_matches(key, sorted(allowed.names), 1)
+    declare = f"declare it: values: {{{key}: ''}}"
+    hint = f"if another program reads it from this file, {declare}" if of_file else declare
     return (
-        f"no template says {key}, and the spec has no such value",
+        f"no template uses {key}, and the spec has no such value",
         f"did you mean {near[0]}?" if near else hint,
     )
 
@@ -58,25 +62,27 @@ def kind(value: Any) -> str | None:
 
 
 def kind_fault(key: str, value: Any, default: Any) -> Fault | None:
-    """What is wrong with a value beside that of the spec. key: as messages show it; None when nothing is.
+    """The fault of a value that is of another kind than the spec's, or None. key: the name that messages show.
 
-    A template that goes through a list would go through the letters of a text.
+    Without this check a template that loops over a list would loop over the letters of a text.
     """
-    wanted, given = kind(default), kind(value)
-    if wanted == "map" and given == "map":
+    expected, actual = kind(default), kind(value)
+    if expected == "map" and actual == "map":
         faults = (kind_fault(f"{key}.{name}", value[name], default[name]) for name in value if name in default)
         return next((fault for fault in faults if fault), None)
-    if wanted is None or given == wanted or value is None:
+    # Null and empty text stand for anything: `tags:` without a value is a list that is not written yet.
+    if expected is None or actual == expected or value is None:
         return None
-    shown = {"plain": "text or a number", "list": "a list", "map": "a map", None: "empty text"}
+    words = {"plain": "text or a number", "list": "a list", "map": "a map", None: "empty text"}
     hints = {"list": "write [a, b]", "map": "write {key: value}", "plain": "write one value"}
-    return f"the value {key} is {shown[given]}, and in the spec it is {shown[wanted]}", hints[wanted]
+    return f"the value {key} is {words[actual]}, and in the spec it is {words[expected]}", hints[expected]
 
 
 def fitted(text: str, default: Any) -> tree.Node | None:
-    """The tree of a text that is written as a list or a map, where the spec has such a value; None otherwise."""
+    """The tree of a text that is written as a list or a map, if the spec has such a value there; None otherwise."""
     if kind(default) not in ("list", "map") or not text.lstrip().startswith(("[", "{")):
         return None
+    # Text that begins like a list but is not one stays text: a reader of its own keeps the fault to itself.
     reader = tree.Reader()
     node = reader.parse_any(text, "value")
     return node if not reader.problems and isinstance(node, tree.Map | tree.Sequence) else None
@@ -98,11 +104,11 @@ def moved(node: tree.Node, where: Where) -> tree.Node:
 
 
 def form_fault(key: str, value: Any) -> Fault | None:
-    """What is wrong with a Python object as a value: a template prints text, numbers, lists and maps."""
+    """The fault of a Python object that no template can print, or None."""
     if isinstance(value, Mapping):
         for name, item in value.items():
             if not isinstance(name, str):
-                return f"the value {key} has the key {name!r}, which is no text", "write it as text"
+                return f"the value {key} has the key {name!r}, which is not text", "write it as text"
             fault = form_fault(f"{key}.{name}", item)
             if fault:
                 return fault
@@ -110,7 +116,7 @@ def form_fault(key: str, value: Any) -> Fault | None:
     if isinstance(value, list | tuple):
         faults = (form_fault(f"{key}[{number}]", item) for number, item in enumerate(value))
         return next((fault for fault in faults if fault), None)
-    # Bytes are for the filter b64.
+    # Bytes are allowed, since the filter b64 takes them.
     if value is None or isinstance(value, str | bool | int | float | bytes):
         return None
     return (
@@ -120,7 +126,7 @@ def form_fault(key: str, value: Any) -> Fault | None:
 
 
 @dataclass(frozen=True)
-class Given:
+class OutsideValue:
     """A value that came from outside and that the spec does not declare. where: None for one of the Python API."""
 
     name: str
@@ -128,13 +134,14 @@ class Given:
     server: str = ""
 
 
-def unasked(given: Collection[Given], known: Known) -> list[Problem]:
-    """A problem for each value that nobody asks for."""
+def undeclared_problems(values: Collection[OutsideValue], allowed: AllowedValues) -> list[Problem]:
+    """A problem for each value that neither the spec nor a template uses."""
     problems = []
-    for one in given:
-        of_file = one.where is not None and one.where.file != "--set"
-        fault = value_fault(one.name, known, of_file=of_file)
+    for value in values:
+        # A file of values may serve other programs as well. Nobody else reads --set.
+        of_file = value.where is not None and value.where.file != "--set"
+        fault = value_fault(value.name, allowed, of_file=of_file)
         if fault:
-            lead = f"{one.server}: " if one.server else ""
-            problems.append(Problem("spec.value", lead + fault[0], one.where, fault[1]))
+            lead = f"{value.server}: " if value.server else ""
+            problems.append(Problem("spec.value", lead + fault[0], value.where, fault[1]))
     return problems

@@ -67,7 +67,7 @@ RUNS: tuple[tuple[str, set[str], str], ...] = (
         "--published out/published/published.json -o out/stub",
     ),
     ("render", {"sign"}, "render specs/web.yaml --server web-1 --target tree --sign deploy/key -o out/tree"),
-    ("show", {"path", "values_files"}, "show specs/web.yaml --values specs/values.yaml"),
+    ("show", {"spec", "values_files"}, "show specs/web.yaml --values specs/values.yaml"),
     ("show", {"signers"}, "show out/tree/web-1/tree/etc/initialrunner/bundle --allowed-signers deploy/signers"),
     ("bake", {"root", "allowed_signers"}, "bake image --allowed-signers deploy/signers"),
     ("seal", {"root"}, "seal image"),

@@ -45,8 +45,8 @@ MUTANTS: list[Mutant] = [
     ),
     of_runner(
         "baked/program", "a file that could not be read in time is given up",
-        '                return False\n            line += beside["so"]',
-        '                beside = {"files": {}, "so": ""}\n            line += beside["so"]',
+        '                return False\n            line += beside["summary"]',
+        '                beside = {"files": {}, "summary": ""}\n            line += beside["summary"]',
         FILES + "test_a_service_that_fails_in_between_is_asked_again_before_anything_starts",
     ),
 ]  # fmt: skip

@@ -363,15 +363,15 @@ MUTANTS = [
     ),
     # --- promise 6: what is refused is refused before the server is paid for ---
     Mutant(
-        "a misspelt value is rendered without a word", "bootstrap/render/names.py",
-        "    if not plan.given:\n", "    if plan.given:\n",
-        ("tests/unit/spec/test_values.py::test_a_misspelt_value_is_refused_with_the_one_that_was_meant",),
+        "a misspelt value is rendered without a word", "bootstrap/render/template_names.py",
+        "    if not plan.undeclared:\n", "    if plan.undeclared:\n",
+        ("tests/unit/spec/test_overrides.py::test_a_misspelt_value_is_refused_with_the_one_that_was_meant",),
         (135,),
     ),
     Mutant(
         "a text may take the place of a list", "bootstrap/spec/values.py",
-        "    if wanted is None or given == wanted or value is None:\n", "    if True:\n",
-        ("tests/unit/spec/test_values.py::test_a_text_over_a_list_or_a_map_is_refused",), (135,),
+        "    if expected is None or actual == expected or value is None:\n", "    if True:\n",
+        ("tests/unit/spec/test_overrides.py::test_a_text_over_a_list_or_a_map_is_refused",), (135,),
     ),
     Mutant(
         "a #! behind blanks is taken", "bootstrap/render/firstline.py",
@@ -380,13 +380,13 @@ MUTANTS = [
     ),
     Mutant(
         "a file that comes later makes earlier stages run again", "bootstrap/render/render.py",
-        " and file.after in there)", ")",
-        ("tests/unit/spec/test_placed.py::test_a_file_that_is_placed_later_belongs_to_the_stages_after_it",),
+        " and file.after in stages_before)", ")",
+        ("tests/unit/spec/test_file_rules.py::test_a_file_that_is_placed_later_belongs_to_the_stages_after_it",),
         (133,),
     ),
     Mutant(
         "a user that nothing makes is no matter", "bootstrap/render/users.py",
-        "        if _is_made(one.name, [*in_time, *others], tables):\n", "        if True:\n",
+        "        if _is_made(account.name, [*in_time, *others], tables):\n", "        if True:\n",
         ("tests/unit/render/test_render_warnings.py::test_a_user_that_nothing_makes_is_warned_of",), (136,),
     ),
     Mutant(
@@ -406,17 +406,17 @@ MUTANTS = [
     ),
     Mutant(
         "what a template renders to is not judged", "bootstrap/render/render.py",
-        "            return rendered(text.rule, found)\n", "            return found\n",
+        "            return rendered(text.rule, output)\n", "            return output\n",
         (TEMPLATES + "test_what_a_template_renders_to_is_judged_at_its_place",), (130,),
     ),
     Mutant(
         "paths out of templates may meet", "bootstrap/render/render.py",
-        "    at_work.refuse_clashes(files, wait_for)\n", "",
+        "    renderer.refuse_clashes(files, wait_for)\n", "",
         (TEMPLATES + "test_what_a_template_renders_to_is_judged_at_its_place",), (130,),
     ),
     Mutant(
         "a stage's user goes to the host as it is written", "bootstrap/render/render.py",
-        "        user = self.text(script.user, f\"{what}.user\")\n", "        user = script.user.value\n",
+        "        user = self.text(script.user, f\"{root}.user\")\n", "        user = script.user.value\n",
         (TEMPLATES + "test_a_fleets_servers_each_have_their_own_paths_and_users",), (130,),
     ),
     Mutant(
@@ -431,7 +431,7 @@ MUTANTS = [
     ),
     Mutant(
         "no hint says how to write braces as text", "bootstrap/render/jinja.py",
-        "            hint = ways_out(text, what)\n", "            pass\n",
+        "            hint = ways_out(text, key)\n", "            pass\n",
         (BRACES + "test_braces_for_another_program_are_refused_with_every_way_to_write_them",), (132,),
     ),
     # --- other ways in: units, boothooks, starters ---

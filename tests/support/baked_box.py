@@ -59,13 +59,13 @@ def seen(box: Box) -> dict[str, str]:
     return dict(json.loads(box.text("/run/initialrunner/seen.json"))["sources"])
 
 
-def image(one: seed.Seed, folder: Path, kind: str) -> Path:
-    path = folder / f"{one.label}.{kind}"
+def image(volume: seed.Seed, folder: Path, kind: str) -> Path:
+    path = folder / f"{volume.label}.{kind}"
     if kind == "iso9660":
-        path.write_bytes(one.image())
+        path.write_bytes(volume.image())
         return path
-    made = one.write(folder / one.label)
-    subprocess.run(["mkfs.ext4", "-q", "-L", one.label, "-d", made, path, "4M"], check=True, capture_output=True)
+    written = volume.write(folder / volume.label)
+    subprocess.run(["mkfs.ext4", "-q", "-L", volume.label, "-d", written, path, "4M"], check=True, capture_output=True)
     return path
 
 

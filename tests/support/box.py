@@ -148,9 +148,9 @@ class Box:
         # 0o100000: a regular file.
         refused = cronline.refusal("initialrunner", int(mode, 8) | 0o100000, 0 if owner.startswith("root:") else 1)
         assert refused is None, f"cron would not read {TRIGGER}: {refused}"
-        found = crontab.parse(data)
-        assert found.refusal is None, f"cron would ignore {TRIGGER}: {found.refusal}"
-        (entry,) = [entry for entry in found.entries if entry.schedule == schedule]
+        parsed = crontab.parse(data)
+        assert parsed.refusal is None, f"cron would ignore {TRIGGER}: {parsed.refusal}"
+        (entry,) = [entry for entry in parsed.entries if entry.schedule == schedule]
         variables = cronline.variables(entry, "/root")
         return self.run(
             variables["SHELL"], "-c", entry.command, cwd="/root", timeout_s=timeout_s,
@@ -208,13 +208,13 @@ class Box:
         """Poll until predicate() is true and give what it returned; fail, with the journal, after timeout_s."""
         deadline = time.monotonic() + timeout_s
         while True:
-            found = predicate()
-            if found:
-                return found
+            answer = predicate()
+            if answer:
+                return answer
             if time.monotonic() > deadline:
                 tail = "\n".join(json.dumps(event) for event in self.journal()[-10:])
-                said = self.console()[-500:]
-                pytest.fail(f"not so after {timeout_s} s; the end of {JOURNAL}:\n{tail}\nconsole: {said}")
+                console = self.console()[-500:]
+                pytest.fail(f"not so after {timeout_s} s; the end of {JOURNAL}:\n{tail}\nconsole: {console}")
             time.sleep(0.02)
 
     @cached_property

@@ -59,9 +59,9 @@ def run(
     path = f"{tools}:/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
     environment = {name: value for name, value in os.environ.items() if not name.startswith(("PYTHON", "PYTEST_"))}
     environment |= {"PATH": path, "LC_ALL": "C.UTF-8", **{name: str(value) for name, value in variables.items()}}
-    with tempfile.TemporaryFile("w+", errors="replace") as said:
+    with tempfile.TemporaryFile("w+", errors="replace") as log:
         builder = subprocess.Popen(
-            argv, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=said, stderr=said, start_new_session=True
+            argv, cwd=cwd, env=environment, stdin=subprocess.DEVNULL, stdout=log, stderr=log, start_new_session=True
         )
         try:
             builder.wait(timeout_s)
@@ -70,8 +70,8 @@ def run(
             if builder.poll() is None:
                 os.killpg(builder.pid, signal.SIGKILL)
                 builder.wait()
-        said.seek(0)
-        return subprocess.CompletedProcess(argv, builder.returncode, said.read())
+        log.seek(0)
+        return subprocess.CompletedProcess(argv, builder.returncode, log.read())
 
 
 def judge(tools: Path, root: Path, *require: str, sources: tuple[str, ...] = ("files", "config-drive")) -> None:
@@ -87,8 +87,8 @@ def judge(tools: Path, root: Path, *require: str, sources: tuple[str, ...] = ("f
     assert (tuple(image["sources"]), image["trigger"]) == (sources, "both")
     for path in (BUNDLE, TAKEN, JOURNAL):
         assert not (root / path[1:]).exists()
-    asked = [word for unit in require for word in ("--require", unit)]
-    sealed = run(tools, ["bootstrap", "seal", root, *asked, "--json"])
+    options = [word for unit in require for word in ("--require", unit)]
+    sealed = run(tools, ["bootstrap", "seal", root, *options, "--json"])
     assert sealed.returncode == 0, sealed.stdout
     enabled = run(tools, ["systemctl", f"--root={root}", "is-enabled", *require])
     assert enabled.stdout.split() == ["enabled"] * len(require)

@@ -51,7 +51,7 @@ def installed() -> dict[str, Package]:
     rows = _output("dpkg-query", "--show", f"--showformat={FORMAT}").splitlines()
     fields = [row.split("\t") for row in rows if row.startswith("installed\t")]
     return {
-        name: Package(name, essential == "yes", [_names(one) for one in needs.split(",")], _names(provides, ","))
+        name: Package(name, essential == "yes", [_names(clause) for clause in needs.split(",")], _names(provides, ","))
         for _, name, essential, needs, provides in fields
     }
 
@@ -73,14 +73,14 @@ def smallest(packages: Mapping[str, Package]) -> set[str]:
         for name in package.provides:
             providers.setdefault(name, []).append(package.name)
     names: set[str] = set()
-    rest = ["apt", *(package.name for package in packages.values() if package.is_essential)]
-    while rest:
-        name = rest.pop()
+    pending = ["apt", *(package.name for package in packages.values() if package.is_essential)]
+    while pending:
+        name = pending.pop()
         if name in packages and name not in names:
             names.add(name)
             for choices in packages[name].dependencies:
                 real = [choice for choice in choices if choice in packages]
-                rest += real[:1] or [provider for choice in choices for provider in providers.get(choice, ())]
+                pending += real[:1] or [provider for choice in choices for provider in providers.get(choice, ())]
     return names
 
 
@@ -90,13 +90,13 @@ def programs(packages: Iterable[str]) -> dict[str, Path]:
     One whose path no package owns is judged by what it is a link to: alternatives such as awk and iptables.
     """
     owned = set(_files(packages))
-    found: dict[str, Path] = {}
+    programs: dict[str, Path] = {}
     for folder in FOLDERS:
         for path in sorted(Path(folder).iterdir()):
             is_theirs = _whole(path) in owned or os.path.realpath(path) in owned
             if is_theirs and path.is_file() and os.access(path, os.X_OK):
-                found.setdefault(path.name, path)
-    return found
+                programs.setdefault(path.name, path)
+    return programs
 
 
 def _files(packages: Iterable[str]) -> Iterator[str]:
@@ -126,8 +126,8 @@ def findable(group: str) -> dict[str, Path]:
 
 def environment(path: str) -> dict[str, str]:
     """The environment of tests that find the tools of .venv first, then what is on this path."""
-    kept = {name: value for name, value in os.environ.items() if name not in FOREIGN}
-    return kept | {"PATH": f"{SCRIPTS}{os.pathsep}{path}", "PYTHONNOUSERSITE": "1"}
+    environment = {name: value for name, value in os.environ.items() if name not in FOREIGN}
+    return environment | {"PATH": f"{SCRIPTS}{os.pathsep}{path}", "PYTHONNOUSERSITE": "1"}
 
 
 def within() -> dict[str, str]:

@@ -52,8 +52,8 @@ class MemoryStore:
 
     async def runs(self, deploy_id: str | None) -> list[Run]:
         servers = sorted({key[0] for key in self._records})
-        found = [await self.run(server, deploy_id) for server in servers]
-        return [run for run in found if run is not None]
+        runs = [await self.run(server, deploy_id) for server in servers]
+        return [run for run in runs if run is not None]
 
     async def events(self, server: str, deploy_id: str) -> list[dict[str, Any]]:
         return [

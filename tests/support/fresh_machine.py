@@ -140,8 +140,8 @@ class FreshMachine:
             local = self._at("/usr/local/share/ca-certificates")
             local.mkdir(parents=True, exist_ok=True)
             text = Path(CERTIFICATES).read_text(encoding="utf-8")
-            for number, one in enumerate(re.findall(r"-----BEGIN.*?-----END [A-Z ]+-----\n", text, re.DOTALL)):
-                (local / f"machine-{number}.crt").write_text(one)
+            for number, certificate in enumerate(re.findall(r"-----BEGIN.*?-----END [A-Z ]+-----\n", text, re.DOTALL)):
+                (local / f"machine-{number}.crt").write_text(certificate)
 
     def run(self, *command: str, timeout_s: float = 900, **variables: str) -> subprocess.CompletedProcess[str]:
         """Run a command in the clone; what it prints is kept."""
@@ -159,8 +159,8 @@ class FreshMachine:
         return subprocess.run(self._argv(command, {}), env=within(), stdin=subprocess.DEVNULL, check=False).returncode
 
     def _argv(self, command: tuple[str, ...], variables: dict[str, str]) -> list[str | Path]:
-        given = {"PATH": LOGIN_PATH, "HOME": "/root", "CI": "true"} | self.settings | variables
-        words = [f"{name}={value}" for name, value in given.items()]
+        environment = {"PATH": LOGIN_PATH, "HOME": "/root", "CI": "true"} | self.settings | variables
+        words = [f"{name}={value}" for name, value in environment.items()]
         inside = ["env", "-i", f"--chdir={CLONE}", *words, *command]
         apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "sh", "-ec", ENTER]
         return [*apart, self.root, "\n".join(map(str, self.seen)), *inside]

@@ -91,11 +91,11 @@ class FreshRoot:
     ) -> subprocess.CompletedProcess[str]:
         """Run a script in the home folder of its user. kind: "passing" forgets what it changes."""
         home = variables.pop("HOME", "/root" if user == "root" else f"/home/{user}")
-        given = [*ENVIRONMENT, f"HOME={home}", *(f"{name}={value}" for name, value in variables.items())]
+        settings = [*ENVIRONMENT, f"HOME={home}", *(f"{name}={value}" for name, value in variables.items())]
         rows = [row.split(":") for row in (self.path / "etc/passwd").read_text().splitlines()]
         (group,) = [row[3] for row in rows if row[0] == user]
         become = [] if user == "root" else ["setpriv", f"--reuid={user}", f"--regid={group}", "--init-groups"]
-        inside = ["env", "-i", *given, *become, "sh", "-ec", f'cd "$HOME" 2>/dev/null || cd /\n{script}']
+        inside = ["env", "-i", *settings, *become, "sh", "-ec", f'cd "$HOME" 2>/dev/null || cd /\n{script}']
         apart = ["unshare", "--mount", "--pid", "--fork", "--kill-child", "--net"]
         return subprocess.run(
             [*apart, "sh", "-ec", ENTER, self.path, kind, *inside],
@@ -111,10 +111,10 @@ class FreshRoot:
     def listing(self) -> dict[str, tuple[int, int]]:
         """{path: (mode, owner)} of every file and folder, but for the logs and caches of apt and dpkg."""
         apart = ("var/log", "var/cache", "var/lib/apt", "tmp")
-        found = {}
+        paths = {}
         for path in self.path.rglob("*"):
             name = str(path.relative_to(self.path))
             if not name.startswith(apart):
                 about = path.lstat()
-                found[name] = (about.st_mode, about.st_uid)
-        return found
+                paths[name] = (about.st_mode, about.st_uid)
+        return paths

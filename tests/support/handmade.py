@@ -45,10 +45,10 @@ def payload(
     """
     host_plan: dict[str, Any] = {
         "version": 1, "name": server.rsplit("-", 1)[0], "server": server, "deploy_id": deploy_id, "revision": REVISION,
-        "deadline_s": 3600, "stages": [dict(one) for one in stages], **plan,
+        "deadline_s": 3600, "stages": [dict(entry) for entry in stages], **plan,
     }  # fmt: skip
     if checks:
-        host_plan["health"] = {"checks": [dict(one) for one in checks]}
+        host_plan["health"] = {"checks": [dict(entry) for entry in checks]}
     if report:
         key = server_key(report[1], server, deploy_id)
         host_plan["report"] = {"url": report[0], "key": base64.b64encode(key).decode(), **({"ca": ca} if ca else {})}

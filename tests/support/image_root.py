@@ -65,8 +65,8 @@ def systemd(root: Path) -> None:
     put(root, f"{lib}/systemd-networkd.service", "[Service]\n")
     for name in ("cron", "systemd-networkd"):
         # Absolute, and by way of a link: as it is found on Debian.
-        there = f"/etc/systemd/system/multi-user.target.wants/{name}.service"
-        link(root, there, f"/lib/systemd/system/{name}.service")
+        wants = f"/etc/systemd/system/multi-user.target.wants/{name}.service"
+        link(root, wants, f"/lib/systemd/system/{name}.service")
 
 
 LIBRARY = ("json/__init__", "hashlib", "bz2", "ctypes/__init__", "email/__init__", "http/__init__")

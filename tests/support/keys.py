@@ -28,12 +28,12 @@ def security_key() -> str:
     if not KEPT.exists():
         KEPT.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=KEPT.parent) as folder:
-            got = "apt-get -q download openssh-tests && dpkg -x openssh-tests_*.deb ."
-            subprocess.run(["sh", "-c", got], cwd=folder, check=False, capture_output=True, timeout=60)
-            found = Path(folder) / "usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so"
-            if not found.exists():
+            download = "apt-get -q download openssh-tests && dpkg -x openssh-tests_*.deb ."
+            subprocess.run(["sh", "-c", download], cwd=folder, check=False, capture_output=True, timeout=60)
+            library = Path(folder) / "usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so"
+            if not library.exists():
                 pytest.skip("needs sk-dummy.so of openssh-tests, and apt-get cannot download that")
-            found.rename(KEPT)
+            library.rename(KEPT)
     return str(KEPT)
 
 
@@ -69,7 +69,7 @@ def key(folder: Path, name: str = "key", kind: str = "ed25519", passphrase: str 
 
 def allowed(path: Path, *keys: Path, principal: str = "deploy@example.org", options: str = "") -> Path:
     """A file of allowed signers with a line for each key."""
-    lines = [f"{principal} {options} {' '.join(public(one).split()[:2])}\n" for one in keys]
+    lines = [f"{principal} {options} {' '.join(public(key).split()[:2])}\n" for key in keys]
     path.write_text("".join(lines))
     path.chmod(0o644)
     return path
@@ -95,8 +95,8 @@ def agent(folder: Path, *keys: Path) -> Iterator[dict[str, str]]:
         assert process.stdout is not None
         process.stdout.readline()  # it says where it listens when it does
         named = {"SSH_AUTH_SOCK": str(socket)}
-        for one in keys:
-            subprocess.run(["ssh-add", "-q", one], check=True, env={**os.environ, **named}, stdin=subprocess.DEVNULL)
+        for key in keys:
+            subprocess.run(["ssh-add", "-q", key], check=True, env={**os.environ, **named}, stdin=subprocess.DEVNULL)
         yield named
     finally:
         process.terminate()

@@ -93,34 +93,34 @@ class Nova:
 
     def post(self, *, microversion: str = "2.1", **server: Any) -> tuple[int, dict[str, Any]]:
         """Ask for a server, and wait for no more than the answer."""
-        wanted = {"name": "web-1", "imageRef": IMAGE, "flavorRef": FLAVOR, **server}
-        return self.twice(lambda: self.request("POST", "/servers", {"server": wanted}, microversion=microversion))
+        create = {"name": "web-1", "imageRef": IMAGE, "flavorRef": FLAVOR, **server}
+        return self.twice(lambda: self.request("POST", "/servers", {"server": create}, microversion=microversion))
 
     def create(self, *, microversion: str = "2.1", **server: Any) -> Spawned:
         """Make a server and wait until it is ACTIVE."""
 
         def make() -> Spawned:
-            wanted = {"name": "web-1", "imageRef": IMAGE, "flavorRef": FLAVOR, **server}
-            status, said = self.request("POST", "/servers", {"server": wanted}, microversion=microversion)
-            assert status == 202, said
+            create = {"name": "web-1", "imageRef": IMAGE, "flavorRef": FLAVOR, **server}
+            status, answer = self.request("POST", "/servers", {"server": create}, microversion=microversion)
+            assert status == 202, answer
             return self.built()
 
         return self.twice(make)
 
     def refused(self, status: int, *, microversion: str = "2.1", **server: Any) -> str:
         """Ask for a server that Nova must refuse with that status; what it says."""
-        given, said = self.post(microversion=microversion, **server)
-        assert given == status, said
-        (answer,) = said.values()
+        code, body = self.post(microversion=microversion, **server)
+        assert code == status, body
+        (answer,) = body.values()
         return str(answer["message"])
 
     def built(self) -> Spawned:
         """Wait until the newest server, whoever asked for it, is ACTIVE; each is given once."""
         deadline = time.monotonic() + BUILD_S
         while time.monotonic() < deadline:
-            _, said = self.request("GET", "/servers/detail")
-            new = [one for one in said["servers"] if one["id"] not in self._taken]
-            assert len(new) <= 1 and all(one["status"] in {"BUILD", "ACTIVE"} for one in new), new
+            _, listing = self.request("GET", "/servers/detail")
+            new = [server for server in listing["servers"] if server["id"] not in self._taken]
+            assert len(new) <= 1 and all(server["status"] in {"BUILD", "ACTIVE"} for server in new), new
             if new and new[0]["status"] == "ACTIVE":
                 self._taken.add(new[0]["id"])
                 return self._spawned(new[0]["id"])
@@ -139,12 +139,12 @@ class Nova:
 
     def _spawned(self, server: str) -> Spawned:
         assert self._folder
-        found = json.loads((Path(self._folder.name) / "spawned" / f"{server}.json").read_text(encoding="utf-8"))
+        spawned = json.loads((Path(self._folder.name) / "spawned" / f"{server}.json").read_text(encoding="utf-8"))
         return Spawned(
-            tuple((path, base64.b64decode(content)) for path, content in found["injected_files"]),
-            base64.b64decode(found["user_data"]) if found["user_data"] is not None else None,
-            found["config_drive"],
-            {path: base64.b64decode(content) for path, content in found["drive"].items()},
+            tuple((path, base64.b64decode(content)) for path, content in spawned["injected_files"]),
+            base64.b64decode(spawned["user_data"]) if spawned["user_data"] is not None else None,
+            spawned["config_drive"],
+            {path: base64.b64decode(content) for path, content in spawned["drive"].items()},
         )
 
     def _start(self) -> None:
@@ -153,11 +153,11 @@ class Nova:
         folder = Path(self._folder.name)
         (folder / "tmp").mkdir()
         environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "OS_"))}
-        with (folder / "said").open("wb") as said:
+        with (folder / "said").open("wb") as log:
             self._process = subprocess.Popen(
                 [python, "-P", "-W", "ignore", Path(__file__).with_name("nova_process.py"), folder],
                 # -P: this folder has a nova of its own.
-                stdin=subprocess.PIPE, stdout=said, stderr=said, cwd=folder,
+                stdin=subprocess.PIPE, stdout=log, stderr=log, cwd=folder,
                 env={**environment, "TMPDIR": str(folder / "tmp")},
             )  # fmt: skip
         urls = folder / "urls.json"

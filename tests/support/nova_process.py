@@ -75,7 +75,7 @@ def noting(spawn: Any) -> Any:
         self: Any, context: Any, instance: Any, image_meta: Any, files: Any, password: Any, *more: Any, **kw: Any
     ):
         drive = InstanceMetadata(instance, content=files).metadata_for_config_drive()
-        got = {
+        received = {
             "injected_files": [[path, base64.b64encode(content).decode()] for path, content in files],
             "user_data": instance.user_data,
             "config_drive": bool(instance.config_drive),
@@ -84,7 +84,7 @@ def noting(spawn: Any) -> Any:
                 for path, data in drive
             },
         }
-        written_whole(SPAWNED / f"{instance.uuid}.json", got)
+        written_whole(SPAWNED / f"{instance.uuid}.json", received)
         return spawn(self, context, instance, image_meta, files, password, *more, **kw)
 
     return noted
@@ -98,14 +98,15 @@ def keystone(nova_url: str) -> Any:
         path, headers, status = environ["PATH_INFO"].rstrip("/"), [], "200 OK"
         # Some clients do not start without images and networks in the catalogue, others ask there once it has them.
         prefix, others = ("/all", ("image", "network")) if path.startswith("/all") else ("", ())
-        here, path = f"http://{environ['HTTP_HOST']}{prefix}/v3", path.removeprefix(prefix)
-        version = {"id": "v3.14", "status": "stable", "media-types": [], "links": [{"rel": "self", "href": f"{here}/"}]}
+        identity, path = f"http://{environ['HTTP_HOST']}{prefix}/v3", path.removeprefix(prefix)
+        links = [{"rel": "self", "href": f"{identity}/"}]
+        version = {"id": "v3.14", "status": "stable", "media-types": [], "links": links}
         answer: dict[str, Any] = {"version": version}
         if not path:
             status, answer = "300 Multiple Choices", {"versions": {"values": [version]}}
         elif path.endswith("/auth/tokens"):
             status, headers = "201 Created", [("X-Subject-Token", "a-token")]
-            answer = {"token": token(nova_url, here, others)}
+            answer = {"token": token(nova_url, identity, others)}
         body = json.dumps(answer).encode()
         start(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers])
         return [body]
@@ -113,7 +114,7 @@ def keystone(nova_url: str) -> Any:
     return app
 
 
-def token(nova_url: str, here: str, others: Iterable[str]) -> dict[str, Any]:
+def token(nova_url: str, identity: str, others: Iterable[str]) -> dict[str, Any]:
     """Keystone's answer about a token. others: services in the catalogue that nobody answers for."""
     now = time.time()
     domain = {"id": "default", "name": "Default"}
@@ -136,7 +137,9 @@ def token(nova_url: str, here: str, others: Iterable[str]) -> dict[str, Any]:
         "issued_at": stamp(now),
         "expires_at": stamp(now + 86_400),
         "audit_ids": ["one"],
-        "catalog": [service("compute", f"{nova_url}/v2.1"), *(service(name, here) for name in ("identity", *others))],
+        "catalog": [
+            service("compute", f"{nova_url}/v2.1"), *(service(name, identity) for name in ("identity", *others))
+        ],
     }
 
 

@@ -30,9 +30,9 @@ def said(box: Box, words: str) -> tuple[int, str, str]:
     return done.returncode, done.stdout, done.stderr
 
 
-def deliver(box: Box, one: Payload) -> None:
+def deliver(box: Box, brought: Payload) -> None:
     """Inject a payload's files, the trigger last, as Nova does."""
-    for file in one.files:
+    for file in brought.files:
         box.put(file.path, file.content, 0o400)
 
 

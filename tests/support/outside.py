@@ -33,19 +33,20 @@ def files(top: str, *, contents: bool) -> Iterator[tuple[str, str]]:
         for entry in [*entries, None]:
             path = folder if entry is None else entry.path
             try:
-                there = os.lstat(path)
+                status = os.lstat(path)
             except FileNotFoundError:
                 continue
-            if there.st_dev != device:
+            if status.st_dev != device:
                 continue
-            if entry is not None and stat.S_ISDIR(there.st_mode):
+            if entry is not None and stat.S_ISDIR(status.st_mode):
                 folders.append(path)
                 continue
-            about = [there.st_mode, there.st_uid, there.st_gid, there.st_size, there.st_mtime_ns, there.st_ctime_ns]
+            owner = [status.st_mode, status.st_uid, status.st_gid]
+            about = [*owner, status.st_size, status.st_mtime_ns, status.st_ctime_ns]
             text = " ".join(map(str, about))
-            if stat.S_ISLNK(there.st_mode):
+            if stat.S_ISLNK(status.st_mode):
                 text += " -> " + os.readlink(path)
-            elif contents and stat.S_ISREG(there.st_mode):
+            elif contents and stat.S_ISREG(status.st_mode):
                 text += " " + hashlib.sha256(Path(path).read_bytes()).hexdigest()
             yield path, text
 
@@ -84,27 +85,27 @@ def said_by(*argv: str) -> str:
 
 def snapshot() -> dict[str, str]:
     """Everything, as name -> value."""
-    found: dict[str, str] = {}
+    texts: dict[str, str] = {}
     for top, contents in (("/etc", True), ("/usr", False), ("/var", False), ("/boot", False)):
-        found.update(files(top, contents=contents))
-    found.update(sysctls())
-    found.update(listeners())
-    found["mounts"] = Path("/proc/self/mountinfo").read_text()
+        texts.update(files(top, contents=contents))
+    texts.update(sysctls())
+    texts.update(listeners())
+    texts["mounts"] = Path("/proc/self/mountinfo").read_text()
     modules = Path("/proc/modules")
-    found["modules"] = "\n".join(sorted(line.split()[0] for line in modules.open())) if modules.exists() else ""
-    found["nft"] = said_by("nft", "list", "ruleset")
-    found["iptables"] = said_by("iptables-save")
-    found["links"] = said_by("ip", "-o", "link")
-    found["hostname"] = os.uname().nodename
-    found["boot"] = Path("/proc/sys/kernel/random/boot_id").read_text()
+    texts["modules"] = "\n".join(sorted(line.split()[0] for line in modules.open())) if modules.exists() else ""
+    texts["nft"] = said_by("nft", "list", "ruleset")
+    texts["iptables"] = said_by("iptables-save")
+    texts["links"] = said_by("ip", "-o", "link")
+    texts["hostname"] = os.uname().nodename
+    texts["boot"] = Path("/proc/sys/kernel/random/boot_id").read_text()
     for name in sorted(os.listdir("/dev")):
-        there = os.lstat(f"/dev/{name}")
-        if stat.S_ISBLK(there.st_mode) or stat.S_ISCHR(there.st_mode):
-            found[f"/dev/{name}"] = f"{there.st_mode:o} {there.st_uid} {there.st_rdev:x}"
+        node = os.lstat(f"/dev/{name}")
+        if stat.S_ISBLK(node.st_mode) or stat.S_ISCHR(node.st_mode):
+            texts[f"/dev/{name}"] = f"{node.st_mode:o} {node.st_uid} {node.st_rdev:x}"
     for folder in ("/root", "/home", "/tmp"):
         for name in os.listdir(folder):
-            found[f"{folder}/{name}"] = "there"
-    return found
+            texts[f"{folder}/{name}"] = "there"
+    return texts
 
 
 def clock_offset_s() -> float:

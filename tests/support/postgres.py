@@ -16,8 +16,8 @@ ROOT = Path("/usr/lib/postgresql")
 
 def binaries() -> Path | None:
     """The newest installed version's programs, None when there is none."""
-    found = sorted(ROOT.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
-    return found[-1].parent if found else None
+    programs = sorted(ROOT.glob("*/bin/initdb"), key=lambda path: int(path.parts[-3]))
+    return programs[-1].parent if programs else None
 
 
 @contextmanager

@@ -57,9 +57,9 @@ def make(copy: Path, target: str, umask: int = 0o022, **variables: str) -> Path:
         cwd=copy, env=environment, umask=umask, capture_output=True, text=True, timeout=280, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    (made,) = [path for path in (copy / "build").iterdir() if path.suffix in (".deb", ".pyz")]
-    assert done.stdout == f"{made}  {made.stat().st_size:,} bytes\n"
-    return made
+    (package,) = [path for path in (copy / "build").iterdir() if path.suffix in (".deb", ".pyz")]
+    assert done.stdout == f"{package}  {package.stat().st_size:,} bytes\n"
+    return package
 
 
 def of_another_builder(folder: Path, target: str) -> Path:
@@ -78,12 +78,12 @@ def machine_paths(copy: Path) -> list[bytes]:
 
 def mentions(folder: Path, places: list[bytes]) -> list[str]:
     """Files below folder that name one of the places, and files that only an installation on this machine makes."""
-    found = []
+    lines = []
     for path in sorted(folder.rglob("*")):
         name = str(path.relative_to(folder))
         if path.name in ("RECORD", "INSTALLER", "REQUESTED", "direct_url.json") or path.suffix == ".pyc":
-            found.append(name)
+            lines.append(name)
         elif path.is_file() and not path.is_symlink():
             data = path.read_bytes()
-            found += [f"{name}: {place.decode()}" for place in places if place in data]
-    return found
+            lines += [f"{name}: {place.decode()}" for place in places if place in data]
+    return lines

@@ -71,12 +71,12 @@ class ScriptedClouds:
 
     def bodies(self, url: str) -> list[bytes]:
         """The bodies that arrived at a URL (* as above), in order."""
-        return [one.body for one in self.requests if fnmatch.fnmatch(one.url, url)]
+        return [request.body for request in self.requests if fnmatch.fnmatch(request.url, url)]
 
     def answer(self, method: str, url: str) -> tuple[int, Any]:
         """The status and the JSON that the script has for a request."""
-        for (wanted, pattern), answer in self.answers.items():
-            if wanted == method and fnmatch.fnmatch(url, pattern):
+        for (verb, pattern), answer in self.answers.items():
+            if verb == method and fnmatch.fnmatch(url, pattern):
                 return answer
         return 404, {"error": f"the script has no answer for {method} {url}"}
 

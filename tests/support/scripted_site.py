@@ -124,9 +124,9 @@ class Site:
         status, start = turn.status, 0
         if status == 200 and handler.path not in self.objects:
             status = 404
-        wanted, mark = handler.headers.get("range"), handler.headers.get("if-range")
-        if status == 200 and wanted and self.knows_range and (mark in (None, etag) or not self.knows_if_range):
-            start = int(wanted.removeprefix("bytes=").removesuffix("-"))
+        asked_range, mark = handler.headers.get("range"), handler.headers.get("if-range")
+        if status == 200 and asked_range and self.knows_range and (mark in (None, etag) or not self.knows_if_range):
+            start = int(asked_range.removeprefix("bytes=").removesuffix("-"))
             status = 206 if start < len(data) else 416
         body = data[start:] if status in (200, 206) else b""
         handler.send_response(status, turn.reason)

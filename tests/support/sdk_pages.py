@@ -22,10 +22,10 @@ LIMIT_S = 120
 def saved(page: str, folder: Path) -> list[str]:
     """Write the named blocks of a page (`# spec: NAME`, `# file: NAME`) into a folder; their names."""
     text = (HOW_TO / page).read_text(encoding="utf-8")
-    found = re.findall(r"^```\w+\n((?:# (?:spec|file): (\S+)\n).*?)^```$", text, re.MULTILINE | re.DOTALL)
-    for block, name in found:
+    blocks = re.findall(r"^```\w+\n((?:# (?:spec|file): (\S+)\n).*?)^```$", text, re.MULTILINE | re.DOTALL)
+    for block, name in blocks:
         (folder / name).write_text(block, encoding="utf-8")
-    return [name for _, name in found]
+    return [name for _, name in blocks]
 
 
 def run(page: str, program: str, folder: Path, environment: Mapping[str, str]) -> None:
@@ -38,10 +38,10 @@ def run(page: str, program: str, folder: Path, environment: Mapping[str, str]) -
 def python(arguments: list[str], folder: Path, environment: Mapping[str, str]) -> subprocess.CompletedProcess[str]:
     """The SDKs' Python, which finds this project as an installed one would be found."""
     # Nothing of this machine's own logins and proxies.
-    kept = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
+    inherited = {key: os.environ[key] for key in ("PATH", "LANG", "TMPDIR") if key in os.environ}
     return subprocess.run(
         [venvs.python("sdks"), *arguments], cwd=folder, capture_output=True, text=True, timeout=LIMIT_S, check=False,
-        env={**kept, "HOME": str(folder), "PYTHONPATH": str(TOP), **environment},
+        env={**inherited, "HOME": str(folder), "PYTHONPATH": str(TOP), **environment},
     )  # fmt: skip
 
 

@@ -104,8 +104,8 @@ operator_roles = admin, member
 def free_ports(count: int) -> list[int]:
     """Ports that nobody had a moment ago."""
     with ExitStack() as stack:
-        found = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
-        return [one.getsockname()[1] for one in found]
+        sockets = [stack.enter_context(socket.create_server(("127.0.0.1", 0))) for _ in range(count)]
+        return [listener.getsockname()[1] for listener in sockets]
 
 
 def reachable(url: str, process: subprocess.Popen[bytes], log: Path) -> None:

@@ -156,11 +156,11 @@ class Machine:
     def wait_for(self, predicate: Callable[[], T], timeout_s: float = 60) -> T:
         """Poll until predicate() is true; fail with what the machine said after timeout_s."""
         deadline = time.monotonic() + timeout_s
-        while not (found := predicate()):
+        while not (answer := predicate()):
             if time.monotonic() > deadline:
                 tail = "\n".join(json.dumps(event) for event in self.journal()[-10:])
-                said = (self.work / "console").read_text(errors="replace")[-1500:]
+                console = (self.work / "console").read_text(errors="replace")[-1500:]
                 units = self.sh("systemctl list-units --all 'initialrunner*'; journalctl -n 40 -u 'initialrunner*'")
-                pytest.fail(f"not so after {timeout_s} s:\n{tail}\n{units}\nconsole: {said}")
+                pytest.fail(f"not so after {timeout_s} s:\n{tail}\n{units}\nconsole: {console}")
             time.sleep(0.1)
-        return found
+        return answer

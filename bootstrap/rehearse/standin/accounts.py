@@ -84,6 +84,7 @@ def spawn(unit: Unit, command: Command, account: Account, environment: Mapping[s
         program, argv = command.argv(environment)
         os.setsid()
         _standard_streams(unit, log)
+        # The keeper blocks and catches signals; the program must start with the defaults.
         for number in range(1, 32):
             if number not in (signal.SIGKILL, signal.SIGSTOP):
                 signal.signal(number, signal.SIG_DFL)
@@ -121,6 +122,7 @@ def _go_to_folder(unit: Unit, account: Account) -> None:
     try:
         os.chdir(path)
     except OSError:
+        # A `-` before the path allows it to be missing.
         if not folder.startswith("-"):
             raise
         os.chdir("/")

@@ -34,6 +34,7 @@ class Command:
 
     def argv(self, environment: Mapping[str, str]) -> tuple[str, list[str]]:
         """(program, argv) with variables filled in: `$NAME` as words of their own, `${NAME}` inside one."""
+        # The program itself is never replaced by a variable.
         words = list(self.words[:1])
         for word in self.words[1:]:
             alone = re.fullmatch(r"\$([A-Za-z_]\w*)", word)
@@ -72,6 +73,7 @@ def split(text: str) -> list[str]:
 def commands(unit: Unit, key: str) -> list[Command]:
     """The commands of ExecStart= and its like. Raises BadUnit for one without an absolute path."""
     parsed = []
+    # A lone semicolon separates commands; `\;` is an argument.
     for line in unit.all("Service", key):
         for text in re.split(r"\s;\s", line):
             parsed.append(_command(unit, key, text))

@@ -35,6 +35,7 @@ def unmet(unit: Unit, word: str) -> str:
     either: list[tuple[str, bool]] = []
     for key, look in LOOKS.items():
         for value in unit.all("Unit", word + key):
+            # `!` negates a condition; `|` makes it one of several of which one is enough.
             path = value.lstrip("|!")
             holds = look(path) != ("!" in value[: len(value) - len(path)])
             if value.startswith("|"):

@@ -66,6 +66,7 @@ def start(name: str, *, wait: bool = True, because: tuple[str, ...] = ()) -> Non
     say_what_is_not_done(unit)
     if unit.kind in ("mount", "automount", "swap"):
         raise Refused(f"{unit.name}: a rehearsal mounts nothing")
+    # A failed assertion is an error; a condition that is not met only skips the unit.
     unmet = conditions.unmet(unit, "Assert")
     if unmet:
         raise Refused(f"Assertion failed on job for {unit.name}: {unmet}")
@@ -97,11 +98,13 @@ def _start_needed(unit: Unit, because: tuple[str, ...]) -> None:
             optional += [os.path.basename(path)] if number else []
             needed.update({} if number else {os.path.basename(path): True})
     for name in [*needed, *optional]:
+        # Units may require each other.
         if full_name(name) in (*because, unit.name):
             continue
         try:
             start(name, because=(*because, unit.name))
         except (Refused, NoUnit) as error:
+            # A unit that is only wanted may fail, or be missing.
             if name in needed:
                 raise Refused(f"A dependency job for {unit.name} failed: {error}") from error
 
@@ -160,6 +163,7 @@ def stop(name: str, *, wait: bool = True) -> None:
         return
     if current.active not in ("active", "activating", "deactivating"):
         return
+    # The keeper stops the service; this process only asks, and waits for the keeper's end.
     with job(unit.name) if wait else contextlib.nullcontext():
         with contextlib.suppress(ProcessLookupError):
             os.kill(current.keeper, signal.SIGTERM)

@@ -141,6 +141,7 @@ class Keeper:
         policy = self.text("Restart", "no")
         if result not in _RESTARTS.get(policy, set()):
             return False
+        # systemd's defaults: five starts within ten seconds.
         window = seconds(self.unit.last("Unit", "StartLimitIntervalSec"), 10)
         most = int(self.unit.last("Unit", "StartLimitBurst") or self.text("StartLimitBurst", "5"))
         if len([at for at in starts if time.monotonic() - at < window]) >= most:
@@ -166,6 +167,7 @@ class Keeper:
         try:
             self.run_all("ExecCondition")
         except Failure as failure:
+            # Exit 255 and a signal are failures: systemd.service(5), ExecCondition=.
             if failure.args[0] == "exit-code" and failure.args[2] != 255:
                 raise Skip(f"{self.unit.name} was skipped: {failure.args[1]}") from failure
             raise
@@ -270,8 +272,9 @@ class Keeper:
 
     def watch(self) -> None:
         """Watch until the main process ends; return when it ended well. Raises Failure when it did not, and Stop."""
+        # A oneshot service that leaves nothing behind.
         if self.state.active != "active":
-            return  # a oneshot that leaves nothing
+            return
         if self.state.main:
             status = self.main_end()
             if self.ended_well(status):
@@ -324,6 +327,7 @@ class Keeper:
         if mode != "none":
             hit(main if mode in ("mixed", "process") else self.members() or main, number)
             waits = (lambda: not main or self.has_ended(main[0])) if mode == "process" else lambda: not self.members()
+            # mixed: the main process gets the gentle signal, all others SIGKILL once it has ended.
             if mode == "mixed":
                 self.until(lambda: not main or self.has_ended(main[0]), patience)
                 hit(self.members(), signal.SIGKILL)
@@ -349,6 +353,7 @@ class Keeper:
         for path in glob.glob("/proc/[0-9]*/stat"):
             with contextlib.suppress(OSError, ValueError), open(path, encoding="utf-8", errors="replace") as file:
                 fields = file.read().rpartition(")")[2].split()
+                # A zombie runs no more, and holds nothing up.
                 if fields[0] != "Z":
                     parents.setdefault(int(fields[1]), []).append(int(path.split("/")[2]))
         pids, todo = [], [os.getpid()]

@@ -115,6 +115,7 @@ def is_preset(name: str) -> bool:
     for base in ("/lib", "/usr/lib", "/usr/local/lib", "/run", "/etc"):
         for path in glob.glob(f"{base}/systemd/system-preset/*.preset"):
             files[os.path.basename(path)] = path
+    # A file in a later folder replaces one of the same name; all are read in the order of their names.
     for file in sorted(files):
         with open(files[file], encoding="utf-8", errors="replace") as preset:
             for line in preset:

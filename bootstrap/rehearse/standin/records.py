@@ -119,6 +119,7 @@ def printed(name: str, lines: int, *, with_notes: bool = True) -> list[str]:
     """The last lines of a unit's log. with_notes: together with those of the stand-in."""
     try:
         with open(log_of(name), "rb") as file:
+            # Only the end is read: a service may have printed gigabytes.
             file.seek(max(0, os.fstat(file.fileno()).st_size - (1 << 16)))
             text = file.read().decode("utf-8", "replace")
     except OSError:

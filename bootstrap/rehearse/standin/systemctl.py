@@ -76,6 +76,7 @@ def main(argv: Sequence[str]) -> int:
     if options.has("--version"):
         print("systemd 252 (stand-in of a rehearsal)")
         return 0
+    # --root=/ is this very system.
     elsewhere = set(options.values.get("root", [])) - {"", "/"} or options.values.keys() & {"machine", "host"}
     if options.has("--user", "--global") or elsewhere:
         say("only the system's own units are here: --user, --global, --root and --machine do not work in a rehearsal")
@@ -246,6 +247,7 @@ def _status(options: Options, names: list[str]) -> int:
             print(f"   Main PID: {state.main}")
         rows = records.printed(unit.name, int(options.values.get("lines", ["10"])[-1]))
         print("".join(f"{row}\n" for row in ["", *rows]) if rows else "", end="", flush=True)
+        # 3 is systemctl's code for a unit that is not active, 4 for one that does not exist.
         code = code or (0 if state.active == "active" else 3)
     return code
 

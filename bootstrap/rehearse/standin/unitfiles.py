@@ -96,6 +96,7 @@ def locate(name: str) -> tuple[str, str]:
     """(the unit's own name, its file); the file is "" when there is none. Raises NoUnit for a masked unit."""
     if not NAME.fullmatch(name):
         raise NoUnit(f"Invalid unit name {name!r}.")
+    # web@1.service is read from web@.service, unless it has a file of its own.
     template = re.sub(r"@[^.]*(?=\.[a-z]+$)", "@", name)
     for candidate in dict.fromkeys((name, template)):
         for folder in UNIT_FOLDERS:

@@ -180,13 +180,13 @@ class Finder:
             self.tell(source, "a stub, which names %s" % answer["url"].split("?")[0])
             answer = self.child(lambda: self.keep(fetched(answer["url"], answer["sha256"])), FETCH_S)
         self.next[source] = self.host.uptime() + AGAIN_S[name]
-        if "said" in answer:
-            self.tell(source, answer["said"])
+        if "reason" in answer:
+            self.tell(source, answer["reason"])
             return False
         return self.verify(source, answer["sha256"])
 
     def child(self, question, limit_s):
-        """Call question() in a child: its result, {"url", "sha256"} of a stub, or {"said"}: the reason for nothing.
+        """Call question() in a child: its result, {"url", "sha256"} of a stub, or {"reason"} why there is none.
 
         A source may hang, and its bytes are anybody's: the child is killed when its time is up.
         """
@@ -197,14 +197,14 @@ class Finder:
             except Elsewhere as stub:
                 answer = {"url": stub.args[0], "sha256": stub.args[1]}
             except (Nothing, OSError) as error:
-                answer = {"said": str(error) or type(error).__name__}
+                answer = {"reason": str(error) or type(error).__name__}
             except Exception as error:
                 # HTTPException, and errors that nobody foresaw: the other sources are asked all the same.
-                answer = {"said": "cannot be read: %s: %s" % (type(error).__name__, error)}
+                answer = {"reason": "cannot be read: %s: %s" % (type(error).__name__, error)}
             return json.dumps(answer).encode()
 
         answer = self.host.ask(work, limit_s)
-        return json.loads(answer.decode()) if answer else {"said": "no answer in %d s" % limit_s}
+        return json.loads(answer.decode()) if answer else {"reason": "no answer in %d s" % limit_s}
 
     def keep(self, bundle):
         """Put a bundle at FOUND.new. Called in a child."""
@@ -229,11 +229,11 @@ class Finder:
         line = "a whole bundle of %d bytes" % len(bundle)
         if named(source)[0] in WITH_FILES:
             beside = self.child(lambda: self.beside(source, bundle), LOOK_S[named(source)[0]])
-            if "said" in beside:
+            if "reason" in beside:
                 # Started without them, the bundle would wait for ever for files that this source may give in a moment.
-                self.tell(source, "%s; its injected files: %s" % (line, beside["said"]))
+                self.tell(source, "%s; its injected files: %s" % (line, beside["reason"]))
                 return False
-            line += beside["so"]
+            line += beside["summary"]
             if beside["files"]:
                 about["files"] = beside["files"]
         self.tell(source, line)
@@ -247,9 +247,9 @@ class Finder:
         try:
             expected = travels_beside(bundle)
         except Unplanned as error:
-            return {"files": {}, "so": ", but its plan cannot be read: %s" % error}
+            return {"files": {}, "summary": ", but its plan cannot be read: %s" % error}
         if not expected:
-            return {"files": {}, "so": ""}
+            return {"files": {}, "summary": ""}
 
         def keep(data, digest):
             put(self.host, BROUGHT + digest, data)
@@ -257,7 +257,7 @@ class Finder:
         whole_files, left_out = in_openstack(self.host, source, lambda get: files_beside(get, expected, keep))
         words = [", with %s" % path for path in sorted(whole_files)]
         words += [", without %s: %s" % (path, reason) for path, reason in sorted(left_out.items())]
-        return {"files": whole_files, "so": "".join(words)}
+        return {"files": whole_files, "summary": "".join(words)}
 
     def tell(self, source, line):
         """Record the answer of a source for `status`, and log it whenever it changes."""

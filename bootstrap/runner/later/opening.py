@@ -40,7 +40,7 @@ def save_first(host, places, data, mode=0o600):
 
 
 def ensure_units(run):
-    """See to the systemd units, as to the trigger; systemd, which looks at boot only, is told of new ones."""
+    """Write the systemd units that are missing or not ours, and have systemd load them: it reads units at boot only."""
     host = run.host
     for path, text in run.plan["units"].items():
         present = host.read(path)

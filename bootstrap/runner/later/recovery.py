@@ -42,7 +42,7 @@ def stuck(run, error):
     reason = "cannot go on yet: %s%s" % (error, hint)
     run.host.say("%s %s" % (run.plan["server"], reason))
     try:
-        # Without its folder the state may be on a file system that is not mounted: nothing of ours belongs there.
+        # Without its folder the state may be on a file system that is not mounted: the reason does not belong there.
         save_first(run.host, STUCK[not os.path.isdir(STATE) :], reason.encode() + b"\n")
     except OSError:
         pass

@@ -14,9 +14,9 @@ from bootstrap.render.render import render
 from bootstrap.spec.load import load
 
 HEAD = "version: 1\nname: web\nrollback: true\n"
-BESIDE = "give it beside the payload: bootstrap render ... --user-data FILE"
+BESIDE = "pass it beside the payload: bootstrap render ... --user-data FILE"
 BEGIN = "begin with #!; in a template {%- ... -%} takes the blanks beside it away"
-EMPTY = "write something, or take it out"
+EMPTY = "write a command, or remove the text"
 SPLIT = "write the options together, as in -eu, or set them below: set -eu"
 CASES = [
     ("\n#!/bin/bash\na=(1)\n", "has blanks before #!, so that it would run under sh -eu", BEGIN),
@@ -37,14 +37,14 @@ CASES = [
     ("#!/usr/bin/python3\n\n", " is only a #! line: it would succeed without doing anything", EMPTY),
     ("#!/usr/bin/env bash\n# later\n", " is only comments: it would succeed without doing anything", EMPTY),
     ("# later\n", " is only comments: it would succeed without doing anything", EMPTY),
-    ("#cloud-config\npackages: [git]\n", " begins with '#cloud-config': that is for cloud-init, and no script", BESIDE),
-    ("#cloud-boothook\ntrue\n", " begins with '#cloud-boothook': that is for cloud-init, and no script", BESIDE),
-    ("## template: jinja\ntrue\n", " begins with '## template: jinja': that is for cloud-init, and no script", BESIDE),
-    ("#include\nhttps://a/b\n", " begins with '#include': that is for cloud-init, and no script", BESIDE),
-    ("#part-handler\nx\n", " begins with '#part-handler': that is for cloud-init, and no script", BESIDE),
-    ("<powershell>\nx\n", " begins with '<powershell>': that is for cloud-init, and no script", BESIDE),
-    ("#ps1_sysnative\nx\n", " begins with '#ps1_sysnative': that is for cloud-init, and no script", BESIDE),
-    ("Content-Type: multipart/mixed\n", " begins with 'Content-Type: multipart/mixed': that is for cloud-init, and no"
+    ("#cloud-config\npackages: [git]\n", " begins with '#cloud-config': that is for cloud-init, not a script", BESIDE),
+    ("#cloud-boothook\ntrue\n", " begins with '#cloud-boothook': that is for cloud-init, not a script", BESIDE),
+    ("## template: jinja\ntrue\n", " begins with '## template: jinja': that is for cloud-init, not a script", BESIDE),
+    ("#include\nhttps://a/b\n", " begins with '#include': that is for cloud-init, not a script", BESIDE),
+    ("#part-handler\nx\n", " begins with '#part-handler': that is for cloud-init, not a script", BESIDE),
+    ("<powershell>\nx\n", " begins with '<powershell>': that is for cloud-init, not a script", BESIDE),
+    ("#ps1_sysnative\nx\n", " begins with '#ps1_sysnative': that is for cloud-init, not a script", BESIDE),
+    ("Content-Type: multipart/mixed\n", " begins with 'Content-Type: multipart/mixed': that is for cloud-init, not a"
      " script", BESIDE),
 ]  # fmt: skip
 # Where a text that runs may stand: (spec with TEXT in it, how messages call it).

@@ -70,7 +70,7 @@ def test_a_finding_in_a_file_of_its_own_stands_there(tmp_path: Path, key: str) -
     (problem,) = problems
     assert problem.message == f"stages[0].{key}: Double quote to prevent globbing and word splitting."
     assert problem.severity == "warning"
-    assert problem.hint == "see https://www.shellcheck.net/wiki/SC2086; meant: # shellcheck disable=SC2086"
+    assert problem.hint == "see https://www.shellcheck.net/wiki/SC2086; to keep it: # shellcheck disable=SC2086"
 
 
 def test_files_that_the_spec_places_are_read_too(tmp_path: Path) -> None:

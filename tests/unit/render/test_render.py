@@ -112,7 +112,7 @@ def test_the_report_key_is_the_servers_own(tmp_path: Path) -> None:
 
 
 def test_a_spec_that_reports_needs_the_secret(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="no secret to sign reports is given"):
+    with pytest.raises(UsageError, match="no secret to sign the reports is given"):
         rendered(tmp_path, "report: {url: 'https://deploy:8443/'}\n")
 
 
@@ -255,6 +255,6 @@ def test_a_group_is_warned_of_templates_that_name_the_server(tmp_path: Path) -> 
     (warning,) = rendered(tmp_path, text, server="web-*").warnings
 
     assert (warning.code, warning.severity) == ("render.group", "warning")
-    assert warning.message == "a template says server, which is web-* on every member of the group"
+    assert warning.message == "a template uses server, which is web-* on every member of the group"
     assert warning.where is not None and (warning.where.line, warning.where.column) == (4, 29)
     assert rendered(tmp_path, text).warnings == ()

@@ -59,7 +59,7 @@ def test_a_file_that_has_changed_since_it_was_published_is_refused(plan: Plan) -
     with pytest.raises(RenderError) as refused:
         render(plan, published=Published(urls))
     (problem,) = refused.value.problems
-    assert (problem.code, problem.hint) == ("render.published", "bootstrap publish it again")
+    assert (problem.code, problem.hint) == ("render.published", "run bootstrap publish again")
     assert "a was not published, or has changed since" in problem.message
 
 

@@ -41,26 +41,26 @@ def stages(*texts: str, more: str = "") -> str:
 @pytest.mark.parametrize(
     ("text", "line", "column", "message", "hint"),
     [
-        ("stages: [{name: a, run: id, user: svc}]\n", 4, 35, "stages[0].user: nothing in the spec makes the user svc",
+        ("stages: [{name: a, run: id, user: svc}]\n", 4, 35, "stages[0].user: nothing in the spec creates the user svc",
          WAITS),
         ("stages: [{name: a, run: id, user: wwwdata}]\n", 4, 35,
-         "stages[0].user: nothing in the spec makes the user wwwdata", "did you mean www-data?"),
+         "stages[0].user: nothing in the spec creates the user wwwdata", "did you mean www-data?"),
         ("every_boot: [{name: a, run: id, user: svc}]\n", 4, 39,
-         "every_boot[0].user: nothing in the spec makes the user svc", WAITS),
+         "every_boot[0].user: nothing in the spec creates the user svc", WAITS),
         ("files:\n  - {path: /a, content: x, owner: 'svc:root'}\n", 5, 35,
-         "files[0].owner: nothing in the spec makes the user svc", FAILS),
+         "files[0].owner: nothing in the spec creates the user svc", FAILS),
         ("files:\n  - {path: /a, content: x, owner: 'root:wwwdata'}\n", 5, 35,
-         "files[0].owner: nothing in the spec makes the group wwwdata", "did you mean www-data?"),
+         "files[0].owner: nothing in the spec creates the group wwwdata", "did you mean www-data?"),
         ("wait_for:\n  - {path: /a, min_size: 1, settle: 1s, owner: 'svc:root'}\n", 5, 48,
-         "wait_for[0].owner: nothing in the spec makes the user svc", FAILS),
+         "wait_for[0].owner: nothing in the spec creates the user svc", FAILS),
         ("stages:\n  - {name: a, run: id, user: deplyo}\n  - {name: b, run: useradd -m deploy}\n", 5, 30,
-         "stages[0].user: nothing in the spec makes the user deplyo", "did you mean deploy?"),
+         "stages[0].user: nothing in the spec creates the user deplyo", "did you mean deploy?"),
         ("stages:\n  - {name: a, run: id, user: deploy}\n  - {name: b, run: useradd -m deploy}\n", 5, 30,
-         "stages[0].user: the user deploy is made by b, which does not come before it",
-         "put a stage that makes deploy before it: the host waits for the user until the deadline"),
+         "stages[0].user: the user deploy is created by b, which does not run before it",
+         "create deploy in an earlier stage: the host waits for the user until the deadline"),
         ("stages:\n  - {name: a, run: useradd deploy, user: deploy}\n", 5, 42,
-         "stages[0].user: the user deploy is made by a, which does not come before it",
-         "put a stage that makes deploy before it: the host waits for the user until the deadline"),
+         "stages[0].user: the user deploy is created by a, which does not run before it",
+         "create deploy in an earlier stage: the host waits for the user until the deadline"),
     ],
     ids=["stage", "near", "every-boot", "owner", "group", "wait-for", "near-one-of-ours", "later-stage", "own-stage"],
 )  # fmt: skip
@@ -205,7 +205,7 @@ def test_a_file_elsewhere_is_not_told(tmp_path: Path, text: str) -> None:
 @pytest.mark.parametrize("reboot", ["never", "after"])
 def test_a_stage_that_reboots_by_itself_is_warned_of(tmp_path: Path, text: str, how: str, reboot: str) -> None:
     message = f"stages[0]: s0 runs `{how}` itself: the reboot cuts it short, and it begins again"
-    hint = "take that out, and write reboot: after" if reboot == "never" else "take that out: reboot: after does it"
+    hint = "remove that, and write reboot: after" if reboot == "never" else "remove that: reboot: after does it"
     assert told(tmp_path, stages(text, more=f"    reboot: {reboot}\n")) == [(6, 10, message, hint)]
 
 
@@ -242,7 +242,7 @@ def test_what_does_not_reboot_is_not_told(tmp_path: Path, text: str) -> None:
 )
 def test_a_script_that_looks_for_its_neighbours_is_warned_of(tmp_path: Path, text: str) -> None:
     (tmp_path / "one.sh").write_text(text)
-    message = "stages[0]: one looks for files beside itself, and only the one text travels"
+    message = "stages[0]: one looks for files beside itself, and only this text reaches the host"
     hint = "bring the others as files:, and name their paths"
     assert told(tmp_path, "stages: [{name: one, script: one.sh}]\n") == [(4, 30, message, hint)]
 

@@ -54,7 +54,7 @@ def test_every_cause_of_the_contract_is_one_that_the_runner_names() -> None:
 
 
 def test_the_reference_lists_the_causes() -> None:
-    match = re.search(r"^`cause` is one of `([a-z ]+)`", EVENTS, re.MULTILINE)
+    match = re.search(r"^- `cause` is one of `([a-z ]+)`", EVENTS, re.MULTILINE)
     assert match and tuple(match[1].split()) == contract.CAUSES
 
 

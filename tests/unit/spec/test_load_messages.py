@@ -17,7 +17,7 @@ from bootstrap.spec.load import load
 from bootstrap.spec.models import File, Script, SpecModel, Stage
 
 HEAD = "version: 1\nname: web\n"
-CLOUD = "that is cloud-init's: give it beside the spec with --user-data FILE, or "
+CLOUD = "this key is cloud-init's: pass the cloud-config with --user-data FILE, or "
 FOREIGN = pytest.mark.fault(137)
 WHOLE = {"cloud-config": "#cloud-config\nusers: [ann]\n", "script": "#!/bin/sh\nset -eu: no\n"}
 STAGE = "stages:\n  - {name: one, run: 'true', "
@@ -49,26 +49,26 @@ CASES = [
     case("packages", "packages: [git]\n", 3, 1, "unknown key packages", CLOUD + "write a stage: stages: [{name: packages, run: apt-get update && apt-get -y install NAME}]", FOREIGN),
     case("runcmd", "runcmd: [ls]\n", 3, 1, "unknown key runcmd", CLOUD + "write a stage: stages: [{name: runcmd, run: COMMANDS}]", FOREIGN),
     case("mounts", "mounts: []\n", 3, 1, "unknown key mounts", CLOUD + "write a stage: stages: [{name: mounts, run: mount DEVICE FOLDER}]", FOREIGN),
-    case("write-files", "write_files: []\n", 3, 1, "unknown key write_files", "they go to files: [{path: PATH, content: TEXT}]", FOREIGN),
+    case("write-files", "write_files: []\n", 3, 1, "unknown key write_files", "write files: [{path: PATH, content: TEXT}]", FOREIGN),
     case("ssh-keys", "ssh_authorized_keys: []\n", 3, 1, "unknown key ssh_authorized_keys", CLOUD + "do it in a stage", FOREIGN),
-    case("power-state", "power_state: {}\n", 3, 1, "unknown key power_state", "a stage reboots by reboot: after", FOREIGN),
+    case("power-state", "power_state: {}\n", 3, 1, "unknown key power_state", "write reboot: after in a stage", FOREIGN),
     case("services", "services: []\n", 3, 1, "unknown key services", "write a stage: stages: [{name: services, run: systemctl enable --now UNIT}]", FOREIGN),
     case("environment-above", "environment: {}\n", 3, 1, "unknown key environment", "each stage has its own environment:", FOREIGN),
     case("permissions", FILE + "permissions: '0644'}\n", 4, 32, "files[0]: unknown key permissions", 'write mode: "0644"', FOREIGN),
     case("defer", FILE + "defer: true}\n", 4, 32, "files[0]: unknown key defer", "write after: STAGE", FOREIGN),
     case("depends-on", STAGE + "depends_on: a}\n", 4, 30, "stages[0]: unknown key depends_on", "stages run in their order; write needs: for what comes from outside", FOREIGN),
-    case("cloud-config", None, 1, 1, "the file is a cloud-config, which is for cloud-init, and no spec", "give it beside a spec: bootstrap render SPEC ... --user-data {folder}/web.yaml", FOREIGN),
-    case("script", None, 1, 1, "the file is a script, and no spec", "name it in a spec: stages: [{name: setup, script: web.yaml}]", FOREIGN),
-    case("status-list", "health: {checks: [{http: 'http://a/', status: [200, 301]}]}\n", 3, 47, "health.checks[0].status: is a list where text is wanted", "write one number: status: 200", FOREIGN),
-    case("run-words", "stages:\n  - {name: one, run: [echo, hi]}\n", 4, 22, "stages[0].run: is a list where text is wanted", "write one text: run: echo hi", FOREIGN),
-    case("run-lines", "stages:\n  - {name: one, run: [apt-get update, ls]}\n", 4, 22, "stages[0].run: is a list where text is wanted", "write run: | and each command on a line of its own below it", FOREIGN),
-    case("verify-words", STAGE + "verify: [test, -e, /a b]}\n", 4, 38, "stages[0].verify: is a list where text is wanted", "write verify: | and each command on a line of its own below it", FOREIGN),
-    case("text-list", "stages:\n  - {name: one, run: 'true', user: [a]}\n", 4, 36, "stages[0].user: is a list where text is wanted", "write one text", FOREIGN),
+    case("cloud-config", None, 1, 1, "the file is a cloud-config for cloud-init, not a spec", "pass it beside a spec: bootstrap render SPEC ... --user-data {folder}/web.yaml", FOREIGN),
+    case("script", None, 1, 1, "the file is a script, not a spec", "name it in a spec: stages: [{name: setup, script: web.yaml}]", FOREIGN),
+    case("status-list", "health: {checks: [{http: 'http://a/', status: [200, 301]}]}\n", 3, 47, "health.checks[0].status: must be text, not a list", "write one number: status: 200", FOREIGN),
+    case("run-words", "stages:\n  - {name: one, run: [echo, hi]}\n", 4, 22, "stages[0].run: must be text, not a list", "write one text: run: echo hi", FOREIGN),
+    case("run-lines", "stages:\n  - {name: one, run: [apt-get update, ls]}\n", 4, 22, "stages[0].run: must be text, not a list", "write run: | and each command on a line of its own below it", FOREIGN),
+    case("verify-words", STAGE + "verify: [test, -e, /a b]}\n", 4, 38, "stages[0].verify: must be text, not a list", "write verify: | and each command on a line of its own below it", FOREIGN),
+    case("text-list", "stages:\n  - {name: one, run: 'true', user: [a]}\n", 4, 36, "stages[0].user: must be text, not a list", "write one text", FOREIGN),
     case("proxy-scheme", "proxy: {http: 'socks5://proxy:1080'}\n", 3, 15, "proxy.http: 'socks5://proxy:1080' is not a URL", "write http://HOST:PORT"),
     case("proxy-host", "proxy: {http: 'http://:3128'}\n", 3, 15, "proxy.http: 'http://:3128' is not a URL", "write http://HOST:PORT"),
     case("proxy-word", "proxy: {https: 'proxy:3128'}\n", 3, 16, "proxy.https: 'proxy:3128' is not a URL", "write http://HOST:PORT"),
-    case("secrets-word", "secrets: {django: 'file:web.yaml'}\nfiles:\n  - {path: /a, content: '{{ secrets.django }}', secret: true}\n", 5, 29, "files[0]: 'secrets' is undefined", "write {{ django }}: values and secrets go by their own names", FOREIGN),
-    case("values-word", "values: {port: 1}\nstages:\n  - name: one\n    run: |\n      echo {{ values['port'] }}\n", 7, 15, "stages[0]: 'values' is undefined", "write {{ port }}: values and secrets go by their own names", FOREIGN),
+    case("secrets-word", "secrets: {django: 'file:web.yaml'}\nfiles:\n  - {path: /a, content: '{{ secrets.django }}', secret: true}\n", 5, 29, "files[0]: 'secrets' is undefined", "write {{ django }}: a template uses values and secrets by their own names", FOREIGN),
+    case("values-word", "values: {port: 1}\nstages:\n  - name: one\n    run: |\n      echo {{ values['port'] }}\n", 7, 15, "stages[0]: 'values' is undefined", "write {{ port }}: a template uses values and secrets by their own names", FOREIGN),
     case("secret-used-twice", "secrets: {token: 'env:NO_SUCH_VARIABLE'}\nfiles:\n  - {path: /a, content: '{{ token }}', secret: true}\n  - {path: /b, content: '{{ token }}', secret: true}\n", 3, 18, "secrets.token: NO_SUCH_VARIABLE is not in the environment", "export NO_SUCH_VARIABLE=...", FOREIGN),
     case("unknown-key-far", "zzz: 1\n", 3, 1, "unknown key zzz"),
     case("duplicate-key", "name: other\n", 3, 1, "name is given twice", "the first is on line 2"),
@@ -76,31 +76,31 @@ CASES = [
     case("no-unit", STAGE + "timeout: 90}\n", 4, 39, "stages[0].timeout: '90' has no unit", "write 90s, 90m or 90h"),
     case("sexagesimal", STAGE + "timeout: 1:30}\n", 4, 39, "stages[0].timeout: '1:30' is not a duration"),
     case("wrong-unit", STAGE + "timeout: 3 weeks}\n", 4, 39, "stages[0].timeout: '3 weeks' is not a duration"),
-    case("mode-unquoted", FILE + "mode: 0644}\n", 4, 38, "files[0].mode: 0644 is not quoted: YAML readers take it for another number", 'write "0644"'),
+    case("mode-unquoted", FILE + "mode: 0644}\n", 4, 38, "files[0].mode: 0644 must be quoted: YAML reads it as another number", 'write "0644"'),
     case("mode-nonsense", FILE + "mode: 'rw'}\n", 4, 38, "files[0].mode: 'rw' is not an octal mode"),
     case("bool-word", FILE + "secret: yes}\n", 4, 40, "files[0].secret: 'yes' is neither true nor false", "write true or false"),
-    case("text-is-a-map", "files:\n  - {path: /a, content: {a: b}}\n", 4, 25, "files[0].content: is a map where text is wanted"),
-    case("list-is-a-map", "files: {}\n", 3, 8, "files: is not a list", "write [one, two] or lines that begin with -"),
-    case("map-is-text", "health: yes\n", 3, 9, "health: is not a map", "write key: value"),
+    case("text-is-a-map", "files:\n  - {path: /a, content: {a: b}}\n", 4, 25, "files[0].content: must be text, not a map"),
+    case("list-is-a-map", "files: {}\n", 3, 8, "files: must be a list", "write [one, two] or lines that begin with -"),
+    case("map-is-text", "health: yes\n", 3, 9, "health: must be a map", "write key: value"),
     case("no-value", "files:\n  - {path: /a, content: }\n", 4, 25, "files[0].content: has no value"),
     case("relative-path", "files:\n  - {path: etc/a, content: x}\n", 4, 12, "files[0].path: 'etc/a' is not absolute", "write /etc/a"),
-    case("dots", "files:\n  - {path: /srv/../etc/shadow, content: x}\n", 4, 12, "files[0].path: '/srv/../etc/shadow' does not name one place"),
-    case("comma", "files:\n  - {path: '/srv/a,b', content: x}\n", 4, 12, "files[0].path: '/srv/a,b' holds a comma; an injection agent cuts the path there"),
-    case("newline", 'files:\n  - {path: "/srv/a\\nb", content: x}\n', 4, 12, "files[0].path: '/srv/a\\nb' holds a newline"),
-    case("nul", 'files:\n  - {path: "/srv/a\\0b", content: x}\n', 4, 12, "files[0].path: '/srv/a\\x00b' holds a NUL"),
+    case("dots", "files:\n  - {path: /srv/../etc/shadow, content: x}\n", 4, 12, "files[0].path: '/srv/../etc/shadow' contains `.`, `..` or a double slash"),
+    case("comma", "files:\n  - {path: '/srv/a,b', content: x}\n", 4, 12, "files[0].path: '/srv/a,b' contains a comma; an injection agent cuts the path there"),
+    case("newline", 'files:\n  - {path: "/srv/a\\nb", content: x}\n', 4, 12, "files[0].path: '/srv/a\\nb' contains a newline"),
+    case("nul", 'files:\n  - {path: "/srv/a\\0b", content: x}\n', 4, 12, "files[0].path: '/srv/a\\x00b' contains a NUL"),
     case("folder", "files:\n  - {path: /srv/, content: x}\n", 4, 12, "files[0].path: '/srv/' is a folder"),
-    case("long-path", f"files:\n  - {{path: /{'a' * 255}, content: x}}\n", 4, 12, "files[0].path: the path has 256 bytes, and 255 are the most"),
+    case("long-path", f"files:\n  - {{path: /{'a' * 255}, content: x}}\n", 4, 12, "files[0].path: the path has 256 bytes, and the limit is 255"),
     case("own-path", "files:\n  - {path: /etc/cron.d/initialrunner, content: x}\n", 4, 12, "files[0].path: /etc/cron.d/initialrunner belongs to the runner"),
-    case("same-path-twice", FILE + "mode: '0600'}\n  - {path: /srv/a, content: y}\n", 5, 12, "files[1].path: /srv/a is written by files[0] already"),
+    case("same-path-twice", FILE + "mode: '0600'}\n  - {path: /srv/a, content: y}\n", 5, 12, "files[1].path: files[0] already writes /srv/a"),
     case("nothing-to-place", "files:\n  - {path: /srv/a}\n", 4, 5, "files[0]: give exactly one of template, source, content or fetch; this has none"),
     case("two-to-place", FILE + "source: y}\n", 4, 5, "files[0]: give exactly one of template, source, content or fetch; this has source and content"),
-    case("missing-source", "files:\n  - {path: /srv/a, source: nope}\n", 4, 28, "files[0].source: no such file: {folder}/nope", "it is looked for beside web.yaml"),
+    case("missing-source", "files:\n  - {path: /srv/a, source: nope}\n", 4, 28, "files[0].source: no such file: {folder}/nope", "the path is relative to the folder of web.yaml"),
     case("missing-template", "files:\n  - {path: /srv/a, template: nope.j2}\n", 4, 30, "files[0].template: no such file: {folder}/nope.j2"),
     case("missing-script", "stages:\n  - {name: one, script: nope.sh}\n", 4, 25, "stages[0].script: no such file: {folder}/nope.sh"),
     case("owner", FILE + "owner: root}\n", 4, 39, "files[0].owner: 'root' is not user:group", "write root:root"),
-    case("open-secret", FILE + "secret: true, mode: '0644'}\n", 4, 52, "files[0].mode: a secret file is open to others"),
-    case("keep-of-no-secret", FILE + "keep: false}\n", 4, 38, "files[0].keep: only a secret file is removed after success"),
-    case("injected-secret", FILE + "secret: true, deliver: inject}\n", 4, 55, "files[0].deliver: an injected file arrives readable by others"),
+    case("open-secret", FILE + "secret: true, mode: '0644'}\n", 4, 52, "files[0].mode: other users could read this secret file"),
+    case("keep-of-no-secret", FILE + "keep: false}\n", 4, 38, "files[0].keep: only a secret file can be removed after success"),
+    case("injected-secret", FILE + "secret: true, deliver: inject}\n", 4, 55, "files[0].deliver: an injected file arrives readable by other users, and this one is secret"),
     case("deliver-word", FILE + "deliver: injct}\n", 4, 41, "files[0].deliver: 'injct' is not one of bundle, inject", "did you mean inject?"),
     case("digest", "files:\n  - {path: /a, fetch: {url: 'https://x/y', sha256: abc}}\n", 4, 52, "files[0].fetch.sha256: 'abc' is not a SHA-256"),
     case("fetch-in-the-clear", "files:\n  - {path: /a, fetch: {url: 'http://x/y', sha256: " + "a" * 64 + "}}\n", 4, 29, "files[0].fetch.url: 'http://x/y' is neither https:// nor swift://"),
@@ -108,28 +108,28 @@ CASES = [
     case("misspelt-name", "stages:\n  - {nam: one, run: 'true'}\n", 4, 6, "stages[0]: unknown key nam", "did you mean name?"),
     case("nothing-to-run", "stages:\n  - {name: one}\n", 4, 5, "stages[0]: give exactly one of run, script or template; this has none"),
     case("bad-name", "stages:\n  - {name: a/b, run: 'true'}\n", 4, 12, "stages[0].name: 'a/b' is not a name"),
-    case("same-name", STAGE + "}\n  - {name: one, run: 'true'}\n", 5, 12, "stages[1].name: one is the name of stages[0] already"),
-    case("own-name", "stages:\n  - {name: health, run: 'true'}\n", 4, 12, "stages[0].name: health is a name of the runner's own"),
+    case("same-name", STAGE + "}\n  - {name: one, run: 'true'}\n", 5, 12, "stages[1].name: stages[0] already has the name one"),
+    case("own-name", "stages:\n  - {name: health, run: 'true'}\n", 4, 12, "stages[0].name: health is a name that the runner uses itself"),
     case("attempts", STAGE + "retry: {attempts: 0}}\n", 4, 48, "stages[0].retry.attempts: 0 is too small", "1 is the least"),
     case("not-a-number", STAGE + "retry: {attempts: many}}\n", 4, 48, "stages[0].retry.attempts: 'many' is not a whole number"),
     case("retry-key", STAGE + "retry: {attemps: 3}}\n", 4, 38, "stages[0].retry: unknown key attemps", "did you mean attempts?"),
-    case("delay", STAGE + "retry: {delay: 10m}}\n", 4, 45, "stages[0].retry.delay: longer than max_delay"),
-    case("need-word", STAGE + "needs: [netwrk]}\n", 4, 38, "stages[0].needs[0]: 'netwrk' is not something a stage can need"),
+    case("delay", STAGE + "retry: {delay: 10m}}\n", 4, 45, "stages[0].retry.delay: the delay is longer than max_delay"),
+    case("need-word", STAGE + "needs: [netwrk]}\n", 4, 38, "stages[0].needs[0]: 'netwrk' is not something that a stage can need"),
     case("need-tcp", STAGE + "needs: [{tcp: db}]}\n", 4, 44, "stages[0].needs[0].tcp: 'db' is not HOST:PORT"),
-    case("need-server", STAGE + "needs: [{server: db-1}]}\n", 4, 38, "stages[0].needs[0]: the health of db-1 is asked of the collector", "add report:"),
-    case("variable-name", STAGE + "environment: {A-B: x}}\n", 4, 44, "stages[0].environment.A-B: 'A-B' is no name of a variable"),
+    case("need-server", STAGE + "needs: [{server: db-1}]}\n", 4, 38, "stages[0].needs[0]: only a collector knows the health of db-1", "add report:"),
+    case("variable-name", STAGE + "environment: {A-B: x}}\n", 4, 44, "stages[0].environment.A-B: 'A-B' is not the name of a variable"),
     case("reboot-word", STAGE + "reboot: afer}\n", 4, 38, "stages[0].reboot: 'afer' is not one of never, after, if-required", "did you mean after?"),
-    case("wait-for-what", "wait_for:\n  - {path: /a}\n", 4, 12, "wait_for[0]: nothing says when /a is whole"),
+    case("wait-for-what", "wait_for:\n  - {path: /a}\n", 4, 12, "wait_for[0]: the spec does not say when /a is complete"),
     case("size-unit", "wait_for:\n  - {path: /a, min_size: 100}\n", 4, 26, "wait_for[0].min_size: '100' has no unit", "write 100B, 100KiB or 100MiB"),
     case("check-kinds", "health: {checks: [{tcp: 'a:1', unit: b}]}\n", 3, 19, "health.checks[0]: give exactly one of http, tcp, unit, process, command, file, disk or memory; this has tcp and unit"),
-    case("check-url-credentials", "health: {checks: [{http: 'http://a:b@localhost/'}]}\n", 3, 26, "health.checks[0].http: the URL holds a name or a password, which would not be sent", "take out what stands before the @"),
-    case("report-url-credentials", "report: {url: 'https://a:b@deploy.internal'}\n", 3, 15, "report.url: the URL holds a name or a password, which would not be sent", "take out what stands before the @"),
-    case("fetch-credentials", "files:\n  - {path: /a, fetch: {url: 'https://a:b@x/y', sha256: " + "a" * 64 + "}}\n", 4, 29, "files[0].fetch.url: the URL holds a name or a password, which would not be sent", "publish the file, or let a stage get it"),
+    case("check-url-credentials", "health: {checks: [{http: 'http://a:b@localhost/'}]}\n", 3, 26, "health.checks[0].http: the URL contains a name or a password, which would not be sent", "remove everything before the @"),
+    case("report-url-credentials", "report: {url: 'https://a:b@deploy.internal'}\n", 3, 15, "report.url: the URL contains a name or a password, which would not be sent", "remove everything before the @"),
+    case("fetch-credentials", "files:\n  - {path: /a, fetch: {url: 'https://a:b@x/y', sha256: " + "a" * 64 + "}}\n", 4, 29, "files[0].fetch.url: the URL contains a name or a password, which would not be sent", "publish the file, or let a stage get it"),
     case("check-url", "health: {checks: [{http: localhost}]}\n", 3, 26, "health.checks[0].http: 'localhost' is not a URL"),
-    case("status-of-tcp", "health: {checks: [{tcp: 'a:1', status: 200}]}\n", 3, 40, "health.checks[0].status: goes with http only"),
+    case("status-of-tcp", "health: {checks: [{tcp: 'a:1', status: 200}]}\n", 3, 40, "health.checks[0].status: only an http check has this key"),
     case("report-url", "report: {url: deploy.internal}\n", 3, 15, "report.url: 'deploy.internal' is not a URL", "write https://HOST:PORT/PATH"),
-    case("built-in-value", "values: {server: x}\n", 3, 18, "values.server: server is built in"),
-    case("secret-source", "secrets: {token: abc}\n", 3, 18, "secrets.token: 'abc' is no source of a secret", "write env:NAME or file:PATH"),
+    case("built-in-value", "values: {server: x}\n", 3, 18, "values.server: server is a built-in value"),
+    case("secret-source", "secrets: {token: abc}\n", 3, 18, "secrets.token: 'abc' is not a source of a secret", "write env:NAME or file:PATH"),
     case("secret-not-set", "secrets: {token: 'env:NO_SUCH_VARIABLE'}\n", 3, 18, "secrets.token: NO_SUCH_VARIABLE is not in the environment"),
     case("version", "version: 1\n", 3, 1, "version is given twice"),
     case("yaml", "stages: [\n", 3, 10, "not YAML: did not find expected node content"),
@@ -140,7 +140,7 @@ CASES = [
     case("jinja-syntax", "stages:\n  - {name: one, run: 'echo {% if %}'}\n", 4, 22, "stages[0]: Expected an expression, got 'end of statement block'"),
     case("empty-stage", "stages:\n  - {name: one, run: ''}\n", 4, 22, "stages[0] is empty: an empty script succeeds without doing anything"),
     case("no-shebang", FILE + "mode: '0755'}\n", 4, 12, "files[0] is executable and has no #! line: the kernel would refuse it (Exec format error)", marks=pytest.mark.fault(13)),
-    case("relative-shebang", "stages:\n  - {name: one, run: '#!python3'}\n", 4, 22, "stages[0]: '#!python3' names no interpreter by its whole path", "write #!/bin/sh"),
+    case("relative-shebang", "stages:\n  - {name: one, run: '#!python3'}\n", 4, 22, "stages[0]: '#!python3' does not name an interpreter by its full path", "write #!/bin/sh"),
 ]  # fmt: skip
 
 
@@ -195,7 +195,7 @@ def test_a_byte_order_mark_is_named(tmp_path: Path) -> None:
         (b"#!/bin/sh\r\ntrue\r\n", "stages[0]: {path} has CRLF line ends, first on line 1: "
          "the kernel would look for an interpreter whose name ends in a carriage return"),
         (b"\xef\xbb\xbf#!/bin/sh\ntrue\n", "stages[0]: {path} begins with a byte order mark"),
-        (b"#!/bin/sh\n\0\n", "stages[0]: {path} holds a NUL byte"),
+        (b"#!/bin/sh\n\0\n", "stages[0]: {path} contains a NUL byte"),
         (b"", "stages[0]: {path} is empty: an empty script succeeds without doing anything"),
     ],
     ids=["crlf", "bom", "nul", "empty"],
@@ -218,7 +218,7 @@ def test_an_undefined_value_in_a_template_file_has_the_line_of_that_file(tmp_pat
 def test_a_circle_of_includes_is_drawn(tmp_path: Path) -> None:
     (tmp_path / "base.yaml").write_text("include: web.yaml\n")
     (found,) = problems(tmp_path, "include: base.yaml\n" + HEAD)
-    assert found.message == "include: goes round in a circle: web.yaml -> base.yaml -> web.yaml"
+    assert found.message == "include: the files include each other in a circle: web.yaml -> base.yaml -> web.yaml"
 
 
 def test_a_missing_include_is_named(tmp_path: Path) -> None:
@@ -242,7 +242,7 @@ def test_a_secret_in_a_stage_or_an_open_file_is_refused(tmp_path: Path, monkeypa
     head = HEAD + "secrets: {token: 'env:WEB_TOKEN'}\n"
     body = "files: [{path: /srv/a, content: '{{ token }}'}]\nstages: [{name: one, run: 'echo {{ token }}'}]\n"
     found = problems(tmp_path, head + body)
-    assert [p.message for p in found] == ["files[0]: holds the secret token", "stages[0]: holds the secret token"]
+    assert [p.message for p in found] == ["files[0]: contains the secret token", "stages[0]: contains the secret token"]
     good = "files: [{path: /srv/a, content: '{{ token }}', secret: true}]\n"
     good += "stages: [{name: one, run: 'test -n \"$T\"', environment: {T: '{{ token }}'}}]\n"
     assert problems(tmp_path, head + good) == []
@@ -291,7 +291,7 @@ def test_lines_that_yaml_folds_into_one_command_are_warned_of(tmp_path: Path, bo
     path.write_text(HEAD + body + "health: {checks: [{file: /a}]}\n")
     (warning,) = load(path).warnings
     key = "stages[0].verify" if "verify" in body else "every_boot[0].run" if "every_boot" in body else "stages[0].run"
-    assert warning.message == f"{key}: YAML makes one line of {pair}"
+    assert warning.message == f"{key}: YAML joins {pair} into one line"
     assert warning.hint == f"write {key.split('.')[1]}: | to keep the lines"
 
 
@@ -319,7 +319,7 @@ def test_a_proxy_with_a_password_is_warned_of(tmp_path: Path) -> None:
     path.write_text(HEAD + body + "health: {checks: [{file: /a}]}\n")
     (warning,) = load(path).warnings
     assert warning.message == (
-        "proxy.https: every stage has the password in its environment, where what it starts can read it"
+        "proxy.https: every program that a stage starts can read the password in its environment"
     )
     assert warning.where is not None and (warning.where.line, warning.where.column) == (5, 10)
 
@@ -328,4 +328,4 @@ def test_warnings_do_not_stop_a_load(tmp_path: Path) -> None:
     path = tmp_path / "web.yaml"
     path.write_text(HEAD + "report: {url: 'http://deploy.internal:8080'}\nhealth: {checks: [{file: /a}]}\n")
     (warning,) = load(path).warnings
-    assert warning.message == "report.url: reports go to deploy.internal in the clear: signed, but for all to read"
+    assert warning.message == "report.url: reports go to deploy.internal unencrypted: they are signed, but others can read them"

@@ -141,12 +141,12 @@ def test_every_key_of_the_models_says_what_it_is() -> None:
 @pytest.mark.parametrize("key", PLAIN, ids=named)
 @pytest.mark.parametrize("value", MARKED)
 def test_a_key_that_is_no_template_refuses_the_marks_by_name(tmp_path: Path, key: Key, value: str) -> None:
-    found = [p for p in problems(tmp_path, key.spec(value)) if "this key is no template" in p.message]
+    found = [p for p in problems(tmp_path, key.spec(value)) if "this key is not a template" in p.message]
 
     (problem,) = found
     mark = next(mark for mark in ("{{", "{%", "{#") if mark in value)
     assert problem.code == "spec.template"
-    assert problem.message.endswith(f": this key is no template, and {value!r} holds {mark}")
+    assert problem.message.endswith(f": {value!r} contains {mark}, and this key is not a template")
     root = Reader().read(tmp_path / "web.yaml", str(tmp_path / "web.yaml"))
     assert root is not None and problem.where == where_of(root, key.place)
 
@@ -202,25 +202,25 @@ VALUE = 'values: {mountpoint: data, disk: /dev/disk/by-id/virtio-data, who: nobo
          "health.checks[0].disk.path: 'data' is not absolute; the template is '{{ mountpoint }}'",
          "let it begin with /"),
         ('stages: [{name: a, run: "true", needs: [{file: "/{{ disk }}"}]}]', 4, 48,
-         "stages[0].needs[0].file: '//dev/disk/by-id/virtio-data' does not name one place; "
+         "stages[0].needs[0].file: '//dev/disk/by-id/virtio-data' contains `.`, `..` or a double slash; "
          "the template is '/{{ disk }}'",
-         "write it without `..`, `.` and double slashes"),
+         "write the path without them"),
         ('stages: [{name: a, run: "true", user: "{{ who }} x"}]', 4, 39,
-         "stages[0].user: 'nobody x' names no user; the template is '{{ who }} x'",
+         "stages[0].user: 'nobody x' is not the name of a user; the template is '{{ who }} x'",
          "write a user's name, such as www-data"),
         ('files: [{path: /srv/a, content: x, owner: "{{ who }}"}]', 4, 43,
          "files[0].owner: 'nobody' is not user:group; the template is '{{ who }}'", "write nobody:nobody"),
         ('files: [{path: "/srv/{{ server }}", content: x}, {path: /srv/web-1, content: y}]', 4, 57,
-         "files[1].path: /srv/web-1 is written by files[0] already", "take one out"),
+         "files[1].path: files[0] already writes /srv/web-1", "remove one of them"),
         ('files: [{path: "/srv/{{ server }}", content: x}]\nwait_for: [{path: /srv/web-1, min_size: 1}]', 5, 19,
-         "wait_for[0].path: /srv/web-1 is written by files[0] already", "take one out"),
+         "wait_for[0].path: files[0] already writes /srv/web-1", "remove one of them"),
         ('files: [{path: "{{ own }}/x", content: x}]', 4, 16,
          "files[0].path: /etc/initialrunner/x belongs to the runner", "choose another path"),
         ('files: [{path: "/srv/{{ server }}", content: x}, {path: /srv/web-1/y, content: y}]', 4, 57,
-         "files[1].path: /srv/web-1/y lies in /srv/web-1, which is a file by files[0]", "choose another path"),
+         "files[1].path: /srv/web-1/y is below /srv/web-1, which files[0] makes a file", "choose another path"),
         ('files: [{path: "/etc/{{ \'rc.local\' }}", content: x}]\nevery_boot: [{name: a, run: "true"}]', 4, 16,
-         "files[0].path: /etc/rc.local is written by every_boot, which is rendered as rc.local, already",
-         "take one out"),
+         "files[0].path: every_boot, which is rendered as rc.local, already writes /etc/rc.local",
+         "remove one of them"),
         ('proxy: {https: "{{ who }}"}', 4, 16,
          "proxy.https: 'nobody' is not a URL; the template is '{{ who }}'", "write https://HOST:PORT/PATH"),
     ],
@@ -284,15 +284,15 @@ def test_a_secret_in_a_path_or_a_user_is_refused(tmp_path: Path) -> None:
         render(resolve(load(tmp_path / "web.yaml"), server="web-1", deploy_id="d1"))
 
     assert [(problem.message, problem.hint) for problem in refused.value.problems] == [
-        ("files[0].path: holds the secret token", "take it out"),
-        ("stages[0].user: holds the secret token", "take it out"),
+        ("files[0].path: contains the secret token", "take it out"),
+        ("stages[0].user: contains the secret token", "take it out"),
     ]
 
 
 def test_a_secret_file_is_not_opened_by_a_group_out_of_a_template(tmp_path: Path) -> None:
     file = {"path": "/srv/a", "content": "x", "secret": "true", "mode": "0640", "owner": "root:{{ who }}"}
     (problem,) = problems(tmp_path, HEAD | {"values": {"who": "root"}, "files": [file]})
-    assert problem.message.startswith("files[0].mode: a secret file is open to others")
+    assert problem.message.startswith("files[0].mode: other users could read this secret file")
 
 
 def test_reports_in_the_clear_are_warned_of_where_the_url_is_a_template(tmp_path: Path) -> None:
@@ -301,18 +301,20 @@ def test_reports_in_the_clear_are_warned_of_where_the_url_is_a_template(tmp_path
     )
     done = render(resolve(load(tmp_path / "web.yaml"), server="web-1", deploy_id="d1"), secret=bytes(32))
     (warning,) = done.warnings
-    assert warning.message == "report.url: reports go to deploy.internal in the clear: signed, but for all to read"
+    assert warning.message == (
+        "report.url: reports go to deploy.internal unencrypted: they are signed, but others can read them"
+    )
 
 
 def test_an_include_cannot_be_a_template(tmp_path: Path) -> None:
     for include in ("{{ zone }}.yaml", ["{{ zone }}.yaml"]):
         (problem,) = problems(tmp_path, HEAD | {"include": include})
-        assert problem.message == "include: this key is no template, and '{{ zone }}.yaml' holds {{"
+        assert problem.message == "include: '{{ zone }}.yaml' contains {{, and this key is not a template"
 
 
 def test_a_need_by_its_word_cannot_be_a_template(tmp_path: Path) -> None:
     (problem,) = problems(tmp_path, HEAD | {"stages": [{"name": "a", "run": "true", "needs": ["{{ what }}"]}]})
-    assert problem.message == "stages[0].needs[0]: this key is no template, and '{{ what }}' holds {{"
+    assert problem.message == "stages[0].needs[0]: '{{ what }}' contains {{, and this key is not a template"
 
 
 def test_values_are_data_and_their_braces_are_text(tmp_path: Path) -> None:

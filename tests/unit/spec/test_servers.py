@@ -9,9 +9,9 @@ import pytest
 
 from bootstrap.errors import SpecError, UsageError
 from bootstrap.spec.servers import name_fault, read
-from bootstrap.spec.values import Known
+from bootstrap.spec.values import AllowedValues
 
-KNOWN = Known(["port", "greeting", "tags"], ["token"])
+KNOWN = AllowedValues(["port", "greeting", "tags"], ["token"])
 
 
 def written(folder: Path, text: str | bytes, name: str) -> Path:
@@ -63,27 +63,27 @@ def test_a_cell_may_hold_lines_and_the_places_below_it_are_right(tmp_path: Path)
         read(written(tmp_path, text, "s.csv"), KNOWN)
 
     (problem,) = caught.value.problems
-    assert problem.where is not None and problem.message == "3 cells, and the header has 2"
+    assert problem.where is not None and problem.message == "the row has 3 cells, and the header has 2"
     assert (problem.where.line, problem.where.column) == (5, 4)
 
 
 CASES = [
-    ("s.yaml", "- web-1\n- web-1\n", [(2, 3, "web-1 is there twice")]),
+    ("s.yaml", "- web-1\n- web-1\n", [(2, 3, "web-1 appears twice")]),
     ("s.yaml", "web-1: {}\nweb-1: {}\n", [(2, 1, "web-1 is given twice")]),
     ("s.yaml", "- bad name\n- -x\n", [(1, 3, "'bad name' is not a name"), (2, 3, "'-x' is not a name")]),
     ("s.yaml", "- {port: 1}\n- [a]\n", [
-        (1, 4, "[0]: is a map without a name where a server is wanted"),
-        (2, 3, "[1]: is a list where a server is wanted"),
+        (1, 4, "[0]: is a map without a name instead of a server"),
+        (2, 3, "[1]: is a list instead of a server"),
     ]),
-    ("s.yaml", "- {name: [a]}\n", [(1, 4, "[0].name: is a list where a name is wanted")]),
+    ("s.yaml", "- {name: [a]}\n", [(1, 4, "[0].name: is a list instead of a name")]),
     ("s.yaml", "- {name: a, prot: 1, values: {port: 1}, port: 2}\n", [
-        (1, 13, "no template says prot, and the spec has no such value"), (1, 41, "a: port is given twice"),
+        (1, 13, "no template uses prot, and the spec has no such value"), (1, 41, "a: port is given twice"),
     ]),
     ("s.yaml", "web-1: {server: x, token: y, my-port: z}\n", [
-        (1, 9, "the value server is built in"), (1, 20, "the value token is a secret of the spec"),
-        (1, 30, "no template could say 'my-port'"),
+        (1, 9, "server is a built-in value"), (1, 20, "the value token is a secret of the spec"),
+        (1, 30, "'my-port' cannot be a template variable"),
     ]),
-    ("s.yaml", "web-1: 8080\n", [(1, 8, "web-1: is a text where values are wanted")]),
+    ("s.yaml", "web-1: 8080\n", [(1, 8, "web-1: is a text instead of values")]),
     ("s.yaml", "web-1\n", [(1, 1, "the file is neither a list nor a map of servers")]),
     ("s.yaml", "", [(1, 1, "the file names no server")]),
     ("s.yaml", "[]", [(1, 1, "the file names no server")]),
@@ -91,12 +91,16 @@ CASES = [
     ("s.csv", "", [(1, 1, "the first line has no column called name")]),
     ("s.csv", "name\n", [(1, 1, "the file names no server")]),
     ("s.csv", "server;port\na;1\n", [(1, 1, "the first line has no column called name")]),
-    ("s.csv", "name,port,port\na,1,2\n", [(1, 11, "the column 'port' is there twice")]),
+    ("s.csv", "name,port,port\na,1,2\n", [(1, 11, "the column 'port' appears twice")]),
     ("s.csv", "name,prot\na,1\nb,2\nb,3\n,4\n", [
-        (1, 6, "no template says prot, and the spec has no such value"), (4, 1, "b is there twice"),
-        (5, 1, "a server without a name"),
+        (1, 6, "no template uses prot, and the spec has no such value"), (4, 1, "b appears twice"),
+        (5, 1, "the server has no name"),
     ]),
-    ("s.csv", 'name\n"web\n', [(2, 1, "a quote that does not end with its cell"), (2, 1, "'\"web' is not a name")]),
+    (
+        "s.csv",
+        'name\n"web\n',
+        [(2, 1, "this cell begins with a quote, and no quote ends it"), (2, 1, "'\"web' is not a name")],
+    ),
 ]  # fmt: skip
 
 
@@ -120,7 +124,7 @@ def test_a_mistyped_value_is_told_with_the_one_that_was_meant_and_a_foreign_one_
 
     assert [problem.hint for problem in caught.value.problems] == [
         "did you mean port?",
-        "is it for others who read this file? Then declare it: values: {flavor: ''}",
+        "if another program reads it from this file, declare it: values: {flavor: ''}",
     ]
 
 

@@ -33,9 +33,9 @@ def digests(folder: Path, files: str) -> list[str]:
     ("file", "column", "message", "hint"),
     [
         ("content: x, after: dsk", 40, "files[0].after: no stage is called dsk", "did you mean disk?"),
-        ("content: x, after: zzz", 40, "files[0].after: no stage is called zzz", "there are: disk, app"),
-        ("content: x, deliver: inject, after: disk", 57, "files[0].after: an injected file is there before all stages",
-         "take deliver: inject out, so that it rides in the bundle"),
+        ("content: x, after: zzz", 40, "files[0].after: no stage is called zzz", "the stages are: disk, app"),
+        ("content: x, deliver: inject, after: disk", 57, "files[0].after: an injected file arrives before all stages",
+         "remove deliver: inject, so that the file travels in the bundle"),
         (f"fetch: {{url: 'https://a/b', sha256: {'a' * 64}}}, after: disk", 131,
          "files[0].after: a fetched file is placed before all stages",
          "fetch it to a folder that is there from the start, and have a stage copy it"),
@@ -111,5 +111,5 @@ def test_a_secret_file_may_be_read_by_the_group_that_its_owner_names(
     with pytest.raises(SpecError) as caught:
         plan(tmp_path, text)
     (problem,) = caught.value.problems
-    hint = 'leave it out, or write "0600"; for a group that reads it: owner: root:GROUP, mode: "0640"'
-    assert (problem.message, problem.hint) == ("files[0].mode: a secret file is open to others", hint)
+    hint = 'leave mode out, or write "0600"; if a group must read the file: owner: root:GROUP, mode: "0640"'
+    assert (problem.message, problem.hint) == ("files[0].mode: other users could read this secret file", hint)

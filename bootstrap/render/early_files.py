@@ -10,7 +10,7 @@ from bootstrap.errors import Problem, Where
 from bootstrap.render.model import RenderedFile
 from bootstrap.render.shelltext import commands, options
 
-# Mount points of the kernel's own: nobody places files there.
+# The kernel's own file systems are mounted here. Nobody places files below them.
 _KERNEL = ("/proc", "/sys", "/dev")
 _FSTAB = re.compile(
     r"(?:^|[\s\"'])\S+(?:\s|\\t)+(/[^\s\\]+)(?:\s|\\t)+(?:ext[234]|xfs|btrfs|nfs4?|cifs|vfat|zfs|f2fs|auto|none|tmpfs)\b",
@@ -58,25 +58,27 @@ def _points(stages: Sequence[Mapping[str, Any]], fstab: str) -> dict[str, str]:
         text = stage["text"]
         if "mount" not in text and "/etc/fstab" not in text:
             continue
-        found = _FSTAB.findall(text) if "/etc/fstab" in text else []
-        gone = {word for name, *arguments in commands(text) if name == "umount" for word in arguments}
+        mounted = _FSTAB.findall(text) if "/etc/fstab" in text else []
+        # A stage that mounts, copies and unmounts hides nothing in the end.
+        unmounted = {word for name, *arguments in commands(text) if name == "umount" for word in arguments}
         for name, *arguments in commands(text):
             if name == "mount":
-                found += _mounted(arguments, fstab)
-        for point in found:
+                mounted += _mounted(arguments, fstab)
+        for point in mounted:
+            # A mount point in a variable is not known here.
             is_path = re.fullmatch(r"/[^$*?]+", point) and not point.startswith(_KERNEL)
-            if is_path and point not in gone:
+            if is_path and point not in unmounted:
                 points.setdefault(point.rstrip("/"), str(stage["name"]))
     return points
 
 
 def _mounted(arguments: Sequence[str], fstab: str) -> list[str]:
-    """Where one `mount` mounts. fstab: the lines that `mount -a` goes by."""
-    plain, given = options(arguments, "otLUOTN", ("--options", "--types", "--source", "--target"))
-    if "remount" in given.get("-o", "") + given.get("--options", ""):
+    """The mount points of one `mount` command. fstab: the lines that `mount -a` reads."""
+    plain, values = options(arguments, "otLUOTN", ("--options", "--types", "--source", "--target"))
+    if "remount" in values.get("-o", "") + values.get("--options", ""):
         return []
-    found = [given["--target"]] if "--target" in given else plain[-1:]
-    return found + (_FSTAB.findall(fstab) if "-a" in given or "--all" in given else [])
+    points = [values["--target"]] if "--target" in values else plain[-1:]
+    return points + (_FSTAB.findall(fstab) if "-a" in values or "--all" in values else [])
 
 
 def _homes(stages: Sequence[Mapping[str, Any]]) -> Iterator[tuple[str, str, str]]:
@@ -93,16 +95,17 @@ def made(text: str) -> Iterator[tuple[str, str]]:
         return
     for name, *arguments in commands(text):
         if name == "useradd":
-            plain, given = options(arguments, "bcdefgGkKpsuRPZ", _USERADD_VALUES)
-            home = given.get("-d") or given.get("--home-dir")
-            without = given.keys() & {"-M", "--no-create-home"}
+            plain, values = options(arguments, "bcdefgGkKpsuRPZ", _USERADD_VALUES)
+            home = values.get("-d") or values.get("--home-dir")
+            # Without a home the user hides no file.
+            without = values.keys() & {"-M", "--no-create-home"}
         elif name == "adduser":
             # Debian's, and busybox's with short options.
-            plain, given = options(arguments, "hgsGuk", _ADDUSER_VALUES)
-            home = given.get("--home") or given.get("-h")
+            plain, values = options(arguments, "hgsGuk", _ADDUSER_VALUES)
+            home = values.get("--home") or values.get("-h")
             # With two words it puts a user that is there into a group.
             plain = plain if len(plain) == 1 else []
-            without = given.keys() & {"-H", "--no-create-home"}
+            without = values.keys() & {"-H", "--no-create-home"}
         else:
             continue
         for user in plain[-1:]:

@@ -1,4 +1,4 @@
-"""Judges `files` and `wait_for`: what cannot be delivered, and what would lie open."""
+"""Judges `files` and `wait_for`: files that cannot be delivered, and secrets that others could read."""
 
 from __future__ import annotations
 
@@ -24,63 +24,65 @@ def judge(spec: Spec) -> Iterator[Problem]:
         yield from _secret(spec, number, file)
         yield from _delivery(spec, number, file)
         yield from _after(spec, number, file)
+    # Existence is not enough: a file that is still being written exists, too.
     for number, entry in enumerate(spec.model.wait_for):
         if entry.sha256 is None and entry.min_size is None and entry.settle is None:
-            message = f"wait_for[{number}]: nothing says when {entry.path} is whole"
+            message = f"wait_for[{number}]: the spec does not say when {entry.path} is complete"
             where = spec.where("wait_for", number, "path")
             yield Problem("spec.choice", message, where, "add sha256, or min_size and settle")
 
 
 def _secret(spec: Spec, number: int, file: File) -> Iterator[Problem]:
-    here = f"files[{number}]"
+    key = f"files[{number}]"
     if file.secret and file.mode is not None and file.mode & 0o077:
         others = file.mode & 0o077 & ~GROUP_READS
-        # root:root is the default: a group that nobody has named is not meant to read.
+        # root:root is the default. Only a group that the spec names is meant to read a secret.
         if others or file.owner.partition(":")[2] in ("root", "0"):
-            message = f"{here}.mode: a secret file is open to others"
-            hint = 'leave it out, or write "0600"; for a group that reads it: owner: root:GROUP, mode: "0640"'
+            message = f"{key}.mode: other users could read this secret file"
+            hint = 'leave mode out, or write "0600"; if a group must read the file: owner: root:GROUP, mode: "0640"'
             yield Problem("spec.secret", message, spec.where("files", number, "mode"), hint)
     if not file.keep and not file.secret:
-        message = f"{here}.keep: only a secret file is removed after success"
+        message = f"{key}.keep: only a secret file can be removed after success"
         yield Problem("spec.secret", message, spec.where("files", number, "keep"), "add secret: true")
 
 
 def _delivery(spec: Spec, number: int, file: File) -> Iterator[Problem]:
-    here = f"files[{number}]"
+    key = f"files[{number}]"
     if file.deliver == "inject" and file.fetch:
-        message = f"{here}.deliver: a fetched file is not injected"
-        yield Problem("spec.choice", message, spec.where("files", number, "deliver"), "take deliver out")
+        message = f"{key}.deliver: a file that is fetched cannot be injected"
+        yield Problem("spec.choice", message, spec.where("files", number, "deliver"), "remove deliver")
     if file.deliver == "inject" and file.secret:
-        message = f"{here}.deliver: an injected file arrives readable by others"
-        yield Problem("spec.secret", message, spec.where("files", number, "deliver"), "take deliver out")
+        message = f"{key}.deliver: an injected file arrives readable by other users, and this one is secret"
+        yield Problem("spec.secret", message, spec.where("files", number, "deliver"), "remove deliver")
+    # A template has another content for each server, and a published file is the same for all.
     if file.publish and file.source is None:
-        message = f"{here}.publish: only a source can be published"
+        message = f"{key}.publish: only a file that has a source: can be published"
         yield Problem("spec.choice", message, spec.where("files", number, "publish"), "give it as source:")
     if file.publish and file.secret:
-        message = f"{here}.publish: a secret file is not put where a URL gives it away"
-        yield Problem("spec.secret", message, spec.where("files", number, "publish"), "take publish out")
+        message = f"{key}.publish: a secret file cannot be published: everybody with its URL could read it"
+        yield Problem("spec.secret", message, spec.where("files", number, "publish"), "remove publish")
     if file.fetch and is_url(file.fetch.url) and has_credentials(file.fetch.url):
         where = spec.where("files", number, "fetch", "url")
-        yield Problem("spec.url", f"{here}.fetch.url: {CREDENTIALS}", where, "publish the file, or let a stage get it")
+        yield Problem("spec.url", f"{key}.fetch.url: {CREDENTIALS}", where, "publish the file, or let a stage get it")
     elif file.fetch and not _is_pinned_url(file.fetch.url):
-        message = f"{here}.fetch.url: {file.fetch.url!r} is neither https:// nor swift://"
+        message = f"{key}.fetch.url: {file.fetch.url!r} is neither https:// nor swift://"
         yield Problem("spec.url", message, spec.where("files", number, "fetch", "url"), "fetch over https")
 
 
 def _after(spec: Spec, number: int, file: File) -> Iterator[Problem]:
-    """A file that is placed after a stage rides in the bundle: nothing else is at hand so late."""
+    """Problems of a file that is placed after a stage. It must travel in the bundle, which is still there then."""
     if file.after is None:
         return
     key, where = f"files[{number}].after", spec.where("files", number, "after")
     stages = [stage.name for stage in spec.model.stages]
     if file.after not in stages:
         near = difflib.get_close_matches(file.after, stages, 1)
-        listed = f"there are: {', '.join(stages)}" if stages else "the spec has no stages"
+        listed = f"the stages are: {', '.join(stages)}" if stages else "the spec has no stages"
         hint = f"did you mean {near[0]}?" if near else listed
         yield Problem("spec.after", f"{key}: no stage is called {file.after}", where, hint)
     if file.deliver == "inject":
-        message = f"{key}: an injected file is there before all stages"
-        yield Problem("spec.after", message, where, "take deliver: inject out, so that it rides in the bundle")
+        message = f"{key}: an injected file arrives before all stages"
+        yield Problem("spec.after", message, where, "remove deliver: inject, so that the file travels in the bundle")
     elif file.fetch or file.publish:
         message = f"{key}: a fetched file is placed before all stages"
         hint = "fetch it to a folder that is there from the start, and have a stage copy it"
@@ -88,7 +90,7 @@ def _after(spec: Spec, number: int, file: File) -> Iterator[Problem]:
 
 
 def _is_pinned_url(url: str) -> bool:
-    """https, swift, a template (judged when rendered), or plain http from this very host."""
+    """Whether a URL may be fetched: https, swift, or plain http from the host itself; a template is judged later."""
     if is_template(url) or url.startswith("swift://"):
         return True
     return is_url(url) and (url.startswith("https://") or urlsplit(url).hostname in LOOPBACK)

@@ -70,7 +70,7 @@ def problem(way: Callable[[str, Any], Any], name: str, value: Any) -> Problem:
 @pytest.mark.parametrize("way", WAYS, ids=lambda way: way.__name__)
 def test_a_misspelt_value_is_refused_with_the_one_that_was_meant(way: Callable[[str, Any], Any]) -> None:
     told = problem(way, "prot", "9090")
-    assert told.message.removeprefix("s-1: ") == "no template says prot, and the spec has no such value"
+    assert told.message.removeprefix("s-1: ") == "no template uses prot, and the spec has no such value"
     assert told.hint == "did you mean port?"
 
 
@@ -146,8 +146,8 @@ def test_a_table_reads_a_list_as_set_does() -> None:
          "write [a, b], as in --set sites.b='[a, b]'"),
         (["port.x=1"], 1, "the value port is a map, and in the spec it is text or a number",
          "write one value, as in --set port=VALUE"),
-        (["prot=9090"], 1, "no template says prot, and the spec has no such value", "did you mean port?"),
-        (["flavor=m1"], 1, "no template says flavor, and the spec has no such value",
+        (["prot=9090"], 1, "no template uses prot, and the spec has no such value", "did you mean port?"),
+        (["flavor=m1"], 1, "no template uses flavor, and the spec has no such value",
          "declare it: values: {flavor: ''}"),
     ],
 )  # fmt: skip
@@ -165,7 +165,7 @@ def test_what_set_gives_is_underlined_on_the_command_line(
 def test_a_misspelt_key_of_a_map_is_warned_of_since_a_template_may_go_through_the_map(here: Path) -> None:
     (here / "web.yaml").write_text(SPEC.replace("sites: {a: 1,", "sites: {alpha: 1,"))
     (warning,) = load("web.yaml", overrides=["sites.alhpa=2"]).warnings
-    assert (warning.message, warning.hint) == ("the value sites has no alhpa in the spec", "did you mean alpha?")
+    assert (warning.message, warning.hint) == ("the value sites of the spec has no key alhpa", "did you mean alpha?")
 
 
 @pytest.mark.fault(134)
@@ -174,7 +174,7 @@ def test_a_misspelt_key_of_a_map_is_warned_of_since_a_template_may_go_through_th
     [
         (object(), "s-1: the value port is of the type object, which no template can print"),
         (Path("/srv"), "s-1: the value port is of the type PosixPath, which no template can print"),
-        ({1: 2}, "s-1: the value port has the key 1, which is no text"),
+        ({1: 2}, "s-1: the value port has the key 1, which is not text"),
         ([{"x"}], "s-1: the value port[0] is of the type set, which no template can print"),
     ],
     ids=["object", "path", "key", "deep"],
@@ -190,7 +190,7 @@ def test_everything_that_is_wrong_with_the_values_comes_at_once() -> None:
     with pytest.raises(BootstrapError) as caught:
         api.load("web.yaml").plan("s-1", {"server": "x", "users": "y", "port": object()})
     assert str(caught.value) == (
-        "s-1: the value server is built in; "
+        "s-1: server is a built-in value; "
         "s-1: the value users is text or a number, and in the spec it is a list; "
         "s-1: the value port is of the type object, which no template can print"
     )

@@ -1,4 +1,4 @@
-"""Which values the templates of a plan speak of, so that a value that nobody asked for can be told."""
+"""Finds the values that the templates of a plan use, so that a value that none of them uses can be reported."""
 
 from __future__ import annotations
 
@@ -12,27 +12,29 @@ from jinja2 import TemplateSyntaxError, meta
 from bootstrap.errors import Problem
 from bootstrap.plan.model import Plan, Text
 from bootstrap.render import jinja
-from bootstrap.spec.values import Known, unasked
+from bootstrap.spec.values import AllowedValues, undeclared_problems
 
 
-def spoken(plan: Plan) -> frozenset[str]:
-    """The names that any template of the plan reads. One that cannot be parsed names none: rendering tells of it."""
+def names_read(plan: Plan) -> frozenset[str]:
+    """The names that the templates of the plan use. One that cannot be parsed has none: rendering reports it."""
     return frozenset(name for text in templates(plan) for name in names_in(text))
 
 
-def unasked_values(plan: Plan) -> list[Problem]:
-    """A problem for each value from outside that neither the spec nor a template names: a misspelt one, mostly."""
-    if not plan.given:
+def undeclared_values(plan: Plan) -> list[Problem]:
+    """A problem for each value from outside that neither the spec nor a template uses. Mostly it is misspelt."""
+    if not plan.undeclared:
         return []
-    declared = plan.values.keys() - {one.name for one in plan.given}
-    return unasked(plan.given, Known(spoken(plan) | declared, {secret.name for secret in plan.secrets}))
+    # The plan's values include those from outside, which are the ones to be judged.
+    declared = plan.values.keys() - {value.name for value in plan.undeclared}
+    allowed = AllowedValues(names_read(plan) | declared, {secret.name for secret in plan.secrets})
+    return undeclared_problems(plan.undeclared, allowed)
 
 
 def of_a_group(plan: Plan) -> Iterator[Problem]:
-    """Warnings of the templates that say `server` where many hosts share one text: each would read the star."""
+    """Warnings for templates that use `server` while many hosts share one text: each host would read the star."""
     for text in templates(plan):
         if "server" in names_in(text):
-            message = f"a template says server, which is {plan.server} on every member of the group"
+            message = f"a template uses server, which is {plan.server} on every member of the group"
             hint = "on the host a stage has its member's name in $INITIALRUNNER_SERVER"
             yield Problem("render.group", message, text.where, hint, "warning")
 
@@ -46,7 +48,7 @@ def names_in(text: Text) -> frozenset[str]:
 
 @functools.lru_cache(maxsize=512)
 def _names_of(source: str, is_file: bool) -> frozenset[str]:
-    # A fleet's servers share their templates, and each server may bring values of its own.
+    # This is cached since a fleet's servers share their templates, and each server may bring values of its own.
     try:
         return frozenset(meta.find_undeclared_variables(jinja.parsed(source, is_file)))
     except TemplateSyntaxError:
@@ -61,9 +63,9 @@ def templates(thing: Any) -> Iterator[Text]:
         for field in dataclasses.fields(thing):
             yield from templates(getattr(thing, field.name))
     elif isinstance(thing, tuple):
-        for one in thing:
-            yield from templates(one)
+        for part in thing:
+            yield from templates(part)
     elif isinstance(thing, dict):
         # The needs of a stage, the proxy.
-        for one in thing.values():
-            yield from templates(one)
+        for part in thing.values():
+            yield from templates(part)

@@ -1,4 +1,4 @@
-"""Lays the values of --values files and of --set over those of a spec; what does not fit there is a problem."""
+"""Lays the values of --values files and of --set over those of a spec, and reports those that do not fit."""
 
 from __future__ import annotations
 
@@ -10,39 +10,40 @@ from typing import Any
 from bootstrap.errors import Problem, UsageError, Where
 from bootstrap.spec import tree
 from bootstrap.spec.models import guess
-from bootstrap.spec.values import Given, fitted, kind, kind_fault, moved
+from bootstrap.spec.values import OutsideValue, fitted, kind, kind_fault, moved
 
 
 def lay(
     reader: tree.Reader, root: tree.Map, overrides: Sequence[str], values_files: Sequence[str]
-) -> tuple[tree.Map, tuple[Given, ...]]:
-    """(the tree with these values; those of them that it did not declare). A later one wins, --set over the files.
+) -> tuple[tree.Map, tuple[OutsideValue, ...]]:
+    """(the tree with these values, the values that it did not declare). A later value wins, and --set over the files.
 
     Raises UsageError for an override that is not K=V.
     """
-    own = tree.find(root, ("values",))
-    declared = own if isinstance(own, tree.Map) else tree.Map({}, root.where)
-    given: dict[str, Given] = {}
+    node = tree.find(root, ("values",))
+    declared = node if isinstance(node, tree.Map) else tree.Map({}, root.where)
+    undeclared: dict[str, OutsideValue] = {}
     for name in values_files:
         values = reader.read(Path(name), name)
         if values is not None:
-            root = _over(reader, root, values, declared, given)
+            root = _over(reader, root, values, declared, undeclared)
     for text in overrides:
-        root = _over(reader, root, _override(text, declared), declared, given)
-    return root, tuple(given.values())
+        root = _over(reader, root, _override(text, declared), declared, undeclared)
+    return root, tuple(undeclared.values())
 
 
 def _over(
-    reader: tree.Reader, root: tree.Map, values: tree.Map, declared: tree.Map, given: dict[str, Given]
+    reader: tree.Reader, root: tree.Map, values: tree.Map, declared: tree.Map, undeclared: dict[str, OutsideValue]
 ) -> tree.Map:
     """`values` over those of `root`, judged beside what the spec itself declares."""
     for key, (where, _) in values.items.items():
         if key not in declared.items:
-            given.setdefault(key, Given(key, where))
+            undeclared.setdefault(key, OutsideValue(key, where))
     reader.problems += _misfits(values, declared, ())
-    # Its place is not that of `values:`: what the spec's own maps are wrong in stays where it stands.
+    # The merged map keeps the place of the spec's `values:`, so a fault in the spec's own values is shown there.
     whole = tree.find(root, ("values",))
     place = root.items["values"][0] if "values" in root.items else values.where
+    # `values:` of the spec is not a map: validation reports that, and merging would hide it.
     if whole is not None and not isinstance(whole, tree.Map):
         return root
     return tree.merge(root, tree.Map({"values": (place, values)}, root.where))
@@ -52,11 +53,12 @@ def _override(text: str, declared: tree.Map) -> tree.Map:
     """`K=V` or `K.K=V` as a tree, all of it at one place."""
     key, equals, value = text.partition("=")
     if not equals or not key:
-        raise UsageError(f"--set {text}: not K=V", hint="write --set branch=main")
+        raise UsageError(f"--set {text}: the value must have the form K=V", hint="write --set branch=main")
     where = Where("--set", 1, 1, text, len(text))
-    own = tree.find(declared, tuple(key.split(".")))
-    flow = fitted(value, None if own is None else guess(tree.plain(own)))
+    default = tree.find(declared, tuple(key.split(".")))
+    flow = fitted(value, None if default is None else guess(tree.plain(default)))
     node: tree.Node = tree.Leaf(tree.Scalar(value, quoted=False), where) if flow is None else moved(flow, where)
+    # `a.b=1` overrides one key of a map and leaves the others.
     for part in reversed(key.split(".")):
         node = tree.Map({part: (where, node)}, where)
     assert isinstance(node, tree.Map)
@@ -64,20 +66,21 @@ def _override(text: str, declared: tree.Map) -> tree.Map:
 
 
 def _misfits(values: tree.Map, declared: tree.Map, above: tree.Path_) -> Iterator[Problem]:
-    """Values of another kind than the spec's, at their places; a warning for a key of a map that looks misspelt."""
+    """A problem for each value of another kind than the spec's; a warning for a key of a map that looks misspelt."""
     for key, (where, node) in values.items.items():
         path = (*above, key)
         if key not in declared.items:
+            # A new key of a map may be wanted, so it is a warning, and only if it resembles another.
             near = difflib.get_close_matches(key, declared.items, 1, 0.7) if above else []
             if near:
-                message = f"the value {tree.dotted(above)} has no {key} in the spec"
+                message = f"the value {tree.dotted(above)} of the spec has no key {key}"
                 yield Problem("spec.value", message, where, f"did you mean {near[0]}?", "warning")
             continue
-        own = declared.items[key][1]
-        if isinstance(node, tree.Map) and isinstance(own, tree.Map):
-            yield from _misfits(node, own, path)
+        declared_node = declared.items[key][1]
+        if isinstance(node, tree.Map) and isinstance(declared_node, tree.Map):
+            yield from _misfits(node, declared_node, path)
             continue
-        value, default = _value(node), _value(own)
+        value, default = _value(node), _value(declared_node)
         fault = kind_fault(tree.dotted(path), value, default)
         if fault:
             is_set = where.file == "--set"
