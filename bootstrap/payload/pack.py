@@ -141,6 +141,7 @@ def flatten(text: str) -> tuple[list[str], str]:
     drop: set[int] = set()
     bare: set[int] = set()  # where a docstring was the whole body
     imports: list[str] = []
+    # Whole lines are dropped, since an import or a docstring never shares its line with another statement here.
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             is_ours = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bootstrap.runner")
