@@ -44,6 +44,7 @@ def _row(payload: Packed, measure: Measure) -> tuple[str, ...]:
 
 def notes(packed: Sequence[Packed]) -> Iterator[str]:
     """Yield a sentence for each decision that the spec did not ask for, and for each limit that nobody publishes."""
+    from bootstrap.payload.bundle import unpack
     from bootstrap.targets.table import STUB
 
     for payload in packed:
@@ -54,6 +55,8 @@ def notes(packed: Sequence[Packed]) -> Iterator[str]:
         if payload.lean:
             verbs = "`doctor`, `timeline`, `history`, `verify` and `run --dry-run`"
             yield f"{verbs} of the host's command are left out, since {taker} has no room for them"
+            if "report" in unpack(payload.payload.bundle).plan:
+                yield f"a host without Python will not report that, since {taker} has no room for it"
         if payload.target == STUB.name and payload.provider is None:
             yield from _unmeasured_stub(payload.measures[0])
         unknown = sorted({m.what for m in payload.measures if payload.provider and m.limit is None and not m.is_apart})

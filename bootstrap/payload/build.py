@@ -39,8 +39,8 @@ def build(
     chunk_bytes: the most raw bytes one injected file may hold; a larger bundle travels as bundle.1 … bundle.9.
     units: the place of systemd's units, unless the spec wants cron alone: "inside" (the runner makes them on a host
     that needs them), "apart" (as files too) or "none" (for a payload that has no room).
-    lean: without the verbs that have a stand-in (see runner/later/no_doctor.py). Code that the plan never calls is left
-    out in any case.
+    lean: without the verbs that have a stand-in (see runner/later/no_doctor.py), and without the report of a host that
+    has no Python. Code that the plan never calls is left out in any case.
     sign: the signature of a bundle, as base64 text, to go along with it (see payload.sign).
     The same input gives the same bytes. Raises PayloadError when nine chunks are not enough.
     """
@@ -64,7 +64,8 @@ def build(
     packed_plan = pack.deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
     packed_files = pack.deflate(b"".join(f.content for f in inside), dictionary)
     parts = [code, packed_plan, packed_files]
-    no_python_report = script(plan)
+    # It takes 750 bytes and is for hosts that are badly made, so it is the first to give way.
+    no_python_report = "" if lean else script(plan)
     text = bundles.compose(parts, no_python_report)
     if sign is not None:
         # The signature is of the bundle without it, so the bundle is put together twice.

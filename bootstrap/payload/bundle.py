@@ -104,6 +104,7 @@ def unpack(bundle: bytes) -> Unpacked:
     except (LookupError, TypeError, AttributeError, RecursionError) as error:
         # The bundle is whole and has the right digest, but another program has made its plan.
         raise PayloadError("the bundle cannot be unpacked: its plan is not one of this program's") from error
+    # A part that this program does not know may change what the bundle does, so that it is refused.
     if len(data) > len(PARTS):
         raise PayloadError("the bundle cannot be unpacked: it has more parts than this program knows")
     sizes = dict(zip(PARTS, map(len, data), strict=False))
@@ -113,6 +114,7 @@ def unpack(bundle: bytes) -> Unpacked:
 
 def _contents(entries: list[dict[str, Any]], files: bytes) -> dict[str, bytes]:
     """Return path -> content of the files that ride in the bundle, where they are one piece of bytes."""
+    # `size` in the plan is all that divides them, so their order is that of the plan.
     contents, start = {}, 0
     for entry in entries:
         if entry.get("deliver", "bundle") == "bundle":

@@ -35,6 +35,7 @@ def parse(text: str | bytes) -> Crontab:
         if isinstance(item, Entry):
             entries.append(item)
         elif item.log:
+            # One bad line makes the daemon drop all entries, those above it too.
             return Crontab((), item.log)
     return Crontab(tuple(entries))
 

@@ -45,6 +45,7 @@ def _awaits(plan: Plan) -> bool:
     return bool(plan.get("wait_for")) or any(file.get("deliver") == "inject" for file in plan["files"])
 
 
+# tests/unit/payload/test_gates.py compares each name with its callers.
 GATES = (
     Gate("late files", _awaits, ("Waiting", "wait_for_files", "still_missing")),
     Gate("proxy", lambda plan: bool(plan.get("proxy")), ("proxy_for", "through")),

@@ -10,6 +10,7 @@ import ast
 import bz2
 import functools
 import io
+import re
 import tokenize
 from pathlib import Path
 
@@ -31,6 +32,8 @@ _SEAM = form.SEAM.decode()
 _PAIRS = [first + second for first in form.LETTERS for second in form.LETTERS]
 # One block of bzip2 takes so many bytes for sure at level 1. A host needs 400 KiB more to unpack each further level.
 _BLOCK = 99_000
+# The words that begin a statement with a block.
+_BLOCK_WORD = re.compile(r"(?:if|elif|else|for|while|try|except|finally|with|def|class)\b|@")
 _RUNNER = Path(__file__).resolve().parent.parent / "runner"
 
 
@@ -64,7 +67,7 @@ def _joined(names: tuple[str, ...], origins: dict[str, str]) -> str:
         module_imports, body = flatten(source(name, origins))
         imports.update(dict.fromkeys(module_imports))
         bodies.append(f"{_SEAM}#{name}.py\n{body}")
-    return "#imports\n" + "\n".join(sorted(imports)) + "\n" + "\n".join(bodies)
+    return "#imports\n" + "".join(f"{line}\n" for line in sorted(imports)) + "\n".join(bodies)
 
 
 def source(name: str, origins: dict[str, str]) -> str:
@@ -138,6 +141,7 @@ def flatten(text: str) -> tuple[list[str], str]:
     drop: set[int] = set()
     bare: set[int] = set()  # where a docstring was the whole body
     imports: list[str] = []
+    # Whole lines are dropped, since an import or a docstring never shares its line with another statement here.
     for node in ast.walk(tree):
         if isinstance(node, ast.Import | ast.ImportFrom):
             is_ours = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bootstrap.runner")
@@ -170,23 +174,37 @@ def _strip(text: str, drop: set[int], bare: set[int]) -> str:
 
     bare: the lines of `drop` in whose place a body needs a statement.
     """
-    out: list[str] = []
+    statements: list[tuple[int, str]] = []
     line, depth, before = "", 0, ""
     # Tokens, not lines: a string that holds a # or a line break must stay as it is.
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type in (tokenize.INDENT, tokenize.DEDENT):
             depth += 1 if token.type == tokenize.INDENT else -1
         elif token.start[0] in bare and token.type == tokenize.STRING:
-            out.append(" " * depth + "pass")
+            statements.append((depth, "pass"))
         elif token.start[0] in drop or token.type in (tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER):
             continue
         elif token.type == tokenize.NEWLINE:
-            out.append(" " * depth + line)
+            statements.append((depth, line))
             line, before = "", ""
         else:
             line += (" " if _glued(before, token.string) else "") + token.string
             before = token.string
-    return "\n".join(out) + "\n"
+    return "\n".join(" " * depth + line for depth, line in _folded(statements)) + "\n"
+
+
+def _folded(statements: list[tuple[int, str]]) -> list[tuple[int, str]]:
+    """Put a block of one simple statement on the line of its header, which saves the line's end and its spaces."""
+    folded: list[tuple[int, str]] = []
+    for (depth, line), (next_depth, _) in zip(statements, [*statements[1:], (0, "")], strict=True):
+        is_first = bool(folded) and folded[-1][0] < depth and folded[-1][1].endswith(":")
+        # A statement that has a block of its own cannot stand there, nor can the first of several.
+        if is_first and next_depth < depth and not _BLOCK_WORD.match(line):
+            header_depth, header = folded.pop()
+            folded.append((header_depth, header + line))
+        else:
+            folded.append((depth, line))
+    return folded
 
 
 def _glued(before: str, after: str) -> bool:

@@ -129,6 +129,7 @@ class Signer:
     def _failed(self, output: str) -> SignError:
         """Return the error for a failure of ssh-keygen, with a hint. output: its stderr."""
         last = output.splitlines()[-1] if output else "it gives no reason"
+        # ssh-keygen takes a .pub file too, and looks for the private half beside it and in the agent.
         beside = self.file.with_suffix("") if self.file.suffix == ".pub" else None
         private = self.file if beside is None else beside if beside.is_file() else None
         if "agent refused" in output:
@@ -159,6 +160,7 @@ def signer(file: str | Path, say: Callable[[str], None] = lambda line: None) -> 
     """Return the key in a file. Raises UsageError for a file that is no key, SignError for a key that cannot sign."""
     path = Path(file).expanduser()
     public = _public(path)
+    # A key that cannot sign is refused now, before anything is rendered.
     _most(public)
     return Signer(path, public, say)
 

@@ -33,4 +33,5 @@ def entry(cron: str, trigger: str) -> str:
     """Return the text of the cron entry. For systemd alone it has comments only, which start nothing."""
     if trigger != "systemd":
         return cron
+    # The file stays, since the units start the command that they find in it.
     return "".join(line if line.startswith("#") else f"#{line}" for line in cron.splitlines(keepends=True))

@@ -29,8 +29,8 @@ SEAM = b"\f"
 # rewritten by dash's echo, through which the trigger hashes the bundle, and a brace begins what templates of others
 # replace. Sixteen letters of 91 hold thirteen bytes, since 91 ** 16 is just above 256 ** 13.
 LETTERS = "".join(chr(code) for code in range(33, 127) if chr(code) not in "'\\{")
-# Letters of a line. Mail allows 998, and some editors are slow with one line of 30,000.
-WIDTH = 496
+# Letters of a line. Mail allows 998 characters, and a cloud-config indents them by four.
+WIDTH = 992
 
 
 def encode(data):

@@ -38,6 +38,7 @@ def text(payload: Payload) -> str:
     # write_files keeps this order, on which the trigger relies: it must not name a file that is not there yet.
     for file in payload.files:
         lines += _entry(file)
+    # As a list, so that cloud-init starts it without a shell of its own.
     lines += ["runcmd:", f"- [sh, {BUNDLE}]"]
     return "\n".join(lines) + "\n"
 

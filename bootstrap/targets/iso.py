@@ -56,6 +56,7 @@ def image(files: Mapping[str, bytes], label: str, deploy_id: str) -> bytes:
     data = bytearray(out.getvalue())
     for sector in range(_FIRST_DESCRIPTOR, len(data) // SECTOR):
         start = sector * SECTOR
+        # Behind the last descriptor come path tables, where the same offsets mean something else.
         if data[start] == _LAST_DESCRIPTOR:
             break
         for offset, is_ours in _VOLUME_DATES.items():

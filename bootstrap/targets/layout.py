@@ -50,6 +50,7 @@ def _packed(request: Request, cron_template: str | None) -> Packed:
     if request.beside and not target.takes_parts:
         others = ", ".join(row.name for row in table.TARGETS if row.takes_parts)
         raise UsageError(f"{target.name} carries no user-data of yours", hint=f"targets that do: {others}")
+    # Verbs that no tick needs are left out only where they have to be: whoever looks at a host later wants them.
     code = target.code()
     try:
         packed = code.pack(request)

@@ -34,6 +34,7 @@ class Limit:
 
     def used(self, data: bytes) -> int:
         """Return the part of this limit that data takes, in its unit."""
+        # Base64 is padded to groups of four characters.
         if self.unit == BASE64:
             return (len(data) + 2) // 3 * 4
         return len(data.decode("utf-8", "replace")) if self.unit == CHARACTERS else len(data)
@@ -41,6 +42,7 @@ class Limit:
     @property
     def raw_bytes(self) -> int | None:
         """The largest number of raw bytes that fits; None when unknown."""
+        # A last group that is not whole holds nothing.
         return self.most // 4 * 3 if self.most is not None and self.unit == BASE64 else self.most
 
 
@@ -157,6 +159,7 @@ PROVIDERS = (
     Provider("proxmox", "Proxmox VE", _UNLIMITED, "text", "bytes", "qm set ID --cicustom user=STORE:snippets/FILE"),
 )  # fmt: skip
 
+# Messages and generated pages list the providers in the order of the table.
 _BY_NAME = {provider.name: provider for provider in PROVIDERS}
 
 

@@ -138,6 +138,7 @@ def _carried(data: bytes, path: Path) -> dict[str, bytes] | None:
         return _in_volume(iso.read(data)[1], path)
     if data.startswith(_MESSAGE):
         return _in_message(data, path)
+    # The starter holds a digest and paths, but no bundle.
     if data.startswith(b"#cloud-boothook"):
         raise PayloadError(
             f"{path} only starts a bundle that is injected beside it", hint="name personality.json or its folder"
@@ -183,6 +184,7 @@ def _cloud_config(data: bytes, path: Path) -> dict[str, bytes]:
 
 
 def _verified(path: Path, files: dict[str, bytes]) -> Found:
+    # Nine pieces are the most, so that their names sort as their numbers do.
     pieces = sorted(name for name in files if re.fullmatch(re.escape(BUNDLE) + r"(\.[1-9])?", name))
     if not pieces:
         raise PayloadError(f"{path} carries no bundle", hint="name a spec, a bundle or DIR/SERVER of render")

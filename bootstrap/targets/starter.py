@@ -17,5 +17,6 @@ BOOTHOOK = "#cloud-boothook\n"
 
 def text(payload: Payload) -> str:
     """Return the starter of a payload whose bundle travels as files: LF, ASCII, about 500 bytes."""
+    # The pieces are named one by one: agents leave copies beside them, which a pattern of sh would match.
     filled = BOOTHOOK + resources.text("files/cloud/starter.sh").replace("@FILES@", " ".join(payload.pieces))
     return filled.replace("@SHA256@", payload.digest)

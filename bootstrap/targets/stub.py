@@ -88,6 +88,7 @@ def boothook(script: bytes, deploy_id: str) -> bytes:
 
     Once a run has begun, a bundle and a trigger are on the disk and it does nothing; its URL may have expired by then.
     """
+    # The boothook has a first line of its own, and the stub stands inside it.
     body = script.decode("ascii").removeprefix("#!/bin/sh\n").removesuffix("\n")
     hook = resources.text("files/stub/boothook.sh").replace("@STATE@", STATE).replace("@DEPLOY_ID@", deploy_id)
     return hook.replace("@STUB@", body).encode("ascii")
@@ -95,6 +96,7 @@ def boothook(script: bytes, deploy_id: str) -> bytes:
 
 def expiry(url: str) -> str | None:
     """Return the time at which a TempURL or a presigned URL (AWS, Google) expires, as text; None for other URLs."""
+    # AWS and Google name the start and the length in seconds, Swift and older AWS URLs the end itself.
     query = {name.lower(): value for name, value in parse_qsl(url.partition("?")[2])}
     try:
         for kind in ("x-amz", "x-goog"):
@@ -133,6 +135,7 @@ def measured(
     measure = limits.measured(table.STUB.name, blob, limit)
     if measure.left is None or measure.left >= 0:
         return measure
+    # If the stub alone would fit, the user's own parts are to blame, not the URL.
     if beside and limit.used(user_data.content(script, provider)) <= (limit.most or 0):
         raise Refused([_too_large(blob, provider, beside)])
     raise Refused([_too_long(url, script, provider)])

@@ -40,6 +40,7 @@ def content(text: bytes, provider: Provider | None) -> bytes:
     limit = provider.user_data if provider else None
     if provider is None or limit is None or limit.most is None or limit.used(text) <= limit.most:
         return text
+    # These providers take text only.
     if provider.gzip == "no":
         return text
     # No time and no name in the header: equal text gives equal bytes.

@@ -6,9 +6,11 @@ import base64
 import gzip
 import random
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
+import bootstrap
 from bootstrap.errors import ExitCode, SpecError
 from bootstrap.payload import crontab
 from bootstrap.payload.build import build
@@ -228,3 +230,14 @@ def test_a_stub_is_no_way_where_there_is_no_user_data() -> None:
     assert "stub" not in (refused.value.problems[0].hint or "")
     with pytest.raises(Refused, match="has no user-data"):
         layout.pack(rendered(), "stub", provider("rackspace-v1"), url="https://deploy.example/bundle")
+
+
+def test_hello_with_reports_fits_the_five_files_of_nova() -> None:
+    """The smallest spec that is of any use, with a collector: this is what the size of the runner is measured by."""
+    plan = bootstrap.load(Path(__file__).parents[3] / "examples/hello").plan(
+        "hello-1", report_url="https://deploy.internal:8443", deploy_id="20261120T120000-ab12cd"
+    )
+    packed = plan.render(bytes(32)).pack("personality")
+    assert len(packed.payload.files) == 5
+    assert b"webhook-signature" not in packed.payload.bundle
+    assert b"webhook-signature" in plan.render(bytes(32)).pack("tree").payload.bundle
