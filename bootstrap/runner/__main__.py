@@ -1,4 +1,4 @@
-"""Runs the runner of this checkout on a bundle's plan: `python -m pdb -m bootstrap.runner BUNDLE VERB` steps through it.
+"""Runs the checkout on the plan of a bundle: `python -m pdb -m bootstrap.runner BUNDLE VERB` steps through it.
 
 It acts on this very machine, as the bundle would: be on a machine to throw away, or ask for a verb that only reads.
 """
