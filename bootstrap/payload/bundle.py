@@ -9,7 +9,6 @@ docs/reference/bundle.md describes it.
 from __future__ import annotations
 
 import base64
-import bz2
 import functools
 import gzip
 import hashlib
@@ -95,7 +94,7 @@ def unpack(bundle: bytes) -> Unpacked:
         raise PayloadError("the bundle cannot be unpacked: it has another form than this program knows")
     try:
         data = form_match[2].decode().split(form.SEPARATOR)
-        hot, cold = bz2.BZ2Decompressor().decompress(form.decode(data[0])).split(form.PARTING)
+        hot, cold = form.unpacked_code(data[0])
         plan, files = (zlib.decompressobj(zdict=hot).decompress(form.decode(part)) for part in data[1:3])
         decided = json.loads(plan)
         contents, source = _contents(decided["files"], files), (hot.decode(), cold.decode())

@@ -3,11 +3,10 @@
 It acts on this very machine, as the bundle would: be on a machine to throw away, or ask for a verb that only reads.
 """
 
-import bz2
 import sys
 
 from bootstrap.runner import bundle
-from bootstrap.runner.form import PARTING, SEPARATOR, WHOLE
+from bootstrap.runner.form import SEPARATOR, WHOLE, unpacked_code
 
 
 def run(path, argv):
@@ -19,7 +18,7 @@ def run(path, argv):
         sys.exit("%s is no whole bundle, such as `bootstrap render --target tree` writes" % path)
     bundle.PARTS = match.group(2).decode().split(SEPARATOR)
     # The plan is unpacked with the code of its bundle as dictionary, whatever code then reads it.
-    bundle.HOT, bundle.COLD = bz2.BZ2Decompressor().decompress(bundle.undo(bundle.PARTS[0])).split(PARTING)
+    bundle.HOT, bundle.COLD = unpacked_code(bundle.PARTS[0])
     # Imported only now: these modules take the names above as they are at that moment.
     from bootstrap.runner.tick.run import main
 

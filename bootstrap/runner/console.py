@@ -2,6 +2,11 @@
 
 import os
 
+# The lines that people read on a console, in motd and in the system log of a server that does not come up.
+FAILED = "%s failed: %s; ask `initialrunner why`"  # the server, the reason
+UNDELIVERED = "events not delivered for 7 days are given up: %s"  # the last answer of the collector
+DAMAGED = "the journal was damaged; kept as %s"
+
 
 def plain(text):
     """Return the text without what a terminal would obey: unprintable characters are shown as their numbers."""

@@ -59,6 +59,16 @@ def decode(text):
     return b"".join([number.to_bytes(13, "big") for number in digits])
 
 
+def unpacked_code(part, most=-1):
+    """Return the code of a bundle, what a tick needs and the rest, from its packed part.
+
+    most: bytes that it may have, for a part that anybody may have made. Raises the errors of bz2 and decode().
+    """
+    import bz2
+
+    return bz2.BZ2Decompressor().decompress(decode(part), most).split(PARTING)
+
+
 def pattern(template, *groups):
     """Return the regular expression, as bytes, of one of the templates above; groups: patterns for each %s."""
     texts = [re.escape(text) for text in template.split("%s")]

@@ -8,7 +8,6 @@ process.
 
 from __future__ import annotations
 
-import bz2
 import calendar
 import json
 import os
@@ -31,7 +30,7 @@ from handmade import DEPLOY_ID
 from bootstrap.payload.model import Payload
 from bootstrap.runner import baked, later, tick
 from bootstrap.runner.defaults import filled
-from bootstrap.runner.form import PARTING, SEPARATOR, WHOLE, decode
+from bootstrap.runner.form import SEPARATOR, WHOLE, decode, unpacked_code
 from bootstrap.runner.host import BUNDLE, TRIGGER, Host
 from bootstrap.runner.tick.files import trigger_text
 from bootstrap.runner.tick.journal import events_in
@@ -152,7 +151,7 @@ def as_root(info: os.stat_result) -> SimpleNamespace:
 @cache
 def code_of(part: str) -> tuple[bytes, bytes]:
     """The code of a bundle in its two parts. Unpacking it is the larger part of a test's time, hence the cache."""
-    hot, cold = bz2.BZ2Decompressor().decompress(decode(part)).split(PARTING)
+    hot, cold = unpacked_code(part)
     return hot, cold
 
 

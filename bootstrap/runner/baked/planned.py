@@ -3,14 +3,13 @@
 The plan is read after the bundle is verified, in a child, and without running any of it.
 """
 
-import bz2
 import errno
 import json
 import os
 import zlib
 from hashlib import sha256
 
-from bootstrap.runner.form import PARTING, SEPARATOR, WHOLE, decode
+from bootstrap.runner.form import SEPARATOR, WHOLE, decode, unpacked_code
 from bootstrap.runner.host import BUNDLE, TRIGGER
 
 MOST_UNPACKED = 4 << 20  # bytes of a plan, or of the code that is its dictionary; they are a hundredth of it
@@ -50,8 +49,7 @@ def plan_in(bundle):
     if not match:
         raise ValueError("this runner does not know its form")
     parts = match.group(2).decode("latin-1").split(SEPARATOR)
-    code = bz2.BZ2Decompressor().decompress(decode(parts[0]), MOST_UNPACKED)
-    work = zlib.decompressobj(zdict=code.split(PARTING)[0])
+    work = zlib.decompressobj(zdict=unpacked_code(parts[0], MOST_UNPACKED)[0])
     plan = work.decompress(decode(parts[1]), MOST_UNPACKED)
     if not work.eof:
         raise ValueError("it is cut off or larger than %d bytes" % MOST_UNPACKED)

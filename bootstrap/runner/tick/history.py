@@ -47,11 +47,6 @@ class StageFacts:
         return self.cut >= INTERRUPTS or self.cut_boots >= INTERRUPTS_OVER_BOOTS
 
 
-def backoff(delay_s, max_delay_s, failed):
-    """Return the seconds to wait before the attempt after `failed` failures: doubling, bounded."""
-    return min(max_delay_s, delay_s * 2 ** min(failed - 1, 16))
-
-
 def final(events):
     """Return the state event after which nothing more happens, None while there is none."""
     for event in reversed(events):

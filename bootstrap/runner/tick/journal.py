@@ -5,6 +5,7 @@ import json
 import os
 import zlib
 
+from bootstrap.runner.console import DAMAGED
 from bootstrap.runner.host import STATE
 
 JOURNAL = STATE + "/journal"
@@ -99,7 +100,7 @@ class Journal:
                 self.events.append(event)
         self.close()
         self.host.save(JOURNAL, "".join(map(seal, self.events)).encode())
-        self.host.say("the journal was damaged; kept as " + aside)
+        self.host.say(DAMAGED % aside)
         self.open()
 
     def fresh(self, kind="old"):

@@ -7,6 +7,7 @@ import signal
 import sys
 
 from bootstrap.runner.bundle import TEXT, later
+from bootstrap.runner.console import FAILED, UNDELIVERED
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.defaults import filled
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER, Host
@@ -124,7 +125,7 @@ class Run:
         last = (self.journal.find("state") or [{}])[-1]
         if (last.get("state"), last.get("reason")) != ("failed", reason):
             self.state("failed", is_final, reason=reason, cause=cause)
-        self.host.say("%s failed: %s; ask `initialrunner why`" % (self.plan["server"], reason))
+        self.host.say(FAILED % (self.plan["server"], reason))
 
     def place(self):
         """Put all files in place, the fetched ones first: only those may take minutes, or fail."""
@@ -254,7 +255,7 @@ class Run:
         self.host.save(STATE + "/unsent", ("%d %s\n" % (self.report.acked, self.report.reason)).encode())
         if ticks < GIVE_UP_TICKS:
             return False
-        self.host.say("events not delivered for 7 days are given up: %s" % self.report.reason)
+        self.host.say(UNDELIVERED % self.report.reason)
         self.host.save(ended_mark(self.sha256), b"given up\n")
         return True
 

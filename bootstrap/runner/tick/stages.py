@@ -8,7 +8,7 @@ import os
 from bootstrap.runner.bundle import later
 from bootstrap.runner.contract import EXIT_AGAIN
 from bootstrap.runner.tick.checks import need_missing
-from bootstrap.runner.tick.history import StageFacts, backoff
+from bootstrap.runner.tick.history import StageFacts
 from bootstrap.runner.tick.logs import open_log, outputs, tail
 from bootstrap.runner.tick.shell import account, exit_code, no_user
 from bootstrap.runner.tick.signals import Again, Failed, Superseded
@@ -42,6 +42,11 @@ def disk_full():
         if info.f_bfree * info.f_frsize < 1 << 16 or (info.f_files and not info.f_ffree):
             return True
     return False
+
+
+def backoff(delay_s, max_delay_s, failed):
+    """Return the seconds to wait before the attempt after `failed` failures: doubling, bounded."""
+    return min(max_delay_s, delay_s * 2 ** min(failed - 1, 16))
 
 
 class Stages:

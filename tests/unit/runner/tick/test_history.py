@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from bootstrap.runner.tick.history import StageFacts, backoff, final
+from bootstrap.runner.tick.history import StageFacts, final
 
 
 def started(attempt: int = 1) -> dict:
@@ -56,10 +56,6 @@ def test_an_attempt_without_an_end_is_open() -> None:
 )
 def test_interruptions_in_a_row_are_bounded(cuts: list[dict], too_often: bool) -> None:
     assert StageFacts(cuts, "one").too_often is too_often
-
-
-def test_the_pause_doubles_and_is_bounded() -> None:
-    assert [backoff(10, 60, n) for n in (1, 2, 3, 4, 5, 1000)] == [10, 20, 40, 60, 60, 60]
 
 
 def test_a_later_state_heals_an_earlier_failure() -> None:

@@ -161,3 +161,7 @@ def test_a_stage_s_environment_has_proxies_and_identity(machine: MakeMachine) ->
     assert outputs["http_proxy"] == outputs["HTTP_PROXY"] == "http://proxy:3128"
     assert outputs["no_proxy"] == "example.org,localhost,127.0.0.1,169.254.169.254"
     assert (outputs["INITIALRUNNER_STAGE"], outputs["OWN"], outputs["TERM"]) == ("one", "1", "dumb")
+
+
+def test_the_pause_doubles_and_is_bounded() -> None:
+    assert [stages.backoff(10, 60, n) for n in (1, 2, 3, 4, 5, 1000)] == [10, 20, 40, 60, 60, 60]
