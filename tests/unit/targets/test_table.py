@@ -16,8 +16,13 @@ from bootstrap.errors import UsageError
 from bootstrap.targets import table
 
 PACKAGE = Path(bootstrap.__file__).parent
-# These names are of other things: a file of a NoCloud volume, and where a baked image looks for its bundle.
-OTHERS = {"targets/seed.py": {"user-data"}, "runner/baked/sources.py": {"user-data", "nocloud", "config-drive"}}
+# These names are of other things: a file of a NoCloud volume, and where a baked image looks for its bundle. The last
+# one is a target, in a hint of the runner, which imports nothing of the rest of the package.
+OTHERS = {
+    "targets/seed.py": {"user-data"},
+    "runner/baked/sources.py": {"user-data", "nocloud", "config-drive"},
+    "runner/__main__.py": {"tree"},
+}
 OPTION = re.compile(rf"--target ({'|'.join(table.NAMES)})\b")
 
 
