@@ -33,7 +33,7 @@ setup: packages-test $(VENV)/test.stamp ## make .venv with the locked developmen
 demo: setup-demo ## rehearse examples/hello on this machine and print its timeline
 	@$(BIN)/python -m bootstrap rehearse examples/hello
 
-test: setup ## everything but the slow tests: at most 15 minutes; TESTS= chooses some
+test: setup ## everything but the slow tests: 20 minutes; TESTS= chooses some
 	$(DECLARED) test $(PYTEST) -m "not slow and not vm" $(TESTS)
 
 test-slow: setup packages-slow ## only the slow tests

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import sys
 import time
 from email.utils import formatdate
 
@@ -85,26 +86,11 @@ async def readyz(request: Request) -> Response:
     return answer({"status": "ok"})
 
 
-# Every route of the collector. The app, the OpenAPI file and docs/reference/http.md are made from this list.
-ENDPOINTS: tuple[Endpoint, ...] = (
-    reports.post_events,
-    reports.post_expect,
-    reads.get_servers,
-    reads.get_server,
-    reads.get_events,
-    waits.wait_server,
-    waits.wait_deploy,
-    stream.get_stream,
-    reads.get_refused,
-    openapi.get_openapi,
-    metrics.get_metrics,
-    healthz,
-    readyz,
-    dashboard.get_dashboard,
-    dashboard.get_rows,
-    dashboard.login_page,
-    dashboard.login,
-    dashboard.get_asset,
+# The modules that have routes, in the order of the reference page: every function with @endpoint in them is one. The
+# app, the OpenAPI file and docs/reference/http.md are made from this list.
+_MODULES = (reports, reads, waits, stream, openapi, metrics, sys.modules[__name__], dashboard)
+ENDPOINTS: tuple[Endpoint, ...] = tuple(
+    route for module in _MODULES for route in vars(module).values() if isinstance(route, Endpoint)
 )
 
 

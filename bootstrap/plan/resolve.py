@@ -22,9 +22,9 @@ from bootstrap.plan.model import (
 )
 from bootstrap.runner.contract import NAME_PATTERN
 from bootstrap.runner.defaults import FILE, SECRET_MODE
-from bootstrap.spec.check_kinds import CHECK_KINDS
+from bootstrap.spec.check_kinds import CHECK_KINDS, Check
 from bootstrap.spec.load import Spec
-from bootstrap.spec.models import Check, File, Need, Script, Stage
+from bootstrap.spec.models import File, Need, Script, Stage
 from bootstrap.spec.servers import NAME_HINT, name_fault
 from bootstrap.spec.types import is_url
 from bootstrap.spec.values import AllowedValues, OutsideValue, form_fault, kind_fault, value_fault

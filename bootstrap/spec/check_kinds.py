@@ -1,11 +1,17 @@
-"""The kinds of health checks, one row each: the planner, the renderer, `show` and the packer read them.
+"""The kinds of health checks: their keys in a spec, and the table that plan, render, `show` and the packer read.
 
-A new kind takes a key of `models.Check`, a row here, and a function `look_KIND` in runner/tick/checks.py.
+A new kind takes a key of `Check`, a row in the table above it, and a function `look_KIND` in runner/tick/checks.py.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+
+import pydantic
+
+from bootstrap.runner.defaults import CHECK
+from bootstrap.spec import types as t
+from bootstrap.spec.strict import Strict, one_of
 
 
 @dataclass(frozen=True)
@@ -24,7 +30,7 @@ class Field:
 
 
 _FREE = "{:,} bytes free"
-# In the order of the keys of `models.Check`. A text is a template; a number goes to the host as it is.
+# In the order of the keys of `Check`. A text is a template; a number goes to the host as it is.
 CHECK_KINDS: dict[str, tuple[Field, ...]] = {
     "http": (
         Field("url", ("http",), rule="url"),
@@ -39,3 +45,33 @@ CHECK_KINDS: dict[str, tuple[Field, ...]] = {
     "disk": (Field("path", ("disk", "path"), rule="folder"), Field("free", ("disk", "free"), words=_FREE)),
     "memory": (Field("free", ("memory", "free"), words=_FREE),),
 }
+
+
+class Disk(Strict):
+    """Free space."""
+
+    path: t.Folder = pydantic.Field(description="on the file system of this path")
+    free: t.Size = pydantic.Field(description="at least")
+
+
+class Memory(Strict):
+    """Available memory."""
+
+    free: t.Size = pydantic.Field(description="at least")
+
+
+class Check(Strict):
+    """One health check; all must pass at once."""
+
+    http: t.Url | None = pydantic.Field(None, description="URL; no redirect is followed")
+    status: t.Int = pydantic.Field(CHECK["status"], description="with http: the status wanted")
+    contains: t.Text | None = pydantic.Field(None, description="with http: text wanted in the answer")
+    tcp: t.Address | None = pydantic.Field(None, description="HOST:PORT accepts a connection")
+    unit: t.Text | None = pydantic.Field(None, description="a systemd unit is active")
+    process: t.Text | None = pydantic.Field(None, description="a program of this name runs")
+    command: t.Text | None = pydantic.Field(None, description="exits 0 under sh -eu")
+    file: t.AbsolutePath | None = pydantic.Field(None, description="a path exists")
+    disk: Disk | None = pydantic.Field(None, description="free space")
+    memory: Memory | None = pydantic.Field(None, description="available memory")
+
+    _exactly_one = one_of(*CHECK_KINDS)

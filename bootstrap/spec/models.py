@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Annotated, Any
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from bootstrap.runner.defaults import CHECK, FILE, HEALTH, PLAN, SECRET_MODE, STAGE
+from bootstrap.runner.defaults import FILE, HEALTH, PLAN, SECRET_MODE, STAGE
 from bootstrap.spec import types as t
-from bootstrap.spec.check_kinds import CHECK_KINDS
+from bootstrap.spec.check_kinds import Check
+from bootstrap.spec.strict import Strict, one_of
 from bootstrap.spec.tree import Scalar
 
 Values = dict[str, Any]
@@ -18,26 +19,6 @@ Values = dict[str, Any]
 def _seconds(table: Mapping[str, Any], key: str) -> float:
     # A spec's durations are floats. With an int here, a default and the same time written out would give two revisions.
     return float(table[key])
-
-
-class Strict(BaseModel):
-    """A map that refuses unknown keys."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
-
-
-def one_of(*keys: str) -> Any:
-    """A validator: exactly one of these keys is given."""
-
-    def check(model: Any) -> Any:
-        present_keys = [key for key in keys if getattr(model, key.replace("-", "_")) is not None]
-        if len(present_keys) != 1:
-            listed = ", ".join(keys[:-1]) + f" or {keys[-1]}"
-            listing = "none" if not present_keys else " and ".join(present_keys)
-            raise t.wrong("spec.choice", f"give exactly one of {listed}; this has {listing}")
-        return model
-
-    return model_validator(mode="after")(check)
 
 
 def choice(*words: str) -> Any:
@@ -188,36 +169,6 @@ class Stage(Script):
     rerun: choice("changed", "deploy") = Field(  # type: ignore[valid-type]
         STAGE["rerun"], description="deploy: run again in every roll-out"
     )
-
-
-class Disk(Strict):
-    """Free space."""
-
-    path: t.Folder = Field(description="on the file system of this path")
-    free: t.Size = Field(description="at least")
-
-
-class Memory(Strict):
-    """Available memory."""
-
-    free: t.Size = Field(description="at least")
-
-
-class Check(Strict):
-    """One health check; all must pass at once."""
-
-    http: t.Url | None = Field(None, description="URL; no redirect is followed")
-    status: t.Int = Field(CHECK["status"], description="with http: the status wanted")
-    contains: t.Text | None = Field(None, description="with http: text wanted in the answer")
-    tcp: t.Address | None = Field(None, description="HOST:PORT accepts a connection")
-    unit: t.Text | None = Field(None, description="a systemd unit is active")
-    process: t.Text | None = Field(None, description="a program of this name runs")
-    command: t.Text | None = Field(None, description="exits 0 under sh -eu")
-    file: t.AbsolutePath | None = Field(None, description="a path exists")
-    disk: Disk | None = Field(None, description="free space")
-    memory: Memory | None = Field(None, description="available memory")
-
-    _exactly_one = one_of(*CHECK_KINDS)
 
 
 class Health(Strict):

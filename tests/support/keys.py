@@ -28,8 +28,10 @@ def security_key() -> str:
     if not KEPT.exists():
         KEPT.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(dir=KEPT.parent) as folder:
-            download = "apt-get -q download openssh-tests && dpkg -x openssh-tests_*.deb ."
-            subprocess.run(["sh", "-c", download], cwd=folder, check=False, capture_output=True, timeout=60)
+            # A machine on which nothing had to be installed may know no packages yet.
+            download = "apt-get -q download openssh-tests"
+            command = f"{download} || {{ apt-get -q update && {download}; }} && dpkg -x openssh-tests_*.deb ."
+            subprocess.run(["sh", "-c", command], cwd=folder, check=False, capture_output=True, timeout=240)
             library = Path(folder) / "usr/lib/openssh/regress/misc/sk-dummy/sk-dummy.so"
             if not library.exists():
                 pytest.skip("needs sk-dummy.so of openssh-tests, and apt-get cannot download that")

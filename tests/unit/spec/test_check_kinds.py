@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from bootstrap.runner.tick import checks
-from bootstrap.spec.check_kinds import CHECK_KINDS
-from bootstrap.spec.models import Check, Disk, Memory
+from bootstrap.spec.check_kinds import CHECK_KINDS, Check, Disk, Memory
 from bootstrap.spec.types import RULES
 
 PAGE = Path(__file__).resolve().parents[3] / "docs/reference/plan.md"
