@@ -69,7 +69,7 @@ def command(
     warnings += exposed(spec, targets, [payload.target for payload in packed])
     if lint:
         # shellcheck is an optional dependency.
-        from bootstrap.render import lint as shellcheck
+        from bootstrap.render import shellcheck
 
         warnings += shellcheck.lint(plan, rendered)
     # An error of shellcheck counts as one without --strict, too.

@@ -32,7 +32,7 @@ def command(
     For a group, such as 'web-*', its members are listed.
     """
     from bootstrap.client.collector import patiently
-    from bootstrap.client.show import details, json_text, overview
+    from bootstrap.client.wording import details, json_text, overview
 
     client = collector.connect()
     if servers:
@@ -80,11 +80,11 @@ def _paint(text: str) -> str:
     import os
     import re
 
-    from bootstrap.client.show import COLOURS
+    from bootstrap.client.wording import COLOURS
 
     if os.environ.get("NO_COLOR"):
         return text
-    # The texts come from client/show.py, which knows nothing of colours.
+    # The texts come from client/wording.py, which knows nothing of colours.
     words = "|".join(COLOURS)
     # A state is coloured only as a column of its own; the same word in the line of a log stays as it is.
     return re.sub(rf"(?<=  )({words})(?=\s|$)", lambda m: click.style(m[1], fg=COLOURS[m[1]]), text)

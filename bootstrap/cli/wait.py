@@ -60,8 +60,8 @@ def command(
       5  one has failed
       6  time ran out, or the collector was never reached
     """
-    from bootstrap.client.show import json_text
     from bootstrap.client.wait import targets_of, wait
+    from bootstrap.client.wording import json_text
 
     targets = targets_of(servers, deploy_id)
     client = collector.connect()
@@ -89,7 +89,7 @@ def _print(outcome: Outcome, timeout_s: float) -> None:
     """Print the state of each server to stdout, and the reasons of a failure or a time-out to stderr."""
     import time
 
-    from bootstrap.client.show import ago, failure, plain, progress, span
+    from bootstrap.client.wording import ago, failure, plain, progress, span
 
     # One moment for all servers, so that equal ages look equal.
     now = time.time()

@@ -12,7 +12,7 @@ from urllib.parse import quote, urlsplit
 import requests
 import requests.auth
 
-from bootstrap.client.show import plain
+from bootstrap.client.wording import plain
 from bootstrap.errors import CollectorError, UsageError
 
 CONNECT_S = 5.0

@@ -6,7 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any
 
-from bootstrap.client.show import plain
+from bootstrap.client.wording import plain
 
 ENDED = ("healthy", "failed")
 # The reason of a time-out is one line.

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 
 from bootstrap.client.collector import Collector
-from bootstrap.client.show import plain
+from bootstrap.client.wording import plain
 
 PAUSE_S = 3.0  # between two questions: hosts try again with growing pauses
 MAX_SENTENCES = 10

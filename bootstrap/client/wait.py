@@ -16,7 +16,7 @@ from typing import Any
 from bootstrap.client.collector import FIRST_PAUSE_S, LONGEST_PAUSE_S, Collector, Unreachable
 from bootstrap.client.early import ENDED, Early
 from bootstrap.client.refused import Refused
-from bootstrap.client.show import progress
+from bootstrap.client.wording import progress
 from bootstrap.errors import UsageError
 
 SLICE_S = 1.0  # how long one poll may last: progress is printed between two of them

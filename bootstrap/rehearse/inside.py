@@ -20,7 +20,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from bootstrap.rehearse import build, fileops
+from bootstrap.rehearse import fileops, filesystem
 from bootstrap.rehearse.services import SYSTEM_PATH, Services
 from bootstrap.rehearse.syscalls import keep_capabilities, loopback_up
 from bootstrap.rehearse.wire import Message, receive, send
@@ -35,7 +35,7 @@ KEPT = frozenset({
     "CHOWN", "DAC_OVERRIDE", "FOWNER", "FSETID", "KILL", "SETGID", "SETUID", "SETPCAP", "NET_BIND_SERVICE",
     "SYS_CHROOT", "SYS_PTRACE", "AUDIT_WRITE", "SETFCAP",
 })  # fmt: skip
-# As systemd has them: SIGRTMIN+5 asks for a reboot, SIGRTMIN+4 for power off. The shims in build.py send them.
+# As systemd has them: SIGRTMIN+5 asks for a reboot, SIGRTMIN+4 for power off. The shims in filesystem.py send them.
 REBOOT, POWER_OFF = 39, 38
 _GRACE_S = 2.0
 
@@ -43,7 +43,7 @@ _GRACE_S = 2.0
 class Init:
     """Process 1. link: the socket to the outside; options: see Copy."""
 
-    def __init__(self, link: socket.socket, tree: build.Tree, options: dict[str, Any]) -> None:
+    def __init__(self, link: socket.socket, tree: filesystem.Tree, options: dict[str, Any]) -> None:
         self.link, self.tree = link, tree
         self.boots, self.boot_id, self.on = 0, "", False
         self.waiting: dict[int, socket.socket] = {}  # pid -> the socket for its exit code
@@ -305,7 +305,7 @@ def main() -> None:
         # cron's pam_loginuid sets the audit id of a log-in. Without AUDIT_CONTROL it may only while that is unset.
         with contextlib.suppress(OSError):
             Path("/proc/self/loginuid").write_text("4294967295", encoding="ascii")
-        tree = build.build(str(options["work"]), options)
+        tree = filesystem.build(str(options["work"]), options)
         keep_capabilities(KEPT | ({"NET_RAW"} if options["network"] == "none" else frozenset()))
     except Exception as error:
         send(link, {"error": f"{type(error).__name__}: {error}", "errno": getattr(error, "errno", None)})

@@ -13,7 +13,7 @@ from oracle import NOTE, deliver, ran, said, start_tick
 from bootstrap.image import baked
 from bootstrap.render.model import RenderedFile
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
-from bootstrap.runner.later.admin import USAGE
+from bootstrap.runner.later.verbs import USAGE
 from bootstrap.runner.tick.journal import JOURNAL, seal
 
 pytestmark = [pytest.mark.integration, needs_root]

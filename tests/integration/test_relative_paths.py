@@ -144,7 +144,7 @@ def test_nothing_is_started_in_another_folder_but_by_absolute_names() -> None:
     known = {
         "rehearse/copy.py": "the copy's first process: its options hold resolved paths only",
         "rehearse/services.py": "inside a copy, whose names are its own",
-        "render/lint.py": "the texts lie in that folder; the program's name is made absolute",
+        "render/shellcheck.py": "the texts lie in that folder; the program's name is made absolute",
     }
     package = ROOT / "bootstrap"
     found = set()

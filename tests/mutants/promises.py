@@ -326,7 +326,7 @@ MUTANTS = [
         FAULTS + "test_apt.py::test_a_dpkg_that_was_cut_short_is_finished_before_the_next_attempt", faults=(78,),
     ),
     of_runner(
-        "tick/stages", "apt does not wait for its lock",
+        "tick/shell", "apt does not wait for its lock",
         'APT = """DPkg::Lock::Timeout "600";\n', 'APT = """\n',
         FAULTS + "test_apt.py::test_apt_waits_for_dpkgs_lock_that_another_holds", faults=(77,),
     ),
@@ -460,7 +460,7 @@ MUTANTS = [
         " ! -perm /022", "", (UNITS + "test_an_entry_that_others_could_write_starts_nothing",),
     ),
     of_runner(
-        "later/admin", "an old boothook undoes a newer deploy",
+        "later/verbs", "an old boothook undoes a newer deploy",
         "if \"INSTANCE_ID\" in os.environ and overtaken(run, past):", "if overtaken(run, []) and not past:",
         STARTER + "test_an_old_payload_at_a_later_boot_does_not_undo_a_newer_deploy",
     ),

@@ -13,7 +13,7 @@ MUTANTS: list[Mutant] = [
         TWO + "test_nor_where_the_collector_has_gone_after_it_heard_the_end", faults=(110,),
     ),
     of_runner(
-        "later/admin", "an install reads the journal before it has the lock",
+        "later/verbs", "an install reads the journal before it has the lock",
         "    lock = host.lock()\n    # Read under the lock: another start may have finished while this one waited for it.\n"
         "    past = events_in(JOURNAL)\n",
         "    past = events_in(JOURNAL)\n    lock = host.lock()\n",

@@ -60,13 +60,13 @@ MUTANTS: list[Mutant] = [
         (NAMED + "test_a_strangers_name_is_neither_an_escape_nor_a_command",), faults=(146,),
     ),
     Mutant(
-        "words of a host move the deployer's cursor", "bootstrap/client/show.py",
+        "words of a host move the deployer's cursor", "bootstrap/client/wording.py",
         '    return [plain(line) for line in lines]\n\n\ndef _reason', "    return lines\n\n\ndef _reason",
         ("tests/integration/test_cli_words.py::test_no_control_character_reaches_the_terminal",), faults=(147,),
     ),
     Mutant(
         "what a host waits for is not shown", "bootstrap/collector/state.py",
         'waits_for=(event.get("for") or "")[:MAX_SENTENCE] or None', "waits_for=None",
-        ("tests/unit/client/test_show.py::test_a_host_that_waits_says_for_what",), faults=(147,),
+        ("tests/unit/client/test_wording.py::test_a_host_that_waits_says_for_what",), faults=(147,),
     ),
 ]  # fmt: skip

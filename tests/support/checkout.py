@@ -234,7 +234,7 @@ class Machine:
 
     def verb(self, verb: str, *words: str) -> int:
         """One verb of the admin's command. Its exit code; what it prints is the test's to capture."""
-        from bootstrap.runner.later.admin import admin
+        from bootstrap.runner.later.verbs import admin
 
         self.monkeypatch.setattr(os, "geteuid", lambda: 0)
         self.everywhere("guard", lambda: None)

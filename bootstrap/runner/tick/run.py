@@ -30,9 +30,9 @@ from bootstrap.runner.tick.files import (
 from bootstrap.runner.tick.history import final
 from bootstrap.runner.tick.journal import Journal
 from bootstrap.runner.tick.report import Report
-from bootstrap.runner.tick.shell import Shell
+from bootstrap.runner.tick.shell import APT, Shell
 from bootstrap.runner.tick.signals import Again, Failed, Superseded
-from bootstrap.runner.tick.stages import APT, Stages
+from bootstrap.runner.tick.stages import Stages
 
 STUCK = STATE + "/stuck", "/run/initialrunner.stuck"  # the reason why the last tick could not go on
 BOOTED = "/run/initialrunner.boot."  # and the boot id: names who has begun the entries of this boot

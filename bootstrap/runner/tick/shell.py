@@ -11,6 +11,11 @@ from bootstrap.runner.tick.checks import SHELL
 from bootstrap.runner.tick.logs import bound_log, open_log, output_of, tail
 from bootstrap.runner.tick.signals import Again
 
+# The settings of apt in all stages, for $APT_CONFIG below: it waits for its lock, and asks no questions.
+APT = """DPkg::Lock::Timeout "600";
+DPkg::Options { "--force-confdef"; "--force-confold"; };
+APT::Get::Assume-Yes "true";
+"""
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 GRACE_S = 10  # between TERM and KILL
 READERS_S = 3  # for a process that reads the last words of a failed text from a pipe

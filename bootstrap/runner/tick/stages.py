@@ -13,11 +13,6 @@ from bootstrap.runner.tick.logs import open_log, outputs, tail
 from bootstrap.runner.tick.shell import account, exit_code, no_user
 from bootstrap.runner.tick.signals import Again, Failed, Superseded
 
-APT = """DPkg::Lock::Timeout "600";
-DPkg::Options { "--force-confdef"; "--force-confold"; };
-APT::Get::Assume-Yes "true";
-"""
-
 
 def killed_for_memory(host):
     """Return the number of processes that the kernel has killed for memory since boot, as text; "" without /proc."""

@@ -190,7 +190,7 @@ def test_a_misspelt_value_is_told_from_braces_for_others(line: str, name: str, e
 
 def test_shellcheck_reads_the_length_of_a_value_as_the_host_does(tmp_path: Path) -> None:
     """Masked markup is Jinja's only: no comment hides the text behind `${#`."""
-    from bootstrap.render.lint import lint
+    from bootstrap.render.shellcheck import lint
 
     text = "#!/bin/bash\nx=(a b)\necho ${#x[@]}\ncd $HOME\n#}\n"
     (tmp_path / "mine.j2").write_text(text + "{# a comment #}\n")

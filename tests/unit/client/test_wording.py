@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 import reports
 
-from bootstrap.client.show import ago, details, failure, overview, plain, progress, span
+from bootstrap.client.wording import ago, details, failure, overview, plain, progress, span
 from bootstrap.collector.body import read_report
 from bootstrap.collector.ingest import take
 from bootstrap.collector.model import Run

@@ -28,12 +28,12 @@ def test_the_command_answers(
 
 
 def test_other_users_are_sent_to_sudo(machine: MakeMachine, capsys: Capture, monkeypatch: pytest.MonkeyPatch) -> None:
-    from bootstrap.runner.later import admin
+    from bootstrap.runner.later.verbs import admin
 
     box = machine(payload(THREE))
     box.everywhere("guard", lambda: None)
     monkeypatch.setattr("os.geteuid", lambda: 1000)
-    assert admin.admin(box.host, box.plan, "status", []) == 2
+    assert admin(box.host, box.plan, "status", []) == 2
     assert "sudo initialrunner status" in capsys.readouterr().err
 
 

@@ -10,7 +10,7 @@ import pytest
 
 from bootstrap.errors import Problem, UsageError
 from bootstrap.plan.resolve import resolve
-from bootstrap.render import lint
+from bootstrap.render import shellcheck
 from bootstrap.render.render import render
 from bootstrap.spec.load import load
 
@@ -20,7 +20,7 @@ HEAD = "version: 1\nname: web\nvalues: {dir: /srv, n: 3}\n"
 def linted(folder: Path, text: str) -> list[Problem]:
     (folder / "web.yaml").write_text(HEAD + text)
     plan = resolve(load(folder / "web.yaml"), server="web-1", deploy_id="d1")
-    return lint.lint(plan, render(plan))
+    return shellcheck.lint(plan, render(plan))
 
 
 def told(problems: list[Problem]) -> list[tuple[str, int, int, str]]:
