@@ -44,8 +44,8 @@ def lacking(event):
 
 
 def unsent(host):
-    """The reason why the collector does not have all events, "" when it has."""
-    return host.text(STATE + "/unsent").strip().partition(" ")[2].replace("None", NOT_TAKEN)
+    """The reason why the collector does not have all events, None when it has."""
+    return host.text(STATE + "/unsent").strip().partition(" ")[2].replace("None", NOT_TAKEN) or None
 
 
 NOT_TAKEN = "the collector answers but has not taken all events"
