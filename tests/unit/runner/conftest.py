@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -17,6 +18,16 @@ from bootstrap.payload.model import Payload
 def whole_code(monkeypatch: pytest.MonkeyPatch) -> None:
     """Put all of the runner's code into each bundle: packed once it serves all tests, whatever their plans call."""
     monkeypatch.setattr(gates, "unreached", lambda plan: frozenset())
+
+
+@pytest.fixture(autouse=True)
+def closed_files(tmp_path: Path) -> Iterator[None]:
+    """Close what a run leaves open, as the end of its process does: a later test needs the numbers."""
+    yield
+    for name in os.listdir("/proc/self/fd"):
+        with suppress(OSError):
+            if os.readlink(f"/proc/self/fd/{name}").startswith(f"{tmp_path}/"):
+                os.close(int(name))
 
 
 @pytest.fixture
