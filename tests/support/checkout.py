@@ -43,9 +43,27 @@ BOOT_ID = "00000000-0000-0000-0000-000000000001"
 UUID, MACHINE_ID = "4c4c4544-0042-3510-8052-b4c04f4d3732", "0123456789abcdef0123456789abcdef"
 
 
+@cache
 def modules() -> list[ModuleType]:
     """The modules of the runner's three programs and of their ground, imported."""
     return [import_module(f"bootstrap.runner.{wing}{name}") for wing, names in WINGS.items() for name in names]
+
+
+@cache
+def holders(name: str) -> list[ModuleType]:
+    """The modules that have this name."""
+    return [module for module in modules() if hasattr(module, name)]
+
+
+@cache
+def paths() -> list[tuple[ModuleType, str, Any]]:
+    """(module, name, value) of each constant that is a path of the machine, or holds some."""
+    constants = [(module, *item) for module in modules() for item in list(vars(module).items()) if item[0].isupper()]
+    return [
+        (module, name, value)
+        for module, name, value in constants
+        if any(isinstance(v, str) and v.startswith(FOLDERS) for v in (value if isinstance(value, tuple) else (value,)))
+    ]
 
 
 class FolderHost(Host):  # type: ignore[misc]
@@ -168,10 +186,8 @@ class Machine:
         self.plan = filled(json.loads(zlib.decompressobj(zdict=hot).decompress(decode(parts[1]))))
         for folder in (*FOLDERS, "/etc/cron.d/", "/usr/local/sbin/"):
             (root / folder[1:]).mkdir(parents=True, exist_ok=True)
-        for module in modules():
-            for name, value in vars(module).items():
-                if isinstance(value, str | tuple) and name.isupper():
-                    self.monkeypatch.setattr(module, name, self.moved(value))
+        for module, name, value in paths():
+            self.monkeypatch.setattr(module, name, self.moved(value))
         self.everywhere("TEXT", payload.bundle)
         self.everywhere("HOT", hot)
         self.everywhere("COLD", cold)
@@ -192,9 +208,8 @@ class Machine:
 
     def everywhere(self, name: str, value: object) -> None:
         """Set a name in each module of the runner that has it."""
-        for module in modules():
-            if hasattr(module, name):
-                self.monkeypatch.setattr(module, name, value)
+        for module in holders(name):
+            self.monkeypatch.setattr(module, name, value)
 
     def path(self, path: str) -> Path:
         return Path(self.host.at(path))

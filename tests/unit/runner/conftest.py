@@ -2,16 +2,21 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import pytest
 from checkout import Machine, MakeMachine, child_signals
 
 from bootstrap.payload import gates
 from bootstrap.payload.model import Payload
+
+# A machine has dozens of files and folders, and a disk would take longer to remove them than the tests to run.
+MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture(autouse=True)
@@ -24,9 +29,10 @@ def whole_code(monkeypatch: pytest.MonkeyPatch) -> None:
 def closed_files(tmp_path: Path) -> Iterator[None]:
     """Close what a run leaves open, as the end of its process does: a later test needs the numbers."""
     yield
+    folders = (f"{tmp_path}/", f"{MEMORY}/")
     for name in os.listdir("/proc/self/fd"):
         with suppress(OSError):
-            if os.readlink(f"/proc/self/fd/{name}").startswith(f"{tmp_path}/"):
+            if os.readlink(f"/proc/self/fd/{name}").startswith(folders):
                 os.close(int(name))
 
 
@@ -36,8 +42,10 @@ def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeMac
     # Tests of the order of syncs are elsewhere; here they would take most of the time.
     monkeypatch.setattr(os, "fsync", lambda fd: None)
 
-    def make(payload: Payload) -> Machine:
-        return Machine(tmp_path / "machine", payload, monkeypatch)
+    with child_signals(), TemporaryDirectory(prefix="machine.", dir=MEMORY if MEMORY.is_dir() else tmp_path) as folder:
+        numbers = itertools.count()
 
-    with child_signals():
+        def make(payload: Payload) -> Machine:
+            return Machine(Path(folder) / str(next(numbers)), payload, monkeypatch)
+
         yield make

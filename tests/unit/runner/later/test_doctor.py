@@ -102,7 +102,7 @@ def test_a_damaged_journal_and_a_clock_before_the_payload_are_found(
 def test_a_full_disk_is_found(box: Machine, capsys: pytest.CaptureFixture[str], mocker: Any) -> None:
     real = doctor.os.statvfs("/")
     mocker.patch.object(doctor.os, "statvfs", return_value=mocker.Mock(wraps=real, f_flag=0, f_bfree=0, f_frsize=1))
-    assert examined(box, capsys)[1] == ["disk"]
+    assert set(examined(box, capsys)[1]) == {"disk"}  # once for each file system
 
 
 @pytest.mark.parametrize(
