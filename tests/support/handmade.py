@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import base64
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from typing import Any
+from unittest.mock import patch
 
 import jinja2
 
 from bootstrap import resources
+from bootstrap.payload import pack
 from bootstrap.payload.build import build
 from bootstrap.payload.model import Payload
 from bootstrap.render.model import Rendered, RenderedFile
@@ -22,6 +25,18 @@ REVISION = "0123456789ab"
 def stage(name: str, text: str, **more: Any) -> dict[str, Any]:
     """One stage of a host plan; its digest is that of its text."""
     return {"name": name, "text": text, "digest": hashlib.sha256(text.encode()).hexdigest()[:16], **more}
+
+
+@contextmanager
+def whole_code() -> Iterator[None]:
+    """Within this, every bundle holds all of the runner: packed once it serves all payloads, whatever they call."""
+    form = (False, True, frozenset[str]())
+    packed, sources = pack.packed, pack.sources
+    with (
+        patch.object(pack, "packed", lambda *_: packed(*form)),
+        patch.object(pack, "sources", lambda *_: sources(*form)),
+    ):
+        yield
 
 
 def payload(

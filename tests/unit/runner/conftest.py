@@ -11,8 +11,8 @@ from tempfile import TemporaryDirectory
 
 import pytest
 from checkout import Machine, MakeMachine, child_signals
+from handmade import whole_code
 
-from bootstrap.payload import gates
 from bootstrap.payload.model import Payload
 
 # A machine has dozens of files and folders, and a disk would take longer to remove them than the tests to run.
@@ -20,9 +20,10 @@ MEMORY = Path("/dev/shm")
 
 
 @pytest.fixture(autouse=True)
-def whole_code(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Put all of the runner's code into each bundle: packed once it serves all tests, whatever their plans call."""
-    monkeypatch.setattr(gates, "unreached", lambda plan: frozenset())
+def one_code() -> Iterator[None]:
+    """Pack the runner once for all tests."""
+    with whole_code():
+        yield
 
 
 @pytest.fixture(autouse=True)

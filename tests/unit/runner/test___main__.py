@@ -7,10 +7,11 @@ import sys
 from pathlib import Path
 
 import pytest
-from handmade import payload, stage
+from handmade import payload, stage, whole_code
 from tracked import TOP
 
-BUNDLE = payload([stage("one", "true")]).bundle
+with whole_code():
+    BUNDLE = payload([stage("one", "true")]).bundle
 
 
 def started(bundle: bytes, folder: Path, *words: str) -> subprocess.CompletedProcess[str]:

@@ -8,14 +8,15 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from handmade import payload, stage
+from handmade import payload, stage, whole_code
 
 from bootstrap.payload import pack
 from bootstrap.payload.bundle import reader, unpack
 from bootstrap.runner import bundle, form
 
 PAGE = Path(__file__).parents[3] / "docs/reference/bundle.md"
-PAYLOAD = payload([stage("one", "true")])
+with whole_code():
+    PAYLOAD = payload([stage("one", "true")])
 READER = ast.parse(reader())
 
 

@@ -8,7 +8,7 @@ import json
 import zlib
 
 import pytest
-from handmade import payload, stage
+from handmade import payload, stage, whole_code
 
 from bootstrap.payload.bundle import compose, unpack
 from bootstrap.payload.pack import encode
@@ -22,7 +22,8 @@ FILES = (
     RenderedFile("/srv/ä b", bytes(range(256)), deliver="inject"),
     RenderedFile("/srv/inside", b"x"),
 )
-ONE = payload([stage("one", "true")], files=FILES)
+with whole_code():
+    ONE = payload([stage("one", "true")], files=FILES)
 
 
 def parts_of(bundle: bytes) -> list[str]:

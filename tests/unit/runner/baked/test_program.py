@@ -8,13 +8,14 @@ from typing import Any
 
 import pytest
 from checkout import Machine, MakeMachine, as_root
-from handmade import payload, stage
+from handmade import payload, stage, whole_code
 from scripted_site import Site
 
 from bootstrap.runner.baked import program, sources, verbs
 
 Capture = pytest.CaptureFixture[str]
-PAYLOAD = payload([stage("one", "true")])
+with whole_code():
+    PAYLOAD = payload([stage("one", "true")])
 
 
 @pytest.fixture

@@ -8,14 +8,15 @@ from typing import Any
 
 import pytest
 from checkout import Machine, MakeMachine
-from handmade import payload, stage
+from handmade import payload, stage, whole_code
 
 from bootstrap.payload import bundle as bundles
 from bootstrap.runner.baked import signed
 from bootstrap.runner.form import SEPARATOR, WHOLE
 
 SIGNERS = "/etc/initialrunner/allowed_signers"
-PAYLOAD = payload([stage("one", "true")])
+with whole_code():
+    PAYLOAD = payload([stage("one", "true")])
 
 
 def string(data: bytes) -> bytes:

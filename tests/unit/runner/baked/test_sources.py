@@ -10,13 +10,14 @@ from email.message import EmailMessage
 
 import presigned
 import pytest
-from handmade import payload, stage
+from handmade import payload, stage, whole_code
 
 from bootstrap.runner.baked import sources
 from bootstrap.runner.baked.sources import Elsewhere, Nothing, Torn, whole
 from bootstrap.targets import cloud_config, mime, starter, stub
 
-PAYLOAD = payload([stage("one", "echo ran >>/srv/oracle")])
+with whole_code():
+    PAYLOAD = payload([stage("one", "echo ran >>/srv/oracle")])
 BUNDLE = PAYLOAD.bundle
 MIME = mime.compose(BUNDLE, mime.read(["#cloud-config\npackages: [curl]\n", "#!/bin/sh\n# initialrunner-like\necho\n"]))
 
