@@ -37,7 +37,14 @@ _RESTARTS = {
 
 
 class Failure(Exception):
-    """A service that did not start or has ended badly: (result, sentence, code)."""
+    """A service that did not start or has ended badly.
+
+    result: systemd's word for it; reason: a sentence; code: the exit code or signal, 0 without one.
+    """
+
+    def __init__(self, result: str, reason: str, code: int = 0) -> None:
+        super().__init__(reason)
+        self.result, self.reason, self.code = result, reason, code
 
 
 class Skip(Exception):
@@ -109,11 +116,10 @@ class Keeper:
                 self.answer(ok=True, text=str(skipped))
                 break
             except (Failure, BadUnit, OSError) as error:
-                result, reason, code = (
-                    (*error.args, 0)[:3] if isinstance(error, Failure) else ("resources", str(error), 0)
-                )
-                self.set(result=result, reason=reason, code=code)
-                records.note(self.unit.name, reason)
+                failure = error if isinstance(error, Failure) else Failure("resources", str(error))
+                result = failure.result
+                self.set(result=result, reason=failure.reason, code=failure.code)
+                records.note(self.unit.name, failure.reason)
                 self.answer(ok=False, text=reason)
             self.stop(result)
             if self.shall_stop or not self.wants_restart(result, starts):
@@ -168,8 +174,8 @@ class Keeper:
             self.run_all("ExecCondition")
         except Failure as failure:
             # Exit 255 and a signal are failures: systemd.service(5), ExecCondition=.
-            if failure.args[0] == "exit-code" and failure.args[2] != 255:
-                raise Skip(f"{self.unit.name} was skipped: {failure.args[1]}") from failure
+            if failure.result == "exit-code" and failure.code != 255:
+                raise Skip(f"{self.unit.name} was skipped: {failure.reason}") from failure
             raise
         self.run_all("ExecStartPre")
         self.set(sub="start")

@@ -195,7 +195,7 @@ class Finder:
             try:
                 answer = question()
             except Elsewhere as stub:
-                answer = {"url": stub.args[0], "sha256": stub.args[1]}
+                answer = {"url": stub.url, "sha256": stub.sha256}
             except (Nothing, OSError) as error:
                 answer = {"reason": str(error) or type(error).__name__}
             except Exception as error:

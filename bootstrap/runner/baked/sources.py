@@ -47,7 +47,11 @@ class Torn(Nothing):
 
 
 class Elsewhere(Exception):
-    """A stub: (URL, SHA-256) of the bundle that it would fetch."""
+    """A stub. url, sha256: of the bundle that it would fetch."""
+
+    def __init__(self, url, sha256):
+        Exception.__init__(self, url, sha256)
+        self.url, self.sha256 = url, sha256
 
 
 # --- finding a bundle in bytes ---
