@@ -117,9 +117,9 @@ class Keeper:
                 break
             except (Failure, BadUnit, OSError) as error:
                 failure = error if isinstance(error, Failure) else Failure("resources", str(error))
-                result = failure.result
-                self.set(result=result, reason=failure.reason, code=failure.code)
-                records.note(self.unit.name, failure.reason)
+                result, reason = failure.result, failure.reason
+                self.set(result=result, reason=reason, code=failure.code)
+                records.note(self.unit.name, reason)
                 self.answer(ok=False, text=reason)
             self.stop(result)
             if self.shall_stop or not self.wants_restart(result, starts):
