@@ -81,8 +81,8 @@ def test_nothing_waits_for_the_boothook_and_it_does_nothing_once_its_deploy_has_
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
         box.wait_for(lambda: bool(server.asked))
         assert not box.exists("/srv/started")
-        # A second one beside it leaves at once.
-        box.sh(f"{shell} /srv/hook")
+        # A second one beside it leaves at once. Its work is in the background, hence the wait.
+        assert box.sh(f"{shell} -c '. /srv/hook; wait'").returncode == 0
         server.open.set()
         box.wait_for(lambda: box.text("/srv/started") == "started\n")
         box.wait_for(lambda: not box.exists("/run/ir.bundle"))
