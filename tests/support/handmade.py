@@ -6,6 +6,7 @@ import base64
 import hashlib
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from functools import cache
 from typing import Any
 from unittest.mock import patch
 
@@ -39,6 +40,15 @@ def whole_code() -> Iterator[None]:
         yield
 
 
+@cache
+def cron_text() -> str:
+    """The shipped cron entry, as render gives it to packing."""
+    template = jinja2.Environment(keep_trailing_newline=True, autoescape=False).from_string(
+        resources.text("cron/initialrunner.j2")
+    )
+    return template.render(mark="@MARK@", files="@FILES@", sha256="@SHA256@")
+
+
 def payload(
     stages: Sequence[Mapping[str, Any]],
     *,
@@ -67,9 +77,5 @@ def payload(
     if report:
         key = server_key(report[1], server, deploy_id)
         host_plan["report"] = {"url": report[0], "key": base64.b64encode(key).decode(), **({"ca": ca} if ca else {})}
-    template = jinja2.Environment(keep_trailing_newline=True, autoescape=False).from_string(
-        resources.text("cron/initialrunner.j2")
-    )
-    cron = template.render(mark="@MARK@", files="@FILES@", sha256="@SHA256@")
-    rendered = Rendered(server, deploy_id, REVISION, host_plan, tuple(files), cron)
+    rendered = Rendered(server, deploy_id, REVISION, host_plan, tuple(files), cron_text())
     return build(rendered, units="apart" if units else "inside", lean=lean, sign=sign)

@@ -6,6 +6,7 @@ import itertools
 import os
 from collections.abc import Iterator
 from contextlib import suppress
+from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,9 +15,21 @@ from checkout import Machine, MakeMachine, child_signals
 from handmade import whole_code
 
 from bootstrap.payload.model import Payload
+from bootstrap.runner import form
 
 # A machine has dozens of files and folders, and a disk would take longer to remove them than the tests to run.
 MEMORY = Path("/dev/shm")
+
+
+# The packed code of a bundle takes longer to unpack than a test to run.
+decode_once = cache(form.decode)
+
+
+@pytest.fixture(autouse=True)
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Leave out what would take most of the time: syncs, whose order has tests elsewhere, and unpacking again."""
+    monkeypatch.setattr(os, "fsync", lambda fd: None)
+    monkeypatch.setattr(form, "decode", decode_once)
 
 
 @pytest.fixture(autouse=True)
@@ -40,9 +53,6 @@ def closed_files(tmp_path: Path) -> Iterator[None]:
 @pytest.fixture
 def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeMachine]:
     """Makes the machine with a payload on it."""
-    # Tests of the order of syncs are elsewhere; here they would take most of the time.
-    monkeypatch.setattr(os, "fsync", lambda fd: None)
-
     with child_signals(), TemporaryDirectory(prefix="machine.", dir=MEMORY if MEMORY.is_dir() else tmp_path) as folder:
         numbers = itertools.count()
 
