@@ -40,10 +40,10 @@ def one_code() -> Iterator[None]:
 
 
 @pytest.fixture(autouse=True)
-def closed_files(tmp_path: Path) -> Iterator[None]:
+def closed_files(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Close what a run leaves open, as the end of its process does: a later test needs the numbers."""
     yield
-    folders = (f"{tmp_path}/", f"{MEMORY}/")
+    folders = (f"{tmp_path_factory.getbasetemp()}/", f"{MEMORY}/machine.")
     for name in os.listdir("/proc/self/fd"):
         with suppress(OSError):
             if os.readlink(f"/proc/self/fd/{name}").startswith(folders):
@@ -51,9 +51,10 @@ def closed_files(tmp_path: Path) -> Iterator[None]:
 
 
 @pytest.fixture
-def machine(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeMachine]:
+def machine(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Iterator[MakeMachine]:
     """Makes the machine with a payload on it."""
-    with child_signals(), TemporaryDirectory(prefix="machine.", dir=MEMORY if MEMORY.is_dir() else tmp_path) as folder:
+    home = MEMORY if MEMORY.is_dir() else tmp_path_factory.getbasetemp()
+    with child_signals(), TemporaryDirectory(prefix="machine.", dir=home) as folder:
         numbers = itertools.count()
 
         def make(payload: Payload) -> Machine:
