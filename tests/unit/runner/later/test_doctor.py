@@ -24,8 +24,9 @@ def examined(box: Machine, capsys: pytest.CaptureFixture[str], *words: str) -> t
 
 @pytest.fixture
 def box(machine: MakeMachine, mocker: Any) -> Machine:
-    box = machine(payload([stage("one", "exit 75")]))
-    box.tick()
+    box = machine(payload([stage("one", "true")]))
+    box.run()
+    box.unlock()
     mocker.patch.object(doctor, "daemon", return_value=("cron", "1"))
     # Root's files and root's access, which the user of the tests stands for.
     lstat = os.lstat
