@@ -103,13 +103,11 @@ _MISSING = _object(
         "path": {"type": "string"},
         "why": _typed("string", "A word, for example `absent` or `short`."),
         "saw": _typed("string", "The state of the path, in words."),
-        "have": _typed("integer", "Bytes that are there."),
-        "want": _typed("integer", "Bytes that there should be."),
+        "have": _or_null(_typed("integer", "Bytes that are there.")),
+        "want": _or_null(_typed("integer", "Bytes that there should be.")),
     },
     optional=("path", "why", "saw", "have", "want"),
 )
-_MISSING["properties"]["have"] = _or_null(_MISSING["properties"]["have"])
-_MISSING["properties"]["want"] = _or_null(_MISSING["properties"]["want"])
 # A brief server has the same keys as a whole one, so that a client reads both with the same code.
 _BRIEF = {
     "server": _SERVER,

@@ -85,11 +85,11 @@ def shake(text: str, others: str) -> str:
     Such names are for the generator, for the tests or for a plan of another kind. A name counts as used where it stands
     as a string, too: `later("NAME")` calls it so.
     """
-    nodes, elsewhere = ast.parse(text).body, _words(ast.parse(others))
-    every = list(nodes)
+    elsewhere, words = _words(ast.parse(others)), {node: _words(node) for node in ast.parse(text).body}
+    every = nodes = list(words)
     while True:
         # A name may have been used by nothing but one that was dropped just now, so this goes on until nothing changes.
-        used = elsewhere.union(*map(_words, nodes))
+        used = elsewhere.union(*(words[node] for node in nodes))
         remaining = [node for node in nodes if _is_used(node, used)]
         if len(remaining) == len(nodes):
             return _dropped(text, [node for node in every if node not in nodes])

@@ -10,7 +10,7 @@ from typing import Any
 from bootstrap.payload.build import build
 from bootstrap.payload.model import Payload
 from bootstrap.render.model import Rendered
-from bootstrap.runner.defaults import filled
+from bootstrap.runner.defaults import PLAN
 from bootstrap.targets import mime
 from bootstrap.targets.limits import Measure
 from bootstrap.targets.providers import Provider
@@ -38,7 +38,7 @@ class Request:
     @property
     def trigger(self) -> str:
         """`trigger` of the spec: auto, cron, systemd or both."""
-        return str(filled(self.rendered.host_plan)["trigger"])
+        return str({**PLAN, **self.rendered.host_plan}["trigger"])
 
     @property
     def units(self) -> str:

@@ -41,7 +41,7 @@ def test_unit_tests_of_the_runner_reach_most_of_it(
         for name in ("PYTEST_XDIST_WORKER", "PYTEST_CURRENT_TEST", "PYTEST_ADDOPTS"):
             environment.pop(name, None)
         start = [sys.executable, "-m", "coverage"]
-        tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "-p", "no:randomly", "--basetemp", str(folder / "tmp")]
+        tests = ["-m", "pytest", "-q", "-p", "no:cacheprovider", "--basetemp", str(folder / "tmp")]
 
         def step(*words: str) -> subprocess.CompletedProcess[str]:
             return subprocess.run(
