@@ -77,6 +77,8 @@ class FolderHost(Host):  # type: ignore[misc]
         self.started: list[str] = []
         self.exits: dict[str, int] = {}
         self.identity = UUID, MACHINE_ID
+        # Other tests of this process may have left a child that lives on, such as the driver of a browser.
+        self.strangers = set(self.children())
 
     def at(self, path: str) -> str:
         """The real path behind a path of the machine."""
@@ -89,11 +91,15 @@ class FolderHost(Host):  # type: ignore[misc]
     def uptime(self) -> float:
         return self.clock
 
+    def children(self) -> list[str]:
+        """The ids of the processes that this process has started, whoever asked for them."""
+        return super().text(f"/proc/self/task/{os.getpid()}/children").split()
+
     def pause(self, seconds: float) -> None:
         """Let the time pass at once; while a child works it passes as it does, so that no slow machine times out."""
-        children = super().text(f"/proc/self/task/{os.getpid()}/children").split()
+        own = set(self.children()) - self.strangers
         # A killed attempt of a test stays as a zombie, which nobody waits for.
-        is_working = any(") Z " not in super(FolderHost, self).text(f"/proc/{pid}/stat") for pid in children)
+        is_working = any(") Z " not in super(FolderHost, self).text(f"/proc/{pid}/stat") for pid in own)
         start = time.monotonic()
         if signal.sigtimedwait([signal.SIGCHLD], max(0.0, seconds) if is_working else 0) is None and not is_working:
             self.clock += seconds
