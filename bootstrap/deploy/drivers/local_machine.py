@@ -11,6 +11,7 @@ import json
 import os
 import secrets
 import signal
+import socket
 import tarfile
 import time
 from collections.abc import Iterable
@@ -110,7 +111,8 @@ class Machine:
     def take_down(self) -> None:
         """Power it off as by pulling the plug, and remove its link and its mount. It may be done in part already."""
         self._power_off()
-        if Path("/sys/class/net", self._link).exists():
+        # Not /sys/class/net: it shows the network in which it was mounted.
+        if self._link in (name for _, name in socket.if_nameindex()):
             run("ip", "link", "delete", self._link)
         if Path("/run/netns", self._body.name).exists():
             run("ip", "netns", "delete", self._body.name)
