@@ -76,7 +76,10 @@ class ProbeRequest:
 
 @dataclass(frozen=True)
 class Report:
-    """What the collector knows of a server. state: as in reports, None: not heard of. lines: of a failure, for people."""
+    """What the collector knows of a server. state: as in reports, None: not heard of.
+
+    lines: of a failure, for people.
+    """
 
     state: str | None
     reason: str | None = None
