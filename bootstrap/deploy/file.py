@@ -13,8 +13,8 @@ from typing import Any
 from bootstrap.deploy import rules, texts
 from bootstrap.deploy.paths import folder_at, path_at
 from bootstrap.errors import Problem, SpecError, UsageError, Where
-from bootstrap.spec import deploy_words, tree
-from bootstrap.spec.deploy_models import NAMED, CollectorModel, DeployModel, TierModel
+from bootstrap.spec import deploy_models, deploy_words, tree
+from bootstrap.spec.deploy_models import NAMED, DeployModel
 from bootstrap.spec.includes import Included
 from bootstrap.spec.load import Spec, in_order
 from bootstrap.spec.load import load as load_spec
@@ -28,7 +28,7 @@ class Tier:
     """One tier: its keys, and its spec with the tier's values laid over those of the spec."""
 
     name: str
-    model: TierModel
+    model: deploy_models.Tier
     spec: Spec
 
     @property
@@ -83,7 +83,7 @@ class DeployFile:
         return None if line is None else f"cd {shlex.quote(folder)} && {line}"
 
     @property
-    def collector(self) -> CollectorModel | None:
+    def collector(self) -> deploy_models.Collector | None:
         """The collector to ask, with an absolute path of its CA; None without one."""
         model = self.model.collector
         if model is None or model.ca is None:

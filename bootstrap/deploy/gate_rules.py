@@ -16,7 +16,7 @@ from bootstrap.deploy import placeholders
 from bootstrap.deploy.paths import folder_at
 from bootstrap.errors import Problem
 from bootstrap.spec import tree
-from bootstrap.spec.deploy_models import GateModel, TierModel
+from bootstrap.spec.deploy_models import Gate, Tier
 from bootstrap.spec.types import CREDENTIALS, CREDENTIALS_HINT, has_credentials, is_url
 
 if TYPE_CHECKING:
@@ -27,7 +27,7 @@ EXAMPLE = {"address": "192.0.2.1", "port": 80, "server": "web-1", "revision": "0
 _SHELL_WORDS = {"if", "for", "while", "until", "case", "set", "cd", "export", "exec", "test", "trap", "ulimit", "umask"}
 
 
-def judge(judged: Judged, number: int, tier: TierModel) -> Iterator[Problem]:
+def judge(judged: Judged, number: int, tier: Tier) -> Iterator[Problem]:
     """Every problem and warning of the gate of one tier."""
     path: tree.Path_ = ("tiers", number, "gate")
     yield from _needed(judged, number, tier)
@@ -40,7 +40,7 @@ def judge(judged: Judged, number: int, tier: TierModel) -> Iterator[Problem]:
         yield from _command(judged, (*path, "before_swap"), tier.gate.before_swap)
 
 
-def _needed(judged: Judged, number: int, tier: TierModel) -> Iterator[Problem]:
+def _needed(judged: Judged, number: int, tier: Tier) -> Iterator[Problem]:
     spec = judged.specs[number]
     if tier.gate.probe is not None:
         return
@@ -58,7 +58,7 @@ def _needed(judged: Judged, number: int, tier: TierModel) -> Iterator[Problem]:
             yield judged.error("spec.choice", (*place, "gate", key), message, "remove it, or add probe:")
 
 
-def _probe(judged: Judged, path: tree.Path_, tier: TierModel) -> Iterator[Problem]:
+def _probe(judged: Judged, path: tree.Path_, tier: Tier) -> Iterator[Problem]:
     probe = tier.gate.probe
     if probe is None:
         return
@@ -93,7 +93,7 @@ def _unknown(judged: Judged, path: tree.Path_, text: str) -> Iterator[Problem]:
             yield judged.error("deploy.placeholder", path, f"unknown placeholder {{{name}}}", hint)
 
 
-def _contains(judged: Judged, path: tree.Path_, gate: GateModel) -> Iterator[Problem]:
+def _contains(judged: Judged, path: tree.Path_, gate: Gate) -> Iterator[Problem]:
     if gate.probe is None:
         return
     is_list = isinstance(tree.find(judged.root, (*path, "contains")), tree.Sequence)
@@ -131,7 +131,8 @@ def _command(judged: Judged, path: tree.Path_, line: str) -> Iterator[Problem]:
             hint = "the path is relative to the folder of the deploy file"
             yield judged.error("deploy.command", path, f"there is no file {file}", hint)
         elif not os.access(file, os.X_OK):
-            yield judged.error("deploy.command", path, f"{file} is not executable", f"chmod +x {shlex.quote(str(file))}")
+            hint = f"chmod +x {shlex.quote(str(file))}"
+            yield judged.error("deploy.command", path, f"{file} is not executable", hint)
     elif shutil.which(program) is None:
         hint = f"write ./{program}" if file.is_file() else "install it, or write its path"
         yield judged.error("deploy.command", path, f"no program is called {program}", hint)

@@ -35,12 +35,11 @@ class ReadyServer:
 
 def tier_values(tiers: Mapping[str, Sequence[ReadyServer]]) -> dict[str, Any]:
     """The values of a server whose earlier tiers are these, by name and in the order of their slots."""
-    return {
-        VALUE: {
-            name: {"addresses": [server.address for server in servers], "servers": [dict(vars(server)) for server in servers]}
-            for name, servers in tiers.items()
-        }
-    }
+    values = {}
+    for name, servers in tiers.items():
+        addresses = [server.address for server in servers]
+        values[name] = {"addresses": addresses, "servers": [dict(vars(server)) for server in servers]}
+    return {VALUE: values}
 
 
 class _AnyOutput(dict[str, str]):

@@ -66,22 +66,24 @@ Count = Annotated[
 Batch = Annotated[
     int | None,
     BeforeValidator(_batch),
-    WithJsonSchema({"anyOf": [{"const": "all"}, {"type": "integer", "minimum": 1}], "default": "all"}),
+    WithJsonSchema({"anyOf": [{"const": "all"}, {"type": "integer", "minimum": 1}]}),
 ]
 Texts = Annotated[list[str], BeforeValidator(_texts), WithJsonSchema(_TEXTS)]
 Status = Annotated[
     int, BeforeValidator(_status), WithJsonSchema({"type": "integer", "minimum": 100, "maximum": 599})
 ]
 FreeMap = Annotated[Values, BeforeValidator(free), ANY_MAP]
-Servers = choice(*SERVERS)
-Pools = choice(*POOLS)
+ServerDriver = choice(*SERVERS)
+PoolDriver = choice(*POOLS)
 
 
-class CloudModel(Strict):
+class Cloud(Strict):
     """The drivers, one for servers and one for pools, and the settings of each."""
 
-    servers: Servers = Field(description="the driver that makes servers")  # type: ignore[valid-type]
-    pool: Pools | None = Field(None, description="the driver of the balancer; needed where a tier has pools")  # type: ignore[valid-type]
+    servers: ServerDriver = Field(description="the driver that makes servers")  # type: ignore[valid-type]
+    pool: PoolDriver | None = Field(  # type: ignore[valid-type]
+        None, description="the driver of the balancer; needed where a tier has pools"
+    )
     openstack: OpenstackSettings | None = Field(None, description="settings of this driver")
     octavia: OctaviaSettings | None = Field(None, description="settings of this driver")
     local: LocalSettings | None = Field(None, description="settings of this driver")
@@ -89,7 +91,7 @@ class CloudModel(Strict):
     sim: SimSettings | None = Field(None, description="settings of this driver")
 
 
-class CollectorModel(Strict):
+class Collector(Strict):
     """The collector that the deployer asks. The servers report to the one of their spec, by its name there."""
 
     url: t.PlainUrl = Field(description="the collector's URL")
@@ -99,7 +101,7 @@ class CollectorModel(Strict):
     ca: t.FileName | None = Field(None, description="file with the CA to trust, relative to the deploy file")
 
 
-class PoolModel(Strict):
+class Pool(Strict):
     """A pool of the balancer, which all servers of the tier join."""
 
     name: t.Name = Field(description="of the pool; it is made if absent")
@@ -107,7 +109,7 @@ class PoolModel(Strict):
     listen: t.Port | None = Field(None, description="to which clients connect; unless given, no listener is made")
 
 
-class GateModel(Strict):
+class Gate(Strict):
     """What a new server has to show before an old one leaves.
 
     The probe and its texts take {address}, {port}, {server}, {revision} and {deploy_id}. {port}: of the first pool.
@@ -123,7 +125,7 @@ class GateModel(Strict):
     )
 
 
-class TierModel(Strict):
+class Tier(Strict):
     """Servers of one kind. A tier begins when all tiers before it are healthy, and its spec sees them as `tiers`."""
 
     name: t.Label | None = Field(None, description="unique; that of the spec unless given")
@@ -133,9 +135,9 @@ class TierModel(Strict):
         None, description="members up in each pool, never fewer; `count` unless given. Before the first deploy it is 0"
     )
     server: FreeMap = Field(default_factory=dict, description="for the driver: image, flavor, network, and the like")
-    pools: list[PoolModel] = Field(default_factory=list, description="of the balancer, which the servers join")
-    gate: GateModel = Field(default_factory=lambda: GateModel(), description="what a new server has to show")
-    batch: Batch = Field(None, description="all at once, or as many at a time")
+    pools: list[Pool] = Field(default_factory=list, description="of the balancer, which the servers join")
+    gate: Gate = Field(default_factory=lambda: Gate(), description="what a new server has to show")
+    batch: Batch = Field(None, description="all at once, or as many at a time", json_schema_extra={"default": "all"})
     drain: t.Duration = Field(60.0, description="the time in which an old server may end its sessions")
     keep_old: t.Duration = Field(600.0, description="old servers are kept for so long, to go back to them")
     replace_errors: t.Int = Field(3, description="servers that fail to build are replaced so many times")
@@ -153,9 +155,9 @@ class DeployModel(Strict):
         default_factory=list, description="deploy files merged first; tiers and pools merge by name"
     )
     values: FreeMap = Field(default_factory=dict, description="for templates in this file; --set overrides them")
-    cloud: CloudModel = Field(description="the drivers")
-    collector: CollectorModel | None = Field(None, description="needed where a spec reports")
-    tiers: list[TierModel] = Field(description="in their order")
+    cloud: Cloud = Field(description="the drivers")
+    collector: Collector | None = Field(None, description="needed where a spec reports")
+    tiers: list[Tier] = Field(description="in their order")
 
 
 # Lists whose entries an including file may change one by one, and the key that names an entry.

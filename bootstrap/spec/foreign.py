@@ -64,6 +64,9 @@ _ELSEWHERE = {
     "servers": "servers are named when they are rendered: --server NAME, or --servers FILE",
     "provider": "it is named when the spec is rendered: --provider NAME",
     "target": "it is named when the spec is rendered: --target NAME",
+    "tiers": "write it in a deploy file, which names this spec: bootstrap deploy FILE",
+    "cloud": "write it in a deploy file, which names this spec: bootstrap deploy FILE",
+    "collector": "write report: {url: URL}",
 }
 _OF_FILES = {
     "permissions": 'write mode: "0644"',
