@@ -76,10 +76,7 @@ class ProbeRequest:
 
 @dataclass(frozen=True)
 class Report:
-    """What the collector knows of a server. state: as in reports, None: not heard of.
-
-    lines: of a failure, for people.
-    """
+    """The report of one server. state: as in reports, None: not heard of; lines: the reason of a failure."""
 
     state: str | None
     reason: str | None = None
@@ -118,6 +115,9 @@ class Payloads(Protocol):
 
 class Lease(Protocol):
     """The right to change the pools of a deploy, which one deployer has at a time."""
+
+    def take(self) -> None:
+        """Get the right, or keep it. Raises Lost with the name of the one who has it."""
 
     def check(self) -> None:
         """Return if the right is still ours, renewed when it is due. Raises Lost with the holder's name."""

@@ -1,1 +1,1 @@
-"""The clouds and balancers that a roll-out can use, one module each; `table` lists them."""
+"""The drivers: a module for each cloud and each balancer, whose `servers(settings)` or `pools(settings)` makes them."""
