@@ -76,12 +76,16 @@ class ProbeRequest:
 
 @dataclass(frozen=True)
 class Report:
-    """What the collector knows of a server. state: as in reports, None: not heard of. lines: of a failure, for people."""
+    """What the collector knows of a server. state: as in reports, None: not heard of.
+
+    lines: of a failure, for people; outputs: of its stages; addresses: as the host itself reports them.
+    """
 
     state: str | None
     reason: str | None = None
     lines: tuple[str, ...] = ()
     outputs: Mapping[str, str] | None = None
+    addresses: tuple[str, ...] = ()
 
 
 class Outside(Protocol):
