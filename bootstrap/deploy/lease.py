@@ -22,7 +22,8 @@ from urllib.parse import quote
 from bootstrap.client.collector import Collector, Held, patiently
 from bootstrap.client.wording import plain
 from bootstrap.deploy.clock import boot_clock
-from bootstrap.errors import BootstrapError, CollectorError, ExitCode, UsageError
+from bootstrap.deploy.stopping import Lost
+from bootstrap.errors import CollectorError, UsageError
 
 TTL_S = 60.0
 # Parts of the ttl: what has to be left after `check`, and what is left when the lease is renewed.
@@ -33,30 +34,12 @@ PATIENCE_S = 10.0
 MAX_WORDS = 1000
 
 
-class Lost(BootstrapError):
-    """The right to change the pools is somebody else's, or is over. holder: the words of the other, None: not known."""
-
-    exit_code = ExitCode.REFUSED
-    code = "deploy.lost"
-
-    def __init__(self, message: str, holder: str | None = None, *, hint: str | None = None) -> None:
-        super().__init__(message, hint=hint)
-        self.holder = holder
-
-
 class Taken(Lost):
-    """Another deployer has the right, and this one never had it."""
-
-    code = "deploy.taken"
+    """Another deployer has the right, and this one did not have it before."""
 
 
 class Unsure(Lost):
-    """The collector does not answer and the time of the lease is over: nobody may be sure of the right.
-
-    A later `check` may find that nobody else has taken it.
-    """
-
-    code = "deploy.unsure"
+    """The collector does not confirm the right, and its time is over. It may be somebody else's, or still ours."""
 
 
 def holder_words(deploy_id: str, now: float) -> str:
@@ -103,11 +86,15 @@ class CollectorLease:
         self._retry_at = 0.0
 
     def take(self) -> None:
-        """Take the leases of all pools. Raises Taken with the holder, or CollectorError, and then has none of them."""
+        """Take the leases of all pools, or renew them. Raises Taken with the holder, or Unsure, and then has none."""
         try:
             for pool in self._pools:
                 # An answer that was lost is read back by the second try, so the lease does not block its own holder.
                 patiently(partial(self._ask, pool), PATIENCE_S)
+        except CollectorError as error:
+            self.release()
+            text = f"the right to change {', '.join(self._pools)} cannot be had: {error.message}"
+            raise Unsure(text, hint=error.hint) from error
         except BaseException:
             self.release()
             raise
@@ -195,7 +182,7 @@ class LocalLease:
         self._handles: dict[str, int] = {}
 
     def take(self) -> None:
-        """Take the locks of all pools. Raises Taken with the holder, or UsageError, and then has none of them."""
+        """Take the locks of all pools, or keep them. Raises Taken with the holder, or UsageError, and then has none."""
         try:
             self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             for pool in self._pools:

@@ -1,85 +1,40 @@
-"""The user's wish to stop: the first signal is seen at the next boundary, the second ends the program at once."""
+"""How a roll-out ends before its time: the user's wish, a failure of the new servers, a lost lease."""
 
 from __future__ import annotations
 
-import contextlib
-import signal
-import time
-from collections.abc import Callable, Iterator
-from types import FrameType
-
-from bootstrap.deploy.clock import boot_clock
-
-# Ctrl-C, and what a CI job gets before it is killed.
-SIGNALS = (signal.SIGINT, signal.SIGTERM)
-_SLICE_S = 0.1
+from bootstrap.errors import BootstrapError, ExitCode
 
 
 class Stopped(Exception):
-    """The user has asked for the end. It is raised once, between two calls, so that the core can roll back."""
+    """The user has asked for the end (Ctrl-C, SIGTERM). It is raised once, at the next boundary between two steps."""
 
 
 class Left(BaseException):
-    """The user has asked twice: nothing more is done. No `except Exception` stops it, as with KeyboardInterrupt.
+    """The user has asked a second time: everything is left as it is, and `resume` goes on."""
 
-    number: of the signal.
+
+class Failure(Exception):
+    """The new servers did not prove themselves, so that the roll-out turns back.
+
+    text: one sentence; code: FAILED or TIMEOUT; server: the one that failed, where it is one; lines: what it left.
     """
 
-    def __init__(self, number: int) -> None:
-        super().__init__(number)
-        self.number = number
+    def __init__(
+        self, text: str, code: ExitCode = ExitCode.FAILED, *, server: str | None = None, lines: tuple[str, ...] = ()
+    ) -> None:
+        super().__init__(text)
+        self.text, self.code, self.server, self.lines = text, code, server, lines
 
 
-class Stop:
-    """Whether the user has asked for the end.
+class Lost(BootstrapError):
+    """Somebody else has the right to change these pools. This program must not touch them any more.
 
-    The first `ask` is remembered and the second raises Left. `check` and `pause` raise Stopped once: the rollback that
-    follows pauses too, and must not be stopped by the same wish.
+    holder: the other one's words about itself, None where it is not known.
     """
 
-    def __init__(self) -> None:
-        self._asked = False
-        self._seen = False
+    exit_code = ExitCode.REFUSED
+    code = "deploy.lease"
 
-    def stop_asked(self) -> bool:
-        """Whether the user has asked for the end, seen or not."""
-        return self._asked
-
-    def ask(self, number: int = signal.SIGINT) -> None:
-        """Ask for the end, as a signal does. Raises Left when it is asked for the second time."""
-        if self._asked:
-            raise Left(number)
-        self._asked = True
-
-    def check(self) -> None:
-        """Raise Stopped if the user has asked for the end and has not been heard yet."""
-        if self._asked and not self._seen:
-            self._seen = True
-            raise Stopped("the end was asked for")
-
-    def pause(self, seconds: float, clock: Callable[[], float] = boot_clock) -> None:
-        """Let time pass. Raises Stopped at once when the user asks for the end."""
-        end = clock() + seconds
-        self.check()
-        # A handler of a signal may not touch a lock, so it cannot wake a waiting Event: the wish is looked for.
-        while (left := end - clock()) > 0:
-            time.sleep(min(left, _SLICE_S))
-            self.check()
-
-    @contextlib.contextmanager
-    def listening(self) -> Iterator[None]:
-        """Take SIGINT and SIGTERM as the wish to stop. It has to be entered in the main thread."""
-
-        def heard(number: int, _frame: FrameType | None) -> None:
-            self.ask(number)
-
-        before = {number: signal.getsignal(number) for number in SIGNALS}
-        # `nohup` and background jobs of a shell ignore a signal on purpose.
-        heeded = {number: old for number, old in before.items() if old is not signal.SIG_IGN}
-        for number in heeded:
-            signal.signal(number, heard)
-        try:
-            yield
-        finally:
-            for number, old in heeded.items():
-                signal.signal(number, old if old is not None else signal.SIG_DFL)
+    def __init__(self, message: str, holder: str | None = None, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.holder = holder
