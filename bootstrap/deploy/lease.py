@@ -220,7 +220,7 @@ class LocalLease:
                 fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
             except BlockingIOError:
                 os.close(handle)
-                holder = self._words(pool)
+                holder = self._patient_words(pool)
                 raise Taken(f"pool {pool} is held by {holder or 'another process on this machine'}", holder) from None
             if _is_file_of(handle, self._path(pool)):
                 break
@@ -229,6 +229,15 @@ class LocalLease:
         os.ftruncate(handle, 0)
         os.pwrite(handle, self._holder.encode(), 0)
         return handle
+
+    def _patient_words(self, pool: str) -> str | None:
+        # A holder writes its words only after it has the lock.
+        for _ in range(20):
+            holder = self._words(pool)
+            if holder is not None:
+                return holder
+            time.sleep(0.01)
+        return None
 
     def _words(self, pool: str) -> str | None:
         """The words of the holder in the file of a pool."""
