@@ -1,4 +1,4 @@
-"""The local driver: containers of this machine, in a private network, through the contract of all drivers and beyond."""
+"""The local driver: containers of this machine, in a private network, through the contract of all drivers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from local_root import local_root, needs_local_servers
 from namespaces import private_namespaces
-from servers_contract import POOL, RealTime, ServersContract, ids, is_gone, marks, request, until
+from servers_contract import POOL, RealTime, ServersContract, is_gone, marks, request, until
 
 import bootstrap
 from bootstrap.deploy.drivers import local, local_machine
@@ -327,7 +327,7 @@ def test_a_failure_in_the_middle_leaves_nothing(world: LocalWorld, servers: loca
         (root / name).parent.mkdir(parents=True, exist_ok=True)
         (root / name).touch()
     payload = world.payload("shop-web-1-abcd", marks())
-    with pytest.raises(Fault, match="chroot .*: failed to run command"):
+    with pytest.raises(Fault, match=r"chroot .*: failed to run command"):
         servers.create(ServerRequest("shop-web-1-abcd", marks(), {"root": str(root)}, payload))
     assert leftovers(world) == NOTHING
 

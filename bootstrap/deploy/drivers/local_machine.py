@@ -31,7 +31,8 @@ umask 022
 echo $$ >.pid.new && mv .pid.new pid && ! test -e deleting && exec "$@"
 """
 _OPTIONS = (
-    "--quiet", "--register=no", "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=read-only", "--boot",
+    "--quiet", "--register=no", "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=read-only",
+    "--boot",
 )  # fmt: skip
 _COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _HOSTS = "127.0.0.1 localhost\n127.0.1.1 {name}\n::1 localhost\n"
