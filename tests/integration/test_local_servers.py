@@ -14,9 +14,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from local_root import local_root, needs_local_servers
+from debian_root import local_root
 from namespaces import private_namespaces
 from servers_contract import POOL, RealTime, ServersContract, is_gone, marks, request, until
+from systemd_box import needs_local_servers
 
 import bootstrap
 from bootstrap.deploy.drivers import local, local_machine
