@@ -39,7 +39,8 @@ def _make(folder: Path, lock: Path) -> None:
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
     for argv in (
         [sys.executable, "-m", "venv", folder],
-        [folder / "bin/python", "-m", "pip", *QUIET, "install", "--no-compile", "--require-hashes", "-r", lock],
+        # As constraints too: pip takes no pin of a requirements file for a package that another wants with an extra.
+        [folder / "bin/python", "-m", "pip", *QUIET, "install", "--no-compile", "--require-hashes", "-r", lock, "-c", lock],
     ):
         done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
