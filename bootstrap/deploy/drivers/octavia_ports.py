@@ -13,7 +13,7 @@ from typing import Any
 from bootstrap.deploy.drivers.openstack_api import Api
 from bootstrap.deploy.drivers.openstack_names import NETWORK, Names
 from bootstrap.deploy.drivers.openstack_settings import Settings
-from bootstrap.deploy.faults import Broken, Busy, Gone
+from bootstrap.deploy.faults import Broken, Gone
 from bootstrap.deploy.model import PoolPlan
 
 BALANCERS, LISTENERS, POOLS, MONITORS = (

@@ -98,12 +98,13 @@ class NovaServers:
             "metadata": {**metadata, **request.marks.metadata()},
         }
         if networks := networks_of(request):
-            body["metadata"][NETWORK_KEY] = networks[0]
-            # Rackspace joins every server to its public and its private network, and takes no others' names.
+            entries: list[Mapping[str, Any]] = [{"label": networks[0]}]
+            # Rackspace joins every server to its public and its private network, which are not listed.
             if self.settings.provider != "rackspace":
                 entries = [self._names.entry(NETWORK, name) for name in networks]
                 body["networks"] = [{"uuid": entry["id"]} for entry in entries]
-                body["metadata"][NETWORK_KEY] = str(entries[0].get("label") or networks[0])
+            if label := entries[0].get("label"):
+                body["metadata"][NETWORK_KEY] = str(label)
         for key in ("key_name", "availability_zone", "config_drive"):
             if settings.get(key) is not None:
                 body[key] = settings[key]

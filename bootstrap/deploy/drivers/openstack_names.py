@@ -13,7 +13,7 @@ from urllib.parse import quote
 
 from bootstrap.deploy.drivers.openstack_api import Api, ask_elsewhere, compute_regions
 from bootstrap.deploy.drivers.openstack_settings import Settings
-from bootstrap.deploy.faults import Broken, Gone
+from bootstrap.deploy.faults import Broken, Denied, Gone
 from bootstrap.deploy.model import ServerRequest
 
 _ID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
@@ -21,13 +21,13 @@ _ID = re.compile(r"[0-9a-f]{8}-?([0-9a-f]{4}-?){3}[0-9a-f]{12}")
 
 @dataclass(frozen=True)
 class Kind:
-    """A list of Nova's. label: the field with the name for people; key: of one entry, None: it has no address."""
+    """A list of Nova's. items, key: of the answer with all, and with one; label: the field with the name for people."""
 
     word: str
     path: str
     items: str
     label: str
-    key: str | None
+    key: str
 
 
 IMAGE = Kind("image", "/images", "images", "name", "image")
@@ -68,7 +68,10 @@ class Names:
         return f"the region {self._settings.region!r}" if self._settings.region else "this region"
 
     def _look_up(self, kind: Kind, name: str) -> Mapping[str, Any]:
-        entries = [*self._nova.items(kind.path, kind.items)]
+        # What has this id may be usable and yet not be listed, as an image that another project shares with everybody.
+        if _ID.fullmatch(name) and (entry := self._by_id(kind, name)):
+            return entry
+        entries = self._all(kind)
         matching = [entry for entry in entries if entry["id"] == name] or [
             entry for entry in entries if entry.get(kind.label) == name
         ]
@@ -77,15 +80,23 @@ class Names:
             raise Broken(f"{kind.word}: {len(matching)} are called {name!r}: write the id of one of them: {ids}")
         if matching:
             return matching[0]
-        # An image may be usable and yet not be listed, as another project's that is shared with everybody.
-        if kind.key and _ID.fullmatch(name):
-            try:
-                answer = self._nova.call("GET", f"{kind.path.removesuffix('/detail')}/{name}")
-            except Gone:
-                pass
-            else:
-                return {"id": name, **answer.get(kind.key, {})}
         raise Broken(self._missing(kind, name, entries))
+
+    def _all(self, kind: Kind) -> list[Mapping[str, Any]]:
+        # Networks come whole: Nova answers 500 when that list is asked for with any query.
+        if kind is NETWORK:
+            return list(self._nova.call("GET", kind.path).get(kind.items, ()))
+        return list(self._nova.items(kind.path, kind.items))
+
+    def _by_id(self, kind: Kind, name: str) -> Mapping[str, Any] | None:
+        """The entry of an id, None where there is none. An id is enough where the user may not look at it."""
+        try:
+            answer = self._nova.call("GET", f"{kind.path.removesuffix('/detail')}/{name}")
+        except Gone:
+            return None
+        except Denied:
+            return {"id": name}
+        return {"id": name, **answer[kind.key]}
 
     def _missing(self, kind: Kind, name: str, entries: list[Mapping[str, Any]]) -> str:
         """The sentence about a name that is not there. A wrong region is told from a wrong name."""
