@@ -81,7 +81,8 @@ def _tier(plan: DeployPlan, tier: TierPlan, payload: str | None) -> list[tuple[s
         rows.append(("pool", f"{pool.name}: port {pool.port} of each server{listen}"))
     up = sum(bool(old.pools) for old in tier.old)
     rows.append(("replaces", _names(tier.old) if tier.old else "nothing: no server of this tier exists"))
-    rows.append(("floor", f"{tier.floor} up in each pool at any time; {up} serve{'s' if up == 1 else ''} now"))
+    if tier.pools:
+        rows.append(("floor", f"{tier.floor} up in each pool at any time; {up} serve{'s' if up == 1 else ''} now"))
     return rows
 
 
@@ -110,7 +111,7 @@ def _gate(tier: TierPlan) -> str:
         contains = "".join(f" and contains {text!r}" for text in tier.gate.contains)
         shows.append(f"answers {tier.gate.status} at {tier.gate.probe}{contains}")
     shows = shows or ["is active"]
-    stable = f", for {_span(tier.gate.stable_s)} without a break" if not tier.adopted else ""
+    stable = f", for {_span(tier.gate.stable_s)} without a break" if tier.gate.stable_s and not tier.adopted else ""
     return " and ".join(shows) + stable
 
 
