@@ -16,7 +16,7 @@ from bootstrap.deploy.protocols import Lease, Outside, Payloads, Pool, Servers
 from bootstrap.deploy.remove import await_gone, delete
 from bootstrap.deploy.stopping import Failure, Lost, Stopped
 from bootstrap.deploy.swap import Leaving, Serving, await_up, join, serving
-from bootstrap.deploy.undo import sweep, take_back
+from bootstrap.deploy.undo import later_deploy, sweep, take_back
 from bootstrap.deploy.work import Work
 from bootstrap.errors import BootstrapError, ExitCode
 
@@ -56,6 +56,8 @@ class Deployer:
         if not journal.records:
             tiers = [{"tier": t.name, "count": t.count, "revision": t.revision} for t in self._work.plan.tiers]
             journal.add("begun", deploy=self._work.plan.deploy_id, name=self._work.plan.name, tiers=tiers)
+        elif journal.recall.turned is None and journal.recall.swapped is None and later_deploy(self._work):
+            return self._turn(f"the later deploy {later_deploy(self._work)} has begun meanwhile", ExitCode.FAILED)
         if journal.recall.turned is not None:
             return self._undo()
         try:

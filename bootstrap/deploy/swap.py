@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from bootstrap.deploy.candidate import Candidate
@@ -33,7 +33,10 @@ def serving(candidate: Candidate) -> Serving:
 def join(work: Work, tier: TierPlan, servers: Sequence[Serving]) -> None:
     """Put each server into each pool of the tier, unless it is there. Raises Failure."""
     for pool in tier.pools:
+        serving_members = {(m.name, m.address) for m in work.members(pool) if m.state is not MemberState.DRAINING}
         for server in servers:
+            if (server.name, server.address) in serving_members:
+                continue
             try:
                 _join(work, tier, pool, server)
             except Fault as fault:
@@ -45,8 +48,6 @@ def _join(work: Work, tier: TierPlan, pool: PoolPlan, server: Serving) -> None:
     address, driver = server.address, work.pools[pool.name]
     if address is None:
         raise Failure(f"{server.name} has no address to join {pool.name} with", server=server.name)
-    if _serves(work, pool, server):
-        return
     about = {"tier": tier.name, "pool": pool.name, "server": server.name, "address": address}
     try:
         _insist(work, "add", lambda: driver.add(server.name, address), lambda: _serves(work, pool, server), about)
@@ -62,8 +63,9 @@ def await_up(work: Work, tier: TierPlan, gate: Gate) -> None:
     pace, end = Pace(work.outside, 2.0), work.outside.clock() + tier.gate.deadline_s
     while tier.pools:
         failing = {candidate.name: candidate.fault for candidate in gate.look_again()}
+        members = {pool.name: work.members(pool) for pool in tier.pools}
         for candidate in gate.candidates:
-            fault = failing.get(candidate.name) or not_up(work, tier, serving(candidate))
+            fault = failing.get(candidate.name) or not_up(members, serving(candidate))
             candidate.fault = fault or ""
             ups[candidate.name] = 0 if fault else ups[candidate.name] + 1
         if all(count >= IN_A_ROW for count in ups.values()):
@@ -75,16 +77,19 @@ def await_up(work: Work, tier: TierPlan, gate: Gate) -> None:
         pace.rest()
 
 
-def not_up(work: Work, tier: TierPlan, server: Serving) -> str | None:
-    """The first pool that does not say that this server is up, as a sentence; None: all of them say so."""
-    for pool in tier.pools:
-        member = work.member(pool, server.name, server.address)
+def not_up(members: Mapping[str, Sequence[Member]], server: Serving) -> str | None:
+    """The first pool that does not say that this server is up, as a sentence; None: all of them say so.
+
+    members: those of each pool, by its name. Raises Failure for a pool in which nobody can say so.
+    """
+    for pool, listed in members.items():
+        member = next((m for m in listed if (m.name, m.address) == (server.name, server.address)), None)
         if member is None:
-            return f"it is no member of {pool.name}"
+            return f"it is no member of {pool}"
         if member.state is MemberState.UNKNOWN:
-            raise Failure(f"{pool.name} has no monitor, so nobody knows whether {server.name} serves")
+            raise Failure(f"{pool} has no monitor, so nobody knows whether {server.name} serves")
         if member.state is not MemberState.UP:
-            return f"{pool.name} says {member.state.value}"
+            return f"{pool} says {member.state.value}"
     return None
 
 

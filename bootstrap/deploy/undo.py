@@ -18,7 +18,12 @@ def take_back(work: Work) -> None:
     for tier in reversed(work.plan.tiers):
         work.journal.add("phase", tier=tier.name, phase="rolling-back")
         try:
-            _restore(work, tier)
+            later = later_deploy(work)
+            if later is None:
+                _restore(work, tier)
+            else:
+                # The old servers are that deploy's by now, which may have replaced them.
+                work.journal.add("spared", server=tier.name, why=f"the later deploy {later} decides who serves")
             _withdraw(work, tier)
         except (Failure, Fault) as fault:
             text = getattr(fault, "text", None) or getattr(fault, "message", "")
@@ -27,6 +32,13 @@ def take_back(work: Work) -> None:
             # An earlier attempt at this rollback may have stopped here.
             if tier.name in work.journal.recall.owed:
                 work.journal.add("paid", server=tier.name)
+
+
+def later_deploy(work: Work) -> str | None:
+    """The newest deploy of these pools that began after this one, by the marks of its servers."""
+    deploys = [server.marks.deploy for tier in work.plan.tiers for server in work.of_pool(tier) if server.marks]
+    newest = max(deploys, default="")
+    return newest if newest > work.plan.deploy_id else None
 
 
 def _restore(work: Work, tier: TierPlan) -> None:
@@ -39,7 +51,8 @@ def _restore(work: Work, tier: TierPlan) -> None:
     join(work, tier, servers)
     pace, end, looks = Pace(work.outside, 2.0), work.outside.clock() + tier.gate.deadline_s, 0
     while looks < IN_A_ROW:
-        looks = looks + 1 if all(not_up(work, tier, server) is None for server in servers) else 0
+        members = {pool.name: work.members(pool) for pool in tier.pools}
+        looks = looks + 1 if all(not_up(members, server) is None for server in servers) else 0
         # The floor alone decides below whether the new ones may leave, so a dead old server holds up nothing.
         if work.outside.clock() >= end:
             return
