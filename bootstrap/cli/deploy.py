@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bootstrap.cli.options import json_option, secret_option, yes_option
+from bootstrap.cli.options import confirm, json_option, secret_option, yes_option
 
 
 @click.command()
@@ -25,7 +25,7 @@ from bootstrap.cli.options import json_option, secret_option, yes_option
     "--leave-old", is_flag=True, help="End right after the swap, and keep the old servers until `bootstrap reap`."
 )
 @secret_option
-@json_option("Print each step as one line of JSON, and a summary as the last one.")
+@json_option("Print each step as one line of JSON, and a summary as the last line.")
 @yes_option
 def command(
     file: Path,
@@ -40,12 +40,12 @@ def command(
 ) -> int:
     """Replace the servers of a deploy FILE.
 
-    For each tier, in the order of FILE: new servers are made, and have to report healthy, to answer a probe with this
-    revision, and to be up at the balancer. Only then do the old ones drain, leave the pools, and, after `keep_old`, end.
-    If anything fails before that, the new servers are deleted and the old ones serve as before.
+    Tier by tier, in the order of FILE, new servers are made. They have to report healthy, to answer a probe with this
+    revision, and to be up at the balancer. Only then do the old ones drain and leave the pools; they are deleted after
+    `keep_old`. If anything fails before, the new servers are deleted, and the old ones serve as before.
 
-    What cannot work is refused before the first server is made, with all reasons at once: quota, image, network,
-    size of the payload, pools, secret.
+    What cannot work is refused before the first server is made, with all reasons at once: quota, image, network, size
+    of the payload, pools, secrets.
 
     Ctrl-C once stops at the next step and takes everything back. Ctrl-C twice leaves everything as it is, and prints
     the `bootstrap resume` that goes on.
@@ -54,18 +54,19 @@ def command(
     Exit codes:
       0    done
       3    FILE or one of its specs is wrong
-      4    refused, and nothing was changed: the reasons are printed; or somebody else deploys the same pools
+      4    refused, and nothing was changed; or somebody else deploys to the same pools
       5    taken back, since a server failed: its stage, exit code and log are printed
       6    taken back, since a deadline passed
       7    something is owed: `bootstrap reap` removes it
       130  taken back after Ctrl-C, or left after the second one
     """
-    from bootstrap.cli.rolling import Ways, ask, print_plan, watch
+    from bootstrap.cli.rolling import Ways, print_plan, watch
+    from bootstrap.cli.state_dir import state_path
     from bootstrap.deploy import start
 
     wish = start.Wish(file, overrides, values_files, secret_file, previous=previous, leave_old=leave_old)
-    with start.prepared(wish, dry_run=dry_run) as prepared:
-        print_plan(prepared, as_json=as_json, dry_run=dry_run)
-        if dry_run or not ask(prepared, yes=yes):
+    with start.prepared(wish, state_path(""), dry_run=dry_run) as work:
+        print_plan(work, as_json=as_json, dry_run=dry_run)
+        if dry_run or not confirm(f"Deploy {work.plan.name}?", yes=yes):
             return 0
-        return watch(prepared, Ways(as_json=as_json, file=str(file)))
+        return watch(work, Ways(as_json, str(file)))

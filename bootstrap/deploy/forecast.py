@@ -13,12 +13,14 @@ from bootstrap.deploy.model import DeployPlan, OldServer, TierPlan
 MOST_NAMES = 6
 
 
-def forecast(plan: DeployPlan, facts: Mapping[str, str], payloads: Mapping[str, str]) -> list[str]:
+def forecast(
+    plan: DeployPlan, facts: Mapping[str, str], payloads: Mapping[str, str], *, dry_run: bool = True
+) -> list[str]:
     """Return the lines for people.
 
     facts: label and text of what holds for all tiers, such as the cloud; payloads: by tier, its size beside the limit.
     """
-    lines = [f"{plan.name}: deploy {plan.deploy_id} (dry run: nothing is changed)"]
+    lines = [f"{plan.name}: deploy {plan.deploy_id}{' (dry run: nothing is changed)' if dry_run else ''}"]
     lines += [f"  {label:<9}{text}" for label, text in facts.items()]
     for number, tier in enumerate(plan.tiers, 1):
         lines += ["", f"{number}. {tier.name}: revision {tier.revision}"]
