@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.deploy import rules, texts
+from bootstrap.deploy.drivers import table
 from bootstrap.deploy.paths import folder_at, path_at
 from bootstrap.errors import Problem, SpecError, UsageError, Where
 from bootstrap.spec import deploy_models, deploy_words, tree
@@ -20,6 +21,7 @@ from bootstrap.spec.load import Spec, in_order
 from bootstrap.spec.load import load as load_spec
 from bootstrap.spec.overrides import lay
 from bootstrap.spec.storage import DISK, Storage
+from bootstrap.spec.types import is_address
 from bootstrap.spec.validate import validate
 
 
@@ -62,18 +64,21 @@ class DeployFile:
         """The tier of this name. Raises KeyError."""
         return {tier.name: tier for tier in self.tiers}[name]
 
-    def settings(self, driver: str) -> dict[str, Any]:
-        """The settings of a driver, as its factory takes them: seconds, absolute paths, no key without a value."""
-        model = getattr(self.model.cloud, driver)
+    def settings(self, kind: str) -> dict[str, Any]:
+        """The settings of a driver as its factory takes them: seconds, absolute paths, no key without a value.
+
+        kind: of the drivers of the file, servers or pool.
+        """
+        key = table.find(getattr(self.model.cloud, kind), kind).settings
+        model = getattr(self.model.cloud, key)
         settings: dict[str, Any] = model.model_dump(exclude_none=True) if model else {}
-        for key in model.paths if model else ():
-            if key in settings:
-                settings[key] = path_at(self.root, "cloud", driver, key)
-        if driver == "octavia":
-            # It is a service of the same cloud, and its balancer is this file's.
-            shared = self.settings("openstack")
-            defaults: dict[str, Any] = {key: shared[key] for key in ("cloud", "region") if key in shared}
-            settings = {"load_balancer": self.name, **defaults, **settings}
+        for path in model.paths if model else ():
+            # A socket may be HOST:PORT.
+            if path in settings and not is_address(settings[path]):
+                settings[path] = path_at(self.root, "cloud", key, path)
+        if key == "openstack":
+            # One balancer, and so one address, serves all pools of the file.
+            settings.setdefault("load_balancer", self.name)
         return settings
 
     def command(self, number: int) -> str | None:
@@ -126,9 +131,10 @@ def load(path: str | Path, *, overrides: Sequence[str] = (), storage: Storage = 
     # A text that could not be rendered is no value yet, so what the models say of it is no news.
     problems += reader.problems + [p for p in misfits if p.where not in failed]
     specs, of_specs = _specs(root, model, storage) if model else ([], [])
-    problems += of_specs
     if model is not None and not any(p.severity == "error" for p in reader.problems):
         problems += rules.judge(model, root, specs, storage)
+    # Those of the specs come last: they are in other files.
+    problems += of_specs
     errors = [p for p in problems if p.severity == "error"]
     if errors or model is None:
         raise SpecError(in_order(errors))

@@ -107,6 +107,11 @@ def _tier_of(record: Mapping[str, Any]) -> TierPlan:
             **record,
             "pools": tuple(PoolPlan(**pool) for pool in record["pools"]),
             "gate": GatePlan(**{**gate, "contains": tuple(gate["contains"])}),
-            "old": tuple(OldServer(**{**server, "pools": tuple(server["pools"])}) for server in record["old"]),
+            "old": _servers(record["old"]),
+            "adopted": _servers(record["adopted"]),
         }
     )
+
+
+def _servers(records: Sequence[Mapping[str, Any]]) -> tuple[OldServer, ...]:
+    return tuple(OldServer(**{**record, "pools": tuple(record["pools"])}) for record in records)
