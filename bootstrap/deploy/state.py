@@ -38,6 +38,10 @@ class Folder:
     def keep(self, decided: DeployPlan, kept: sources.Sources) -> None:
         """Write the sources, and then the plan: a folder with a plan has all that a resume needs. Raises UsageError."""
         kept.write(self.path / SOURCES)
+        self.write_plan(decided)
+
+    def write_plan(self, decided: DeployPlan) -> None:
+        """Write the plan, or replace it, at once or not at all. Raises UsageError."""
         _done(self.path / PLAN, lambda path: durable.replace(path, plan.to_json(decided).encode()))
 
     def plan(self) -> DeployPlan:
