@@ -34,7 +34,7 @@ def payload_files(request: ServerRequest) -> tuple[InjectedFile, ...]:
     """The files of a server's payload, as target `tree` lays them out. It raises what rendering raises."""
     if request.payload is None:
         return ()
-    files: tuple[InjectedFile, ...] = request.payload.pack("tree").payload.files
+    files: tuple[InjectedFile, ...] = request.payload.rendering.pack("tree").payload.files
     return files
 
 

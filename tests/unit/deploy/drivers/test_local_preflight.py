@@ -21,7 +21,7 @@ class OneFile:
     """A payload of one file, in the place of a rendered one."""
 
     def __init__(self, path: str) -> None:
-        self.payload = self
+        self.rendering = self.payload = self
         self.files = (InjectedFile(path, b""),)
 
     def pack(self, target: str) -> OneFile:
