@@ -139,13 +139,13 @@ def test_what_the_machine_has_too_little_of_is_said_with_both_numbers(
     limit = tmp_path / "max_user_instances"
     limit.write_text("128\n")
     monkeypatch.setattr(local_preflight, "_INOTIFY", limit)
-    monkeypatch.setattr(local_preflight, "_inotify_used", lambda: 20)
-    monkeypatch.setattr(local_preflight, "_available", lambda: 700 << 20)
+    monkeypatch.setattr(local_preflight, "_inotify_used", lambda: 60)
+    monkeypatch.setattr(local_preflight, "_available", lambda: 600 << 20)
     assert local_preflight._room(settings, Store(settings), 10) == []
     assert local_preflight._room(settings, Store(settings), 20) == [
         "20 servers need 20 free addresses in 198.51.100.0/28, and there are 13: choose a larger cloud.local.network",
-        "20 servers need 800 MiB of memory, and there are 700: make room, or fewer servers",
-        "20 servers need 120 inotify instances, and 20 of 128 are in use: sysctl fs.inotify.max_user_instances=260",
+        "20 servers need 640 MiB of memory, and there are 600: make room, or fewer servers",
+        "20 servers need 100 inotify instances, and 60 of 128 are in use: sysctl fs.inotify.max_user_instances=260",
     ]
 
 
