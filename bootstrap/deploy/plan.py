@@ -107,6 +107,11 @@ def _tier_of(record: Mapping[str, Any]) -> TierPlan:
             **record,
             "pools": tuple(PoolPlan(**pool) for pool in record["pools"]),
             "gate": GatePlan(**{**gate, "contains": tuple(gate["contains"])}),
-            "old": tuple(OldServer(**{**server, "pools": tuple(server["pools"])}) for server in record["old"]),
+            "old": tuple(map(_old_of, record["old"])),
+            "adopted": tuple(map(_old_of, record.get("adopted", ()))),
         }
     )
+
+
+def _old_of(record: Mapping[str, Any]) -> OldServer:
+    return OldServer(**{**record, "pools": tuple(record["pools"])})
