@@ -12,10 +12,10 @@ INTERRUPTED = 130
 CODES = {ExitCode.GOOD, ExitCode.FAILED, ExitCode.TIMEOUT, ExitCode.OWED, INTERRUPTED}
 
 
-def judge_end(judge: Judge, code: int, lines: tuple[str, ...], *, is_calm: bool, forward: bool | None = None) -> None:
-    """Judge the world after the end. is_calm: nothing went wrong. forward: the new servers serve; None: by the code.
+def judge_end(judge: Judge, code: int, lines: tuple[str, ...], *, is_calm: bool, came_through: bool, keeps_old: bool) -> None:
+    """Judge the world after the end. Raises Violation.
 
-    Raises Violation.
+    is_calm: nothing went wrong; came_through: the new servers serve, and the old ones go, unless keeps_old.
     """
     _hold(code in CODES, f"the exit code is {code}")
     _hold(code == 0 or not is_calm, f"nothing went wrong, and the exit code is {code}: {' '.join(lines)}")
@@ -23,15 +23,14 @@ def judge_end(judge: Judge, code: int, lines: tuple[str, ...], *, is_calm: bool,
     text = "\n".join(lines)
     _hold(code != ExitCode.OWED or "owed" in text, "something is owed, and nobody says what")
     for tier in judge.plan.tiers:
-        if code == ExitCode.OWED and f"owed: {tier.name}:" in text:
-            continue
-        came_through = code == 0 if forward is None else forward
+        is_owed = code == ExitCode.OWED and any(f"owed: {name}:" in text for name in (tier.name, judge.plan.name))
         if came_through:
             _new_serve(judge, tier)
-        if code != ExitCode.OWED and not came_through:
+        elif not is_owed:
             _old_serve(judge, tier)
-        for machine in _leftovers(judge, tier, came_through):
-            _hold(code == ExitCode.OWED and machine.name in text, f"{machine.name} is left, and the exit code is {code}")
+        for machine in _leftovers(judge, tier, came_through, keeps_old):
+            is_listed = code == ExitCode.OWED and (is_owed or machine.name in text)
+            _hold(is_listed, f"{machine.name} is left, and the exit code is {code}")
 
 
 def _new_serve(judge: Judge, tier: TierPlan) -> None:
@@ -69,7 +68,7 @@ def _old_serve(judge: Judge, tier: TierPlan) -> None:
             _hold(is_member, f"{old.name} is old and serves no more in {pool}")
 
 
-def _leftovers(judge: Judge, tier: TierPlan, came_through: bool) -> list[Machine]:
+def _leftovers(judge: Judge, tier: TierPlan, came_through: bool, keeps_old: bool) -> list[Machine]:
     """Servers that should be gone: of this deploy after a rollback, else the old ones and what no slot uses."""
     world, clock = judge.world, judge.world.clock
     seats = [seat for pool in tier.pools if pool.name in world.balancers for seat in world.balancers[pool.name].seats.values()]
@@ -81,8 +80,8 @@ def _leftovers(judge: Judge, tier: TierPlan, came_through: bool) -> list[Machine
             continue
         is_new = marks.deploy == judge.plan.deploy_id
         if came_through:
-            is_used = is_new and (machine.name in names or not tier.pools)
-            if not is_used and not (machine.id in judge.old and machine.name in names):
+            is_used = (machine.name in names or not tier.pools) if is_new else keeps_old or machine.name in names
+            if not is_used:
                 machines.append(machine)
         elif is_new:
             machines.append(machine)

@@ -95,7 +95,12 @@ class _Run:
         self.story.endings.append(int(ending.code))
         scene = self.scene
         is_calm = scene.mood.is_calm and self.world.nature.is_kind and scene.strip is None and not self._is_poor()
-        judge_end(self.judge, int(ending.code), ending.lines, is_calm=is_calm, forward=forward)
+        recall = self.judge.journal.recall if self.judge.journal else None
+        is_deleting = recall is not None and recall.is_deleting
+        judge_end(
+            self.judge, int(ending.code), ending.lines, is_calm=is_calm, keeps_old=scene.leave_old,
+            came_through=ending.code == 0 or is_deleting if forward is None else forward,
+        )  # fmt: skip
 
     def _is_poor(self) -> bool:
         nature = self.world.nature

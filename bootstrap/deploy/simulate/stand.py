@@ -153,18 +153,14 @@ class StandLog:
 
     def append(self, line: bytes) -> None:
         trouble = self._trouble
-        trouble.points += 2
-        if trouble.points - 1 in trouble.mood.kills:
-            # A third of the kills here come before any byte, and a third in the middle of the line.
+        if trouble.points + 1 in trouble.mood.kills:
+            # A third of the kills here come before any byte, the others in the middle of the line.
             self.text += line[: len(line) * trouble.dice.below(3) // 3]
-            trouble.points -= 1
-            trouble.point("before a record was whole")
+        trouble.point("before a record was whole")
         self.text += line
         if trouble.story.is_told:
             trouble.tell("journal:", _shortened(line))
-        if trouble.points in trouble.mood.kills:
-            trouble.points -= 1
-            trouble.point("after a record")
+        trouble.point("after a record")
 
     def cut(self, size: int) -> None:
         self.text = self.text[:size]
