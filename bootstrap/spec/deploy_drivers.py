@@ -101,5 +101,9 @@ class SimSettings(Settings):
 
     paths = ("state",)
 
-    seed: t.Int = Field(0, description="the same seed gives the same run")
-    state: t.FileName | None = Field(None, description="a file that keeps the cloud from one command to the next")
+    seed: t.Int = Field(1, description="the same seed gives the same run")
+    state: t.FileName | None = Field(None, description="a file that keeps the servers from one command to the next")
+    quota: t.Positive = Field(1000, description="servers that the account may have")
+    pace: t.Positive | None = Field(
+        None, description="simulated seconds that pass in each real one; unless given, the clock jumps"
+    )
