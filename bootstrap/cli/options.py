@@ -121,6 +121,34 @@ report_options = gathered(
     ),
 )  # fmt: skip
 
+# For the verbs of a roll-out, whose deploy file names everything else.
+secret_option = click.option(
+    "--secret-file", type=click.Path(path_type=Path), metavar="FILE",
+    help="The deployer's secret, for specs that report.  [env: BOOTSTRAP_SECRET, the text of the file]",
+)  # fmt: skip
+file_option = click.option(
+    "--file", "file", type=click.Path(path_type=Path), metavar="FILE",
+    help="The deploy file, where this machine has no state of the deploy: the marks of the servers decide then.",
+)  # fmt: skip
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+
+
+def confirm(question: str, *, yes: bool) -> bool:
+    """Ask on a terminal. Where there is nobody to answer, the answer is no, and the option that says yes is named.
+
+    Raises UsageError without a terminal and without --yes.
+    """
+    import sys
+
+    from bootstrap.errors import UsageError
+
+    if yes:
+        return True
+    if not sys.stdin.isatty():
+        raise UsageError(f"{question}: nobody can be asked, since stdin is no terminal", hint="say it with --yes")
+    return click.confirm(question, err=True)
+
+
 sign_option = click.option(
     "--sign", type=click.Path(path_type=Path), metavar="KEY", help="Sign every bundle with this SSH key."
 )

@@ -34,9 +34,7 @@ class Marks:
         """The marks in a server's own metadata, or None: somebody else's server."""
         try:
             texts = {name: metadata[PREFIX + name] for name in Marks.__dataclass_fields__}
-            return Marks(
-                texts["pool"], texts["deploy"], int(texts["slot"]), int(texts["attempt"]), texts["revision"]
-            )
+            return Marks(texts["pool"], texts["deploy"], int(texts["slot"]), int(texts["attempt"]), texts["revision"])
         except (KeyError, ValueError):
             return None
 
@@ -127,6 +125,7 @@ class OldServer:
     address: str | None
     deploy: str
     pools: tuple[str, ...] = ()
+    revision: str | None = None
 
 
 @dataclass(frozen=True)
@@ -134,6 +133,8 @@ class TierPlan:
     """One tier. pool: the mark of its servers; floor: members that have to be up in each pool, at any time.
 
     batch: how many slots at a time, None: all. reports: whether the spec reports, so that the gate waits for it.
+    old: the servers that this deploy replaces. adopted: servers of an earlier deploy that take the place of new ones,
+    so that none is made (`deploy --previous`).
     """
 
     name: str
@@ -150,6 +151,12 @@ class TierPlan:
     replace_errors: int = 3
     reports: bool = True
     old: tuple[OldServer, ...] = ()
+    adopted: tuple[OldServer, ...] = ()
+
+    @property
+    def slots(self) -> tuple[int, ...]:
+        """The numbers of its servers, from 1."""
+        return tuple(range(1, self.count + 1))
 
 
 @dataclass(frozen=True)

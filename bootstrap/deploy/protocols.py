@@ -76,12 +76,16 @@ class ProbeRequest:
 
 @dataclass(frozen=True)
 class Report:
-    """What the collector knows of a server. state: as in reports, None: not heard of. lines: of a failure, for people."""
+    """The report of one server. state: as in reports, None: not heard of; lines: the reason of a failure.
+
+    outputs: of its stages; addresses: as the host itself reports them.
+    """
 
     state: str | None
     reason: str | None = None
     lines: tuple[str, ...] = ()
     outputs: Mapping[str, str] | None = None
+    addresses: tuple[str, ...] = ()
 
 
 class Outside(Protocol):
@@ -115,6 +119,9 @@ class Payloads(Protocol):
 
 class Lease(Protocol):
     """The right to change the pools of a deploy, which one deployer has at a time."""
+
+    def take(self) -> None:
+        """Get the right, or keep it. Raises Lost with the name of the one who has it."""
 
     def check(self) -> None:
         """Return if the right is still ours, renewed when it is due. Raises Lost with the holder's name."""

@@ -46,7 +46,8 @@ ALLOWED = {
     "collector": {"errors", "resources", "runner.contract", "secret"},
     "image": TO_TARGETS | {"runner"},
     "rehearse": TO_TARGETS | {"client", "secret", "runner.host", "runner.tick.run"},
-    "deploy": TO_TARGETS | {"client", "api", "secret"},
+    # The journal of a deploy has the form of the host's.
+    "deploy": TO_TARGETS | {"client", "api", "secret", "runner.tick.journal"},
     "publish": TO_TARGETS,
     "api": TO_TARGETS | {"secret"},
     # What the public names are.
