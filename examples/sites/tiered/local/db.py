@@ -1,4 +1,7 @@
-"""Stands for a database: lines in a file. POST /rows adds one and makes it last; GET /rows counts them."""
+"""Stands for a database: lines in a file. POST /rows adds one and makes it last; GET /rows counts them.
+
+GET /rows/all and PUT /rows carry all lines from one database to the next.
+"""
 
 import os
 import threading
@@ -9,20 +12,28 @@ ROWS = "/var/lib/rows/rows"
 lock = threading.Lock()
 
 
+def write(mode, text):
+    with lock, open(ROWS, mode) as rows:
+        rows.write(text)
+        rows.flush()
+        os.fsync(rows.fileno())
+
+
 class Rows(answering.Handler):
     def do_GET(self):
         with lock, open(ROWS) as rows:
-            self.answer(200, f"{sum(1 for _ in rows)} orders\n")
+            lines = rows.readlines()
+        self.answer(200, "".join(lines) if self.path == "/rows/all" else f"{len(lines)} orders\n")
 
     def do_POST(self):
-        row = self.body().replace("\n", " ")
-        with lock, open(ROWS, "a") as rows:
-            rows.write(row + "\n")
-            rows.flush()
-            os.fsync(rows.fileno())
+        write("a", self.body().replace("\n", " ") + "\n")
         self.answer(201, "kept\n")
+
+    def do_PUT(self):
+        write("w", self.body())
+        self.answer(200, "copied\n")
 
 
 if __name__ == "__main__":
-    open(ROWS, "a").close()
+    write("a", "")
     answering.serve(Rows, 5432)
