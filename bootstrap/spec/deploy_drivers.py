@@ -94,3 +94,6 @@ class SimSettings(Settings):
     seed: t.Int = Field(1, description="the same seed gives the same run")
     state: t.FileName | None = Field(None, description="a file that keeps the servers from one command to the next")
     quota: t.Positive = Field(1000, description="servers that the account may have")
+    pace: t.Positive | None = Field(
+        None, description="simulated seconds that pass in each real one; unless given, the clock jumps"
+    )

@@ -37,7 +37,7 @@ def _new_serve(judge: Judge, tier: TierPlan) -> None:
     """Each slot has one server, which has proven itself and is a member of each pool."""
     world, slots = judge.world, []
     for machine, marks in judge.ours(tier):
-        if machine.deleted_at != NEVER or machine.keeps == "ignored" and machine.id in judge.unkept:
+        if machine.deleted_at != NEVER or (machine.keeps == "ignored" and machine.id in judge.unkept):
             continue
         seats = [
             seat
