@@ -15,6 +15,7 @@ from bootstrap.spec.deploy_drivers import (
     SERVERS,
     HaproxySettings,
     LocalSettings,
+    OctaviaSettings,
     OpenstackSettings,
     SimSettings,
 )
@@ -83,7 +84,8 @@ class Cloud(Strict):
     pool: PoolDriver | None = Field(  # type: ignore[valid-type]
         None, description="the driver of the balancer; needed where a tier has pools"
     )
-    openstack: OpenstackSettings | None = Field(None, description="settings of the drivers openstack and octavia")
+    openstack: OpenstackSettings | None = Field(None, description="settings of this driver")
+    octavia: OctaviaSettings | None = Field(None, description="settings of this driver")
     local: LocalSettings | None = Field(None, description="settings of this driver")
     haproxy: HaproxySettings | None = Field(None, description="settings of this driver")
     sim: SimSettings | None = Field(None, description="settings of this driver")
