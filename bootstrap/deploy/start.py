@@ -68,8 +68,7 @@ class Prepared:
                 self.plan, journal, self.cloud.servers, self.cloud.pools, outside, self.cloud.lease, self.payloads,
                 leave_old=self.leave_old,
             )  # fmt: skip
-            ending = act(deployer)
-        return ending
+            return act(deployer)
 
 
 class MemoryLog:

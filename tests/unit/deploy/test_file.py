@@ -94,7 +94,9 @@ def test_a_value_of_a_tier_that_its_spec_does_not_know_is_found_at_rendering(tmp
 def test_includes_merge_tiers_and_pools_by_name(tmp_path: Path) -> None:
     (tmp_path / "base").mkdir()
     lay(tmp_path / "base", "version: 1\n" + TIER.replace("{spec", "{name: web, spec", 1) + ", count: 2, floor: 1}\n")
-    path = lay(tmp_path, HEAD + "include: base/shop.yaml\ntiers: [{name: web, count: 4, pools: [{name: web, listen: 80}]}]\n")
+    path = lay(
+        tmp_path, HEAD + "include: base/shop.yaml\ntiers: [{name: web, count: 4, pools: [{name: web, listen: 80}]}]\n"
+    )
     deploy_file = load(path)
     tier = deploy_file.tiers[0].model
     assert (tier.count, tier.floor, len(deploy_file.tiers)) == (4, 1, 1)

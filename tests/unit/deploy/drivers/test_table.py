@@ -37,7 +37,7 @@ def test_a_missing_library_is_told_with_the_way_to_it(tmp_path: Path, monkeypatc
     driver = table.Driver("x", table.SERVERS, "needs_something", "something (pip install something)")
     monkeypatch.setattr("bootstrap.deploy.drivers.__path__", [str(tmp_path)])
     (tmp_path / "needs_something.py").write_text("import no_such_library_of_ours\n")
-    with pytest.raises(UsageError, match="the driver x needs no_such_library_of_ours, which is not installed") as caught:
+    with pytest.raises(UsageError, match="needs no_such_library_of_ours, which is not installed") as caught:
         driver.code()
     assert caught.value.hint == "it needs something (pip install something)"
 
