@@ -139,6 +139,13 @@ def test_a_post_whose_body_comes_back_changed_has_failed() -> None:
     assert len(tally.times_s) + len(tally.failures) == 100
 
 
+def test_more_are_sent_as_long_as_they_are_wanted() -> None:
+    questions = iter([True] * 30)
+    with server(answer) as address:
+        tally = load.run(address, 10, 1000, lambda: next(questions, False))
+    assert tally.line() == "40 requests, 0 failed"
+
+
 def test_where_nobody_listens_all_fail() -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         port = listener.getsockname()[1]
