@@ -15,7 +15,7 @@ from bootstrap.deploy.model import DeployPlan, OldServer, TierPlan
 from bootstrap.deploy.protocols import Lease, Outside, Payloads, Pool, Servers
 from bootstrap.deploy.remove import await_gone, delete
 from bootstrap.deploy.stopping import Failure, Lost, Stopped
-from bootstrap.deploy.swap import Leaving, Serving, await_up, join, serving
+from bootstrap.deploy.swap import Leaving, await_up, join, serving
 from bootstrap.deploy.undo import later_deploy, sweep, take_back
 from bootstrap.deploy.work import Work
 from bootstrap.errors import BootstrapError, ExitCode
@@ -127,7 +127,7 @@ class Deployer:
 
     def _retire(self, tier: TierPlan, leaving: Leaving, retiring: tuple[OldServer, ...]) -> None:
         """Take old servers out of the pools. Raises Failure when the floor does not allow it in time."""
-        stay = leaving.leave([Serving(old.name, old.address) for old in retiring])
+        stay = leaving.leave([serving(old) for old in retiring])
         if stay:
             text = f"{stay[0].name} cannot leave: fewer than {tier.floor} members would be up"
             raise Failure(text, ExitCode.TIMEOUT)
