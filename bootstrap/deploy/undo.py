@@ -69,12 +69,15 @@ def _withdraw(work: Work, tier: TierPlan) -> None:
         why = f"it serves still: without it fewer than {tier.floor} members would be up"
         work.journal.add("owed", server=name, why=why)
     sweep(work, tier, [server for server in ours if server.name not in stay])
-    for _ in range(STRAY_LOOKS if work.journal.recall.may_have_strays else 1):
+    recall = work.journal.recall
+    for _ in range(STRAY_LOOKS):
         late = [server for server in work.ours(tier) if server.name not in stay]
         if late:
             sweep(work, tier, late)
-        elif work.journal.recall.may_have_strays:
+        elif recall.may_have_strays or recall.living - stay:
             work.outside.pause(STRAY_PAUSE_S)
+        else:
+            return
 
 
 def sweep(work: Work, tier: TierPlan, servers: list[Server]) -> None:
