@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bootstrap.deploy.model import DeployPlan, Member, Server, ServerState, TierPlan
+from bootstrap.deploy.model import DeployPlan, Member, MemberState, Server, ServerState, TierPlan
 from bootstrap.deploy.observe import is_up, marked, members_of, of, old_server
 from bootstrap.deploy.protocols import Pool, Servers
 from bootstrap.errors import UsageError
@@ -41,7 +41,9 @@ class _Tier:
         """Whether it is a member of every pool of the tier; in a tier without pools every active server serves."""
         if not self.members:
             return server.state is ServerState.ACTIVE
-        return all(of(server, listed) for listed in self.members.values())
+        # A member that drains is leaving: a rollback was at work.
+        draining = MemberState.DRAINING
+        return all(any(m.state is not draining for m in of(server, listed)) for listed in self.members.values())
 
     def is_member(self, server: Server) -> bool:
         return any(of(server, listed) for listed in self.members.values())
