@@ -95,8 +95,12 @@ class Deployer:
             for tier in work.plan.tiers:
                 candidates = self._tier(tier, {"tiers": dict(tiers)})
                 tiers[tier.name] = _values(candidates)
-            self._sweep_strays()
+            if work.journal.recall.may_have_strays or work.journal.recall.replaced:
+                self._sweep_strays()
             work.journal.add("swapped", until={t.name: work.outside.now() + t.keep_old_s for t in work.plan.tiers})
+        elif "reason" in swapped:
+            # Whoever goes by the marks knows no journal that could tell of replaced servers.
+            self._sweep_strays()
         self._delete_old()
 
     def _tier(self, tier: TierPlan, values: Mapping[str, Any]) -> list[Candidate]:
@@ -135,8 +139,6 @@ class Deployer:
     def _sweep_strays(self) -> None:
         """Delete servers of this deploy that no slot uses: a create whose answer was lost may show one late."""
         work = self._work
-        if not work.journal.recall.may_have_strays and not work.journal.recall.replaced:
-            return
         for tier in work.plan.tiers:
             best: dict[int, int] = {}
             ours = [(s.marks, s) for s in work.ours(tier) if s.marks is not None]
