@@ -37,7 +37,7 @@ def _new_serve(judge: Judge, tier: TierPlan) -> None:
     """Each slot has one server, which has proven itself and is a member of each pool."""
     world, slots = judge.world, []
     for machine, marks in judge.ours(tier):
-        if machine.deleted_at != NEVER or machine.keeps == "ignored" and machine.id in judge.unkept:
+        if machine.deleted_at != NEVER or (machine.keeps and machine.id in judge.unkept):
             continue
         seats = [
             seat
@@ -59,7 +59,7 @@ def _old_serve(judge: Judge, tier: TierPlan) -> None:
     world = judge.world
     for old in tier.old:
         machine = world.machines[old.id]
-        if judge.is_reaping or Marks.read(machine.metadata) is None:
+        if judge.is_reaping or machine.marks is None:
             continue
         _hold(machine.deleted_at == NEVER, f"{old.name} is old and was deleted")
         for pool in old.pools:
@@ -75,7 +75,7 @@ def _leftovers(judge: Judge, tier: TierPlan, came_through: bool, keeps_old: bool
     names = {seat.name for seat in seats}
     machines = []
     for machine in world.live():
-        marks = Marks.read(machine.metadata)
+        marks = machine.marks
         if marks is None or marks.pool != tier.pool or machine.deleted_at <= clock:
             continue
         is_new = marks.deploy == judge.plan.deploy_id

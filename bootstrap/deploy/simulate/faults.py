@@ -88,7 +88,8 @@ class Trouble:
         """Let time pass, in which an operator may take the marks off a server."""
         world = self.world
         world.clock = round(world.clock + seconds, 2)
-        if self._strip is not None and world.clock >= self._strip[0]:
+        # Between two steps of the core no time passes for an operator: nobody can be as quick as that.
+        if seconds and self._strip is not None and world.clock >= self._strip[0]:
             machine = world.machines[self._strip[1]]
             self._strip = None
             machine.metadata = {"owner": "an operator"}

@@ -51,6 +51,7 @@ class Judge:
     def __post_init__(self) -> None:
         self.tiers = {tier.pool: tier for tier in self.plan.tiers}
         self.tier_of = {pool.name: tier for tier in self.plan.tiers for pool in tier.pools}
+        self.floors = {name: tier.floor for name, tier in self.tier_of.items()}
         self.old = {old.id: tier for tier in self.plan.tiers for old in tier.old}
 
     # --- what the deployer has seen, and how its calls went ---
@@ -87,7 +88,7 @@ class Judge:
         if self._serving is not None:
             pool, before = self._serving
             self._serving = None
-            after, floor = self.serving(pool), self.tier_of[pool].floor
+            after, floor = self.serving(pool), self.floors[pool]
             self._hold(
                 after >= min(before, floor), f"{call} left {after} members of {pool} serving; the floor is {floor}"
             )
@@ -118,7 +119,7 @@ class Judge:
         twins = [m for m, other in self.ours(tier) if other.slot == marks.slot and m.id not in self.unkept]
         self._hold(not any(m.deleted_at == NEVER for m in twins), f"slot {marks.slot} of {tier.name} has two servers")
         for earlier in self.plan.tiers[: self.plan.tiers.index(tier)]:
-            ready = {other.slot for m, other in self.ours(earlier) if m.ends_at <= clock and m.healthy}
+            ready = {k.slot for m, k in self.ours(earlier) if not earlier.reports or (m.ends_at <= clock and m.healthy)}
             self._hold(len(ready) == earlier.count, f"{tier.name} was begun before {earlier.name} was there")
         self.made[tier.name] = made = self.made.get(tier.name, 0) + 1
         most = tier.count + tier.replace_errors
@@ -130,7 +131,9 @@ class Judge:
         machine = world.machines.get(server_id)
         if machine is None or not machine.exists(world.clock):
             return
-        name, marks = machine.name, Marks.read(machine.metadata)
+        name, marks = machine.name, machine.marks
+        if machine.keeps:
+            self.unkept.add(server_id)
         self._hold(marks is not None, f"{name} was deleted and does not carry our marks")
         assert marks is not None
         tier = self._tier(marks.pool, "delete")
@@ -150,7 +153,7 @@ class Judge:
         machine = self._machine(name, address)
         self._hold(machine is not None, f"{name} joined {pool} with {address}, which is not its address")
         assert machine is not None
-        marks = Marks.read(machine.metadata)
+        marks = machine.marks
         if marks is None or marks.deploy != self.plan.deploy_id or self.is_reaping:
             return
         clock, stable_s = self.world.clock, tier.gate.stable_s
@@ -192,28 +195,30 @@ class Judge:
 
     def ours(self, tier: TierPlan) -> list[tuple[Machine, Marks]]:
         """The servers of this deploy and tier that exist."""
-        pairs = [(machine, Marks.read(machine.metadata)) for machine in self.world.live()]
+        pairs = [(machine, machine.marks) for machine in self.world.live()]
         return [(m, k) for m, k in pairs if k and k.pool == tier.pool and k.deploy == self.plan.deploy_id]
 
     def serving(self, pool: str) -> int:
-        """The members of this tier that serve: the balancer says so, and it is so."""
-        world, count = self.world, 0
+        """The members of this tier that are up by the balancer's own word.
+
+        A server that has died this very moment counts still: nobody could know better, and no call made it worse.
+        """
+        world = self.world
         if pool not in world.balancers:
             return 0
-        for seat in world.balancers[pool].seats.values():
-            if seat.drained_at == NEVER and world.up(seat):
-                machine = world.at(seat.address)
-                count += machine is not None and machine.name == seat.name and machine.id in self._own()
-        return count
+        names = self._own()
+        seats = world.balancers[pool].seats.values()
+        return sum(seat.drained_at == NEVER and seat.name in names and world.up(seat) for seat in seats)
 
     def _own(self) -> set[str]:
-        """Ids of servers that are of these tiers by their marks, now or when the plan was made."""
-        pairs = [(m.id, Marks.read(m.metadata)) for m in self.world.machines.values()]
-        return set(self.old) | {server_id for server_id, marks in pairs if marks and marks.pool in self.tiers}
+        """Names of servers that are of these tiers by their marks, now or when the plan was made."""
+        pairs = [(machine.name, machine.marks) for machine in self.world.machines.values()]
+        own = {name for name, marks in pairs if marks and marks.pool in self.tiers}
+        return own | {old.name for tier in self.plan.tiers for old in tier.old}
 
     def _is_new(self, seat: Seat) -> bool:
         machine = self._machine(seat.name, seat.address)
-        marks = Marks.read(machine.metadata) if machine else None
+        marks = machine.marks if machine else None
         return marks is not None and marks.deploy == self.plan.deploy_id
 
     def _machine(self, name: str, address: str) -> Machine | None:
@@ -229,7 +234,7 @@ class Judge:
         if seat is None:
             return tier, None
         machine = self._machine(seat.name, seat.address)
-        is_marked = machine is not None and Marks.read(machine.metadata) is not None
+        is_marked = machine is not None and machine.marks is not None
         self._hold(is_marked, f"{call} of {seat.name} in {pool}, which does not carry our marks")
         self._serving = (pool, self.serving(pool))
         return tier, seat

@@ -62,7 +62,7 @@ class _Run:
         for start in range(MOST_STARTS):
             try:
                 if start and self.scene.folder_is_lost:
-                    ending, forward = self._reap()
+                    ending, forward = self._reap_again()
                 else:
                     ending = self._deploy(turns_back=bool(start) and self.scene.turns_back)
                 break
@@ -87,7 +87,7 @@ class _Run:
         for machine in self.world.machines.values():
             machine.keeps = ""
         self.trouble.mood = Mood()
-        ending, forward = self._reap()
+        ending, forward = self._reap_again()
         self._judge(ending, forward)
 
     def _judge(self, ending: Ending, forward: bool | None) -> None:
@@ -95,11 +95,12 @@ class _Run:
         self.story.endings.append(int(ending.code))
         scene = self.scene
         is_calm = scene.mood.is_calm and self.world.nature.is_kind and scene.strip is None and not self._is_poor()
-        recall = self.judge.journal.recall if self.judge.journal else None
-        is_deleting = recall is not None and recall.is_deleting
+        journal = self.judge.journal
+        has_swapped = journal is not None and journal.recall.swapped is not None and journal.recall.turned is None
+        keeps_old = scene.leave_old or any(r["type"] == "left" for r in (journal.records if journal else ()))
         judge_end(
-            self.judge, int(ending.code), ending.lines, is_calm=is_calm, keeps_old=scene.leave_old,
-            came_through=ending.code == 0 or is_deleting if forward is None else forward,
+            self.judge, int(ending.code), ending.lines, is_calm=is_calm, keeps_old=keeps_old,
+            came_through=ending.code == 0 or has_swapped if forward is None else forward,
         )  # fmt: skip
 
     def _is_poor(self) -> bool:
@@ -112,6 +113,16 @@ class _Run:
         deployer = self._deployer(self.scene.plan, journal)
         return deployer.roll_back("the user wants it back") if turns_back else deployer.deploy()
 
+    def _reap_again(self) -> tuple[Ending, bool | None]:
+        """`reap`, called again by the user while the cloud refuses to be read."""
+        for _ in range(MOST_STARTS):
+            try:
+                return self._reap()
+            except Fault as fault:
+                self.trouble.tell(f"reap ends: {fault.message}")
+                self.world.clock += 60.0
+        return Ending(ExitCode.OWED, (f"owed: {self.scene.plan.name}: the cloud refuses to be read",)), False
+
     def _reap(self) -> tuple[Ending, bool | None]:
         """Go by the marks alone. True: it has come through by them."""
         self.judge.is_reaping = True
@@ -122,8 +133,7 @@ class _Run:
             judgement = judge_marks(plan, servers, pools, plan.deploy_id)
         except UsageError:
             return Ending(ExitCode.FAILED, ("there is nothing to clean up",)), None
-        except Fault as fault:
-            return Ending(ExitCode.FAILED, (fault.message,)), None
+        self.judge.floors.update({pool.name: tier.floor for tier in judgement.plan.tiers for pool in tier.pools})
         journal = Journal(stand.StandLog(self.trouble), lambda: self.world.epoch + self.world.clock)
         self.trouble.tell(judgement.reason)
         deployer = self._deployer(judgement.plan, journal)
