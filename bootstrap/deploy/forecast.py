@@ -13,12 +13,14 @@ from bootstrap.deploy.model import DeployPlan, OldServer, TierPlan
 MOST_NAMES = 6
 
 
-def forecast(plan: DeployPlan, facts: Mapping[str, str], payloads: Mapping[str, str]) -> list[str]:
+def forecast(
+    plan: DeployPlan, facts: Mapping[str, str], payloads: Mapping[str, str], *, dry_run: bool = True
+) -> list[str]:
     """Return the lines for people.
 
     facts: label and text of what holds for all tiers, such as the cloud; payloads: by tier, its size beside the limit.
     """
-    lines = [f"{plan.name}: deploy {plan.deploy_id} (dry run: nothing is changed)"]
+    lines = [f"{plan.name}: deploy {plan.deploy_id}{' (dry run: nothing is changed)' if dry_run else ''}"]
     lines += [f"  {label:<9}{text}" for label, text in facts.items()]
     for number, tier in enumerate(plan.tiers, 1):
         lines += ["", f"{number}. {tier.name}: revision {tier.revision}"]
@@ -81,7 +83,8 @@ def _tier(plan: DeployPlan, tier: TierPlan, payload: str | None) -> list[tuple[s
         rows.append(("pool", f"{pool.name}: port {pool.port} of each server{listen}"))
     up = sum(bool(old.pools) for old in tier.old)
     rows.append(("replaces", _names(tier.old) if tier.old else "nothing: no server of this tier exists"))
-    rows.append(("floor", f"{tier.floor} up in each pool at any time; {up} serve{'s' if up == 1 else ''} now"))
+    if tier.pools:
+        rows.append(("floor", f"{tier.floor} up in each pool at any time; {up} serve{'s' if up == 1 else ''} now"))
     return rows
 
 
@@ -110,7 +113,7 @@ def _gate(tier: TierPlan) -> str:
         contains = "".join(f" and contains {text!r}" for text in tier.gate.contains)
         shows.append(f"answers {tier.gate.status} at {tier.gate.probe}{contains}")
     shows = shows or ["is active"]
-    stable = f", for {_span(tier.gate.stable_s)} without a break" if not tier.adopted else ""
+    stable = f", for {_span(tier.gate.stable_s)} without a break" if tier.gate.stable_s and not tier.adopted else ""
     return " and ".join(shows) + stable
 
 

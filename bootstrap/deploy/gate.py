@@ -167,12 +167,15 @@ def ask_command(work: Work, tier: TierPlan, candidates: list[Candidate]) -> None
     line = tier.gate.before_swap
     if line is None or tier.name in work.journal.recall.hooks:
         return
+    # The newest comes last: a command that copies rows from the old database to the new one takes that.
+    replaced = sorted(tier.old, key=lambda old: old.deploy)
     environment = {
         "INITIALRUNNER_DEPLOY": work.plan.deploy_id,
         "INITIALRUNNER_TIER": tier.name,
         "INITIALRUNNER_REVISION": tier.revision,
         "INITIALRUNNER_SERVERS": " ".join(candidate.name for candidate in candidates),
         "INITIALRUNNER_ADDRESSES": " ".join(candidate.address or "" for candidate in candidates),
+        "INITIALRUNNER_OLD_ADDRESSES": " ".join(old.address for old in replaced if old.address),
     }
     work.outside.pause(0)
     work.lease.check()

@@ -6,7 +6,6 @@ the core may wait for minutes without a record, and CI systems end jobs that are
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import threading
@@ -17,7 +16,7 @@ from typing import Protocol, TextIO
 from bootstrap.deploy.model import DeployPlan
 from bootstrap.deploy.narration import Narration
 from bootstrap.deploy.progress import Progress, Record
-from bootstrap.deploy.screen import Screen, is_live, wants_colours
+from bootstrap.deploy.screen import Screen, is_live, silence, wants_colours
 from bootstrap.deploy.view import view
 
 # GitLab and Travis end a job after minutes of silence; this is short enough for each.
@@ -26,7 +25,7 @@ REDRAW_S = 0.5
 # Two hundred servers give thousands of records; more pictures a second than this nobody sees.
 LEAST_PAUSE_S = 0.1
 # Records whose lines stay above the live view: what somebody will want to read later.
-LASTING = {"begun", "resumed", "reason", "replaced", "turned", "cut", "owed", "paid"}
+LASTING = {"begun", "resumed", "reason", "replaced", "turned", "cut", "owed", "paid", "left"}
 
 
 class Observer(Protocol):
@@ -187,14 +186,6 @@ def writer(stream: TextIO) -> Callable[[str], None]:
             stream.write(line + "\n")
             stream.flush()
         except OSError:
-            _silence(stream)
+            silence(stream)
 
     return write
-
-
-def _silence(stream: TextIO) -> None:
-    """Send what is still written to a stream nowhere. What its buffer holds would else fail again at the exit."""
-    with contextlib.suppress(OSError, ValueError):
-        nowhere = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(nowhere, stream.fileno())
-        os.close(nowhere)

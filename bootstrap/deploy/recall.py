@@ -38,6 +38,7 @@ class Recall:
     swapped: dict[str, Any] | None = None
     is_deleting: bool = False
     living: set[str] = field(default_factory=set)
+    has_lost_creates: bool = False
     _calls: dict[int, dict[str, Any]] = field(default_factory=dict)
 
     def take(self, record: dict[str, Any]) -> None:
@@ -54,11 +55,13 @@ class Recall:
     @property
     def may_have_strays(self) -> bool:
         """Whether the answer of some create call was lost, so that its server may appear late."""
-        return any(not create.is_settled for create in self.creates.values())
+        return self.has_lost_creates or any(not create.is_settled for create in self.creates.values())
 
     def _call(self, record: dict[str, Any]) -> None:
         self._calls[record["seq"]] = record
         if record["call"] == "create":
+            last = self.creates.get((record["tier"], record["slot"]))
+            self.has_lost_creates = self.has_lost_creates or (last is not None and not last.is_settled)
             self.creates[record["tier"], record["slot"]] = Create(record["attempt"])
 
     def _answer(self, record: dict[str, Any]) -> None:

@@ -54,10 +54,12 @@ class Screen:
         self._drawn = []
 
     def _write(self, text: str) -> None:
-        # One call, so that no half of a picture is ever seen. A terminal that was closed ends no roll-out.
-        with contextlib.suppress(OSError):
+        # One call, so that no half of a picture is ever seen.
+        try:
             self._stream.write(text)
             self._stream.flush()
+        except OSError:
+            silence(self._stream)
 
     def _erased(self) -> str:
         """Return what takes the block away. After the window became narrower, the terminal has folded its lines."""
@@ -81,3 +83,14 @@ class Screen:
 def wants_colours(environment: Mapping[str, str]) -> bool:
     """Whether NO_COLOR leaves colours on. Source: no-color.org, which counts a value that is not empty."""
     return not environment.get("NO_COLOR")
+
+
+def silence(stream: TextIO) -> None:
+    """Send what is still written to a stream nowhere: a reader or a terminal that is gone ends no roll-out.
+
+    What its buffer holds would else fail again at the exit of the program.
+    """
+    with contextlib.suppress(OSError, ValueError):
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)

@@ -138,6 +138,14 @@ def some_time(value: Any) -> float:
     return seconds
 
 
+def whole_seconds(value: Any) -> int:
+    """Seconds, for a service that counts no parts of them."""
+    seconds = some_time(value)
+    if seconds != int(seconds):
+        raise wrong("spec.range", f"{str(value)!r} is not a number of whole seconds", "write 1s, 2s or more")
+    return int(seconds)
+
+
 def size(value: Any) -> int:
     """Bytes of `64KiB`."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -255,6 +263,26 @@ def name(value: Any) -> str:
     return word
 
 
+def is_label(word: str) -> bool:
+    """Whether a name can be a part of names of servers, and so of host names."""
+    return re.fullmatch(LABEL_PATTERN, word) is not None
+
+
+def label(value: Any) -> str:
+    word = text(value)
+    if not is_label(word):
+        hint = "use letters, digits and dashes; at most 40 characters, a letter or digit at both ends"
+        raise wrong("spec.name", f"{str(word)!r} cannot be a part of the names of servers", hint)
+    return word
+
+
+def port(value: Any) -> int:
+    number = integer(value)
+    if not 0 < number < 65536:
+        raise wrong("spec.range", f"{number} is not a port", "write a number from 1 to 65535")
+    return number
+
+
 def sha256(value: Any) -> str:
     word = text(value).lower()
     if not re.fullmatch(r"[0-9a-f]{64}", word):
@@ -300,6 +328,9 @@ def environment_name(value: Any) -> str:
         raise wrong("spec.name", f"{word!r} is not the name of a variable", hint)
     return word
 
+
+# The names of a deploy and of a tier are joined in names of servers, whose length another rule judges.
+LABEL_PATTERN = "[A-Za-z0-9]([A-Za-z0-9-]{0,38}[A-Za-z0-9])?"
 
 # The rules by which the output of a template is judged. A text of the plan has the name of its rule.
 RULES: dict[str, Callable[[Any], str]] = {
@@ -355,6 +386,7 @@ Int = Annotated[int, *_literal(integer, type="integer", minimum=0)]
 Positive = Annotated[int, *_literal(positive, type="integer", minimum=1)]
 Duration = Annotated[float, *_literal(duration, _TIME, examples=["90s", "15m", "1h"])]
 SomeTime = Annotated[float, *_literal(some_time, _TIME, examples=["90s", "15m", "1h"])]
+WholeSeconds = Annotated[int, *_literal(whole_seconds, _TIME, examples=["5s"])]
 Size = Annotated[int, BeforeValidator(_unmarked(size)), WithJsonSchema(_SIZE)]
 Mode = Annotated[int, *_literal(mode, r"^0?[0-7]{3,4}$", examples=["0644"])]
 AbsolutePath = Annotated[str, *_template(path, r"^/[^,\n]*[^/,\n]$")]
@@ -362,7 +394,10 @@ Folder = Annotated[str, *_template(folder, r"^/[^,\n]*$")]
 FileName = Annotated[str, *_literal(file_name, **_NO_MARKS)]
 Url = Annotated[str, *_template(url, examples=["https://deploy.internal:8443"])]
 ProxyUrl = Annotated[str, *_template(proxy_url, examples=["http://proxy.internal:3128"])]
+PlainUrl = Annotated[str, *_literal(url, examples=["https://deploy.internal:8443"])]
 Name = Annotated[str, *_literal(name, f"^{NAME_PATTERN}$")]
+Label = Annotated[str, *_literal(label, f"^{LABEL_PATTERN}$")]
+Port = Annotated[int, *_literal(port, type="integer", minimum=1, maximum=65535)]
 Server = Annotated[str, *_template(name, f"^{NAME_PATTERN}$")]
 Sha256 = Annotated[str, *_literal(sha256, "^[0-9a-fA-F]{64}$")]
 Owner = Annotated[str, *_template(owner, "^[^:]+:[^:]+$", examples=["root:root"])]

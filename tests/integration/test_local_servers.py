@@ -1,8 +1,7 @@
-"""The local driver: containers of this machine, in a private network, through the contract of all drivers and beyond."""
+"""The local driver: containers of this machine, in a private network, through the contract of all drivers."""
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import signal
@@ -10,20 +9,21 @@ import socket
 import subprocess
 import sys
 import tempfile
-import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from local_root import local_root, needs_local_servers
+from debian_root import local_root
 from namespaces import private_namespaces
-from servers_contract import POOL, RealTime, ServersContract, ids, is_gone, marks, request, until
+from servers_contract import POOL, RealTime, ServersContract, is_gone, marks, request, until
+from systemd_box import needs_local_servers
 
 import bootstrap
 from bootstrap.deploy.drivers import local, local_machine
-from bootstrap.deploy.faults import Broken, Busy, Exists, Fault, Gone, Quota
-from bootstrap.deploy.model import Marks, Server, ServerRequest, ServerState
+from bootstrap.deploy.faults import Busy, Exists, Fault, Quota
+from bootstrap.deploy.model import Marks, ServerRequest, ServerState
 
 pytestmark = [pytest.mark.integration, needs_local_servers]
 
@@ -54,7 +54,7 @@ class LocalWorld(RealTime):
         return local.servers(self.cloud)
 
     def payload(self, name: str, of: Marks) -> Any:
-        return bootstrap.load(self._spec).plan(name, deploy_id=of.deploy).render()
+        return SimpleNamespace(rendering=bootstrap.load(self._spec).plan(name, deploy_id=of.deploy).render())
 
     def foreign(self, name: str, metadata: Mapping[str, str]) -> str:
         with self.servers().store.new(name, metadata, local_root()):
@@ -96,10 +96,8 @@ class TestLocalServers(ServersContract):
 
 def inside(world: LocalWorld, name: str, *command: str) -> str:
     """The output of a command in a running server."""
-    driver = world.servers()
-    pid = local_machine.Machine(driver.settings, driver.store.body(name), world.folder(name)).pid
-    (first,) = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    enter = ["nsenter", "--all", "--target", first, "--", "/usr/bin/env", "PATH=/usr/sbin:/usr/bin", *command]
+    target = str(first_process(world, name))
+    enter = ["nsenter", "--all", "--target", target, "--", "/usr/bin/env", "PATH=/usr/sbin:/usr/bin", *command]
     return subprocess.run(enter, capture_output=True, text=True, check=False).stdout
 
 
@@ -132,7 +130,7 @@ def test_the_payload_is_there_at_power_on_and_systemd_starts_the_runner(
     server = servers.create(request(world, "shop-web-1-abcd"))
     until(world, lambda: (world.folder(server.id) / "upper/srv/done").exists())
     text = (world.folder(server.id) / "upper/srv/done").read_text()
-    revision = world.payload(server.name, marks()).revision
+    revision = world.payload(server.name, marks()).rendering.revision
     assert text == f"shop-web-1-abcd {revision}\n"
     assert inside(world, server.id, "hostname").strip() == "shop-web-1-abcd"
     assert not (local_root() / "srv/done").exists()
@@ -141,11 +139,8 @@ def test_the_payload_is_there_at_power_on_and_systemd_starts_the_runner(
 def test_a_server_answers_at_its_address(world: LocalWorld, servers: local.LocalServers) -> None:
     server = servers.create(request(world, "shop-web-1-abcd"))
     until(world, lambda: "running" in inside(world, server.id, "systemctl", "is-system-running"))
-    subprocess.run(
-        ["nsenter", "--all", "--target", str(first_process(world, server.id)), "--", "/usr/bin/systemd-run", "--quiet",
-         "/usr/bin/python3", "-c", "import socket; s=socket.create_server(('0.0.0.0', 99)); c=s.accept()[0]; c.send(b'hi')"],
-        check=True,
-    )  # fmt: skip
+    script = "import socket; s = socket.create_server(('0.0.0.0', 99)); s.accept()[0].send(b'hi')"
+    inside(world, server.id, "systemd-run", "--quiet", "python3", "-c", script)
 
     def answers() -> bool:
         try:
@@ -177,11 +172,13 @@ def test_a_server_that_powers_itself_off_is_in_error_with_its_last_lines(
     world: LocalWorld, servers: local.LocalServers
 ) -> None:
     server = servers.create(request(world, "shop-web-1-abcd"))
-    (world.folder(server.id) / "console").open("a").write("the disk is on fire\n")
-    os.kill(first_process(world, server.id), signal.SIGKILL)
+    until(world, lambda: "running" in inside(world, server.id, "systemctl", "is-system-running"))
+    inside(world, server.id, "sh", "-c", r"printf '\033[31mthe disk is on fire\033[0m\n' >/dev/console")
+    inside(world, server.id, "systemctl", "--no-block", "poweroff")
     until(world, lambda: servers.get(server.id).state is ServerState.ERROR)
-    assert servers.get(server.id).fault == "it runs no more; its last lines: the disk is on fire"
-    assert servers.console(server.id) == "the disk is on fire"
+    assert "\nthe disk is on fire\n" in servers.console(server.id)
+    last = " | ".join(servers.console(server.id).splitlines()[-3:])
+    assert servers.get(server.id).fault == f"it runs no more; its last lines: {last}"
     servers.delete(server.id)
     assert leftovers(world) == NOTHING
 
@@ -196,8 +193,8 @@ from bootstrap.deploy.drivers import local, local_machine, local_store
 from bootstrap.deploy.model import ServerRequest
 from servers_contract import marks
 work, place, when = {work!r}, {place!r}, {when!r}
-owner = local_machine.Machine if hasattr(local_machine.Machine, place) else local_store if hasattr(local_store, place) else local_store.Store
-real = getattr(owner, place)
+owners = [owner for owner in (local_machine.Machine, local_store, local_store.Store) if hasattr(owner, place)]
+real = getattr(owners[0], place) if owners else None
 def step(*args, **kwargs):
     if when == "before":
         os.kill(os.getpid(), signal.SIGKILL)
@@ -205,11 +202,12 @@ def step(*args, **kwargs):
     os.kill(os.getpid(), signal.SIGKILL)
     return answer
 driver = local.servers({cloud!r})
-if place != "nowhere":
-    setattr(owner, place, step)
+if owners:
+    setattr(owners[0], place, step)
 if work == "create":
     import bootstrap
-    payload = bootstrap.load({spec!r}).plan("shop-web-1-abcd", deploy_id=marks().deploy).render()
+    from types import SimpleNamespace
+    payload = SimpleNamespace(rendering=bootstrap.load({spec!r}).plan("shop-web-1-abcd", deploy_id=marks().deploy).render())
     driver.create(ServerRequest("shop-web-1-abcd", marks(), {{}}, payload))
 else:
     driver.delete("shop-web-1-abcd")
@@ -253,13 +251,17 @@ ENDING = [("write_durably", "after"), ("_power_off", "after"), ("take_down", "af
 
 
 @pytest.mark.parametrize(("place", "when"), ENDING, ids=lambda word: word)
-def test_a_server_whose_end_was_cut_short_is_found_as_deleting_and_the_next_delete_ends_it(
-    world: LocalWorld, servers: local.LocalServers, place: str, when: str
+@pytest.mark.parametrize("by", ["delete", "find"])
+def test_a_server_whose_end_was_cut_short_is_deleting_and_its_end_goes_on(
+    world: LocalWorld, servers: local.LocalServers, place: str, when: str, by: str
 ) -> None:
     servers.create(request(world, "shop-web-1-abcd"))
     assert killed(world, "delete", place, when) == -signal.SIGKILL
-    assert [server.state for server in servers.find(POOL)] == [ServerState.DELETING]
-    servers.delete("shop-web-1-abcd")
+    assert os.listdir(world.state / "servers") == ["shop-web-1-abcd"]
+    if by == "delete":
+        servers.delete("shop-web-1-abcd")
+    else:
+        assert [server.state for server in servers.find(POOL)] == [ServerState.DELETING]
     assert is_gone(servers, "shop-web-1-abcd")
     assert leftovers(world) == NOTHING
 
@@ -322,14 +324,24 @@ def test_no_address_left_is_a_quota(world: LocalWorld) -> None:
     ]
 
 
-def test_a_failure_in_the_middle_leaves_nothing(
-    world: LocalWorld, servers: local.LocalServers, monkeypatch: pytest.MonkeyPatch
+def test_a_failure_in_the_middle_leaves_nothing(world: LocalWorld, servers: local.LocalServers) -> None:
+    root = world.state.parent / "root"
+    for name in ("sbin/init", "lib/systemd/systemd", "usr/bin/python3", "bin/tar"):
+        (root / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / name).touch()
+    payload = world.payload("shop-web-1-abcd", marks())
+    with pytest.raises(Fault, match=r"chroot .*: failed to run command"):
+        servers.create(ServerRequest("shop-web-1-abcd", marks(), {"root": str(root)}, payload))
+    assert leftovers(world) == NOTHING
+
+
+def test_what_has_the_name_of_a_link_or_a_network_of_ours_is_somebody_elses_and_stays(
+    world: LocalWorld, servers: local.LocalServers
 ) -> None:
-    servers.create(request(world, "shop-web-9-abcd", marks(9)))
-    servers.delete("shop-web-9-abcd")
-    # The address that comes next is somebody else's: its link is there already.
-    subprocess.run(["ip", "link", "add", "ir0a5b0703", "type", "dummy"], check=True)
-    with pytest.raises(Exists, match="File exists"):
+    subprocess.run(["ip", "link", "add", "ir0a5b0702", "type", "bridge"], check=True)
+    subprocess.run(["ip", "netns", "add", "shop-web-1-abcd"], check=True)
+    with pytest.raises(Exists, match="network namespace 'shop-web-1-abcd' of somebody else"):
         servers.create(request(world, "shop-web-1-abcd"))
-    assert ids(servers) == set()
-    assert os.listdir("/run/netns") == []
+    assert servers.create(request(world, "shop-web-2-abcd", marks(2))).address == "10.91.7.3"
+    servers.delete("shop-web-2-abcd")
+    assert leftovers(world) == NOTHING | {"links": ["ir0a5b0702"], "networks": ["shop-web-1-abcd"]}

@@ -47,8 +47,8 @@ class Story:
         self.records.append({**fields, "type": kind, "seq": len(self.records) + 1, "at": self.at})
         return self
 
-    def call(self, call: str, after_s: float = 0.0, took_s: float = 0.0, fault: str | None = None, **about: Any) -> Story:
-        self.add("call", after_s, call=call, tier="web", **about)
+    def call(self, call: str, *, took_s: float = 0.0, fault: str | None = None, **about: Any) -> Story:
+        self.add("call", call=call, tier="web", **about)
         answer = {"fault": fault, "message": f"the cloud said {fault}"} if fault else {}
         return self.add("answer", took_s, to=len(self.records), **answer)
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import contextlib
 import re
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 from bootstrap.deploy.drivers import local_preflight, local_settings
@@ -16,7 +17,7 @@ from bootstrap.deploy.drivers.local_commands import mapped
 from bootstrap.deploy.drivers.local_machine import Machine
 from bootstrap.deploy.drivers.local_settings import Settings
 from bootstrap.deploy.drivers.local_store import Body, Store
-from bootstrap.deploy.faults import Broken, Fault, Gone
+from bootstrap.deploy.faults import Broken, Exists, Fault, Gone
 from bootstrap.deploy.model import Server, ServerRequest, ServerState
 
 _NAME = re.compile(r"[a-z0-9]([a-z0-9-]{0,62}[a-z0-9])?")  # of a host, and of a machine for systemd
@@ -48,6 +49,8 @@ class LocalServers:
             wrong.append(f"{request.name!r} is no name of a host: use small letters, digits and hyphens, at most 64")
         if wrong:
             raise Broken("; ".join(wrong))
+        if Path("/run/netns", request.name).exists() and request.name not in self.store.names():
+            raise Exists(f"there is a network namespace {request.name!r} of somebody else")
         with mapped(), self.store.new(request.name, request.marks.metadata(), root) as body:
             machine = self._machine(body)
             try:
@@ -91,6 +94,10 @@ class LocalServers:
 
     def _server(self, body: Body) -> Server:
         state, fault = self._state(body)
+        if state is ServerState.DELETING:
+            # As at any cloud, an end that has begun goes on by itself, here with the next look after a deployer's end.
+            with contextlib.suppress(Fault, OSError):
+                self.delete(body.name)
         return Server(body.name, body.name, state, body.address, body.marks, fault)
 
     def _state(self, body: Body) -> tuple[ServerState, str | None]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import io
 import json
 import os
+import re
 import secrets
 import signal
 import socket
@@ -18,7 +19,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from bootstrap.deploy.drivers.local_commands import launch, run
-from bootstrap.deploy.drivers.local_settings import Settings
+from bootstrap.deploy.drivers.local_settings import Settings, link_name
 from bootstrap.deploy.drivers.local_store import Body
 from bootstrap.deploy.faults import Broken
 from bootstrap.payload.model import InjectedFile
@@ -30,8 +31,10 @@ umask 022
 echo $$ >.pid.new && mv .pid.new pid && ! test -e deleting && exec "$@"
 """
 _OPTIONS = (
-    "--quiet", "--register=no", "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=pipe", "--boot",
+    "--quiet", "--register=no", "--resolv-conf=off", "--timezone=off", "--link-journal=no", "--console=read-only",
+    "--boot",
 )  # fmt: skip
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")
 _HOSTS = "127.0.0.1 localhost\n127.0.1.1 {name}\n::1 localhost\n"
 
 
@@ -41,18 +44,19 @@ class Machine:
     def __init__(self, settings: Settings, body: Body, folder: Path) -> None:
         self._settings, self._body, self._folder = settings, body, folder
         self._root = folder / "root"
+        self._link = link_name(body.address)
 
     # --- the beginning ----------------------------------------------------------------------------------------------
 
     def plug(self) -> None:
-        """Make the bridge if it is not there, and the server's link to it. Raises Exists when the address is taken."""
+        """Make the bridge if it is not there, and the server's link to it."""
         self._make_bridge()
         run("ip", "netns", "add", self._body.name)
-        end, address = self._link, self._body.address
+        address = self._body.address
         # The address decides the name and the hardware address: who has it next is not sought at the one before.
         mac = "02:00:" + ":".join(f"{int(part):02x}" for part in address.split("."))
-        outer = f"link add {end} type veth peer name host0 netns {self._body.name}\n"
-        outer += f"link set {end} master {self._settings.bridge} up\n"
+        outer = f"link add {self._link} type veth peer name host0 netns {self._body.name}\n"
+        outer += f"link set {self._link} master {self._settings.bridge} up\n"
         run("ip", "-batch", "-", stdin=outer.encode())
         inner = f"link set host0 address {mac} up\nlink set lo up\n"
         inner += f"addr add {address}/{self._settings.network.prefixlen} dev host0\n"
@@ -159,13 +163,8 @@ class Machine:
                 text = file.read().decode(errors="replace")
         except FileNotFoundError:
             return ""
-        rows = ("".join(c for c in row if c.isprintable()).strip() for row in text.splitlines())
+        rows = ("".join(c for c in row if c.isprintable()).strip() for row in _COLOURS.sub("", text).splitlines())
         return "\n".join([row for row in rows if row][-lines:])
-
-    @property
-    def _link(self) -> str:
-        """The name of its end of the link on this machine: its address in hex, since a name has at most 15 bytes."""
-        return "ir" + "".join(f"{int(part):02x}" for part in self._body.address.split("."))
 
     @property
     def _pid_file(self) -> Path:

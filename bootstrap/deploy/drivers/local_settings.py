@@ -11,7 +11,7 @@ from typing import Any
 
 from bootstrap.errors import UsageError
 
-NETWORK, BRIDGE, STATE = "10.87.0.0/24", "initialrunner0", "/var/lib/initialrunner-local"
+NETWORK, BRIDGE, STATE = "10.77.0.0/24", "irun0", "/var/lib/initialrunner-local"
 KEYS = ("root", "network", "bridge", "state")
 # The keys of a tier's `server:` map.
 SERVER_KEYS = ("root",)
@@ -40,6 +40,11 @@ class Settings:
     def root_of(self, server: Mapping[str, Any]) -> Path:
         """The root of one server. server: its tier's `server:` map."""
         return Path(str(server.get("root", self.root)))
+
+
+def link_name(address: str) -> str:
+    """The name of a server's link on this machine: its address in hex, since a name has at most 15 bytes."""
+    return "ir" + "".join(f"{int(part):02x}" for part in address.split("."))
 
 
 def read(settings: Mapping[str, Any]) -> Settings:

@@ -17,11 +17,12 @@ import fcntl
 import json
 import os
 import shutil
+import socket
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from bootstrap.deploy.drivers.local_settings import Settings
+from bootstrap.deploy.drivers.local_settings import Settings, link_name
 from bootstrap.deploy.faults import Broken, Busy, Exists, Gone, Quota
 from bootstrap.deploy.model import Marks
 
@@ -172,7 +173,9 @@ class Store:
     def free_addresses(self) -> list[str]:
         """The addresses that no server has, the least recently used first: a late answer is for the one before."""
         taken, used = {body.address for body in self.bodies()}, self._used()
-        free = [address for address in self._settings.addresses() if address not in taken]
+        # Another state folder may have servers on this network.
+        links = {name for _, name in socket.if_nameindex()}
+        free = [a for a in self._settings.addresses() if a not in taken and link_name(a) not in links]
         return sorted(free, key=lambda address: used.get(address, 0))
 
     def _take_address(self) -> str:

@@ -5,7 +5,6 @@ A rule that does not hold raises Violation, which nothing of the core catches.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bootstrap.deploy.faults import Fault, Gone, Quota, Unknown

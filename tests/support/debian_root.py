@@ -1,27 +1,26 @@
-"""The Debian root that local servers start from. It is made once and kept in build/roots: python3, systemd, no cron."""
+"""A Debian with its own systemd, whose packages mmdebstrap fetches: as a tar, or as a folder that is kept."""
 
 from __future__ import annotations
 
 import fcntl
-import os
-import shutil
 import subprocess
 import tempfile
 from pathlib import Path
 
-import pytest
-from systemd_box import make_root
-
 KEPT = Path(__file__).resolve().parents[2] / "build" / "roots"
 
-needs_local_servers = pytest.mark.skipif(
-    os.geteuid() != 0 or not all(map(shutil.which, ("systemd-nspawn", "mmdebstrap", "ip"))),
-    reason="needs root, systemd-nspawn, mmdebstrap and ip",
-)
+
+def make_root(tar: Path, *packages: str) -> Path:
+    """A bookworm with systemd, python3, these packages and no cron."""
+    thin = ["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*"]
+    include = "--include=" + ",".join(("systemd-sysv", "python3", *packages))
+    command = ["mmdebstrap", "--quiet", "--variant=minbase", include, *thin, "bookworm", str(tar)]
+    subprocess.run(command, check=True, timeout=600, stdout=subprocess.DEVNULL)
+    return tar
 
 
 def local_root() -> Path:
-    """The folder of the root. One process makes it, others wait for that; nobody writes there afterwards."""
+    """The folder that local servers start from. One process makes it, others wait; nobody writes there afterwards."""
     KEPT.mkdir(parents=True, exist_ok=True)
     root = KEPT / "local"
     with open(KEPT / "making-local", "w") as held:
