@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from bootstrap.deploy.faults import Broken
-from bootstrap.deploy.model import Marks, Member, PoolPlan, Server, ServerRequest
+from bootstrap.deploy.model import Member, PoolPlan, Server, ServerRequest
 from bootstrap.deploy.protocols import ProbeRequest, Report
 from bootstrap.deploy.simulate.dice import Dice
 from bootstrap.deploy.simulate.nature import FATES, NEVER, Nature

@@ -5,6 +5,7 @@ A rule that does not hold raises Violation, which nothing of the core catches.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bootstrap.deploy.faults import Fault, Gone, Quota, Unknown
@@ -25,14 +26,13 @@ class Violation(BaseException):
 class Judge:
     """The rules, for one deploy in one world.
 
-    holder: the deployer's name in its leases; journal: that of the deployer at work, None: it was lost. open_slots:
-    slots whose last create call has no known answer and after which nobody has looked; failing: names of servers whose
+    journal: that of the deployer at work, None: it was lost; fences: of the leases that it has taken. open_slots: slots
+    whose last create call has no known answer and after which nobody has looked; failing: names of servers whose
     report of failure was read; consoles: ids of servers whose console was read; unkept: servers whose delete failed.
     """
 
     world: World
     plan: DeployPlan
-    holder: str
     journal: Journal | None = None
     is_reaping: bool = False
     open_slots: set[tuple[str, int]] = field(default_factory=set)
@@ -41,6 +41,7 @@ class Judge:
     hooks: set[str] = field(default_factory=set)
     unkept: set[str] = field(default_factory=set)
     made: dict[str, int] = field(default_factory=dict)
+    fences: dict[str, int] = field(default_factory=dict)
     is_quota_known: bool = False
     is_stopped: bool = False
     swapped_at: float | None = None
@@ -52,6 +53,7 @@ class Judge:
         self.tier_of = {pool.name: tier for tier in self.plan.tiers for pool in tier.pools}
         self.floors = {name: tier.floor for name, tier in self.tier_of.items()}
         self.old = {old.id: tier for tier in self.plan.tiers for old in tier.old}
+        self.adopted = {old.id for tier in self.plan.tiers for old in tier.adopted}
 
     # --- what the deployer has seen, and how its calls went ---
 
@@ -61,6 +63,7 @@ class Judge:
 
     def begins(self, call: str, about: object) -> None:
         """A call is made; it may be refused or lost before its effect."""
+        self._serving = None
         if call == "create":
             assert isinstance(about, ServerRequest)
             slot = (about.marks.pool, about.marks.slot)
@@ -153,10 +156,11 @@ class Judge:
         self._hold(machine is not None, f"{name} joined {pool} with {address}, which is not its address")
         assert machine is not None
         marks = machine.marks
-        if marks is None or marks.deploy != self.plan.deploy_id or self.is_reaping:
+        is_new = machine.id in self.adopted or (marks is not None and marks.deploy == self.plan.deploy_id)
+        if marks is None or not is_new or self.is_reaping:
             return
-        clock, stable_s = self.world.clock, tier.gate.stable_s
-        says = (name, tier.revision, self.plan.deploy_id)
+        clock, stable_s = self.world.clock, 0.0 if machine.id in self.adopted else tier.gate.stable_s
+        says = (name, tier.revision, marks.deploy)
         if tier.gate.probe is not None:
             self._hold(machine.says == says, f"{name} joined {pool} and its app says {' '.join(machine.says)}")
             self._hold(
@@ -183,12 +187,20 @@ class Judge:
         if seat is None:
             return
         sessions = self.world.sessions(seat)
-        self._hold(not self.world.up(seat) or seat.drained_at != NEVER, f"{seat.name} left {pool} without a drain")
+        self._hold(not self.world.up(seat) or not seat.serves, f"{seat.name} left {pool} without a drain")
         drained_s = self.world.clock - seat.drained_at
         self._hold(
             sessions == 0 or drained_s >= tier.drain_s,
             f"{sessions} sessions of {seat.name} were cut after {drained_s:.1f} s; the drain's time is {tier.drain_s} s",
         )
+
+    def reload(self, act: Callable[[], None]) -> None:
+        """Somebody reloads the balancer. Its file was in step, so that nothing changes."""
+        before = {pool: self.serving(pool) for pool in self.tier_of}
+        act()
+        for pool, count in before.items():
+            after, floor = self.serving(pool), self.floors[pool]
+            self._hold(after >= min(count, floor), f"a reload left {after} members of {pool}; the floor is {floor}")
 
     # --- facts of the world ---
 
@@ -207,7 +219,7 @@ class Judge:
             return 0
         names = self._own()
         seats = world.balancers[pool].seats.values()
-        return sum(seat.drained_at == NEVER and seat.name in names and world.up(seat) for seat in seats)
+        return sum(seat.serves and seat.name in names and world.up(seat) for seat in seats)
 
     def _own(self) -> set[str]:
         """Names of servers that are of these tiers by their marks, now or when the plan was made."""
@@ -273,10 +285,11 @@ class Judge:
         return tier
 
     def _may_change(self, call: str, tier: str) -> None:
-        """Nobody else holds the lease."""
-        hold = self.world.leases.get(f"{self.plan.name}.{tier}")
-        is_free = hold is None or hold.holder == self.holder or hold.until <= self.world.clock
-        self._hold(is_free, f"{call} in {tier}, whose lease {hold.holder if hold else ''} has")
+        """The deployer holds the lease that it took, and nobody has had it since."""
+        name = f"{self.plan.name}.{tier}"
+        hold = self.world.leases.get(name)
+        is_held = hold is not None and name in self.fences and hold.fence == self.fences[name]
+        self._hold(is_held, f"{call} in {tier} without its lease, which {hold.holder if hold else 'nobody'} has")
 
     @staticmethod
     def _hold(is_so: bool, text: str) -> None:

@@ -90,7 +90,9 @@ class Machine:
 
 @dataclass
 class Seat:
-    """A member of a pool of the world. check: for which checks have to pass; busy: for which its sessions go on."""
+    """A member of a pool of the world. check: for which checks have to pass; busy: for which its sessions go on;
+    is_off: it is in maintenance, where nobody checks it.
+    """
 
     id: str
     name: str
@@ -100,6 +102,12 @@ class Seat:
     busy: float
     load: int
     drained_at: float = NEVER
+    is_off: bool = False
+
+    @property
+    def serves(self) -> bool:
+        """Whether it gets new sessions while its checks pass."""
+        return self.drained_at == NEVER and not self.is_off
 
 
 @dataclass
@@ -307,7 +315,7 @@ class World:
         """Whether the balancer's checks say that a member serves: they are behind what is so."""
         clock = self.clock
         server_id = self.occupants.get(seat.address)
-        if server_id is None:
+        if server_id is None or seat.is_off:
             return False
         machine = self.machines[server_id]
         since = max(machine.answers_at, seat.added_at) + seat.check
