@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bootstrap.cli.options import confirm, json_option, secret_option, yes_option
+from bootstrap.cli.options import confirm, json_option, need_answer, secret_option, yes_option
 
 
 @click.command()
@@ -64,6 +64,8 @@ def command(
     from bootstrap.cli.state_dir import state_path
     from bootstrap.deploy import start
 
+    if not dry_run:
+        need_answer(yes=yes)
     wish = start.Wish(file, overrides, values_files, secret_file, previous=previous, leave_old=leave_old)
     with start.prepared(wish, state_path(""), dry_run=dry_run) as work:
         print_plan(work, as_json=as_json, dry_run=dry_run)

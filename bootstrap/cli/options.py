@@ -133,20 +133,22 @@ file_option = click.option(
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 
 
-def confirm(question: str, *, yes: bool) -> bool:
-    """Ask on a terminal. Where there is nobody to answer, the answer is no, and the option that says yes is named.
-
-    Raises UsageError without a terminal and without --yes.
-    """
+def need_answer(*, yes: bool) -> None:
+    """Refuse, before any work, to begin what has to be asked about. Raises UsageError where nobody could answer."""
     import sys
 
     from bootstrap.errors import UsageError
 
-    if yes:
-        return True
-    if not sys.stdin.isatty():
-        raise UsageError(f"{question}: nobody can be asked, since stdin is no terminal", hint="say it with --yes")
-    return click.confirm(question, err=True)
+    if not yes and not sys.stdin.isatty():
+        raise UsageError(
+            "nobody can be asked whether to go on, since stdin is no terminal",
+            hint="say yes with --yes, or look first with --dry-run",
+        )
+
+
+def confirm(question: str, *, yes: bool) -> bool:
+    """Ask on a terminal, unless --yes has answered."""
+    return yes or click.confirm(question, err=True)
 
 
 sign_option = click.option(

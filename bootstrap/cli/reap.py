@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootstrap.cli.options import confirm, file_option, json_option, yes_option
+from bootstrap.cli.options import confirm, file_option, json_option, need_answer, yes_option
 from bootstrap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,6 +46,8 @@ def reap(deploy_id: str | None, file: Path | None, *, as_json: bool, yes: bool, 
     from bootstrap.cli.state_dir import state_path
     from bootstrap.deploy import start
 
+    if not dry_run:
+        need_answer(yes=yes)
     deploy_file = _deploy_file(deploy_id, file)
     with start.by_marks(deploy_file, state_path(""), deploy_id, dry_run=dry_run) as reaping:
         _print(reaping, as_json=as_json)

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootstrap.cli.options import confirm, file_option, json_option, secret_option, yes_option
+from bootstrap.cli.options import confirm, file_option, json_option, need_answer, secret_option, yes_option
 from bootstrap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -58,9 +58,12 @@ def command(
             "every deploy of this machine has ended",
             hint="`bootstrap deploys` lists them; for one of another machine: `bootstrap resume --file FILE`",
         )
+    # An id says what to do; without one the newest deploy is only a guess.
+    is_sure = yes or deploy_id is not None
+    need_answer(yes=is_sure)
     with start.resumed(folder, state_path(""), secret_file) as work:
         question = f"{'Take back' if rollback else 'Go on with'} deploy {folder.deploy_id} of {work.plan.name}?"
-        if not confirm(question, yes=yes or deploy_id is not None):
+        if not confirm(question, yes=is_sure):
             return 0
 
         def act(deployer: Deployer) -> Ending:

@@ -16,6 +16,7 @@ from bootstrap.errors import BootstrapError
 if TYPE_CHECKING:
     from bootstrap.client.collector import Collector
     from bootstrap.deploy.file import DeployFile
+    from bootstrap.deploy.lease import CollectorLease, LocalLease
     from bootstrap.deploy.signals import Stop
 
 # Locks on this machine, one file a tier, for deploy files without a collector.
@@ -42,14 +43,20 @@ def open_cloud(deploy_file: DeployFile, deploy_id: str, state: Path, stop: Stop,
     cloud = deploy_file.model.cloud
     servers = _opened(findings, lambda: _servers(deploy_file))
     pools = _opened(findings, lambda: _pools(deploy_file))
-    collector = _opened(findings, lambda: open_collector(deploy_file, state)) if deploy_file.collector else None
-    if servers is None or pools is None or (deploy_file.collector and collector is None):
+    has_collector = deploy_file.collector is not None and not is_simulated(deploy_file)
+    collector = _opened(findings, lambda: open_collector(deploy_file, state)) if has_collector else None
+    if servers is None or pools is None or (has_collector and collector is None):
         return None
     lease = _lease(deploy_file, deploy_id, state, collector)
+    outside = _outside(deploy_file, stop, collector, lease)
     words = f"servers by {cloud.servers}" + (f", pools by {cloud.pool}" if cloud.pool else "")
-    right = f"a lease at {collector.url}" if collector else "a lock on this machine: nobody may deploy from another one"
-    facts = {"cloud": words, "right": right}
-    return Cloud(servers, pools, _outside(deploy_file, stop, collector), lease, facts)
+    right = f"a lease at {collector.url}" if collector else "a lock on this machine, which other machines do not see"
+    return Cloud(servers, pools, outside, lease, {"cloud": words, "right": right})
+
+
+def is_simulated(deploy_file: DeployFile) -> bool:
+    """Whether the servers are simulated, so that their time and their reports are too, and no collector has them."""
+    return hasattr(table.find(deploy_file.model.cloud.servers, table.SERVERS).code(), "outside")
 
 
 def open_collector(deploy_file: DeployFile, state: Path) -> Collector:
@@ -93,7 +100,9 @@ def _pools(deploy_file: DeployFile) -> dict[str, Pool]:
     return {plan.name: code.pool(settings, plan) for plan in plans}
 
 
-def _lease(deploy_file: DeployFile, deploy_id: str, state: Path, collector: Collector | None) -> Lease:
+def _lease(
+    deploy_file: DeployFile, deploy_id: str, state: Path, collector: Collector | None
+) -> CollectorLease | LocalLease:
     import time
 
     from bootstrap.deploy.lease import CollectorLease, LocalLease, holder_words
@@ -105,13 +114,16 @@ def _lease(deploy_file: DeployFile, deploy_id: str, state: Path, collector: Coll
     return LocalLease(state / LEASES, names, holder)
 
 
-def _outside(deploy_file: DeployFile, stop: Stop, collector: Collector | None) -> Outside:
+def _outside(
+    deploy_file: DeployFile, stop: Stop, collector: Collector | None, lease: CollectorLease | LocalLease
+) -> Outside:
     """The world's time, probes and reports. A simulated cloud brings its own."""
     name = deploy_file.model.cloud.servers
     code: Any = table.find(name, table.SERVERS).code()
-    if hasattr(code, "outside"):
-        outside: Outside = code.outside(deploy_file.settings(name), stop)
-        return outside
+    if is_simulated(deploy_file):
+        simulated: Outside = code.outside(deploy_file.settings(name), stop)
+        return simulated
     from bootstrap.deploy.outside import RealOutside
 
-    return RealOutside(stop, collector)
+    # Commands begin in the folder of the deploy file by themselves: the plan has its absolute path.
+    return RealOutside(collector, stop, beat=lease.keep)

@@ -103,6 +103,9 @@ class Narration:
     def _turned(self, record: Record) -> list[str]:
         return [f"rolling back: {self.progress.turned}"]
 
+    def _left(self, record: Record) -> list[str]:
+        return [f"{record.get('tier')}: its old servers are left: {record.get('why')}"]
+
     def _spared(self, record: Record) -> list[str]:
         return [f"{self.progress.server_of(record)} is left as it is: {record.get('why')}"]
 

@@ -25,7 +25,7 @@ REDRAW_S = 0.5
 # Two hundred servers give thousands of records; more pictures a second than this nobody sees.
 LEAST_PAUSE_S = 0.1
 # Records whose lines stay above the live view: what somebody will want to read later.
-LASTING = {"begun", "resumed", "reason", "replaced", "turned", "cut", "owed", "paid"}
+LASTING = {"begun", "resumed", "reason", "replaced", "turned", "cut", "owed", "paid", "left"}
 
 
 class Observer(Protocol):

@@ -18,13 +18,18 @@ if TYPE_CHECKING:
 VERSION = 1
 
 
-def make_plan(deploy_file: DeployFile, deploy_id: str, old: Mapping[str, Sequence[OldServer]]) -> DeployPlan:
+def make_plan(
+    deploy_file: DeployFile, deploy_id: str, old: Mapping[str, Sequence[OldServer]] | None = None
+) -> DeployPlan:
     """Everything about a roll-out. old: by tier, the servers that are there now, each with the pools that it is up in.
+
+    None: nobody has looked yet, and the floors are those of the file; `observe.with_old` looks and lowers them.
 
     Raises UsageError for a deploy id that cannot be one.
     """
     tiers = tuple(
-        _tier(deploy_file, number, tuple(old.get(tier.name, ()))) for number, tier in enumerate(deploy_file.tiers)
+        _tier(deploy_file, number, None if old is None else tuple(old.get(tier.name, ())))
+        for number, tier in enumerate(deploy_file.tiers)
     )
     plan = DeployPlan(deploy_file.name, deploy_id, tiers)
     # The end of the id is a part of the names of servers, whose lengths were judged with that of an id of our own.
@@ -35,17 +40,18 @@ def make_plan(deploy_file: DeployFile, deploy_id: str, old: Mapping[str, Sequenc
     return plan
 
 
-def _tier(deploy_file: DeployFile, number: int, old: tuple[OldServer, ...]) -> TierPlan:
+def _tier(deploy_file: DeployFile, number: int, old: tuple[OldServer, ...] | None) -> TierPlan:
     tier = deploy_file.tiers[number]
     model, gate = tier.model, tier.model.gate
     pools = tuple(PoolPlan(pool.name, pool.port, pool.listen) for pool in model.pools)
+    floor = model.count if model.floor is None else model.floor
     return TierPlan(
         name=tier.name,
         pool=f"{deploy_file.name}/{tier.name}",
         # Of the spec alone: another count or another flavor makes no new revision.
         revision=revision(tier.spec),
         count=model.count,
-        floor=floor_in_force(model.count if model.floor is None else model.floor, pools, old),
+        floor=floor if old is None else floor_in_force(floor, pools, old),
         settings=model.server,
         pools=pools,
         gate=GatePlan(
@@ -61,7 +67,7 @@ def _tier(deploy_file: DeployFile, number: int, old: tuple[OldServer, ...]) -> T
         keep_old_s=model.keep_old,
         replace_errors=model.replace_errors,
         reports=tier.reports,
-        old=old,
+        old=old or (),
     )
 
 
@@ -107,6 +113,11 @@ def _tier_of(record: Mapping[str, Any]) -> TierPlan:
             **record,
             "pools": tuple(PoolPlan(**pool) for pool in record["pools"]),
             "gate": GatePlan(**{**gate, "contains": tuple(gate["contains"])}),
-            "old": tuple(OldServer(**{**server, "pools": tuple(server["pools"])}) for server in record["old"]),
+            "old": _servers(record["old"]),
+            "adopted": _servers(record["adopted"]),
         }
     )
+
+
+def _servers(records: Sequence[Mapping[str, Any]]) -> tuple[OldServer, ...]:
+    return tuple(OldServer(**{**record, "pools": tuple(record["pools"])}) for record in records)

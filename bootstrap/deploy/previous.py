@@ -59,7 +59,13 @@ def last_good(plan: DeployPlan, deploys: Deploys) -> Folder:
             f"there is no deploy of {plan.name} to go back to",
             hint="its servers are gone, and this machine keeps no earlier deploy that ended well: `bootstrap deploys`",
         )
-    return earlier[0]
+    return _origin(earlier[0], deploys)
+
+
+def _origin(folder: Folder, deploys: Deploys) -> Folder:
+    """The deploy that made the servers of this one: after a swap back, the sources are those of the earlier one."""
+    adopted = [server.deploy for tier in folder.plan().tiers for server in tier.adopted]
+    return deploys.find(max(adopted)) if adopted else folder
 
 
 def counts_of(plan: DeployPlan, deploys: Deploys) -> dict[str, int]:

@@ -56,9 +56,8 @@ class Prepared:
     stop: Stop
     leave_old: bool = False
     sizes: Mapping[str, str] = field(default_factory=dict)
-    records: tuple[Record, ...] = ()
+    records: tuple[Mapping[str, Any], ...] = ()
     _log: Callable[[], Log] = field(repr=False, default=lambda: MemoryLog())
-    _end: Callable[[Ending, float], None] = field(repr=False, default=lambda ending, at: None)
 
     def run(self, observe: Callable[[Record], None], act: Callable[[Deployer], Ending] = Deployer.deploy) -> Ending:
         """Do it. observe: gets each new record; act: the deployer's method. Ctrl-C is heard. Raises Left."""
@@ -69,9 +68,7 @@ class Prepared:
                 self.plan, journal, self.cloud.servers, self.cloud.pools, outside, self.cloud.lease, self.payloads,
                 leave_old=self.leave_old,
             )  # fmt: skip
-            ending = act(deployer)
-            self._end(ending, outside.now())
-        return ending
+            return act(deployer)
 
 
 class MemoryLog:
@@ -102,9 +99,9 @@ def prepared(wish: Wish, state: Path, *, dry_run: bool = False) -> Iterator[Prep
     secret = _secret(deploy_file, wish.secret_file, findings)
     cloud = open_cloud(deploy_file, deploy_id, state, stop, findings)
     findings.end()
-    assert cloud is not None  # noqa: S101 - without one there are findings
+    assert cloud is not None
     with _held(cloud, take=not dry_run):
-        plan = _observed(make_plan(deploy_file, deploy_id, {}), cloud, findings)
+        plan = _observed(make_plan(deploy_file, deploy_id), cloud, findings)
         if wish.previous:
             plan, deploy_file, kept = _back(plan, deploy_file, kept, cloud, deploys)
         payloads = SpecPayloads(deploy_file, plan.deploy_id, secret)
@@ -115,10 +112,7 @@ def prepared(wish: Wish, state: Path, *, dry_run: bool = False) -> Iterator[Prep
             folder.keep(plan, kept)
             return FileLog(folder.journal)
 
-        def end(ending: Ending, at: float) -> None:
-            deploys.find(plan.deploy_id).end(ending.code, ending.lines, at)
-
-        yield Prepared(deploy_file, plan, cloud, payloads, stop, wish.leave_old, sizes, (), log, end)
+        yield Prepared(deploy_file, plan, cloud, payloads, stop, wish.leave_old, sizes, (), log)
 
 
 @contextlib.contextmanager
@@ -130,14 +124,13 @@ def resumed(folder: Folder, state: Path, secret_file: Path | None = None) -> Ite
     secret = _secret(deploy_file, secret_file, findings)
     cloud = open_cloud(deploy_file, plan.deploy_id, state, stop, findings)
     findings.end()
-    assert cloud is not None  # noqa: S101 - without one there are findings
+    assert cloud is not None
     with _held(cloud, take=True):
         payloads = SpecPayloads(deploy_file, plan.deploy_id, secret)
         yield Prepared(
             deploy_file, plan, cloud, payloads, stop,
             records=records_of(folder.journal),
             _log=lambda: FileLog(folder.journal),
-            _end=lambda ending, at: folder.end(ending.code, ending.lines, at),
         )  # fmt: skip
 
 
@@ -150,10 +143,10 @@ def by_marks(deploy_file: DeployFile, state: Path, deploy_id: str | None, *, dry
     from bootstrap.deploy.reap import judge
 
     stop, findings = Stop(), Findings()
-    plan = make_plan(deploy_file, deploy_id or new_deploy_id(), {})
+    plan = make_plan(deploy_file, deploy_id or new_deploy_id())
     cloud = open_cloud(deploy_file, plan.deploy_id, state, stop, findings)
     findings.end()
-    assert cloud is not None  # noqa: S101 - without one there are findings
+    assert cloud is not None
     with _held(cloud, take=not dry_run):
         try:
             judgement = judge(plan, cloud.servers, cloud.pools, deploy_id)
@@ -221,14 +214,14 @@ def _observed(plan: DeployPlan, cloud: Cloud, findings: Findings) -> DeployPlan:
 def _back(
     plan: DeployPlan, deploy_file: DeployFile, kept: sources.Sources, cloud: Cloud, deploys: Deploys
 ) -> tuple[DeployPlan, DeployFile, sources.Sources]:
-    """The plan of `--previous`: the servers before these, where they still exist, else made again from what was kept."""
+    """The plan of `--previous`: the servers before these, where they still exist, else made again from kept sources."""
     back = previous.swapped_back(plan, previous.counts_of(plan, deploys))
     if back is not None:
         return back, deploy_file, kept
     folder = previous.last_good(plan, deploys)
     kept = folder.sources()
     deploy_file = kept.load()
-    again = make_plan(deploy_file, plan.deploy_id, {})
+    again = make_plan(deploy_file, plan.deploy_id)
     return observe.with_old(again, cloud.servers, cloud.pools), deploy_file, kept
 
 

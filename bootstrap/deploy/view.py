@@ -67,7 +67,10 @@ def phase_text(progress: Progress, now: float) -> str:
     if phase.ends is not None:
         left = phase.ends - now
         ends = f", at most {span(left)} more" if left > 0 else ", its deadline has passed"
-    return f"{place}{PHASES.get(phase.name, phase.name)}{batch}{ends}"
+    text = PHASES.get(phase.name, phase.name)
+    if progress.turned is not None and phase.name in ("draining", "removing"):
+        text = text.replace("the old servers", "the new servers")
+    return f"{place}{text}{batch}{ends}"
 
 
 def _servers(progress: Progress, now: float, room: int) -> list[Line]:

@@ -6,16 +6,22 @@ its servers come to, as in `fate: failed`.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
-from typing import Protocol
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from bootstrap.deploy.faults import Broken
-from bootstrap.deploy.model import Marks, Member, Server, ServerRequest
+from bootstrap.deploy.model import Member, PoolPlan, Server, ServerRequest
 from bootstrap.deploy.protocols import ProbeRequest, Report
-from bootstrap.deploy.simulate.nature import FATES, NEVER
+from bootstrap.deploy.simulate.dice import Dice
+from bootstrap.deploy.simulate.nature import FATES, NEVER, Nature
 from bootstrap.deploy.simulate.world import Hold, Machine, World
 from bootstrap.deploy.stopping import Lost, Stopped
+
+if TYPE_CHECKING:
+    from bootstrap.deploy.signals import Stop
 
 
 class Place(Protocol):
@@ -62,9 +68,7 @@ class SimServers:
         """The servers of a pool, or all servers where the world's filter is ignored."""
         with self._place as world:
             world.tick()
-            servers = world.listed()
-            is_filtered = world.nature.filters
-        return tuple(s for s in servers if not is_filtered or (s.marks is not None and s.marks.pool == pool))
+            return world.listed(pool)
 
     def get(self, server_id: str) -> Server:
         """One server as it is now."""
@@ -177,7 +181,7 @@ def _probed(world: World, probe: ProbeRequest) -> str | None:
 
 def _report(machine: Machine | None, deploy_id: str, clock: float) -> Report:
     """The report of the runner of one machine."""
-    marks = Marks.read(machine.metadata) if machine else None
+    marks = machine.marks if machine else None
     if machine is None or clock < machine.active_at or machine.ends_at == NEVER or not marks:
         return Report(None)
     if marks.deploy != deploy_id:
@@ -226,3 +230,47 @@ class SimLease:
         if hold.holder != self._holder:
             raise Lost(f"{hold.holder} has the lease {name}")
         return hold
+
+
+# Worlds without a file, by seed: servers, pools and clock of one process share one.
+_WORLDS: dict[int, World] = {}
+
+
+def servers(settings: Mapping[str, Any]) -> SimServers:
+    """The servers of the world that a deploy file names."""
+    return SimServers(_place(settings))
+
+
+def pool(settings: Mapping[str, Any], plan: PoolPlan) -> SimPool:
+    """One pool of that world."""
+    return SimPool(_place(settings), plan.name, plan.port)
+
+
+def outside(settings: Mapping[str, Any], stop: Stop) -> SimOutside:
+    """The clock of that world, its probes and its reports."""
+    return PacedOutside(_place(settings), stop, settings.get("pace"))
+
+
+class PacedOutside(SimOutside):
+    """A world's clock that people can watch. pace: simulated seconds in each real one, None: the clock jumps."""
+
+    def __init__(self, place: Place, stop: Stop, pace: int | None) -> None:
+        super().__init__(place)
+        self._stop, self._pace = stop, pace
+
+    def pause(self, seconds: float) -> None:
+        """Let the world's time pass. Raises Stopped when the user asks for the end."""
+        self._stop.pause(seconds / self._pace if self._pace else 0.0)
+        super().pause(seconds)
+
+
+def _place(settings: Mapping[str, Any]) -> Place:
+    """The world of these settings: in a file where they name one, else in this process."""
+    from bootstrap.deploy.drivers.sim_file import SimFile
+
+    seed, nature = settings.get("seed", 1), Nature(quota=settings.get("quota"))
+    if "state" in settings:
+        return SimFile(Path(settings["state"]), seed, nature)
+    if seed not in _WORLDS:
+        _WORLDS[seed] = World(nature, Dice(seed), epoch=round(time.time()))
+    return _WORLDS[seed]

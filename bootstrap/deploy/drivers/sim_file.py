@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import time
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -53,7 +54,10 @@ class SimFile:
         except FileNotFoundError:
             return World(self._nature, Dice(self._seed), epoch=round(time.time()))
         try:
-            return World.of_dict(json.loads(text))
+            world = World.of_dict(json.loads(text))
+            # The deploy file says how many servers the account may have; it may say something else by now.
+            world.nature = replace(world.nature, quota=self._nature.quota)
+            return world
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(
                 f"{self._path} is no simulated cloud: {error}", hint="name another file as `cloud: {sim: {state: FILE}}`"
