@@ -20,25 +20,28 @@ LOCK_OTHERS := $(UV) pip compile --quiet --universal --generate-hashes --python-
 	--no-annotate --no-emit-index-url --no-emit-find-links --upgrade
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-demo setup-slow setup-release packages-demo packages-test packages-slow packages-vm packages-release \
-	demo test test-slow test-vm test-fresh test-all vm lint format crashtest crashtest-all mutants fuzz coverage size golden bench docs \
+.PHONY: help setup setup-demo setup-slow setup-release packages-demo packages-rollout packages-test packages-slow packages-vm packages-release \
+	demo demo-deploy test test-slow test-vm test-fresh test-all vm lint format crashtest crashtest-all mutants fuzz coverage size golden bench docs \
 	deb zipapp lock clean
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
-		printf '  %-10s %s\n' "$$name" "$$text"; done
+		printf '  %-12s %s\n' "$$name" "$$text"; done
 
 setup: packages-test $(VENV)/test.stamp ## make .venv with the locked development tools
 
 demo: setup-demo ## rehearse examples/hello on this machine and print its timeline
 	@$(BIN)/python -m bootstrap rehearse examples/hello
 
+demo-deploy: setup-demo packages-rollout ## replace servers under load, and take a bad release back: as root, 2 minutes
+	@$(BIN)/python tests/rollout/demo.py
+
 test: setup ## everything but the slow tests: 20 minutes; TESTS= chooses some
 	$(DECLARED) test $(PYTEST) -m "not slow and not vm" $(TESTS)
 
 test-slow: setup packages-slow ## only the slow tests
 	@# pytest exits 5 when it found none to run.
-	$(DECLARED) slow $(PYTEST) -m slow || test $$? -eq 5
+	$(DECLARED) slow $(PYTEST) -m slow $(TESTS) || test $$? -eq 5
 
 test-vm: setup packages-vm ## the tests in virtual machines and by builders of images, one at a time: half an hour
 	$(PYTEST) -n 0 -m vm
@@ -113,7 +116,7 @@ clean: ## remove .venv, what is in build/, and the caches
 # The stamps live in .venv, so that removing it is enough to start over. One environment serves both: the demo needs
 # only the runtime lock and finds the package through a .pth file, since an editable install needs a build backend.
 
-packages-demo packages-test packages-slow packages-vm packages-release: packages-%:
+packages-demo packages-rollout packages-test packages-slow packages-vm packages-release: packages-%:
 	@PYTHON=$(PYTHON) .ci/packages $*
 
 setup-release: packages-release $(VENV)/test.stamp

@@ -21,6 +21,7 @@ from bootstrap.runner.contract import server_key, signature
 
 SECRET = bytes(range(32))
 TOKEN = "the-token-of-the-examples"  # noqa: S105
+DEPLOY_TOKEN = "the-token-that-may-deploy"  # noqa: S105
 DEPLOY = "20261120T120000-ab12cd"
 NOW = 1_795_867_200.0
 
@@ -95,7 +96,10 @@ print(urllib.request.urlopen(request).read().decode())
 
 @dataclass(frozen=True)
 class Example:
-    """A request of the page. grep: only the lines of the answer that begin so; exit_code: of the command."""
+    """A request of the page. grep: only the lines of the answer that begin so; exit_code: of the command.
+
+    deploys: whether it is sent with the token that has the right to deploy.
+    """
 
     path: str
     options: str = ""
@@ -104,6 +108,7 @@ class Example:
     grep: str = ""
     exit_code: int = 0
     script: str = ""
+    deploys: bool = False
 
     @property
     def command(self) -> str:
@@ -112,7 +117,8 @@ class Example:
             return "python3 send_report.py"
         words = ["curl", "--silent", *([self.options] if self.options else [])]
         if self.token:
-            words.append('-H "Authorization: Bearer $BOOTSTRAP_TOKEN"')
+            variable = "BOOTSTRAP_DEPLOY_TOKEN" if self.deploys else "BOOTSTRAP_TOKEN"
+            words.append(f'-H "Authorization: Bearer ${variable}"')
         if self.body:
             words.append(f"--data {shlex.quote(self.body)}")
         line = " ".join([*words, f'"$BOOTSTRAP_COLLECTOR{self.path}"'])
@@ -120,6 +126,7 @@ class Example:
 
 
 _MANIFEST = json.dumps([{"server": "web-4", "deploy_id": DEPLOY, "deadline_s": 3600}])
+_LEASE = json.dumps({"holder": "ana@laptop, deploy of the shop", "ttl_s": 60})
 # In the order of the page: an answer shows the effect of the requests above it.
 EXAMPLES: dict[str, Example] = {
     "post_events": Example("/v1/events", script=SCRIPT, token=False),
@@ -131,6 +138,8 @@ EXAMPLES: dict[str, Example] = {
     "wait_deploy": Example(f"/v1/deploys/{DEPLOY}/wait?for=healthy&count=4&timeout_s=30"),
     "get_stream": Example(f"/v1/stream?deploy_id={DEPLOY}", options="--no-buffer --max-time 1", exit_code=28),
     "get_refused": Example("/v1/refused"),
+    "post_lease": Example("/v1/leases/shop.web", body=_LEASE, deploys=True),
+    "get_leases": Example("/v1/leases"),
     "get_metrics": Example("/metrics", grep="initialrunner_collector_servers"),
     "healthz": Example("/healthz", token=False),
     "readyz": Example("/readyz", token=False),
@@ -176,14 +185,15 @@ def recorded() -> dict[str, str]:
 
 async def _record(folder: Path) -> dict[str, str]:
     store = SqliteStore(folder / "collector.db", clock=lambda: NOW)
-    app = create_app(store, secret=SECRET, token=TOKEN, clock=lambda: NOW)
+    app = create_app(store, secret=SECRET, token=TOKEN, deploy_token=DEPLOY_TOKEN, clock=lambda: NOW)
     await store.open(app.state.collector.hub.changed)
     try:
         for body, headers in seeds():
             await _ask(app, "/v1/events", body, headers)
         texts = {}
         for name, example in EXAMPLES.items():
-            body, headers = example.body.encode(), {"authorization": f"Bearer {TOKEN}"}
+            token = DEPLOY_TOKEN if example.deploys else TOKEN
+            body, headers = example.body.encode(), {"authorization": f"Bearer {token}"}
             if example.script:
                 body, headers = report("web-3", "running", BY_HAND)
             text = await _ask(app, example.path, body, headers)
@@ -253,5 +263,5 @@ def _fold(value: Any, indent: str, width: int) -> str:
 
 def steady(text: str) -> str:
     """An answer without what differs from run to run: times and the addresses that requests come from."""
-    text = re.sub(r"\b(at|received_at|\w+_seen|\w+_at|uptime_s)\": [\d.]+", r'\1": 0', text)
+    text = re.sub(r"\b(at|received_at|\w+_seen|\w+_at|uptime_s|until)\": [\d.]+", r'\1": 0', text)
     return re.sub(r'"peer": "[^"]+"', '"peer": ""', text)

@@ -28,7 +28,8 @@ Every route of `bootstrap serve`. The same as an OpenAPI 3.1 document, for gener
 - **Callers.** A reader sends the token of the token file: `Authorization: Bearer TOKEN`. A browser has a cookie
   instead, which [`POST /login`](#post-login) sets. A server signs with its key, as Standard Webhooks do
   ([the signature](events.md#the-report)). With the token one can read everything and announce servers, and change
-  nothing else.
+  nothing else. A deployer sends the token of `--deploy-token-file`, in the examples `BOOTSTRAP_DEPLOY_TOKEN`: it may
+  do all that a reader may, and [take leases](#post-v1leasespool).
 - **Bodies** are JSON in UTF-8, at most {body.MAX_BODY_BYTES:,} bytes, nested at most {body.MAX_DEPTH} deep, and must
   arrive within {context.BODY_TIMEOUT_S:g} seconds. Answers are JSON in ASCII.
 - **New keys** may appear in answers at any time: ignore those that you do not know.
@@ -87,6 +88,7 @@ def _caller(access: Access) -> str:
         Access.NONE: "anybody",
         Access.READER: "reader",
         Access.BEARER: "reader, no cookie",
+        Access.DEPLOYER: "deployer",
         Access.SIGNED: "server",
         Access.READER_OR_SIGNED: "reader or server",
         Access.PAGE: "browser",
@@ -182,7 +184,7 @@ def _kind(schema: dict[str, Any]) -> str:
         words = ", ".join(f"`{word}`" for word in schema["enum"])
         return "a code of [the table](#errors)" if schema["enum"] == list(CODES) else words
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
-    if "pattern" in schema:
+    if "pattern" in schema and "maxLength" not in schema:
         return " or ".join(["name", *kinds[1:]])
     if "array" in kinds:
         return f"list of {_kind(schema['items'])}"
@@ -190,6 +192,7 @@ def _kind(schema: dict[str, Any]) -> str:
         texts = schema.get("additionalProperties")
         kinds = ["map to " + _kind(texts) if texts else "object", *(kind for kind in kinds if kind != "object")]
     least = f" from {schema['minimum']}" if schema.get("minimum", -1) >= 0 else ""
+    least += f" to {schema['maximum']:,}" if "maximum" in schema else ""
     most = f" of at most {schema['maxLength']:,} characters" if "maxLength" in schema else ""
     words = [{"string": "text", "boolean": "true or false"}.get(kind, kind) for kind in kinds]
     return " or ".join([words[0] + least + most, *words[1:]])

@@ -32,6 +32,11 @@ VERBS = {
     "serve": "Run the collector, which keeps the reports of servers.",
     "wait": "Wait until all servers are healthy, or one has failed.",
     "status": "Show the servers as the collector knows them.",
+    "deploy": "Replace the servers of a deploy file, without one failed request.",
+    "resume": "Go on with a deploy that was killed or left, or take it back.",
+    "reap": "Delete what a deploy has left behind.",
+    "deploys": "List the deploys of this machine, or show the steps of one.",
+    "simulate": "Run the deployer against a world of faults, by seeds.",
 }
 
 # \b keeps click from joining the lines into a paragraph.

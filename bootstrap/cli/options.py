@@ -121,6 +121,36 @@ report_options = gathered(
     ),
 )  # fmt: skip
 
+# For the verbs of a roll-out, whose deploy file names everything else.
+secret_option = click.option(
+    "--secret-file", type=click.Path(path_type=Path), metavar="FILE",
+    help="The deployer's secret, for specs that report.  [env: BOOTSTRAP_SECRET, the text of the file]",
+)  # fmt: skip
+file_option = click.option(
+    "--file", "file", type=click.Path(path_type=Path), metavar="FILE",
+    help="The deploy file, where this machine has no state of the deploy: the marks of the servers decide then.",
+)  # fmt: skip
+yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
+
+
+def need_answer(*, yes: bool) -> None:
+    """Refuse, before any work, to begin what has to be asked about. Raises UsageError where nobody could answer."""
+    import sys
+
+    from bootstrap.errors import UsageError
+
+    if not yes and not sys.stdin.isatty():
+        raise UsageError(
+            "nobody can be asked whether to go on, since stdin is no terminal",
+            hint="say yes with --yes, or look first with --dry-run",
+        )
+
+
+def confirm(question: str, *, yes: bool) -> bool:
+    """Ask on a terminal, unless --yes has answered."""
+    return yes or click.confirm(question, err=True)
+
+
 sign_option = click.option(
     "--sign", type=click.Path(path_type=Path), metavar="KEY", help="Sign every bundle with this SSH key."
 )

@@ -36,6 +36,13 @@ from bootstrap.cli.state_dir import state_path
     "in the state folder]",
 )
 @click.option(
+    "--deploy-token-file",
+    type=click.Path(dir_okay=False, path_type=Path),
+    metavar="FILE",
+    help="The token with the right to deploy: it may read, and take the leases of pools; made if it is missing. "
+    "Without this option no token has the right.",
+)
+@click.option(
     "--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
     help="Serve https with this certificate chain, PEM.",
 )
@@ -55,6 +62,7 @@ def command(
     store: str | None,
     secret_file: Path | None,
     token_file: Path | None,
+    deploy_token_file: Path | None,
     tls_cert: Path | None,
     tls_key: Path | None,
     allow_host: tuple[str, ...],
@@ -89,8 +97,14 @@ def command(
     secret = _secret(secret_file)
     token_path = token_file or state_path("token", make=True)
     token = read_or_make_token(token_path)
+    deploy_token = _deploy_token(deploy_token_file, token, token_path)
     app = create_app(
-        database, secret=secret, token=token, allowed_hosts=(address.host, *allow_host), is_tls=tls is not None
+        database,
+        secret=secret,
+        token=token,
+        deploy_token=deploy_token,
+        allowed_hosts=(address.host, *allow_host),
+        is_tls=tls is not None,
     )
     # Bound here and not by uvicorn: with port 0 the URL is only known afterwards.
     bound = server.bind(address)
@@ -112,6 +126,25 @@ def command(
             )
 
     server.serve(app, bound, tls=tls, ready=ready)
+
+
+def _deploy_token(path: Path | None, token: str, token_path: Path) -> str | None:
+    """Return the token of the file, made if it is missing; None without a file. Raises UsageError."""
+    from bootstrap.collector.tokens import read_or_make_token
+    from bootstrap.errors import UsageError
+
+    if path is None:
+        return None
+    is_new = not path.exists()
+    deploy_token = read_or_make_token(path)
+    if deploy_token == token:
+        raise UsageError(
+            f"{path} and {token_path} hold the same token, so every reader would have the right to deploy",
+            hint=f"remove {path}; `bootstrap serve` then makes another one",
+        )
+    if is_new:
+        click.echo(f"made {path}: give it only to those who may deploy", err=True)
+    return deploy_token
 
 
 def _secret(path: Path | None) -> bytes:

@@ -13,10 +13,11 @@ import requests
 import requests.auth
 
 from bootstrap.client.wording import plain
-from bootstrap.errors import CollectorError, UsageError
+from bootstrap.errors import CollectorError, ExitCode, UsageError
 
 CONNECT_S = 5.0
 ANSWER_S = 15.0  # in addition to the time that a long poll is asked to take
+LEASE_S = 4.0  # a lease runs out meanwhile, so an answer that comes later is worth less than another try
 # Short at first, since a collector that is just starting answers soon; at most 5 s, since somebody is waiting.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 
@@ -25,6 +26,17 @@ class Unreachable(CollectorError):
     """The collector does not answer, or answers "later". Asking again may help."""
 
     code = "collector.unreachable"
+
+
+class Held(CollectorError):
+    """Another holder has the lease that was asked for, or has had the one that was to be renewed."""
+
+    exit_code = ExitCode.REFUSED
+    code = "collector.held"
+
+
+class Denied(CollectorError):
+    """The token is wrong, or has no right to do this."""
 
 
 class _Bearer(requests.auth.AuthBase):
@@ -117,8 +129,29 @@ class Collector:
         """Announce servers: [{"server", "deploy_id", "revision"?, "deadline_s"}]."""
         self._ask("POST", "/v1/expect", {}, json=manifests)
 
+    def lease(self, pool: str, holder: str, ttl_s: float, fence: int | None = None) -> dict[str, Any]:
+        """Take the lease of a pool, or renew the one with this fence; ttl_s 0 ends it. Returns fence, holder, until.
+
+        Raises Held when another holder has the pool, or has had it since. It needs the token with the right to deploy.
+        """
+        wanted = {"holder": holder, "ttl_s": ttl_s} | ({} if fence is None else {"fence": fence})
+        lease: dict[str, Any] = self._ask("POST", f"/v1/leases/{_part(pool)}", {}, json=wanted, answer_s=LEASE_S)
+        return lease
+
+    def leases(self) -> list[dict[str, Any]]:
+        """Return the leases that have not ended: pool, fence, holder, until."""
+        leases: list[dict[str, Any]] = self._ask("GET", "/v1/leases", {}, answer_s=LEASE_S)["leases"]
+        return leases
+
     def _ask(
-        self, method: str, path: str, query: dict[str, str | None], *, json: Any = None, patience_s: float = 0.0
+        self,
+        method: str,
+        path: str,
+        query: dict[str, str | None],
+        *,
+        json: Any = None,
+        patience_s: float = 0.0,
+        answer_s: float = ANSWER_S,
     ) -> Any:
         params = {key: value for key, value in query.items() if value is not None}
         try:
@@ -129,7 +162,7 @@ class Collector:
                 params=params,
                 json=json,
                 verify=self._verify,
-                timeout=(CONNECT_S, patience_s + ANSWER_S),
+                timeout=(min(CONNECT_S, answer_s), patience_s + answer_s),
                 allow_redirects=False,
             )
         except requests.exceptions.SSLError as error:
@@ -163,7 +196,9 @@ class Collector:
             401: "give --token-file FILE: `bootstrap serve` prints its path",
             421: "start the collector with `bootstrap serve --allow-host NAME`",
         }
-        refusal = CollectorError(f"the collector refuses: {message}", hint=hints.get(response.status_code))
+        kinds: dict[int, type[CollectorError]] = {401: Denied, 403: Denied, 409: Held}
+        kind = kinds.get(response.status_code, CollectorError)
+        refusal = kind(f"the collector refuses: {message}", hint=hints.get(response.status_code))
         if response.status_code == 404:
             # For a server this is an answer: nothing has been heard of it yet.
             refusal.code = "collector.not_found"

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bootstrap.collector import dashboard, metrics, openapi, reads, reports, stream, waits
+from bootstrap.collector import dashboard, lease_routes, metrics, openapi, reads, reports, stream, waits
 from bootstrap.collector.context import Collector, answer, collector_of, peer_of, refuse
 from bootstrap.collector.endpoint import Access, Answer, Endpoint, endpoint
 from bootstrap.collector.hub import Hub
@@ -37,15 +37,17 @@ def create_app(
     *,
     secret: bytes,
     token: str,
+    deploy_token: str | None = None,
     allowed_hosts: tuple[str, ...] = (),
     is_tls: bool = False,
     clock: Clock = time.time,
 ) -> Starlette:
     """The app over a store. The server that runs the app opens and closes the store.
 
+    deploy_token: the one with the right to deploy, None: nobody has it.
     allowed_hosts: names, without port, under which hosts and people reach it besides localhost.
     """
-    collector = Collector(store, secret, Readers(token), Hub(), clock, is_tls)
+    collector = Collector(store, secret, Readers(token, deploy_token), Hub(), clock, is_tls)
     app = Starlette(
         routes=[Route(route.path, route.handler, methods=[route.method]) for route in ENDPOINTS],
         exception_handlers={Refusal: _refused, HTTPException: _http_error, Exception: _bug},
@@ -88,7 +90,7 @@ async def readyz(request: Request) -> Response:
 
 # The modules that have routes, in the order of the reference page: every function with @endpoint in them is one. The
 # app, the OpenAPI file and docs/reference/http.md are made from this list.
-_MODULES = (reports, reads, waits, stream, openapi, metrics, sys.modules[__name__], dashboard)
+_MODULES = (reports, reads, waits, stream, lease_routes, openapi, metrics, sys.modules[__name__], dashboard)
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
     route for module in _MODULES for route in vars(module).values() if isinstance(route, Endpoint)
 )

@@ -7,7 +7,8 @@ import math
 import re
 from typing import Any, NoReturn
 
-from bootstrap.collector.fields import EVENT, EVENT_BY_TYPE, MANIFEST, REPORT, Fields
+from bootstrap.collector.fields import EVENT, EVENT_BY_TYPE, LEASE, MANIFEST, POOL, REPORT, Fields
+from bootstrap.collector.leases import LeaseRequest
 from bootstrap.collector.model import Event, Expected, Report
 from bootstrap.collector.refusal import malformed
 from bootstrap.runner.contract import REPORT_VERSION
@@ -144,3 +145,16 @@ def read_expect(body: bytes) -> tuple[Expected, ...]:
         deadline_s = min(float(manifest["deadline_s"]), MAX_DEADLINE_S)
         announced.append(Expected(manifest["server"], manifest["deploy_id"], deadline_s, manifest.get("revision")))
     return tuple(announced)
+
+
+def read_lease(pool: str, body: bytes) -> LeaseRequest:
+    """The request of POST /v1/leases/POOL. Raises Refusal 422."""
+    if not POOL.holds(pool):
+        raise malformed(f"pool: {_quoted(pool)} is not {POOL.expected}")
+    raw = loads(body)
+    if not isinstance(raw, dict):
+        raise malformed("the body is not an object")
+    _check(raw, LEASE, "")
+    if raw["ttl_s"] == 0 and raw.get("fence") is None:
+        raise malformed("fence is missing: `ttl_s` 0 ends the lease that has this fence")
+    return LeaseRequest(pool, raw["holder"], raw["ttl_s"], raw.get("fence"))

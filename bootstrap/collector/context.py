@@ -104,6 +104,27 @@ def unauthorised() -> Refusal:
     return Refusal("unauthorised", "reading needs the token of the token file: Authorization: Bearer TOKEN")
 
 
+def require_deployer(request: Request) -> None:
+    """Let only the token with the right to deploy pass. Raises Refusal 401, or 403 for a token that may only read."""
+    readers = collector_of(request).readers
+    authorization = request.headers.get("authorization")
+    if readers.deployer(authorization):
+        return
+    # The page of another site can make a browser send its cookie along, so a cookie proves nothing here.
+    if not readers.bearer(authorization):
+        raise unauthorised()
+    if readers.has_deployers:
+        raise Refusal(
+            "forbidden",
+            "this token may read, but has no right to deploy; use the token of the file that "
+            "`bootstrap serve --deploy-token-file` names",
+        )
+    raise Refusal(
+        "forbidden",
+        "no token has the right to deploy here: start the collector with `bootstrap serve --deploy-token-file FILE`",
+    )
+
+
 def peer_of(scope: Scope) -> str:
     """The address that a request came from."""
     # A server behind a Unix socket does not know the address of its clients.

@@ -11,7 +11,7 @@ from typing import Any
 from starlette.requests import Request
 from starlette.responses import Response
 
-from bootstrap.collector.context import may_read, unauthorised
+from bootstrap.collector.context import may_read, require_deployer, unauthorised
 from bootstrap.collector.fields import Schema
 from bootstrap.collector.parameters import Parameter
 
@@ -26,6 +26,7 @@ class Access(enum.Enum):
     NONE = "anybody"
     READER = "the token, or the cookie of a browser"
     BEARER = "the token; no cookie"
+    DEPLOYER = "the token with the right to deploy"
     SIGNED = "a server, with its key"
     READER_OR_SIGNED = "the token, the cookie of a browser, or the key of a server of the same deploy"
     PAGE = "the token or the cookie; others are sent to `/login`"
@@ -35,6 +36,7 @@ class Access(enum.Enum):
 _CODES_OF = {
     Access.READER: ("unauthorised",),
     Access.BEARER: ("unauthorised",),
+    Access.DEPLOYER: ("unauthorised", "forbidden"),
     Access.SIGNED: ("forged",),
     Access.READER_OR_SIGNED: ("unauthorised", "forged"),
 }
@@ -107,23 +109,26 @@ def endpoint(
     refuses: tuple[str, ...] = (),
     reads_store: bool = True,
 ) -> Callable[[Handler], Endpoint]:
-    """Declare the function below as a route. With Access.READER or BEARER it is called only for readers."""
+    """Declare the function below as a route. With Access.READER, BEARER or DEPLOYER it is called only for those."""
 
     def declare(handler: Handler) -> Endpoint:
         # A signature covers the body, and the page redirects, so their handlers judge the caller themselves.
-        guarded = _for_readers(handler, access) if access in (Access.READER, Access.BEARER) else handler
+        is_guarded = access in (Access.READER, Access.BEARER, Access.DEPLOYER)
+        guarded = _for_readers(handler, access) if is_guarded else handler
         return Endpoint(method, path, access, guarded, answers, query, body, refuses, reads_store)
 
     return declare
 
 
 def _for_readers(handler: Handler, access: Access) -> Handler:
-    """Let only requests with the token through; a cookie counts unless access is BEARER."""
+    """Let only requests with the right token through; a cookie counts only with Access.READER."""
 
     @wraps(handler)
     async def guarded(request: Request) -> Response:
         # The page of another site can make a browser send its cookie along, but never the Authorization header.
-        if not may_read(request, cookie=access is Access.READER):
+        if access is Access.DEPLOYER:
+            require_deployer(request)
+        elif not may_read(request, cookie=access is Access.READER):
             raise unauthorised()
         return await handler(request)
 

@@ -7,12 +7,15 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from bootstrap.collector.leases import MAX_TTL_S, MIN_TTL_S
 from bootstrap.runner.contract import EVENT_TYPES, NAME_PATTERN, REPORT_VERSION, SERVER_STATES
 
 RESULTS = ("done", "failed", "again", "skipped", "interrupted")
 # Browsers and jq read JSON numbers as doubles, which count in whole steps only below this.
 NUMBER_LIMIT = 2**53
 MAX_TEXT_IN_LIST = 4096
+POOL_PATTERN = r"[A-Za-z0-9][A-Za-z0-9._-]{0,126}"
+MAX_HOLDER = 300
 
 Schema = dict[str, Any]
 
@@ -76,6 +79,13 @@ NAME = Check(
     f"a name ({NAME_PATTERN})",
     lambda value: isinstance(value, str) and _NAME.fullmatch(value) is not None,
 )
+# A pool is named after a deploy file and one of its tiers, so it may be as long as two names.
+_POOL = re.compile(POOL_PATTERN, re.ASCII)
+POOL = Check(
+    {"type": "string", "pattern": f"^{POOL_PATTERN}$"},
+    f"the name of a pool ({POOL_PATTERN})",
+    lambda value: isinstance(value, str) and _POOL.fullmatch(value) is not None,
+)
 _SHORT, _LONG = _text(256), _text(65_536)
 _TIME = Check(
     {"type": "number", "exclusiveMinimum": -NUMBER_LIMIT, "exclusiveMaximum": NUMBER_LIMIT},
@@ -111,6 +121,21 @@ _OUTPUTS = Check(
     {"type": "object", "additionalProperties": {"type": "string"}},
     "an object of texts",
     lambda value: isinstance(value, dict) and all(isinstance(text, str) for text in value.values()),
+)
+
+_HOLDER_PATTERN = r"[^\u0000-\u001f\u007f-\u009f]+"
+# A holder is shown to people, on terminals too.
+_HOLDER = Check(
+    {"type": "string", "maxLength": MAX_HOLDER, "pattern": f"^{_HOLDER_PATTERN}$"},
+    f"text of 1 to {MAX_HOLDER} characters without control characters",
+    lambda value: (
+        isinstance(value, str) and len(value) <= MAX_HOLDER and re.fullmatch(_HOLDER_PATTERN, value) is not None
+    ),
+)
+_TTL = Check(
+    {"anyOf": [{"const": 0}, {"type": "number", "minimum": MIN_TTL_S, "maximum": MAX_TTL_S}]},
+    f"0, or a number from {MIN_TTL_S} to {MAX_TTL_S:,}",
+    lambda value: is_number(value) and (value == 0 or MIN_TTL_S <= value <= MAX_TTL_S),
 )
 
 # The keys of an object. "!" after a key marks one that must be there. Keys that are not listed are stored unread, so
@@ -149,6 +174,7 @@ REPORT: Fields = {
     "state": _choice(SERVER_STATES),
     "deadline_s": _AMOUNT,
 }
+LEASE: Fields = {"holder!": _HOLDER, "ttl_s!": _TTL, "fence": _integer(1)}
 MANIFEST: Fields = {"server!": NAME, "deploy_id!": NAME, "revision": _SHORT, "deadline_s!": _AMOUNT}
 
 

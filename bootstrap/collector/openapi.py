@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from bootstrap.collector.context import answer
 from bootstrap.collector.endpoint import JSON, Access, Answer, Body, Endpoint, endpoint
-from bootstrap.collector.fields import NAME, Schema
+from bootstrap.collector.fields import NAME, POOL, Schema
 from bootstrap.collector.parameters import Parameter
 from bootstrap.collector.refusal import CODES
 from bootstrap.collector.schemas import SCHEMAS, ref
@@ -23,11 +23,17 @@ API_VERSION = "1"  # as in the paths; it grows when a caller has to change
 PATH_PARAMETERS: dict[str, tuple[Schema, str]] = {
     "/v1/servers/{name}": (NAME.schema, "The server's name."),
     "/v1/deploys/{id}": (NAME.schema, "The deploy id."),
+    "/v1/leases/{pool}": (POOL.schema, "The pool; its name may have 127 characters."),
     "/assets/{name}": ({"type": "string"}, "`dashboard.css` or `dashboard.js`."),
 }
 # A signature is three headers, and OpenAPI has no scheme for several: each is a scheme of its own.
 _SCHEMES: dict[str, Any] = {
     "token": {"type": "http", "scheme": "bearer", "description": "The token of `bootstrap serve --token-file`."},
+    "deployToken": {
+        "type": "http",
+        "scheme": "bearer",
+        "description": "The token of `bootstrap serve --deploy-token-file`.",
+    },
     "cookie": {"type": "apiKey", "in": "cookie", "name": COOKIE, "description": "Set by POST /login, for browsers."},
     "webhookId": {"type": "apiKey", "in": "header", "name": "webhook-id", "description": "SERVER/DEPLOY/JOURNAL/SEQ."},
     "webhookTimestamp": {
@@ -48,11 +54,12 @@ _SIGNATURE: dict[str, list[str]] = {"webhookId": [], "webhookTimestamp": [], "we
 # in.
 _SECURITY: dict[Access, list[dict[str, list[str]]]] = {
     Access.NONE: [{}],
-    Access.READER: [{"token": []}, {"cookie": []}],
-    Access.BEARER: [{"token": []}],
+    Access.READER: [{"token": []}, {"deployToken": []}, {"cookie": []}],
+    Access.BEARER: [{"token": []}, {"deployToken": []}],
+    Access.DEPLOYER: [{"deployToken": []}],
     Access.SIGNED: [_SIGNATURE],
-    Access.READER_OR_SIGNED: [{"token": []}, {"cookie": []}, _SIGNATURE],
-    Access.PAGE: [{"token": []}, {"cookie": []}, {}],
+    Access.READER_OR_SIGNED: [{"token": []}, {"deployToken": []}, {"cookie": []}, _SIGNATURE],
+    Access.PAGE: [{"token": []}, {"deployToken": []}, {"cookie": []}, {}],
 }
 
 

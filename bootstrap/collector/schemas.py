@@ -120,6 +120,11 @@ _BRIEF = {
     "group": _or_null(_typed("string", "The group whose key signs its reports.")),
     "waits_for": _or_null(_typed("string", "The host's own sentence for what it waits for.")),
 }
+_LEASE = {
+    "fence": _typed("integer", "The number of this lease; a lease that begins later has a greater one."),
+    "holder": _typed("string", "The holder's own words."),
+    "until": _typed("number", "The end, if it is not renewed. Seconds since 1970, by the clock of the store."),
+}
 SCHEMAS: dict[str, Schema] = {
     "Error": _object(
         "Every error has this shape.",
@@ -246,6 +251,9 @@ SCHEMAS: dict[str, Schema] = {
         {"servers": _list({"anyOf": [ref("Server"), ref("BriefServer")]}, "`BriefServer` with `brief=1`.")},
     ),
     "Events": _object("The events of one server.", {"events": _list(ref("StoredEvent"), "In the order of effect.")}),
+    "Lease": _object("The right of one holder to change a pool, until it ends.", _LEASE),
+    "HeldLease": _object("A lease, and its pool.", {"pool": _typed("string", "The pool."), **_LEASE}),
+    "Leases": _object("The leases that have not ended.", {"leases": _list(ref("HeldLease"), "By pool.")}),
     "RefusedReports": _object(
         "The reports that were refused.", {"refused": _list(ref("RefusedReport"), "The last one first.")}
     ),

@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 
 from bootstrap.collector.ingest import expect, take
+from bootstrap.collector.leases import Lease, LeaseRequest
 from bootstrap.collector.model import Expected, Report, Run, StoredEvent
 from bootstrap.collector.refusal import Refusal
 
@@ -49,6 +50,12 @@ class Store(Protocol):
 
     async def events(self, server: str, deploy_id: str) -> list[dict[str, Any]]:
         """All events in the order in which they took effect, with journal, received_at and late."""
+
+    async def lease(self, request: LeaseRequest) -> Lease:
+        """Take, renew or end a lease; it is on disk when this returns. Raises Refusal 409, 429, 503."""
+
+    async def leases(self) -> list[Lease]:
+        """The leases that have not ended, by pool."""
 
 
 @dataclass(frozen=True)

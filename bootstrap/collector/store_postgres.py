@@ -16,6 +16,8 @@ from typing import Any
 
 import asyncpg
 
+from bootstrap.collector import leases_postgres
+from bootstrap.collector.leases import Lease, LeaseRequest
 from bootstrap.collector.model import Expected, Report, Run, decode, encode
 from bootstrap.collector.refusal import Refusal
 from bootstrap.collector.store import (
@@ -46,12 +48,14 @@ MIGRATIONS: tuple[str, ...] = (
         received_at double precision NOT NULL, event text NOT NULL);
     CREATE UNIQUE INDEX events_once ON events (server, deploy_id, journal, seq);
     """,
+    leases_postgres.TABLES,
 )
 CHANNEL = "initialrunner"
 LOCK = 0x1217  # of the schema: replicas that start together migrate one after another
 CONNECTIONS = 6
 CONNECT_S = 10.0
 COMMAND_S = 30.0
+_ERRORS = (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError)
 
 _Queued = tuple[Write, "asyncio.Future[int]"]
 
@@ -84,7 +88,7 @@ class PostgresStore:
             )
             async with self._pool.acquire() as connection:
                 await migrate(connection)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError, ValueError) as error:
+        except (*_ERRORS, ValueError) as error:
             raise CollectorError(f"the PostgreSQL store cannot be used: {error or type(error).__name__}") from error
         self._tasks = [asyncio.create_task(self._write_all()), asyncio.create_task(self._listen())]
 
@@ -100,7 +104,7 @@ class PostgresStore:
     async def _listen(self) -> None:
         """Receive the notifications of all replicas, this one too. A lost connection is made again."""
         while True:
-            with contextlib.suppress(OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError):
+            with contextlib.suppress(*_ERRORS):
                 connection = await asyncpg.connect(self._url, timeout=CONNECT_S)
                 lost = asyncio.Event()
                 connection.add_termination_listener(lambda *_, lost=lost: lost.set())
@@ -126,6 +130,15 @@ class PostgresStore:
 
     async def expect(self, manifests: tuple[Expected, ...]) -> None:
         await self._write(Expect(manifests))
+
+    async def lease(self, request: LeaseRequest) -> Lease:
+        if self._closing:
+            raise Refusal("stopping", "the collector is stopping", retry_after_s=2)
+        try:
+            async with self._transaction() as connection:
+                return await leases_postgres.lease(connection, request)
+        except _ERRORS as error:
+            raise _refusal(error) from error
 
     async def _write(self, write: Write) -> int:
         if len(self._queue) >= MAX_WAITING:
@@ -220,10 +233,17 @@ class PostgresStore:
             for r in rows
         ]
 
+    async def leases(self) -> list[Lease]:
+        try:
+            async with self._pool.acquire() as connection:
+                return await leases_postgres.held(connection)
+        except _ERRORS as error:
+            raise _refusal(error) from error
+
     async def _fetch(self, sql: str, *values: str) -> list[Any]:
         try:
             rows: list[Any] = await self._pool.fetch(sql, *values)
-        except (OSError, TimeoutError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
+        except _ERRORS as error:
             raise _refusal(error) from error
         return rows
 

@@ -21,6 +21,8 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
+from bootstrap.collector import leases_sqlite
+from bootstrap.collector.leases import Lease, LeaseRequest
 from bootstrap.collector.model import Expected, Report, Run, decode, encode
 from bootstrap.collector.refusal import Refusal
 from bootstrap.collector.store import (
@@ -50,6 +52,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
            event TEXT NOT NULL)""",
         "CREATE UNIQUE INDEX events_once ON events (server, deploy_id, journal, seq)",
     ),
+    leases_sqlite.TABLES,
 )
 # A batch is one statement of each kind, and its rows are handed over as JSON. Every step of a statement releases
 # Python's lock and waits to get it back, so one statement for each row would be slower than the disk.
@@ -66,7 +69,7 @@ KEEP_RUNS = """INSERT INTO runs (server, deploy_id, record)
 MAX_REMEMBERED = 20_000  # runs, about 2 KB each; past it they are read again
 
 _T = TypeVar("_T")
-_Queued = tuple[Write, "asyncio.Future[int]"]
+_Queued = tuple[Write | LeaseRequest, "asyncio.Future[Any]"]
 
 
 class SqliteStore:
@@ -140,17 +143,22 @@ class SqliteStore:
     # --- writing ----------------------------------------------------------------------------------------------------
 
     async def take(self, report: Report) -> int:
-        return await self._write(report)
+        acked: int = await self._write(report)
+        return acked
 
     async def expect(self, manifests: tuple[Expected, ...]) -> None:
         await self._write(Expect(manifests))
 
-    async def _write(self, write: Write) -> int:
+    async def lease(self, request: LeaseRequest) -> Lease:
+        lease: Lease = await self._write(request)
+        return lease
+
+    async def _write(self, write: Write | LeaseRequest) -> Any:
         if self._waiting >= MAX_WAITING:
-            raise Refusal("full", f"{self._waiting} reports are waiting to be written", retry_after_s=2)
+            raise Refusal("full", f"{self._waiting} writes are waiting for the disk", retry_after_s=2)
         if self._writer is None:
             raise Refusal("stopping", "the collector is stopping", retry_after_s=2)
-        done: asyncio.Future[int] = self._loop.create_future()
+        done: asyncio.Future[Any] = self._loop.create_future()
         self._waiting += 1
         self._queue.put((write, done))
         return await done
@@ -170,11 +178,28 @@ class SqliteStore:
                     break
             # None is the last entry of the queue: close() puts it there, and everything before it is written.
             stop = item is None
-            if batch:
-                self._commit(connection, batch)
+            writes = [queued for queued in batch if not isinstance(queued[0], LeaseRequest)]
+            if writes:
+                self._commit(connection, writes)
+            for write, done in batch:
+                # A transaction of its own, so that no lease waits for a report to be right, nor a report for a lease.
+                if isinstance(write, LeaseRequest):
+                    self._commit_lease(connection, write, done)
+
+    def _commit_lease(self, connection: sqlite3.Connection, request: LeaseRequest, done: asyncio.Future[Any]) -> None:
+        outcome: Lease | Refusal
+        try:
+            outcome = leases_sqlite.lease(connection, request, self._clock())
+        except Refusal as refusal:
+            outcome = refusal
+        except Exception as error:
+            logger.exception("store=sqlite result=failed lease=%s", request.pool)
+            outcome = _refusal(error)
+        with contextlib.suppress(RuntimeError):
+            self._loop.call_soon_threadsafe(self._answer_one, done, outcome)
 
     def _commit(self, connection: sqlite3.Connection, batch: list[_Queued]) -> None:
-        writes = [write for write, _ in batch]
+        writes = [write for write, _ in batch if not isinstance(write, LeaseRequest)]
         try:
             settled = self._transact(connection, writes)
             outcomes, keys = settled.outcomes, list(settled.runs)
@@ -206,16 +231,19 @@ class SqliteStore:
         self._remembered.update(settled.runs)
         return settled
 
+    def _answer_one(self, done: asyncio.Future[Any], outcome: int | Lease | Refusal) -> None:
+        self._waiting -= 1
+        # A future is done already when its client has closed the connection.
+        if done.done():
+            return
+        if isinstance(outcome, Refusal):
+            done.set_exception(outcome)
+        else:
+            done.set_result(outcome)
+
     def _answer(self, batch: list[_Queued], outcomes: list[int | Refusal], keys: list[Key]) -> None:
-        self._waiting -= len(batch)
         for (_, done), outcome in zip(batch, outcomes, strict=True):
-            # A future is done already when its client has closed the connection.
-            if done.done():
-                continue
-            if isinstance(outcome, Refusal):
-                done.set_exception(outcome)
-            else:
-                done.set_result(outcome)
+            self._answer_one(done, outcome)
         if keys:
             self._changed(keys)
 
@@ -250,6 +278,9 @@ class SqliteStore:
 
         return await self._read(read)
 
+    async def leases(self) -> list[Lease]:
+        return await self._read(lambda c: leases_sqlite.held(c, self._clock()))
+
     async def _read(self, question: Callable[[sqlite3.Connection], _T]) -> _T:
         return await self._loop.run_in_executor(self._readers, self._ask, question)
 
@@ -264,7 +295,7 @@ class SqliteStore:
 def _refusal(error: Exception) -> Refusal:
     if isinstance(error, sqlite3.Error) and "disk is full" in str(error):
         return Refusal("full", "the collector's disk is full", retry_after_s=60)
-    return Refusal("unavailable", f"the report could not be written: {type(error).__name__}", retry_after_s=5)
+    return Refusal("unavailable", f"nothing could be written: {type(error).__name__}", retry_after_s=5)
 
 
 def migrate(connection: sqlite3.Connection, path: Path) -> None:

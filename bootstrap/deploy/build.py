@@ -17,7 +17,6 @@ from bootstrap.errors import ExitCode
 LOOKS, LOOK_PAUSE_S = 4, 1.0
 # Create calls of one slot whose answer was lost and that made nothing. More than this is no accident.
 LOST_CREATES = 5
-DEAD = (ServerState.ERROR, ServerState.DELETING)
 
 
 class Builder:
@@ -90,8 +89,11 @@ class Builder:
         return None
 
     def _newest(self, servers: Sequence[Server]) -> dict[int, Server]:
-        """By slot, the server of the last attempt that still lives."""
-        living = [(s.marks, s) for s in servers if s.marks is not None and s.state not in DEAD]
+        """By slot, the server of the last attempt that is not on its way out.
+
+        A server in ERROR is among them: the gate gives its reason, counts it, and replaces it.
+        """
+        living = [(s.marks, s) for s in servers if s.marks is not None and s.state is not ServerState.DELETING]
         return {marks.slot: server for marks, server in sorted(living, key=lambda pair: pair[0].attempt)}
 
     def _candidate(self, server: Server) -> Candidate:

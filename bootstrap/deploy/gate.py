@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from bootstrap.deploy.build import Builder, keep_reason
 from bootstrap.deploy.candidate import Candidate
@@ -42,9 +42,8 @@ class Gate:
     def _look(self, may_replace: bool = True) -> None:
         """Ask the cloud, the collector and the servers themselves, once each."""
         servers = self._servers(may_replace)
-        self._judge_addresses(servers)
         reports = self._reports()
-        ready = [c for c in self.candidates if self._is_ready(c, servers.get(c.id), reports.get(c.name))]
+        ready = [c for c in self.candidates if self._is_ready(c, servers, reports.get(c.name))]
         requests = [(c, c.probe(self._tier.gate, self._tier.pools)) for c in ready]
         probes = [(candidate, request) for candidate, request in requests if request is not None]
         faults = self._work.outside.probe([request for _, request in probes]) if probes else []
@@ -83,14 +82,6 @@ class Gate:
             server is not None and server.state is ServerState.BUILDING and age_s > self._tier.gate.deadline_s * STUCK
         )
 
-    def _judge_addresses(self, servers: Mapping[str, Server]) -> None:
-        """Refuse an address that two living servers have: nobody could say which of them answers."""
-        for candidate in self.candidates:
-            twins = [s.name for s in servers.values() if s.address == candidate.address and s.id != candidate.id]
-            if candidate.address is not None and twins and self._is_active(servers.get(candidate.id)):
-                text = f"{candidate.name} has the address {candidate.address}, which {twins[0]} has as well"
-                raise Failure(text, server=candidate.name)
-
     def _reports(self) -> Mapping[str, Report]:
         """The reports of the candidates by name; none while the collector does not answer."""
         names = [c.name for c in self.candidates if not c.is_adopted]
@@ -104,28 +95,41 @@ class Gate:
             for candidate in self.candidates:
                 candidate.fault = f"its report cannot be read: {fault.message}"
             return {}
+        failed = [(c, reports[c.name]) for c in self.candidates if c.name in reports and reports[c.name].state == "failed"]
+        if failed:
+            self._fail(failed)
         for candidate in self.candidates:
             report = reports.get(candidate.name)
-            if report is not None and report.state == "failed":
-                self._fail(candidate, report)
             if report is not None and report.outputs:
                 candidate.outputs = dict(report.outputs)
         return reports
 
-    def _fail(self, candidate: Candidate, report: Report) -> None:
-        """End the roll-out since the host itself has said that it failed. Raises Failure."""
-        reason = report.reason or "it reports that it failed"
-        self._work.seen(self._shown, candidate.name, f"failed: {reason}")
-        lines = keep_reason(self._work, candidate, report.lines or (reason,))
-        raise Failure(f"{candidate.name} failed: {reason}", server=candidate.name, lines=lines)
+    def _fail(self, failed: list[tuple[Candidate, Report]]) -> None:
+        """End the roll-out since hosts have said themselves that they failed. Raises Failure with the first one.
 
-    def _is_ready(self, candidate: Candidate, server: Server | None, report: Report | None) -> bool:
+        The reason of each of them is kept, since the rollback deletes them all.
+        """
+        reasons = []
+        for candidate, report in failed:
+            reason = report.reason or "it reports that it failed"
+            self._work.seen(self._shown, candidate.name, f"failed: {reason}")
+            reasons.append((reason, keep_reason(self._work, candidate, report.lines or (reason,))))
+        (first, _), (reason, lines) = failed[0], reasons[0]
+        raise Failure(f"{first.name} failed: {reason}", server=first.name, lines=lines)
+
+    def _is_ready(self, candidate: Candidate, servers: Mapping[str, Server], report: Report | None) -> bool:
         """Whether it is time to probe it. If not, what is missing is noted."""
-        if not self._is_active(server):
+        server = servers.get(candidate.id)
+        if server is None or server.state is not ServerState.ACTIVE:
             self._note(candidate, "it is still being built")
             return False
         if candidate.address is None:
             self._note(candidate, "it has no address yet")
+            return False
+        twin = _twin(candidate, servers.values())
+        if twin is not None:
+            # Nobody could say which of the two answers a probe, or gets the requests of the balancer.
+            self._note(candidate, f"{twin} has its address {candidate.address} as well")
             return False
         # The servers of an earlier deploy proved themselves then, and report no more.
         if self._tier.reports and not candidate.is_adopted and (report is None or report.state != "healthy"):
@@ -133,9 +137,6 @@ class Gate:
             self._note(candidate, f"it reports {state}" if state else "it has not reported yet")
             return False
         return True
-
-    def _is_active(self, server: Server | None) -> bool:
-        return server is not None and server.state is ServerState.ACTIVE
 
     def _note(self, candidate: Candidate, fault: str | None) -> None:
         """Take in what one look has shown."""
@@ -166,12 +167,15 @@ def ask_command(work: Work, tier: TierPlan, candidates: list[Candidate]) -> None
     line = tier.gate.before_swap
     if line is None or tier.name in work.journal.recall.hooks:
         return
+    # The newest comes last: a command that copies rows from the old database to the new one takes that.
+    replaced = sorted(tier.old, key=lambda old: old.deploy)
     environment = {
         "INITIALRUNNER_DEPLOY": work.plan.deploy_id,
         "INITIALRUNNER_TIER": tier.name,
         "INITIALRUNNER_REVISION": tier.revision,
         "INITIALRUNNER_SERVERS": " ".join(candidate.name for candidate in candidates),
         "INITIALRUNNER_ADDRESSES": " ".join(candidate.address or "" for candidate in candidates),
+        "INITIALRUNNER_OLD_ADDRESSES": " ".join(old.address for old in replaced if old.address),
     }
     work.outside.pause(0)
     work.lease.check()
@@ -184,6 +188,12 @@ def ask_command(work: Work, tier: TierPlan, candidates: list[Candidate]) -> None
     lines = tuple(tail.splitlines())
     work.journal.add("reason", server=tier.name, lines=[f"before_swap: exit {code}", *lines])
     raise Failure(f"before_swap of {tier.name} ended with exit code {code}", lines=lines)
+
+
+def _twin(candidate: Candidate, servers: Iterable[Server]) -> str | None:
+    """The name of another active server with this address."""
+    active = (s for s in servers if s.state is ServerState.ACTIVE and s.id != candidate.id)
+    return next((server.name for server in active if server.address == candidate.address), None)
 
 
 def _dead(server: Server | None) -> str | None:

@@ -76,12 +76,16 @@ class ProbeRequest:
 
 @dataclass(frozen=True)
 class Report:
-    """The report of one server. state: as in reports, None: not heard of; lines: the reason of a failure."""
+    """The report of one server. state: as in reports, None: not heard of; lines: the reason of a failure.
+
+    outputs: of its stages; addresses: as the host itself reports them.
+    """
 
     state: str | None
     reason: str | None = None
     lines: tuple[str, ...] = ()
     outputs: Mapping[str, str] | None = None
+    addresses: tuple[str, ...] = ()
 
 
 class Outside(Protocol):

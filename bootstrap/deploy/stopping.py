@@ -27,7 +27,14 @@ class Failure(Exception):
 
 
 class Lost(BootstrapError):
-    """Somebody else has the right to change these pools. This program must not touch them any more."""
+    """Somebody else has the right to change these pools. This program must not touch them any more.
+
+    holder: the other one's words about itself, None where it is not known.
+    """
 
     exit_code = ExitCode.REFUSED
     code = "deploy.lease"
+
+    def __init__(self, message: str, holder: str | None = None, *, hint: str | None = None) -> None:
+        super().__init__(message, hint=hint)
+        self.holder = holder

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from bootstrap.errors import Problem, Where
 from bootstrap.spec import tree
+from bootstrap.spec.storage import DISK, Storage
 
 _CLOUD_CONFIG = "this key is cloud-init's: pass the cloud-config with --user-data FILE, or {}"
 _STAGE = "write a stage: stages: [{{name: {}, run: {}}}]"
@@ -63,6 +64,9 @@ _ELSEWHERE = {
     "servers": "servers are named when they are rendered: --server NAME, or --servers FILE",
     "provider": "it is named when the spec is rendered: --provider NAME",
     "target": "it is named when the spec is rendered: --target NAME",
+    "tiers": "write it in a deploy file, which names this spec: bootstrap deploy FILE",
+    "cloud": "write it in a deploy file, which names this spec: bootstrap deploy FILE",
+    "collector": "write report: {url: URL}",
 }
 _OF_FILES = {
     "permissions": 'write mode: "0644"',
@@ -144,11 +148,11 @@ def _first(node: tree.Sequence) -> str:
     return str(leaf.value) if isinstance(leaf, tree.Leaf) else ""
 
 
-def other_file(path: Path, label: str) -> Problem | None:
+def other_file(path: Path, label: str, storage: Storage = DISK) -> Problem | None:
     """The problem of a file whose first line shows that it is not a spec; None if it may be one, or is unreadable."""
     try:
         # A pipe can be read only once, and the YAML reader needs it.
-        text = path.read_bytes()[:100_000].decode("utf-8", "replace") if path.is_file() else ""
+        text = storage.read(path)[:100_000].decode("utf-8", "replace") if storage.is_file(path) else ""
     except OSError:
         return None
     first = text.split("\n", 1)[0].rstrip()

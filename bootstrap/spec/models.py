@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
@@ -38,11 +38,16 @@ def choice(*words: str) -> Any:
     return Annotated[str, BeforeValidator(check), WithJsonSchema({"enum": list(words), "$comment": t.NO_TEMPLATE})]
 
 
-def known_version(value: Any) -> str:
-    """A validator of `version`. There is one version of the format so far."""
-    if t.literal(value) != "1":
-        raise t.wrong("spec.version", f"the spec has version {str(value)!r}, which this program cannot read", "write 1")
-    return "1"
+def known_version(subject: str) -> Callable[[Any], str]:
+    """A validator of `version`. There is one version of each format so far. subject: the kind of file."""
+
+    def check(value: Any) -> str:
+        if t.literal(value) != "1":
+            message = f"{subject} has version {str(value)!r}, which this program cannot read"
+            raise t.wrong("spec.version", message, "write 1")
+        return "1"
+
+    return check
 
 
 def present(value: Any) -> bool:
@@ -202,12 +207,14 @@ class Templates(Strict):
     cron: t.FileName | None = Field(None, description="a Jinja2 template")
 
 
-def _names(value: Any) -> list[str]:
+def names(value: Any) -> list[str]:
+    """A validator of `include`: one name of a file, or several."""
     # The reader of the files has reported names that are not text, and names with marks of a template.
     return [str(item) for item in (value if isinstance(value, list) else [value])]
 
 
-def _free(value: Any) -> Values:
+def free(value: Any) -> Values:
+    """A validator of a map of values, whose keys the file decides."""
     if not isinstance(value, dict):
         raise t.wrong("spec.type", "must be a map of names to values")
     return {str(key): guess(item) for key, item in value.items()}
@@ -235,22 +242,22 @@ def guess(value: Any) -> Any:
 
 
 _FILE: dict[str, Any] = {"type": "string", "not": {"pattern": t.HAS_MARKS}}
-_ONE_OR_MORE: dict[str, Any] = {"anyOf": [_FILE, {"type": "array", "items": _FILE}], "$comment": t.NO_TEMPLATE}
-_ANY_MAP = WithJsonSchema({"type": "object", "$comment": t.NO_TEMPLATE})
-_VERSION: dict[str, Any] = {"enum": [1, "1"], "$comment": t.NO_TEMPLATE}
+ONE_OR_MORE: dict[str, Any] = {"anyOf": [_FILE, {"type": "array", "items": _FILE}], "$comment": t.NO_TEMPLATE}
+ANY_MAP = WithJsonSchema({"type": "object", "$comment": t.NO_TEMPLATE})
+VERSION: dict[str, Any] = {"enum": [1, "1"], "$comment": t.NO_TEMPLATE}
 
 
 class SpecModel(Strict):
     """The description of a kind of server."""
 
-    version: Annotated[str, BeforeValidator(known_version), WithJsonSchema(_VERSION)] = Field(
+    version: Annotated[str, BeforeValidator(known_version("the spec")), WithJsonSchema(VERSION)] = Field(
         description="of this format"
     )
     name: t.Name = Field(description="of the kind of server")
-    include: Annotated[list[str], BeforeValidator(_names), WithJsonSchema(_ONE_OR_MORE)] = Field(
+    include: Annotated[list[str], BeforeValidator(names), WithJsonSchema(ONE_OR_MORE)] = Field(
         default_factory=list, description="specs merged first"
     )
-    values: Annotated[Values, BeforeValidator(_free), _ANY_MAP] = Field(
+    values: Annotated[Values, BeforeValidator(free), ANY_MAP] = Field(
         default_factory=dict, description="for templates; taken as they are: braces in them are text"
     )
     secrets: dict[t.Plain, t.Plain] = Field(

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from bootstrap.errors import Problem, Where
+from bootstrap.spec.storage import DISK, Storage
 
 if TYPE_CHECKING:
     from bootstrap.spec.load import Spec
@@ -21,7 +22,7 @@ class Source:
     where: Where
 
 
-def gather(spec: Spec) -> tuple[dict[str, Source], list[Problem]]:
+def gather(spec: Spec, storage: Storage = DISK) -> tuple[dict[str, Source], list[Problem]]:
     """({dotted path: Source}, problems): every template, source, script and CA that the spec names."""
     model = spec.model
     paths: list[tuple[str | int, ...]] = []
@@ -40,7 +41,7 @@ def gather(spec: Spec) -> tuple[dict[str, Source], list[Problem]]:
     problems: list[Problem] = []
     # Every missing file is reported at once, and no rule is run on half of them.
     for path in paths:
-        source = _read(spec, path)
+        source = _read(spec, path, storage)
         if isinstance(source, Problem):
             problems.append(source)
         else:
@@ -54,7 +55,7 @@ def _dotted(path: tuple[str | int, ...]) -> str:
     return dotted(path)
 
 
-def _read(spec: Spec, path: tuple[str | int, ...]) -> Source | Problem:
+def _read(spec: Spec, path: tuple[str | int, ...], storage: Storage) -> Source | Problem:
     from bootstrap.spec.tree import Leaf, find
 
     node = find(spec.root, path)
@@ -63,7 +64,7 @@ def _read(spec: Spec, path: tuple[str | int, ...]) -> Source | Problem:
     # The name is relative to the file in which it stands, which may be an included one.
     file = Path(where.file).parent / name if where.file != "--set" else Path(name)
     try:
-        return Source(str(file), file.read_bytes(), where)
+        return Source(str(file), storage.read(file), where)
     except OSError as error:
         reason = "no such file" if isinstance(error, FileNotFoundError) else (error.strerror or "unreadable").lower()
         hint = f"the path is relative to the folder of {Path(where.file).name}"

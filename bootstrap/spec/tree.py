@@ -6,6 +6,7 @@ is 420) never happen. A duplicate key, of which a YAML loader silently keeps the
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -13,6 +14,7 @@ from typing import Any
 import yaml
 
 from bootstrap.errors import Problem, SpecError, UsageError, Where
+from bootstrap.spec.storage import DISK, Storage
 
 # Both limits stop a small file from taking all memory: by nesting, which recurses, or by aliases of aliases.
 DEEPEST = 40
@@ -71,10 +73,12 @@ Path_ = tuple[str | int, ...]
 
 @dataclass
 class Reader:
-    """Reads files and gathers what is wrong with them."""
+    """Reads files and gathers what is wrong with them. start: how a file is begun, a hint for one that is empty."""
 
     problems: list[Problem] = field(default_factory=list)
     nodes: int = 0
+    storage: Storage = DISK
+    start: str = "start with: bootstrap new DIR"
 
     def read(self, path: Path, label: str) -> Map | None:
         """The tree of one file; None, and a problem, if it is not a YAML map. Raises UsageError if it is unreadable.
@@ -82,7 +86,7 @@ class Reader:
         label: the name of the file in messages.
         """
         try:
-            text = path.read_bytes().decode("utf-8")
+            text = self.storage.read(path).decode("utf-8")
         except OSError as error:
             raise UsageError(f"cannot read {label}: {error.strerror}", hint="name an existing file") from error
         except UnicodeDecodeError as error:
@@ -98,7 +102,7 @@ class Reader:
             return None
         # A text that is not YAML has its problem already.
         if node is None and len(self.problems) == before:
-            self.add("spec.type", "the file is empty", Where(label, 1, 1), "start with: bootstrap new DIR")
+            self.add("spec.type", "the file is empty", Where(label, 1, 1), self.start)
         return node
 
     def parse_any(self, text: str, label: str) -> Node | None:
@@ -265,22 +269,22 @@ NAMED = {"files": "path", "wait_for": "path", "stages": "name", "every_boot": "n
 INSTEAD = (frozenset(("run", "script", "template")), frozenset(("template", "source", "content", "fetch")))
 
 
-def merge(under: Map, over: Map) -> Map:
+def merge(under: Map, over: Map, named: Mapping[str, str] = NAMED) -> Map:
     """`over` laid on `under`: maps merge, lists of named things merge by name, anything else is replaced."""
     # The order of the lower file stays, so that a base file decides the order of the stages.
     items = dict(under.items)
     for key, (where, node) in over.items.items():
         below = items[key][1] if key in items else None
         if isinstance(node, Map) and isinstance(below, Map):
-            node = merge(below, node)
-        elif key in NAMED and isinstance(node, Sequence) and isinstance(below, Sequence):
-            node = _merge_named(below, node, NAMED[key])
+            node = merge(below, node, named)
+        elif key in named and isinstance(node, Sequence) and isinstance(below, Sequence):
+            node = _merge_named(below, node, key, named)
         items[key] = where, node
     return Map(items, over.where)
 
 
-def _merge_named(under: Sequence, over: Sequence, key: str) -> Sequence:
-    items = list(under.items)
+def _merge_named(under: Sequence, over: Sequence, of: str, named: Mapping[str, str]) -> Sequence:
+    items, key = list(under.items), named[of]
     names = {_name(node, key): number for number, node in enumerate(items) if _name(node, key)}
     for node in over.items:
         # Each name is merged once. A name that `over` gives twice stays there twice, so that it is reported.
@@ -289,7 +293,7 @@ def _merge_named(under: Sequence, over: Sequence, key: str) -> Sequence:
         if number is None:
             items.append(node)
         elif isinstance(below, Map) and isinstance(node, Map):
-            items[number] = merge(_without(below, node), node)
+            items[number] = merge(_without(below, node), node, named)
     return Sequence(items, over.where)
 
 

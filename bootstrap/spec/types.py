@@ -255,6 +255,26 @@ def name(value: Any) -> str:
     return word
 
 
+def is_label(word: str) -> bool:
+    """Whether a name can be a part of names of servers, and so of host names."""
+    return re.fullmatch(LABEL_PATTERN, word) is not None
+
+
+def label(value: Any) -> str:
+    word = text(value)
+    if not is_label(word):
+        hint = "use letters, digits and dashes; at most 40 characters, a letter or digit at both ends"
+        raise wrong("spec.name", f"{str(word)!r} cannot be a part of the names of servers", hint)
+    return word
+
+
+def port(value: Any) -> int:
+    number = integer(value)
+    if not 0 < number < 65536:
+        raise wrong("spec.range", f"{number} is not a port", "write a number from 1 to 65535")
+    return number
+
+
 def sha256(value: Any) -> str:
     word = text(value).lower()
     if not re.fullmatch(r"[0-9a-f]{64}", word):
@@ -300,6 +320,9 @@ def environment_name(value: Any) -> str:
         raise wrong("spec.name", f"{word!r} is not the name of a variable", hint)
     return word
 
+
+# The names of a deploy and of a tier are joined in names of servers, whose length another rule judges.
+LABEL_PATTERN = "[A-Za-z0-9]([A-Za-z0-9-]{0,38}[A-Za-z0-9])?"
 
 # The rules by which the output of a template is judged. A text of the plan has the name of its rule.
 RULES: dict[str, Callable[[Any], str]] = {
@@ -362,7 +385,10 @@ Folder = Annotated[str, *_template(folder, r"^/[^,\n]*$")]
 FileName = Annotated[str, *_literal(file_name, **_NO_MARKS)]
 Url = Annotated[str, *_template(url, examples=["https://deploy.internal:8443"])]
 ProxyUrl = Annotated[str, *_template(proxy_url, examples=["http://proxy.internal:3128"])]
+PlainUrl = Annotated[str, *_literal(url, examples=["https://deploy.internal:8443"])]
 Name = Annotated[str, *_literal(name, f"^{NAME_PATTERN}$")]
+Label = Annotated[str, *_literal(label, f"^{LABEL_PATTERN}$")]
+Port = Annotated[int, *_literal(port, type="integer", minimum=1, maximum=65535)]
 Server = Annotated[str, *_template(name, f"^{NAME_PATTERN}$")]
 Sha256 = Annotated[str, *_literal(sha256, "^[0-9a-fA-F]{64}$")]
 Owner = Annotated[str, *_template(owner, "^[^:]+:[^:]+$", examples=["root:root"])]

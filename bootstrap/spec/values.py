@@ -27,11 +27,13 @@ class AllowedValues:
     """The values that may come from outside.
 
     names: those that the spec declares or a template uses; secrets: names that are taken; defaults: the spec's values.
+    subject: the kind of file, for messages.
     """
 
     names: Collection[str]
     secrets: Collection[str] = ()
     defaults: Mapping[str, Any] = field(default_factory=dict)
+    subject: str = "spec"
 
 
 def value_fault(key: str, allowed: AllowedValues, *, of_file: bool = True) -> Fault | None:
@@ -49,7 +51,7 @@ def value_fault(key: str, allowed: AllowedValues, *, of_file: bool = True) -> Fa
     declare = f"declare it: values: {{{key}: ''}}"
     hint = f"if another program reads it from this file, {declare}" if of_file else declare
     return (
-        f"no template uses {key}, and the spec has no such value",
+        f"no template uses {key}, and the {allowed.subject} has no such value",
         f"did you mean {near[0]}?" if near else hint,
     )
 
@@ -61,21 +63,22 @@ def kind(value: Any) -> str | None:
     return "map" if isinstance(value, Mapping) else "list" if isinstance(value, list | tuple) else "plain"
 
 
-def kind_fault(key: str, value: Any, default: Any) -> Fault | None:
+def kind_fault(key: str, value: Any, default: Any, subject: str = "spec") -> Fault | None:
     """The fault of a value that is of another kind than the spec's, or None. key: the name that messages show.
 
+    subject: the kind of file that has the default, for messages.
     Without this check a template that loops over a list would loop over the letters of a text.
     """
     expected, actual = kind(default), kind(value)
     if expected == "map" and actual == "map":
-        faults = (kind_fault(f"{key}.{name}", value[name], default[name]) for name in value if name in default)
+        faults = (kind_fault(f"{key}.{name}", value[name], default[name], subject) for name in value if name in default)
         return next((fault for fault in faults if fault), None)
     # Null and empty text stand for anything: `tags:` without a value is a list that is not written yet.
     if expected is None or actual == expected or value is None:
         return None
     words = {"plain": "text or a number", "list": "a list", "map": "a map", None: "empty text"}
     hints = {"list": "write [a, b]", "map": "write {key: value}", "plain": "write one value"}
-    return f"the value {key} is {words[actual]}, and in the spec it is {words[expected]}", hints[expected]
+    return f"the value {key} is {words[actual]}, and in the {subject} it is {words[expected]}", hints[expected]
 
 
 def fitted(text: str, default: Any) -> tree.Node | None:

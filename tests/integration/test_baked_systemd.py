@@ -8,8 +8,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from debian_root import make_root
 from handmade import payload, stage
-from systemd_box import Machine, make_root, needs_systemd
+from systemd_box import Machine, needs_systemd
 
 from bootstrap.image import bake
 from bootstrap.image.bake import Settings

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import requests
 from collector_process import ROOT, TOKEN, CollectorProcess, until
 from reports import DEPLOY, failed_story, healthy_story, numbered
 
@@ -188,6 +189,56 @@ def test_serve_needs_no_options(tmp_path: Path) -> None:
     assert f"made {folder}/secret" in said
     assert f"log in with the token in {folder}/token" in said
     assert (folder / "token").read_text().strip() not in said
+
+
+def serve(folder: Path, *arguments: str) -> tuple[str, str, requests.Response]:
+    """Start `bootstrap serve`, ask for a lease with the reading token, stop it: stdout, stderr, answer."""
+    (folder / "state").mkdir(exist_ok=True)
+    env = {k: v for k, v in os.environ.items() if not k.startswith("BOOTSTRAP_")}
+    env |= {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder / "state")}
+    argv = [sys.executable, "-m", "bootstrap", "serve", "--listen", "127.0.0.1:0", *arguments]
+    with subprocess.Popen(
+        argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=env, cwd=folder
+    ) as process:
+        assert process.stdout
+        url = process.stdout.readline().removeprefix("listening on ").strip()
+        token = (folder / "state/initialrunner/token").read_text().strip()
+        wish = {"holder": "h", "ttl_s": 60}
+        headers = {"authorization": f"Bearer {token}"}
+        try:
+            answer = requests.post(f"{url}/v1/leases/p", json=wish, headers=headers, timeout=20)
+        finally:
+            process.send_signal(signal.SIGTERM)
+        out, errors = process.communicate(timeout=20)
+    return out, errors, answer
+
+
+def test_serve_makes_a_private_token_for_deployers(tmp_path: Path) -> None:
+    _, errors, answer = serve(tmp_path, "--deploy-token-file", "deploy.token")
+    path = tmp_path / "deploy.token"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert "made deploy.token: give it only to those who may deploy" in errors
+    assert path.read_text().strip() not in errors
+    assert answer.status_code == 403
+
+
+def test_serve_without_a_token_for_deployers_says_how_to_make_one(tmp_path: Path) -> None:
+    _, _, answer = serve(tmp_path)
+    assert answer.json()["error"] == {
+        "code": "forbidden",
+        "message": "no token has the right to deploy here: start the collector with `bootstrap serve "
+        "--deploy-token-file FILE`",
+    }
+
+
+def test_serve_refuses_one_token_for_readers_and_deployers(tmp_path: Path) -> None:
+    for name in ("token", "deploy"):
+        (tmp_path / name).write_text(TOKEN)
+        (tmp_path / name).chmod(0o600)
+    files = ("--token-file", f"{tmp_path}/token", "--deploy-token-file", f"{tmp_path}/deploy")
+    done = bootstrap(None, "serve", *files, XDG_STATE_HOME=str(tmp_path))
+    assert done.returncode == 2
+    assert f"{tmp_path}/deploy and {tmp_path}/token hold the same token" in done.stderr
 
 
 def test_the_extra_that_is_missing_is_named(tmp_path: Path) -> None:

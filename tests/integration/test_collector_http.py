@@ -14,7 +14,7 @@ from urllib.parse import urlsplit
 import pytest
 import reports
 import requests
-from collector_process import TOKEN, CollectorProcess, assert_error
+from collector_process import DEPLOY_TOKEN, TOKEN, CollectorProcess, assert_error
 from reports import event, failed_story, healthy_story, numbered
 
 MIB = 1 << 20
@@ -223,6 +223,7 @@ def test_an_unsigned_body_is_refused_before_it_is_read(collector: CollectorProce
 # --- who may read ---------------------------------------------------------------------------------------------------
 
 READS = [
+    "/v1/leases",
     "/v1/servers",
     "/v1/servers/web-1",
     "/v1/servers/web-1/events",
@@ -332,6 +333,65 @@ def test_the_host_header_is_checked(collector: CollectorProcess, host: str, allo
         assert response.status_code == 200
     else:
         assert_error(response, 421, "wrong_host")
+
+
+# --- who may deploy ---------------------------------------------------------------------------------------------------
+
+LEASE = {"holder": "root@ci, process 7", "ttl_s": 60}
+DEPLOYER = {"authorization": f"Bearer {DEPLOY_TOKEN}"}
+
+
+def test_only_the_token_for_deployers_takes_a_lease(collector: CollectorProcess) -> None:
+    refused = collector.ask("POST", "/v1/leases/rights", json=LEASE)
+    assert assert_error(refused, 403, "forbidden") == (
+        "this token may read, but has no right to deploy; use the token of the file that `bootstrap serve "
+        "--deploy-token-file` names"
+    )
+    stranger = {"authorization": f"Bearer {DEPLOY_TOKEN}x"}
+    for headers in ({}, stranger):
+        assert_error(
+            collector.ask("POST", "/v1/leases/rights", token=False, headers=headers, json=LEASE), 401, "unauthorised"
+        )
+    assert collector.get("/v1/leases")["leases"] == []
+    taken = collector.ask("POST", "/v1/leases/rights", headers=DEPLOYER, json=LEASE)
+    assert (taken.status_code, taken.json()["holder"]) == (200, LEASE["holder"])
+    assert collector.ask("GET", "/v1/leases", headers=DEPLOYER).json() == {
+        "leases": [{"pool": "rights", **taken.json()}]
+    }
+
+
+def test_no_cookie_takes_a_lease(collector: CollectorProcess) -> None:
+    for token in (TOKEN, DEPLOY_TOKEN):
+        with requests.Session() as browser:
+            browser.post(f"{collector.url}/login", data={"token": token}, timeout=20)
+            assert browser.get(f"{collector.url}/v1/leases", timeout=20).status_code == 200
+            answer = browser.post(f"{collector.url}/v1/leases/cookie", json=LEASE, timeout=20)
+            assert_error(answer, 401, "unauthorised")
+
+
+@pytest.mark.parametrize(
+    ("pool", "body", "message"),
+    [
+        ("-x", LEASE, "pool: \"-x\" is not the name of a pool ([A-Za-z0-9][A-Za-z0-9._-]{0,126})"),
+        ("a" * 128, LEASE, None),
+        ("p", [], "the body is not an object"),
+        ("p", {"ttl_s": 60}, "holder is missing"),
+        ("p", {**LEASE, "holder": ""}, "holder: \"\" is not text of 1 to 300 characters without control characters"),
+        ("p", {**LEASE, "holder": "h" * 301}, None),
+        ("p", {**LEASE, "holder": "a\x1b[2J"}, None),
+        ("p", {**LEASE, "ttl_s": 0.5}, "ttl_s: 0.5 is not 0, or a number from 1 to 3,600"),
+        ("p", {**LEASE, "ttl_s": 3601}, None),
+        ("p", {**LEASE, "ttl_s": True}, None),
+        ("p", {**LEASE, "fence": 0}, "fence: 0 is not a whole number from 1"),
+        ("p", {**LEASE, "ttl_s": 0}, "fence is missing: `ttl_s` 0 ends the lease that has this fence"),
+    ],
+)
+def test_a_wrong_wish_for_a_lease_is_refused_with_its_value(
+    collector: CollectorProcess, pool: str, body: Any, message: str | None
+) -> None:
+    answer = collector.ask("POST", f"/v1/leases/{pool}", headers=DEPLOYER, json=body)
+    said = assert_error(answer, 422, "malformed")
+    assert message is None or said == message
 
 
 # --- a host that asks about another one -------------------------------------------------------------------------------

@@ -19,7 +19,7 @@ import jsonschema
 import openapi_spec_validator
 import pytest
 import reports
-from collector_process import TOKEN, CollectorProcess
+from collector_process import DEPLOY_TOKEN, TOKEN, CollectorProcess
 from fake_store import MemoryStore
 from reports import event, failed_story, healthy_story
 
@@ -72,6 +72,8 @@ def asker(**more: Any) -> dict[str, str]:
 
 MANIFESTS = [{"server": "oa-silent", "deploy_id": DEPLOY, "deadline_s": 0, "revision": None}]
 LARGE = b" " * ((1 << 20) + 1)
+DEPLOYER = {"authorization": f"Bearer {DEPLOY_TOKEN}"}
+LEASE = {"holder": "ci, process 12", "ttl_s": 60}
 HTML = {"accept": "text/html"}
 CASES = [
     report(),
@@ -119,6 +121,15 @@ CASES = [
     get("get_stream", "/v1/stream?deploy_id=..", 422, "malformed"),
     get("get_refused", "/v1/refused"),
     get("get_refused", "/v1/refused", 401, "unauthorised", token=False),
+    post("post_lease", "/v1/leases/oa.web", headers=DEPLOYER, json=LEASE),
+    post("post_lease", "/v1/leases/oa.web", 409, "held", headers=DEPLOYER, json=LEASE),
+    post("post_lease", "/v1/leases/oa.db", 409, "lost", headers=DEPLOYER, json={**LEASE, "fence": 1}),
+    post("post_lease", "/v1/leases/oa.web", 401, "unauthorised", token=False, json=LEASE),
+    post("post_lease", "/v1/leases/oa.web", 403, "forbidden", json=LEASE),
+    post("post_lease", "/v1/leases/oa.web", 413, "too_large", headers=DEPLOYER, data=LARGE),
+    post("post_lease", "/v1/leases/oa.web", 422, "malformed", headers=DEPLOYER, json={**LEASE, "ttl_s": 0}),
+    get("get_leases", "/v1/leases"),
+    get("get_leases", "/v1/leases", 401, "unauthorised", token=False),
     get("get_openapi", "/v1/openapi.json", token=False),
     get("get_metrics", "/metrics"),
     get("get_metrics", "/metrics", 401, "unauthorised", token=False),
@@ -248,6 +259,8 @@ def test_an_event_of_the_stream_is_a_server(collector: CollectorProcess, served:
         ("post_events", reports.body(failed_story()), reports.body([event(0, "fixed")])),
         ("post_events", reports.body([event(1, "brand.new", any=[1])]), reports.body([event(1, "health", ok="yes")])),
         ("post_expect", MANIFESTS, [{"server": "x"}]),
+        ("post_lease", LEASE, {**LEASE, "ttl_s": 0.5}),
+        ("post_lease", {**LEASE, "ttl_s": 0, "fence": 3}, {**LEASE, "holder": "two\nlines"}),
         ("post_expect", {"manifests": MANIFESTS}, {"manifests": [{"server": "x", "deploy_id": "d", "deadline_s": -1}]}),
     ],
 )
@@ -282,7 +295,7 @@ class BrokenStore(MemoryStore):
     async def take(self, *_: Any) -> int:
         raise self.error
 
-    expect = run = runs = events = take  # type: ignore[assignment]
+    expect = run = runs = events = lease = leases = take  # type: ignore[assignment]
 
 
 Messages = list[dict[str, Any]]
@@ -332,7 +345,7 @@ RARE = [
     *((name, "unavailable") for name in STORE),
     # One handler answers the bugs of all routes; those that read the store can be made to have one.
     *((name, "bug") for name in STORE),
-    *((name, "stopping") for name in ("post_events", "post_expect", "readyz")),
+    *((name, "stopping") for name in ("post_events", "post_expect", "post_lease", "readyz")),
     *((route.name, "wrong_host") for route in ENDPOINTS),
 ]
 
@@ -341,7 +354,7 @@ RARE = [
 def test_a_rare_error_is_as_the_document_says(monkeypatch: pytest.MonkeyPatch, name: str, code: str) -> None:
     case, described = GOOD[name], document(ENDPOINTS)
     error = RuntimeError() if code == "bug" else Refusal(code, "it is so", retry_after_s=5)
-    app = create_app(BrokenStore(error), secret=reports.SECRET, token=TOKEN)
+    app = create_app(BrokenStore(error), secret=reports.SECRET, token=TOKEN, deploy_token=DEPLOY_TOKEN)
     incoming: Messages | None = whole(case)
     host = "evil.example" if code == "wrong_host" else "localhost"
     if code == "cut":

@@ -114,7 +114,7 @@ def test_the_exit_code_is_that_of_the_tests(root: Path, script: str, code: int) 
     assert run(sys.executable, "tests/support/declared.py", "demo", "sh", "-c", script, cwd=root).returncode == code
 
 
-@pytest.mark.parametrize("group", ["demo", "test", "slow", "vm", "release"])
+@pytest.mark.parametrize("group", ["demo", "rollout", "test", "slow", "vm", "release"])
 def test_the_list_is_the_same_whatever_is_installed(root: Path, tmp_path: Path, group: str) -> None:
     (tmp_path / "empty").mkdir()
     for name in ("grep", "dpkg"):

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from collector_process import TOKEN, CollectorProcess
+from collector_process import DEPLOY_TOKEN, TOKEN, CollectorProcess
 from pages import Block, blocks
 from tracked import TOP as ROOT
 
@@ -59,6 +59,7 @@ def test_the_examples_of_the_page_are_true(collector: CollectorProcess, tmp_path
         **os.environ,
         "BOOTSTRAP_COLLECTOR": collector.url,
         "BOOTSTRAP_TOKEN": TOKEN,
+        "BOOTSTRAP_DEPLOY_TOKEN": DEPLOY_TOKEN,
         "PATH": f"{Path(sys.executable).parent}{os.pathsep}{os.environ['PATH']}",
     }
     asked = pairs()

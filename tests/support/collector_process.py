@@ -18,6 +18,7 @@ import requests
 
 ROOT = Path(__file__).resolve().parents[2]
 TOKEN = "a-token-for-tests-0123456789"
+DEPLOY_TOKEN = "a-token-with-the-right-to-deploy"
 
 
 class CollectorProcess:
@@ -26,7 +27,8 @@ class CollectorProcess:
     def __init__(self, folder: Path, *arguments: str, store: str | None = None) -> None:
         self.folder, self.arguments = folder, arguments
         self.store = store or f"sqlite:///{folder}/collector.db"
-        for name, text in (("secret", base64.b64encode(reports.SECRET).decode()), ("token", TOKEN)):
+        secret = base64.b64encode(reports.SECRET).decode()
+        for name, text in (("secret", secret), ("token", TOKEN), ("deploy-token", DEPLOY_TOKEN)):
             (folder / name).write_text(text + "\n")
             (folder / name).chmod(0o600)
         self.session = requests.Session()
@@ -38,7 +40,8 @@ class CollectorProcess:
         """Start it and wait until it says where it listens."""
         argv = [
             sys.executable, "-m", "bootstrap", "serve", "--listen", "127.0.0.1:0", "--store", self.store,
-            "--secret-file", str(self.folder / "secret"), "--token-file", str(self.folder / "token"), *self.arguments,
+            "--secret-file", str(self.folder / "secret"), "--token-file", str(self.folder / "token"),
+            "--deploy-token-file", str(self.folder / "deploy-token"), *self.arguments,
         ]  # fmt: skip
         with (self.folder / "stderr").open("a") as errors:
             self.process = subprocess.Popen(

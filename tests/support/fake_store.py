@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from bootstrap.collector.leases import Lease, LeaseRequest, Ledger, settle_lease
 from bootstrap.collector.model import Expected, Report, Run, StoredEvent, decode, encode
 from bootstrap.collector.refusal import Refusal
 from bootstrap.collector.store import Changed, Clock, Expect, Key, Write, keys_of, settle
@@ -20,6 +21,8 @@ class MemoryStore:
         self._records: dict[Key, str] = {}
         self._events: list[tuple[Key, StoredEvent, float]] = []
         self._changed: Changed = lambda keys: None
+        self._leases: dict[str, Lease] = {}
+        self._last_fence = 0
 
     async def open(self, changed: Changed) -> None:
         self._changed = changed
@@ -61,3 +64,19 @@ class MemoryStore:
             for key, stored, at in self._events
             if key == (server, deploy_id)
         ]
+
+    async def lease(self, request: LeaseRequest) -> Lease:
+        others = sum(lease.pool != request.pool for lease in await self.leases())
+        settled = settle_lease(
+            request, Ledger(self._leases.get(request.pool), others, self._last_fence), self._clock()
+        )
+        if request.ttl_s == 0:
+            self._leases.pop(request.pool, None)
+        else:
+            self._leases[request.pool] = settled
+            self._last_fence = max(self._last_fence, settled.fence)
+        return settled
+
+    async def leases(self) -> list[Lease]:
+        now = self._clock()
+        return sorted((lease for lease in self._leases.values() if lease.until > now), key=lambda lease: lease.pool)

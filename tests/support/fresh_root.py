@@ -19,8 +19,8 @@ from pathlib import Path
 from types import TracebackType
 
 import pytest
+from debian_root import make_root
 from declared import within
-from systemd_box import make_root
 
 KEPT = Path(__file__).resolve().parents[2] / "build" / "roots"
 PACKAGES = ("ca-certificates", "mount")

@@ -38,6 +38,9 @@ from nova.virt.fake import FakeDriver
 
 FOLDER = Path(sys.argv[1])
 SPAWNED = FOLDER / "spawned"
+REGION = "one"
+# The token with an administrator's rights, for what tests arrange, such as a quota.
+ADMIN = "an-admin"
 
 
 class Server(ThreadingMixIn, WSGIServer):
@@ -90,8 +93,8 @@ def noting(spawn: Any) -> Any:
     return noted
 
 
-def keystone(nova_url: str) -> Any:
-    """Any password gives a token, with a catalogue that names Nova."""
+def keystone(services: Iterable[tuple[str, str, str]]) -> Any:
+    """Any password gives a token, with a catalogue of these services: (type, region, URL)."""
 
     def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
         environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
@@ -106,7 +109,8 @@ def keystone(nova_url: str) -> Any:
             status, answer = "300 Multiple Choices", {"versions": {"values": [version]}}
         elif path.endswith("/auth/tokens"):
             status, headers = "201 Created", [("X-Subject-Token", "a-token")]
-            answer = {"token": token(nova_url, identity, others)}
+            catalog = [*services, *((name, REGION, identity) for name in ("identity", *others))]
+            answer = {"token": token(catalog)}
         body = json.dumps(answer).encode()
         start(status, [("Content-Type", "application/json"), ("Content-Length", str(len(body))), *headers])
         return [body]
@@ -114,20 +118,24 @@ def keystone(nova_url: str) -> Any:
     return app
 
 
-def token(nova_url: str, identity: str, others: Iterable[str]) -> dict[str, Any]:
-    """Keystone's answer about a token. others: services in the catalogue that nobody answers for."""
+def token(services: Iterable[tuple[str, str, str]]) -> dict[str, Any]:
+    """Keystone's answer about a token. services: (type, region, URL); nobody need answer for all of them."""
     now = time.time()
     domain = {"id": "default", "name": "Default"}
 
     def stamp(seconds: float) -> str:
         return time.strftime("%Y-%m-%dT%H:%M:%S.000000Z", time.gmtime(seconds))
 
-    def service(kind: str, url: str) -> dict[str, Any]:
-        ends = [
-            {"id": f"{kind}-{interface}", "interface": interface, "region": "one", "region_id": "one", "url": url}
-            for interface in ("public", "internal", "admin")
+    def ends(kind: str, region: str, url: str) -> list[dict[str, str]]:
+        return [
+            {"id": f"{kind}-{region}-{end}", "interface": end, "region": region, "region_id": region, "url": url}
+            for end in ("public", "internal", "admin")
         ]
-        return {"type": kind, "name": {"compute": "nova"}.get(kind, kind), "id": kind, "endpoints": ends}
+
+    catalog: dict[str, dict[str, Any]] = {}
+    for kind, region, url in services:
+        names = {"type": kind, "name": {"compute": "nova"}.get(kind, kind), "id": kind, "endpoints": []}
+        catalog.setdefault(kind, names)["endpoints"] += ends(kind, region, url)
 
     return {
         "methods": ["password"],
@@ -137,9 +145,7 @@ def token(nova_url: str, identity: str, others: Iterable[str]) -> dict[str, Any]
         "issued_at": stamp(now),
         "expires_at": stamp(now + 86_400),
         "audit_ids": ["one"],
-        "catalog": [
-            service("compute", f"{nova_url}/v2.1"), *(service(name, identity) for name in ("identity", *others))
-        ],
+        "catalog": [*catalog.values()],
     }
 
 
@@ -161,28 +167,35 @@ class Serve(_IntegratedTestBase):
         self.flags(compute_driver="fake.FakeDriver")
         return super()._setup_compute_service()
 
+    def services(self, nova_url: str) -> Iterable[tuple[str, str, str]]:
+        """The catalogue: (type, region, URL)."""
+        return [("compute", REGION, f"{nova_url}/v2.1")]
+
     def runTest(self) -> None:
         """Serve until standard input ends."""
         api = wsgi.Loader().load_app("osapi_compute")
 
         def app(environ: dict[str, Any], start: Any) -> Iterable[bytes]:
-            environ.update(HTTP_X_AUTH_USER="fake", HTTP_X_AUTH_PROJECT_ID=PROJECT_ID, HTTP_X_ROLES="member,reader")
+            roles = "admin,member,reader" if environ.get("HTTP_X_AUTH_TOKEN") == ADMIN else "member,reader"
+            environ.update(HTTP_X_AUTH_USER="fake", HTTP_X_AUTH_PROJECT_ID=PROJECT_ID, HTTP_X_ROLES=roles)
             return api(environ, start)
 
         nova_url = listen(app)
-        written_whole(FOLDER / "urls.json", {"nova": nova_url, "keystone": listen(keystone(nova_url))})
+        written_whole(
+            FOLDER / "urls.json", {"nova": nova_url, "keystone": listen(keystone(self.services(nova_url)))}
+        )
         sys.stdin.read()
         os._exit(0)
 
 
-def main() -> None:
+def main(serve: type[Serve] = Serve) -> None:
     """Start, or say why not."""
     SPAWNED.mkdir(exist_ok=True)
     # The wheel puts etc/ at the top of the environment, and nova looks for it beside its package.
     with contextlib.suppress(FileExistsError):
         (Path(nova.__file__).parents[1] / "etc").symlink_to(Path(sys.prefix) / "etc")
     result = unittest.TestResult()
-    Serve()(result)
+    serve()(result)
     for _, trace in [*result.errors, *result.failures]:
         print(trace, file=sys.stderr)
     sys.exit(1)

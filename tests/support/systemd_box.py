@@ -39,19 +39,16 @@ needs_systemd = pytest.mark.skipif(
 )
 
 
+needs_local_servers = pytest.mark.skipif(
+    os.geteuid() != 0 or not all(map(shutil.which, ("systemd-nspawn", "mmdebstrap", "ip"))),
+    reason="needs root, systemd-nspawn, mmdebstrap and ip",
+)
+
+
 def service_command(text: str) -> list[str]:
     """The command that systemd runs for a service, by its own rules for quotes and dollars."""
     (line,) = [row for row in text.splitlines() if row.startswith("ExecStart=")]
     return shlex.split(line.removeprefix("ExecStart=").replace("$$", "$"))
-
-
-def make_root(tar: Path, *packages: str) -> Path:
-    """A bookworm with systemd, python3, these packages and no cron."""
-    thin = ["--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*"]
-    include = "--include=" + ",".join(("systemd-sysv", "python3", *packages))
-    command = ["mmdebstrap", "--quiet", "--variant=minbase", include, *thin, "bookworm", str(tar)]
-    subprocess.run(command, check=True, timeout=600, stdout=subprocess.DEVNULL)
-    return tar
 
 
 class Machine:

@@ -37,9 +37,11 @@ def _make(folder: Path, lock: Path) -> None:
     shutil.rmtree(folder, ignore_errors=True)
     # Not a link to ours: whoever starts it must not find our packages.
     environment = {key: value for key, value in os.environ.items() if key not in ("PYTHONPATH", "PYTHONHOME")}
+    # As constraints too: pip takes no pin of a requirements file for a package that another wants with an extra.
+    locked = ("-r", lock, "-c", lock)
     for argv in (
         [sys.executable, "-m", "venv", folder],
-        [folder / "bin/python", "-m", "pip", *QUIET, "install", "--no-compile", "--require-hashes", "-r", lock],
+        [folder / "bin/python", "-m", "pip", *QUIET, "install", "--no-compile", "--require-hashes", *locked],
     ):
         done = subprocess.run(argv, env=environment, capture_output=True, text=True, timeout=600)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]

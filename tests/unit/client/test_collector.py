@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from pytest_mock import MockerFixture
 
-from bootstrap.client.collector import Collector, Unreachable, connect, patiently
+from bootstrap.client.collector import Collector, Denied, Held, Unreachable, connect, patiently
 from bootstrap.client.wait import Target, targets_of, wait
 from bootstrap.errors import CollectorError, UsageError
 
@@ -23,9 +23,13 @@ class Scripted(BaseHTTPRequestHandler):
 
     script: list[tuple[int, Any]] = []
     asked: list[tuple[str, str | None]] = []
+    bodies: list[Any] = []
 
     def do_GET(self) -> None:
         type(self).asked.append((self.path, self.headers.get("authorization")))
+        length = int(self.headers.get("content-length", 0))
+        if length:
+            type(self).bodies.append(json.loads(self.rfile.read(length)))
         status, answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
         content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
         self.send_response(status)
@@ -46,7 +50,7 @@ def url() -> Iterator[str]:
     with ThreadingHTTPServer(("127.0.0.1", 0), Scripted) as server:
         thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
-        Scripted.asked = []
+        Scripted.asked, Scripted.bodies = [], []
         yield f"http://127.0.0.1:{server.server_address[1]}"
         server.shutdown()
         thread.join()
@@ -78,7 +82,9 @@ def test_the_token_goes_along_and_netrc_does_not(
 @pytest.mark.parametrize(
     ("answer", "kind", "message"),
     [
-        ((401, {"error": {"code": "unauthorised", "message": "no"}}), CollectorError, "the collector refuses: no"),
+        ((401, {"error": {"code": "unauthorised", "message": "no"}}), Denied, "the collector refuses: no"),
+        ((403, {"error": {"code": "forbidden", "message": "no"}}), Denied, "the collector refuses: no"),
+        ((409, {"error": {"code": "held", "message": "by b"}}), Held, "the collector refuses: by b"),
         ((422, {"error": {"code": "malformed", "message": "bad"}}), CollectorError, "the collector refuses: bad"),
         ((503, {"error": {"code": "x", "message": "later"}}), Unreachable, "the collector at URL answers 503: later"),
         ((429, {"error": {"code": "x", "message": "full"}}), Unreachable, "the collector at URL answers 429: full"),
@@ -100,6 +106,15 @@ def test_answers_that_are_none(
     assert caught.value.message == message.replace("URL", collector.url)
     # Above all no redirect was followed.
     assert len(Scripted.asked) == 1
+
+
+def test_a_lease_is_asked_for_by_its_pool_and_fence(collector: Collector) -> None:
+    lease = {"fence": 4, "holder": "h", "until": 9.0}
+    Scripted.script = [(200, lease)]
+    assert collector.lease("shop/web", "h", 60) == lease
+    assert collector.lease("shop.web", "h", 0, 4) == lease
+    assert [path for path, _ in Scripted.asked] == ["/v1/leases/shop%2Fweb", "/v1/leases/shop.web"]
+    assert Scripted.bodies == [{"holder": "h", "ttl_s": 60}, {"holder": "h", "ttl_s": 0, "fence": 4}]
 
 
 def test_an_unknown_server_is_none(collector: Collector) -> None:

@@ -10,10 +10,11 @@ from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from bootstrap.collector.app import ENDPOINTS
-from bootstrap.collector.fields import EVENT, EVENT_BY_TYPE, MANIFEST, NUMBER_LIMIT, REPORT, Check
+from bootstrap.collector.fields import EVENT, EVENT_BY_TYPE, LEASE, MANIFEST, NUMBER_LIMIT, POOL, REPORT, Check
 from bootstrap.collector.parameters import Parameter
 
-CHECKS = [check for fields in (EVENT, *EVENT_BY_TYPE.values(), REPORT, MANIFEST) for check in fields.values()]
+TABLES = (EVENT, *EVENT_BY_TYPE.values(), REPORT, MANIFEST, LEASE)
+CHECKS = [POOL, *(check for fields in TABLES for check in fields.values())]
 JUDGES = [(check, jsonschema.Draft202012Validator(check.schema)) for check in CHECKS]
 PARAMETERS = [parameter for route in ENDPOINTS for parameter in route.query]
 WORDS = st.sampled_from(["done", "failed", "healthy", "running", "web-1", "-x", "a" * 64, "a" * 257, ""])

@@ -37,6 +37,22 @@ def test_a_bearer_is_the_token_and_nothing_else() -> None:
         assert not readers.bearer(wrong)
 
 
+def test_the_token_for_deployers_may_read_too_and_no_other_may_deploy() -> None:
+    readers = Readers("the-token", "the-other")
+    assert readers.bearer("Bearer the-token") and readers.bearer("Bearer the-other")
+    assert readers.token("the-token") and readers.token("the-other")
+    assert readers.deployer("Bearer the-other") and readers.has_deployers
+    for wrong in (None, "", "Bearer", "Bearer the-token", "the-other", "Basic the-other", "Bearer the-othe\u00f1"):
+        assert not readers.deployer(wrong)
+
+
+def test_without_a_token_for_deployers_nobody_may_deploy() -> None:
+    readers = Readers("the-token")
+    assert not readers.has_deployers
+    for wrong in (None, "", "Bearer", "Bearer ", "Bearer None", "Bearer the-token"):
+        assert not readers.deployer(wrong)
+
+
 def test_a_cookie_ends_and_cannot_be_made_longer() -> None:
     readers = Readers("the-token")
     cookie = readers.cookie(NOW)

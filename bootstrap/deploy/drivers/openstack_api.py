@@ -1,0 +1,144 @@
+"""One connection to one region of one OpenStack cloud, and its requests: one attempt each.
+
+openstacksdk logs in, finds the services in the catalog and renews an expired token, once. Its own retries are off,
+since the core alone decides about them. Its classes for servers and members are not used: what decides here is what
+stands in the body of an answer, read as it came.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Iterator, Mapping
+from typing import TYPE_CHECKING, Any
+from urllib.parse import parse_qsl, urlencode, urlsplit
+
+from bootstrap.deploy.drivers.openstack_answers import Answer, fault
+from bootstrap.deploy.drivers.openstack_settings import Settings
+from bootstrap.deploy.faults import Broken, Denied, Fault, Unknown
+from bootstrap.errors import UsageError
+
+if TYPE_CHECKING:
+    from openstack.connection import Connection
+
+# Nova answers a create call when the server is written down, not when it is built: a longer silence is a lost answer.
+TIMEOUT_S = 60.0
+# A page of a list. Nova gives at most 1000, and takes a smaller wish as it is.
+PAGE = 1000
+
+
+def connection(settings: Settings) -> Connection:
+    """The connection to a cloud and region, the same one for servers and pools.
+
+    Raises UsageError when openstacksdk is missing, or has no such cloud.
+    """
+    return _connection(settings.cloud, settings.region)
+
+
+@functools.lru_cache(maxsize=8)
+def _connection(cloud: str | None, region: str | None) -> Connection:
+    try:
+        import openstack
+        from openstack.exceptions import SDKException
+    except ImportError as error:
+        raise UsageError(
+            f"deploying to OpenStack: {error.name} is not installed", hint="pip install 'initialrunner[openstack]'"
+        ) from error
+    try:
+        return openstack.connect(cloud=cloud, region_name=region)
+    except SDKException as error:
+        where = f"cloud.openstack.cloud: {cloud!r}" if cloud else "cloud.openstack"
+        raise UsageError(f"{where}: {error}", hint="`cloud` names an entry of clouds.yaml") from error
+
+
+class Api:
+    """One service. service: as openstacksdk names it; microversion: of each request, None: none is asked for."""
+
+    def __init__(self, settings: Settings, service: str, microversion: str | None = None) -> None:
+        self._settings, self._service, self._microversion = settings, service, microversion
+
+    def call(self, method: str, path: str, body: Any = None) -> Mapping[str, Any]:
+        """One request; the JSON of its answer. Raises the fault that its answer, or its silence, stands for."""
+        answer = self.answer(method, path, body)
+        if answer.status >= 400:
+            raise fault(answer, f"{method} {path}")
+        return answer.body
+
+    def answer(self, method: str, path: str, body: Any = None) -> Answer:
+        """One request, and its answer whatever that is. Raises the fault of a login or a connection."""
+        extra = {} if body is None else {"json": body}
+        try:
+            proxy = getattr(connection(self._settings), self._service)
+            response = proxy.request(
+                path, method, raise_exc=False, connect_retries=0, status_code_retries=0, skip_cache=True,
+                microversion=self._microversion, timeout=TIMEOUT_S, **extra,
+            )  # fmt: skip
+        except (Fault, UsageError):
+            raise
+        except Exception as error:
+            raise _fault_of(error, f"{method} {path}") from error
+        return _answer(response)
+
+    def items(self, path: str, key: str, **query: str) -> Iterator[Mapping[str, Any]]:
+        """Every entry of a list, over all its pages."""
+        asked: dict[str, str] | None = {"limit": str(PAGE), **query}
+        while asked is not None:
+            body = self.call("GET", f"{path}?{urlencode(asked)}")
+            yield from body.get(key, ())
+            # The address of the next page may name another host than the one that answers; its query is what counts.
+            following = [link["href"] for link in body.get(f"{key}_links", ()) if link.get("rel") == "next"]
+            asked = dict(parse_qsl(urlsplit(following[0]).query)) if following and body.get(key) else None
+
+
+def compute_regions(settings: Settings) -> dict[str, str]:
+    """The regions in which the catalog has a compute service, with its address. Raises the fault of a login."""
+    joined = connection(settings)
+    try:
+        login: Any = joined.session.auth
+        catalog = login.get_access(joined.session).service_catalog
+        interface = joined.config.get_interface("compute") or "public"
+        endpoints = catalog.get_endpoints(service_type="compute", interface=interface)
+    except Exception as error:
+        raise _fault_of(error, "the catalog") from error
+    return {end["region"]: end["url"] for ends in endpoints.values() for end in ends}
+
+
+def ask_elsewhere(settings: Settings, url: str) -> Mapping[str, Any]:
+    """GET an address of another region, with the same login; an empty answer for everything but success."""
+    try:
+        response = connection(settings).session.get(url, raise_exc=False, connect_retries=0, timeout=TIMEOUT_S)
+    except Exception:
+        return {}
+    answer = _answer(response)
+    return answer.body if answer.status < 400 else {}
+
+
+def _answer(response: Any) -> Answer:
+    try:
+        body = response.json() if response.content else {}
+    except ValueError:
+        body = {}
+    return Answer(
+        response.status_code, body if isinstance(body, dict) else {}, response.text, response.headers.get("Retry-After")
+    )
+
+
+def _fault_of(error: Exception, call: str) -> Fault:
+    """The fault that an exception of openstacksdk or its login stands for; the exception itself where it is neither."""
+    from keystoneauth1 import exceptions as login
+    from openstack import exceptions as sdk
+
+    words = " ".join(str(error).split())
+    message = f"{call}: {words}"
+    if isinstance(error, login.EndpointNotFound):
+        return Broken(f"{message}: the region or the service is not in the cloud's catalog")
+    if isinstance(error, login.Unauthorized | login.MissingRequiredOptions | login.NoMatchingPlugin):
+        return Denied(message)
+    if isinstance(error, login.HttpError):
+        response = error.response
+        after = response.headers.get("Retry-After") if response is not None else None
+        return fault(Answer(error.http_status, {}, words, after), f"{call}: the login")
+    if isinstance(error, login.SSLError):
+        return Broken(message)
+    if isinstance(error, login.ClientException | sdk.SDKException | OSError):
+        return Unknown(message)
+    raise error

@@ -1,0 +1,267 @@
+"""The right to change the pools of a deploy, which one deployer has at a time: at a collector, or on this machine.
+
+`check` stands before each call that changes something. It cannot look into the future: a process that is stopped
+between `check` and its call may make this one call late. So that an ordinary call ends within the lease, `check` wants
+a part of its time to be left.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import os
+import secrets
+import socket
+import time
+from collections.abc import Callable, Iterable
+from functools import partial
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from bootstrap.client.collector import Collector, Held, patiently
+from bootstrap.client.wording import plain
+from bootstrap.deploy.clock import boot_clock
+from bootstrap.deploy.stopping import Lost
+from bootstrap.errors import CollectorError, UsageError
+
+TTL_S = 60.0
+# Parts of the ttl: what has to be left after `check`, and what is left when the lease is renewed.
+SPARE, RENEW = 0.25, 0.6
+# While the collector does not answer, not every `check` waits for it.
+RETRY_S = 2.0
+PATIENCE_S = 10.0
+MAX_WORDS = 1000
+
+
+class Taken(Lost):
+    """Another deployer has the right, and this one did not have it before."""
+
+
+class Unsure(Lost):
+    """The collector does not confirm the right, and its time is over. It may be somebody else's, or still ours."""
+
+
+def holder_words(deploy_id: str, now: float) -> str:
+    """The words by which a deployer is known to others: user and machine, process, deploy, and since when.
+
+    They end in digits of chance, since two containers may have the same name and the same process id.
+    """
+    since = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(now))
+    user = plain(_user())[:64]
+    host = plain(socket.gethostname())[:64]
+    return f"{user}@{host}, process {os.getpid()}, deploy {deploy_id}, since {since} ({secrets.token_hex(3)})"
+
+
+def _user() -> str:
+    import getpass
+
+    # A container may run under a number that no account has.
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
+
+
+class CollectorLease:
+    """See `protocols.Lease`. Leases of several pools at one collector: all of them, or none.
+
+    holder: from `holder_words`, so that no two deployers have the same. clock: counts the sleep of the machine too.
+    """
+
+    def __init__(
+        self,
+        collector: Collector,
+        pools: Iterable[str],
+        holder: str,
+        *,
+        ttl_s: float = TTL_S,
+        clock: Callable[[], float] = boot_clock,
+    ) -> None:
+        self._collector, self._holder, self._ttl_s, self._clock = collector, holder, ttl_s, clock
+        # Two deployers of the same pools take them in one order, so they cannot each have half.
+        self._pools = sorted(set(pools))
+        self._fences: dict[str, int] = {}
+        self._ends: dict[str, float] = {}
+        self._retry_at = 0.0
+
+    def take(self) -> None:
+        """Take the leases of all pools, or renew them. Raises Taken with the holder, or Unsure, and then has none."""
+        try:
+            for pool in self._pools:
+                # An answer that was lost is read back by the second try, so the lease does not block its own holder.
+                patiently(partial(self._ask, pool), PATIENCE_S)
+        except CollectorError as error:
+            self.release()
+            text = f"the right to change {', '.join(self._pools)} cannot be had: {error.message}"
+            raise Unsure(text, hint=error.hint) from error
+        except BaseException:
+            self.release()
+            raise
+
+    def check(self) -> None:
+        """Return if all leases are ours and last a while. Raises Lost with the holder, or Unsure without an answer."""
+        if len(self._fences) < len(self._pools):
+            raise Lost("the right to change the pools was given back, or was never taken")
+        if self._left() > RENEW * self._ttl_s:
+            return
+        if self._is_enough() and self._clock() < self._retry_at:
+            return
+        try:
+            for pool in self._pools:
+                self._ask(pool)
+        except CollectorError as error:
+            self._retry_at = self._clock() + RETRY_S
+            if not self._is_enough():
+                raise Unsure(
+                    f"the right to change {', '.join(self._pools)} could not be renewed in time: {error.message}",
+                    hint="nothing is changed without the right; at the collector it ends by itself",
+                ) from error
+
+    def keep(self) -> None:
+        """Renew the leases in time while nothing is changed for long. It raises nothing: the next `check` judges."""
+        if self._fences:
+            with contextlib.suppress(Lost):
+                self.check()
+
+    def release(self) -> None:
+        """Give all leases back. One that the collector does not hear of ends by itself."""
+        fences, self._fences, self._ends = self._fences, {}, {}
+        for pool, fence in fences.items():
+            with contextlib.suppress(CollectorError):
+                self._collector.lease(pool, self._holder, 0, fence)
+
+    def _ask(self, pool: str) -> None:
+        """Take or renew one lease. Raises Taken or Lost with the holder, and CollectorError without an answer."""
+        if pool not in self._fences:
+            try:
+                self._extend(pool, None)
+                return
+            except Held as error:
+                held = self._holding(pool)
+                if held.get("holder") != self._holder:
+                    raise Taken(_sentence(pool, held, error), held.get("holder")) from error
+                self._fences[pool] = held["fence"]
+        try:
+            self._extend(pool, self._fences[pool])
+        except Held as error:
+            held = self._holding(pool)
+            raise Lost(
+                f"the right to change pool {pool} was lost: {_sentence(pool, held, error)}", held.get("holder")
+            ) from error
+
+    def _extend(self, pool: str, fence: int | None) -> None:
+        # Read before the question: the store counts the ttl from a later moment, so ours ends first.
+        asked_at = self._clock()
+        self._fences[pool] = self._collector.lease(pool, self._holder, self._ttl_s, fence)["fence"]
+        self._ends[pool] = asked_at + self._ttl_s
+
+    def _holding(self, pool: str) -> dict[str, Any]:
+        """The lease of a pool as the collector lists it; empty when nobody has it."""
+        return next((lease for lease in self._collector.leases() if lease["pool"] == pool), {})
+
+    def _left(self) -> float:
+        """Seconds until the first of the leases ends."""
+        return min(self._ends.values(), default=0.0) - self._clock()
+
+    def _is_enough(self) -> bool:
+        return self._left() > SPARE * self._ttl_s
+
+
+def _sentence(pool: str, held: dict[str, Any], error: Held) -> str:
+    """The sentence about the holder, which is a stranger's text; else the collector's own words."""
+    if not held:
+        return error.message
+    until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(held["until"]))
+    return f"pool {pool} is held by {plain(held['holder'])}; the lease ends at {until}, or later if it is renewed"
+
+
+class LocalLease:
+    """See `protocols.Lease`. Locks of several pools on this machine, each on a file in `folder`: all, or none.
+
+    The kernel gives a lock back when its process ends, however it ends, so no lock is ever left behind.
+    """
+
+    def __init__(self, folder: Path, pools: Iterable[str], holder: str) -> None:
+        self._folder, self._holder = folder, holder
+        self._pools = sorted(set(pools))
+        self._handles: dict[str, int] = {}
+
+    def take(self) -> None:
+        """Take the locks of all pools, or keep them. Raises Taken with the holder, or UsageError, and then has none."""
+        try:
+            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            for pool in self._pools:
+                if pool not in self._handles:
+                    self._handles[pool] = self._lock(pool)
+        except OSError as error:
+            self.release()
+            raise UsageError(f"no lock can be made in {self._folder}: {error.strerror}") from error
+        except BaseException:
+            self.release()
+            raise
+
+    def check(self) -> None:
+        """Return if all locks are ours. Raises Lost with the holder."""
+        if len(self._handles) < len(self._pools):
+            raise Lost("the right to change the pools was given back, or was never taken")
+        for pool, handle in self._handles.items():
+            if not _is_file_of(handle, self._path(pool)):
+                holder = self._words(pool)
+                name = f"another deployer has it: {holder}" if holder else "its file was removed"
+                raise Lost(f"the right to change pool {pool} was lost: {name}", holder)
+
+    def keep(self) -> None:
+        """Do nothing: a lock does not end by itself."""
+
+    def release(self) -> None:
+        """Give all locks back."""
+        handles, self._handles = self._handles, {}
+        for handle in handles.values():
+            # The file stays: to remove it would give two deployers a file each.
+            os.ftruncate(handle, 0)
+            os.close(handle)
+
+    def _lock(self, pool: str) -> int:
+        while True:
+            handle = os.open(self._path(pool), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
+            try:
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                os.close(handle)
+                holder = self._patient_words(pool)
+                raise Taken(f"pool {pool} is held by {holder or 'another process on this machine'}", holder) from None
+            if _is_file_of(handle, self._path(pool)):
+                break
+            # The file was removed between the two calls, so nobody else would see this lock.
+            os.close(handle)
+        os.ftruncate(handle, 0)
+        os.pwrite(handle, self._holder.encode(), 0)
+        return handle
+
+    def _patient_words(self, pool: str) -> str | None:
+        # A holder writes its words only after it has the lock.
+        for _ in range(20):
+            holder = self._words(pool)
+            if holder is not None:
+                return holder
+            time.sleep(0.01)
+        return None
+
+    def _words(self, pool: str) -> str | None:
+        """The words of the holder in the file of a pool."""
+        try:
+            return plain(self._path(pool).read_bytes()[:MAX_WORDS].decode("utf-8", "replace")) or None
+        except OSError:
+            return None
+
+    def _path(self, pool: str) -> Path:
+        return self._folder / f"{quote(pool, safe='')}.lock"
+
+
+def _is_file_of(handle: int, path: Path) -> bool:
+    """Whether an open file is the one that has this path now."""
+    try:
+        return os.path.samestat(os.fstat(handle), path.stat())
+    except FileNotFoundError:
+        return False
