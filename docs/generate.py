@@ -45,8 +45,8 @@ tiers:
 ```
 """
 PROBE_WORDS = """\
-`gate.probe` and `gate.contains` have words in one brace, which each server fills in: `{address}`, `{port}` (of the first
-pool), `{server}` (its name), `{revision}` (of its spec) and `{deploy_id}`. Any other brace is text.
+`gate.probe` and `gate.contains` have words in one brace, which each server fills in: `{address}`, `{port}` (of the
+first pool), `{server}` (its name), `{revision}` (of its spec) and `{deploy_id}`. Any other brace is text.
 """
 TIER_WORDS = """\
 The spec of a later tier has the value `tiers`, with the servers of each earlier tier in the order of their slots:
@@ -200,8 +200,8 @@ def deploy_page() -> str:
         [
             NOTE + "# Keys of a deploy file\n",
             "A deploy file names the [specs](spec.md) of a roll-out, and says how many servers of each replace the old",
-            "ones, and when. Its text is no part of a revision: another count is no reason to build a server anew. The",
-            "same as JSON Schema, for editors: `bootstrap schema --deploy`. Durations carry a unit (`90s`, `15m`, `1h`).",
+            "ones, and when. Its text is no part of a revision: another count is no reason to build a server anew.",
+            "The same as JSON Schema, for editors: `bootstrap schema --deploy`. Durations carry a unit (`90s`, `15m`).",
             "Unknown and duplicate keys are errors, and all problems are listed at once, with those of the specs.\n",
             DEPLOY_EXAMPLE,
             "*Template*: where it says yes, the text is a Jinja2 template of the file's own `values`, which `--set`",

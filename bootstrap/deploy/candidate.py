@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 
 from bootstrap.deploy.model import GatePlan, OldServer, PoolPlan, TierPlan
+from bootstrap.deploy.placeholders import address_in_url, fill
 from bootstrap.deploy.protocols import ProbeRequest
 
 
@@ -35,23 +36,17 @@ class Candidate:
         """The look at this server from outside, or None where the gate has none."""
         if gate.probe is None:
             return None
-        return ProbeRequest(self._filled(gate.probe, pools), gate.status, tuple(map(self._contains, gate.contains)))
-
-    def _contains(self, text: str) -> str:
-        return self._filled(text, ())
-
-    def _filled(self, text: str, pools: tuple[PoolPlan, ...]) -> str:
-        """The text with its placeholders filled in. {port} is that of the tier's first pool."""
-        places = {
-            "address": self.address or "",
+        address = self.address or ""
+        values = {
+            "address": address,
+            # The rules of a deploy file refuse {port} in a tier without pools.
+            "port": pools[0].port if pools else "",
             "server": self.name,
             "revision": self.revision,
             "deploy_id": self.deploy,
-            "port": str(pools[0].port) if pools else "",
         }
-        for name, value in places.items():
-            text = text.replace("{" + name + "}", value)
-        return text
+        url = fill(gate.probe, {**values, "address": address_in_url(address)})
+        return ProbeRequest(url, gate.status, tuple(fill(text, values) for text in gate.contains))
 
     @property
     def environment(self) -> dict[str, str]:

@@ -20,6 +20,7 @@ from bootstrap.spec.load import Spec, in_order
 from bootstrap.spec.load import load as load_spec
 from bootstrap.spec.overrides import lay
 from bootstrap.spec.storage import DISK, Storage
+from bootstrap.spec.types import is_address
 from bootstrap.spec.validate import validate
 
 
@@ -67,7 +68,8 @@ class DeployFile:
         model = getattr(self.model.cloud, driver)
         settings: dict[str, Any] = model.model_dump(exclude_none=True) if model else {}
         for key in model.paths if model else ():
-            if key in settings:
+            # A socket may be HOST:PORT.
+            if key in settings and not is_address(settings[key]):
                 settings[key] = path_at(self.root, "cloud", driver, key)
         if driver == "octavia":
             # It is a service of the same cloud, and its balancer is this file's.
@@ -126,9 +128,10 @@ def load(path: str | Path, *, overrides: Sequence[str] = (), storage: Storage = 
     # A text that could not be rendered is no value yet, so what the models say of it is no news.
     problems += reader.problems + [p for p in misfits if p.where not in failed]
     specs, of_specs = _specs(root, model, storage) if model else ([], [])
-    problems += of_specs
     if model is not None and not any(p.severity == "error" for p in reader.problems):
         problems += rules.judge(model, root, specs, storage)
+    # Those of the specs come last: they are in other files.
+    problems += of_specs
     errors = [p for p in problems if p.severity == "error"]
     if errors or model is None:
         raise SpecError(in_order(errors))

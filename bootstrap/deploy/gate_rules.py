@@ -16,7 +16,7 @@ from bootstrap.deploy import placeholders
 from bootstrap.deploy.paths import folder_at
 from bootstrap.errors import Problem
 from bootstrap.spec import tree
-from bootstrap.spec.deploy_models import Gate, Tier
+from bootstrap.spec.deploy_models import Tier
 from bootstrap.spec.types import CREDENTIALS, CREDENTIALS_HINT, has_credentials, is_url
 
 if TYPE_CHECKING:
@@ -32,7 +32,7 @@ def judge(judged: Judged, number: int, tier: Tier) -> Iterator[Problem]:
     path: tree.Path_ = ("tiers", number, "gate")
     yield from _needed(judged, number, tier)
     yield from _probe(judged, (*path, "probe"), tier)
-    yield from _contains(judged, path, tier.gate)
+    yield from _contains(judged, path, tier)
     if tier.gate.deadline <= tier.gate.stable:
         message = "the deadline is over before a server can have been stable"
         yield judged.error("deploy.deadline", (*path, "deadline"), message, "raise deadline:, or lower stable:")
@@ -62,14 +62,9 @@ def _probe(judged: Judged, path: tree.Path_, tier: Tier) -> Iterator[Problem]:
     probe = tier.gate.probe
     if probe is None:
         return
-    unknown = list(_unknown(judged, path, probe))
+    unknown = list(_unknown(judged, path, probe, tier))
     yield from unknown
     if unknown:
-        return
-    names = placeholders.names_in(probe)
-    if "port" in names and not tier.pools:
-        message = "{port} is that of the first pool, and this tier has no pools"
-        yield judged.error("deploy.probe", path, message, "write the port itself")
         return
     url = placeholders.fill(probe, EXAMPLE)
     if not is_url(url):
@@ -83,9 +78,12 @@ def _probe(judged: Judged, path: tree.Path_, tier: Tier) -> Iterator[Problem]:
         yield judged.error("deploy.probe", path, message, "write {address} in place of the host")
 
 
-def _unknown(judged: Judged, path: tree.Path_, text: str) -> Iterator[Problem]:
-    """A problem for each placeholder that does not exist."""
+def _unknown(judged: Judged, path: tree.Path_, text: str, tier: Tier) -> Iterator[Problem]:
+    """A problem for each placeholder that does not exist, or has no value in this tier."""
     for name in placeholders.names_in(text):
+        if name == "port" and not tier.pools:
+            message = "{port} is that of the first pool, and this tier has no pools"
+            yield judged.error("deploy.placeholder", path, message, "write the port itself")
         if name not in placeholders.NAMES:
             near = difflib.get_close_matches(name, placeholders.NAMES, 1)
             listed = ", ".join(f"{{{name}}}" for name in placeholders.NAMES)
@@ -93,14 +91,15 @@ def _unknown(judged: Judged, path: tree.Path_, text: str) -> Iterator[Problem]:
             yield judged.error("deploy.placeholder", path, f"unknown placeholder {{{name}}}", hint)
 
 
-def _contains(judged: Judged, path: tree.Path_, gate: Gate) -> Iterator[Problem]:
+def _contains(judged: Judged, path: tree.Path_, tier: Tier) -> Iterator[Problem]:
+    gate = tier.gate
     if gate.probe is None:
         return
     is_list = isinstance(tree.find(judged.root, (*path, "contains")), tree.Sequence)
     unknown = [
         problem
         for number, text in enumerate(gate.contains)
-        for problem in _unknown(judged, (*path, "contains", number) if is_list else (*path, "contains"), text)
+        for problem in _unknown(judged, (*path, "contains", number) if is_list else (*path, "contains"), text, tier)
     ]
     yield from unknown
     if unknown or any(name in placeholders.PROOFS for text in gate.contains for name in placeholders.names_in(text)):

@@ -118,6 +118,12 @@ class CollectorLease:
                     hint="nothing is changed without the right; at the collector it ends by itself",
                 ) from error
 
+    def keep(self) -> None:
+        """Renew the leases in time while nothing is changed for long. It raises nothing: the next `check` judges."""
+        if self._fences:
+            with contextlib.suppress(Lost):
+                self.check()
+
     def release(self) -> None:
         """Give all leases back. One that the collector does not hear of ends by itself."""
         fences, self._fences, self._ends = self._fences, {}, {}
@@ -204,6 +210,9 @@ class LocalLease:
                 holder = self._words(pool)
                 name = f"another deployer has it: {holder}" if holder else "its file was removed"
                 raise Lost(f"the right to change pool {pool} was lost: {name}", holder)
+
+    def keep(self) -> None:
+        """Do nothing: a lock does not end by itself."""
 
     def release(self) -> None:
         """Give all locks back."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,24 +24,6 @@ class Payload:
     rendering: Rendering = field(repr=False)
 
 
-@dataclass(frozen=True)
-class ReadyServer:
-    """A healthy server, as the specs of later tiers see it. outputs: of its stages."""
-
-    name: str
-    address: str
-    outputs: Mapping[str, str] = field(default_factory=dict)
-
-
-def tier_values(tiers: Mapping[str, Sequence[ReadyServer]]) -> dict[str, Any]:
-    """The values of a server whose earlier tiers are these, by name and in the order of their slots."""
-    values = {}
-    for name, servers in tiers.items():
-        addresses = [server.address for server in servers]
-        values[name] = {"addresses": addresses, "servers": [dict(vars(server)) for server in servers]}
-    return {VALUE: values}
-
-
 class _AnyOutput(dict[str, str]):
     """Outputs that no stage has made yet: each has a text that stands for it."""
 
@@ -50,21 +32,20 @@ class _AnyOutput(dict[str, str]):
 
 
 def stand_in_values(plan: DeployPlan, tier: TierPlan) -> dict[str, Any]:
-    """Values as `tier_values` gives them, before there are any servers, so that payloads can be judged.
+    """The values of a tier before there are any servers, as the roll-out gives them later, to judge payloads with.
 
     The addresses are those of TEST-NET-1 (RFC 5737), with as many digits as they can have.
     """
-    earlier = plan.tiers[: plan.tiers.index(tier)]
-    slots = {other.name: range(1, other.count + 1) for other in earlier}
-    return tier_values(
-        {
-            other.name: [
-                ReadyServer(plan.server_name(other, slot, 1), f"192.0.2.{100 + slot % 155}", _AnyOutput())
-                for slot in slots[other.name]
-            ]
-            for other in earlier
-        }
-    )
+    tiers = {}
+    for other in plan.tiers[: plan.tiers.index(tier)]:
+        addresses = [f"192.0.2.{100 + slot % 155}" for slot in other.slots]
+        names = [plan.server_name(other, slot, 1) for slot in other.slots]
+        servers = [
+            {"name": name, "address": address, "outputs": _AnyOutput()}
+            for name, address in zip(names, addresses, strict=True)
+        ]
+        tiers[other.name] = {"addresses": addresses, "servers": servers}
+    return {VALUE: tiers}
 
 
 class SpecPayloads:
@@ -80,7 +61,7 @@ class SpecPayloads:
         self._with_tiers: dict[str, bool] = {}
 
     def payload(self, tier: str, server: str, values: Mapping[str, Any]) -> Payload:
-        """The payload of one server. values: of `tier_values`. Raises RenderError, and UsageError without a secret."""
+        """The payload of one server. values: `tiers`. Raises RenderError, and UsageError without a secret."""
         from bootstrap.api import Project
 
         project = Project(self._file.tier(tier).spec)

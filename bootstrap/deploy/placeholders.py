@@ -20,9 +20,9 @@ def names_in(text: str) -> tuple[str, ...]:
 
 
 def fill(text: str, values: Mapping[str, object]) -> str:
-    """The text with the value of each placeholder in its place. Raises KeyError for one without a value."""
+    """The text with the value of each placeholder in its place. A word that has no value stays as it is."""
     # One pass: a value that itself looks like a placeholder stays as it is. An IPv6 address in a URL is in brackets.
-    return _WORD.sub(lambda match: str(values[match[1]]), text)
+    return _WORD.sub(lambda match: str(values.get(match[1], match[0])), text)
 
 
 def address_in_url(address: str) -> str:

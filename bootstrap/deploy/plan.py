@@ -113,11 +113,11 @@ def _tier_of(record: Mapping[str, Any]) -> TierPlan:
             **record,
             "pools": tuple(PoolPlan(**pool) for pool in record["pools"]),
             "gate": GatePlan(**{**gate, "contains": tuple(gate["contains"])}),
-            "old": tuple(map(_old_of, record["old"])),
-            "adopted": tuple(map(_old_of, record.get("adopted", ()))),
+            "old": _servers(record["old"]),
+            "adopted": _servers(record["adopted"]),
         }
     )
 
 
-def _old_of(record: Mapping[str, Any]) -> OldServer:
-    return OldServer(**{**record, "pools": tuple(record["pools"])})
+def _servers(records: Sequence[Mapping[str, Any]]) -> tuple[OldServer, ...]:
+    return tuple(OldServer(**{**record, "pools": tuple(record["pools"])}) for record in records)

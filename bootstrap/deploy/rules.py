@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 from bootstrap.deploy import gate_rules
 from bootstrap.deploy.drivers import table
 from bootstrap.deploy.paths import path_at
-from bootstrap.errors import Problem, UsageError, Where
+from bootstrap.errors import Problem, Where
 from bootstrap.spec import tree
 from bootstrap.spec.deploy_models import DeployModel
 from bootstrap.spec.file_rules import LOOPBACK
@@ -68,7 +68,7 @@ def _names(judged: Judged) -> Iterator[Problem]:
             continue
         path = ("tiers", number, "name" if tier.name else "spec")
         if not is_label(name):
-            message = f"the spec's name {name} cannot be a part of names of servers"
+            message = f"the spec's name {name} cannot be a part of the names of servers"
             hint = "give the tier a name of letters, digits and dashes: name: NAME"
             yield judged.error("spec.name", path, message, hint)
             continue
@@ -126,7 +126,8 @@ def _cloud(judged: Judged) -> Iterator[Problem]:
         name = getattr(cloud, kind)
         if name is None:
             continue
-        if table.find(name, kind).must_have_settings and getattr(cloud, name) is None:
+        driver = table.find(name, kind)
+        if driver.must_have_settings and getattr(cloud, name) is None:
             message = f"the driver {name} has no settings"
             yield judged.error("deploy.cloud", ("cloud", kind), message, f"write cloud: {{{name}: {{...}}}}")
     # Servers of the simulation have addresses that no real balancer reaches, and the reverse.
@@ -134,24 +135,6 @@ def _cloud(judged: Judged) -> Iterator[Problem]:
         message = f"{cloud.pool} cannot balance the servers of {cloud.servers}"
         hint = "write sim for both" if "sim" in (cloud.servers, cloud.pool) else ""
         yield judged.error("deploy.cloud", ("cloud", "pool"), message, hint)
-    if cloud.openstack is not None:
-        yield from _openstack(judged, cloud.openstack.provider, cloud.openstack.channel)
-
-
-def _openstack(judged: Judged, provider: str, channel: str) -> Iterator[Problem]:
-    """Problems of a provider that does not exist, or does not take the channel."""
-    from bootstrap.targets import providers
-
-    try:
-        profile = providers.provider(provider)
-    except UsageError as error:
-        yield judged.error("deploy.provider", ("cloud", "openstack", "provider"), error.message, error.hint or "")
-        return
-    # A config drive carries the injected files of the create call.
-    way = "personality" if channel == "config-drive" else channel
-    if way not in profile.ways:
-        message = f"{provider} takes no {way}"
-        yield judged.error("deploy.provider", ("cloud", "openstack", "channel"), message, f"write {profile.ways[0]}")
 
 
 def _collector(judged: Judged) -> Iterator[Problem]:

@@ -58,7 +58,6 @@ class Prepared:
     sizes: Mapping[str, str] = field(default_factory=dict)
     records: tuple[Mapping[str, Any], ...] = ()
     _log: Callable[[], Log] = field(repr=False, default=lambda: MemoryLog())
-    _end: Callable[[Ending, float], None] = field(repr=False, default=lambda ending, at: None)
 
     def run(self, observe: Callable[[Record], None], act: Callable[[Deployer], Ending] = Deployer.deploy) -> Ending:
         """Do it. observe: gets each new record; act: the deployer's method. Ctrl-C is heard. Raises Left."""
@@ -69,9 +68,7 @@ class Prepared:
                 self.plan, journal, self.cloud.servers, self.cloud.pools, outside, self.cloud.lease, self.payloads,
                 leave_old=self.leave_old,
             )  # fmt: skip
-            ending = act(deployer)
-            self._end(ending, outside.now())
-        return ending
+            return act(deployer)
 
 
 class MemoryLog:
@@ -118,10 +115,7 @@ def prepared(wish: Wish, state: Path, *, dry_run: bool = False) -> Iterator[Prep
             folder.keep(plan, kept)
             return FileLog(folder.journal)
 
-        def end(ending: Ending, at: float) -> None:
-            deploys.find(plan.deploy_id).end(ending.code, ending.lines, at)
-
-        yield Prepared(deploy_file, plan, cloud, payloads, stop, wish.leave_old, sizes, (), log, end)
+        yield Prepared(deploy_file, plan, cloud, payloads, stop, wish.leave_old, sizes, (), log)
 
 
 @contextlib.contextmanager
@@ -140,7 +134,6 @@ def resumed(folder: Folder, state: Path, secret_file: Path | None = None) -> Ite
             deploy_file, plan, cloud, payloads, stop,
             records=records_of(folder.journal),
             _log=lambda: FileLog(folder.journal),
-            _end=lambda ending, at: folder.end(ending.code, ending.lines, at),
         )  # fmt: skip
 
 

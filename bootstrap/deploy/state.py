@@ -1,32 +1,23 @@
-"""The folders of roll-outs on this machine: ID/ with plan.json, journal, sources/ and, at the end, ending.json."""
+"""The folders of roll-outs on this machine: ID/ with plan.json, journal and sources/."""
 
 from __future__ import annotations
 
-import json
 import os
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TypeVar
 
 from bootstrap.deploy import durable, plan, sources
+from bootstrap.deploy.journal import Record
 from bootstrap.deploy.model import DeployPlan
-from bootstrap.errors import UsageError
+from bootstrap.errors import ExitCode, UsageError
 from bootstrap.runner.contract import NAME_PATTERN
+from bootstrap.runner.tick.journal import unseal
 
-VERSION = 1
-PLAN, JOURNAL, SOURCES, ENDING = "plan.json", "journal", "sources", "ending.json"
+PLAN, JOURNAL, SOURCES = "plan.json", "journal", "sources"
 T = TypeVar("T")
-
-
-@dataclass(frozen=True)
-class KeptEnding:
-    """The way in which a roll-out ended. code: the exit code; lines: what was told; at: seconds since 1970."""
-
-    code: int
-    lines: tuple[str, ...]
-    at: float
 
 
 @dataclass(frozen=True)
@@ -47,6 +38,10 @@ class Folder:
     def keep(self, decided: DeployPlan, kept: sources.Sources) -> None:
         """Write the sources, and then the plan: a folder with a plan has all that a resume needs. Raises UsageError."""
         kept.write(self.path / SOURCES)
+        self.write_plan(decided)
+
+    def write_plan(self, decided: DeployPlan) -> None:
+        """Write the plan, or replace it, at once or not at all. Raises UsageError."""
         _done(self.path / PLAN, lambda path: durable.replace(path, plan.to_json(decided).encode()))
 
     def plan(self) -> DeployPlan:
@@ -58,24 +53,19 @@ class Folder:
         """The kept sources. Raises UsageError when they are damaged."""
         return sources.read(self.path / SOURCES)
 
-    def end(self, code: int, lines: Sequence[str], at: float) -> None:
-        """Note how the roll-out ended. A second ending, of a resume or of a rollback later on, replaces the first."""
-        record = {"version": VERSION, "code": code, "lines": list(lines), "at": at}
-        _done(self.path / ENDING, lambda path: durable.replace(path, (json.dumps(record) + "\n").encode()))
+    def records(self) -> list[Record]:
+        """The records of the journal that prove themselves. It may be at work: nothing is cut or locked."""
+        if not self.journal.exists():
+            return []
+        lines = _done(self.journal, Path.read_bytes).split(b"\n")
+        return [record for record in map(unseal, lines) if record is not None]
 
-    def ending(self) -> KeptEnding | None:
-        """The ending; None while there is none: the roll-out is at work, or was left."""
-        path = self.path / ENDING
-        if not path.exists():
-            return None
-        try:
-            record: dict[str, Any] = json.loads(_done(path, Path.read_bytes))
-            if record["version"] != VERSION:
-                raise UsageError(f"{path} has version {record['version']!r}, and this program reads {VERSION}")
-            return KeptEnding(int(record["code"]), tuple(record["lines"]), float(record["at"]))
-        except (ValueError, KeyError, TypeError) as error:
-            hint = f"remove it, then: bootstrap resume {self.deploy_id}"
-            raise UsageError(f"{path} is damaged: {error}", hint=hint) from error
+    @property
+    def code(self) -> int | None:
+        """The exit code with which the roll-out ended; None while it is at work, or when it was left."""
+        records = self.records()
+        # A rollback later on goes on after an ending, so that only the last record counts.
+        return int(records[-1]["code"]) if records and records[-1]["type"] == "ended" else None
 
 
 @dataclass(frozen=True)
@@ -125,11 +115,11 @@ class Deploys:
 
     def unended(self) -> Folder | None:
         """The newest roll-out that has not ended, which `resume` goes on with."""
-        return next((folder for folder in self.all() if folder.ending() is None), None)
+        return next((folder for folder in self.all() if folder.code is None), None)
 
     def good(self, name: str) -> list[Folder]:
         """The roll-outs of a deploy file that ended well, the newest first: its servers are those in service."""
-        return [folder for folder in self.of(name) if _ended_well(folder)]
+        return [folder for folder in self.of(name) if folder.code == ExitCode.GOOD]
 
     def previous(self, name: str) -> Folder | None:
         """The roll-out to which `deploy --previous` goes back: the good one before that in service."""
@@ -141,11 +131,6 @@ def _name_of(folder: Folder) -> str | None:
         return folder.plan().name
     except UsageError:
         return None
-
-
-def _ended_well(folder: Folder) -> bool:
-    ending = folder.ending()
-    return ending is not None and ending.code == 0
 
 
 def _done(path: Path, work: Callable[[Path], T]) -> T:

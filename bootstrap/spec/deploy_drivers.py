@@ -39,9 +39,9 @@ class HaproxySettings(Settings):
     paths = ("config", "socket")
 
     config: t.FileName = Field(description="its configuration file, relative to the deploy file")
-    socket: t.FileName = Field(description="its stats socket of level admin, relative to the deploy file")
-    reload: t.Plain = Field(
-        "systemctl reload haproxy", description="makes it read its file again, after a pool was made"
+    socket: t.FileName = Field(description="its stats socket of level admin: relative to the deploy file, or HOST:PORT")
+    reload: t.Plain | None = Field(
+        None, description="a command that makes it read its file; unless given, a signal to its master process"
     )
     bind: t.Plain = Field("*", description="the address on which it listens, in pools that the driver makes")
     monitor: Monitor = Field(default_factory=lambda: Monitor(), description="of pools that the driver makes")
@@ -68,7 +68,7 @@ class OpenstackSettings(Settings):
 
     cloud: t.Plain | None = Field(None, description="its name in clouds.yaml; the OS_* variables unless given")
     region: t.Plain | None = Field(None, description="the region, where the cloud has several")
-    provider: t.Plain = Field("nova", description="the profile whose limits hold: nova or rackspace")
+    provider: choice("nova", "rackspace") = Field("nova", description="the profile whose limits hold for payloads")  # type: ignore[valid-type]
     channel: choice("user-data", "personality", "config-drive") = Field(  # type: ignore[valid-type]
         "user-data", description="the way of the payload; config-drive: injected files on a disk"
     )

@@ -69,9 +69,7 @@ Batch = Annotated[
     WithJsonSchema({"anyOf": [{"const": "all"}, {"type": "integer", "minimum": 1}]}),
 ]
 Texts = Annotated[list[str], BeforeValidator(_texts), WithJsonSchema(_TEXTS)]
-Status = Annotated[
-    int, BeforeValidator(_status), WithJsonSchema({"type": "integer", "minimum": 100, "maximum": 599})
-]
+Status = Annotated[int, BeforeValidator(_status), WithJsonSchema({"type": "integer", "minimum": 100, "maximum": 599})]
 FreeMap = Annotated[Values, BeforeValidator(free), ANY_MAP]
 ServerDriver = choice(*SERVERS)
 PoolDriver = choice(*POOLS)

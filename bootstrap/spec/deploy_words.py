@@ -7,7 +7,6 @@ from pathlib import Path
 from bootstrap.errors import Problem, Where
 from bootstrap.spec import tree
 from bootstrap.spec.deploy_models import DeployModel
-from bootstrap.spec.foreign import form_hint
 from bootstrap.spec.models import SpecModel
 from bootstrap.spec.storage import DISK, Storage
 from bootstrap.spec.validate import Format
@@ -55,6 +54,14 @@ def key_hint(above: tree.Path_, key: str) -> str | None:
     if len(above) == 2 and above[0] == "tiers":
         return _OF_TIERS.get(key) or (_IN_SPEC if key in SpecModel.model_fields else None)
     return None
+
+
+def form_hint(path: tree.Path_, node: tree.Node | None) -> str | None:
+    """A hint for a list in the place of one value or of a map, or None."""
+    # `contains` may be a list, so that a fault of one text is none of the form.
+    if not isinstance(node, tree.Sequence) or path[-1:] == ("contains",):
+        return None
+    return "write {key: value}" if path[-1:] in (("server",), ("values",)) else "write one value"
 
 
 DEPLOY = Format(DeployModel, key_hint, form_hint)

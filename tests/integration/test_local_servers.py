@@ -11,6 +11,7 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -53,7 +54,7 @@ class LocalWorld(RealTime):
         return local.servers(self.cloud)
 
     def payload(self, name: str, of: Marks) -> Any:
-        return bootstrap.load(self._spec).plan(name, deploy_id=of.deploy).render()
+        return SimpleNamespace(rendering=bootstrap.load(self._spec).plan(name, deploy_id=of.deploy).render())
 
     def foreign(self, name: str, metadata: Mapping[str, str]) -> str:
         with self.servers().store.new(name, metadata, local_root()):
@@ -129,7 +130,7 @@ def test_the_payload_is_there_at_power_on_and_systemd_starts_the_runner(
     server = servers.create(request(world, "shop-web-1-abcd"))
     until(world, lambda: (world.folder(server.id) / "upper/srv/done").exists())
     text = (world.folder(server.id) / "upper/srv/done").read_text()
-    revision = world.payload(server.name, marks()).revision
+    revision = world.payload(server.name, marks()).rendering.revision
     assert text == f"shop-web-1-abcd {revision}\n"
     assert inside(world, server.id, "hostname").strip() == "shop-web-1-abcd"
     assert not (local_root() / "srv/done").exists()
@@ -205,7 +206,8 @@ if owners:
     setattr(owners[0], place, step)
 if work == "create":
     import bootstrap
-    payload = bootstrap.load({spec!r}).plan("shop-web-1-abcd", deploy_id=marks().deploy).render()
+    from types import SimpleNamespace
+    payload = SimpleNamespace(rendering=bootstrap.load({spec!r}).plan("shop-web-1-abcd", deploy_id=marks().deploy).render())
     driver.create(ServerRequest("shop-web-1-abcd", marks(), {{}}, payload))
 else:
     driver.delete("shop-web-1-abcd")

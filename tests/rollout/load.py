@@ -12,10 +12,13 @@ from __future__ import annotations
 import argparse
 import asyncio
 import collections
+import itertools
 import json
 import random
 import sys
+import threading
 import time
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -112,11 +115,13 @@ class Clients:
         self._idle: list[Connection] = []
         self.tally = Tally()
 
-    async def run(self, requests: int, rate: float, seed: int = 1) -> Tally:
-        """Send them all, each at its own time, and wait for the answers."""
-        draw = random.Random(seed)
+    async def run(self, requests: int, rate: float, is_wanted: Callable[[], bool] = lambda: False) -> Tally:
+        """Send them all, each at its own time, and more as long as they are wanted; wait for the answers."""
+        draw = random.Random(1)
         start, tasks = time.monotonic(), []
-        for number in range(requests):
+        for number in itertools.count():
+            if number >= requests and not is_wanted():
+                break
             late_s = start + number / rate - time.monotonic()
             if late_s > 0:
                 await asyncio.sleep(late_s)
@@ -183,10 +188,17 @@ def judged(ask: Ask, answer: Answer) -> str | None:
     return None
 
 
-def run(address: str, requests: int, rate: float) -> Tally:
-    """Send requests to HOST:PORT."""
+def run(address: str, requests: int, rate: float, is_wanted: Callable[[], bool] = lambda: False) -> Tally:
+    """Send requests to HOST:PORT. is_wanted: whether to go on after that many."""
     host, _, port = address.rpartition(":")
-    return asyncio.run(Clients(host, int(port)).run(requests, rate))
+    return asyncio.run(Clients(host, int(port)).run(requests, rate, is_wanted))
+
+
+def stdin_is_open() -> Callable[[], bool]:
+    """A question: whether whoever started this still holds the other end of its stdin."""
+    reader = threading.Thread(target=sys.stdin.buffer.read, daemon=True)
+    reader.start()
+    return reader.is_alive
 
 
 def main() -> int:
@@ -196,8 +208,10 @@ def main() -> int:
     parser.add_argument("--requests", type=int, default=5000)
     parser.add_argument("--rate", type=float, default=200.0, help="requests a second")
     parser.add_argument("--json", type=Path, metavar="FILE", help="write the count there too")
+    parser.add_argument("--until-eof", action="store_true", help="go on after that many until stdin ends")
     options = parser.parse_args()
-    tally = run(options.address, options.requests, options.rate)
+    is_wanted = stdin_is_open() if options.until_eof else lambda: False
+    tally = run(options.address, options.requests, options.rate, is_wanted)
     if options.json:
         options.json.write_text(json.dumps(tally.json(), indent=1) + "\n")
     print("\n".join(tally.lines()))

@@ -17,13 +17,14 @@ import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
 
-from collector_process import ROOT, TOKEN, CollectorProcess
+from collector_process import DEPLOY_TOKEN, ROOT, CollectorProcess
 from debian_root import local_root
 from namespaces import private_namespaces
 
@@ -32,7 +33,7 @@ from bootstrap.deploy.drivers import local
 SHOP = ROOT / "examples" / "rollout" / "shop.yaml"
 ADDRESS, NETWORK, BRIDGE = "10.77.0.1", "10.77.0.0/24", "irun0"
 FRONT = f"{ADDRESS}:8000"  # as shop.yaml has it
-COLLECTOR = f"{ADDRESS}:8443"
+COLLECTOR_PORT = 8443
 # Pools are made by the first roll-out. HAProxy does not start without any, hence `health`.
 CONFIG = """global
     stats socket {folder}/admin.sock mode 600 level admin expose-fd listeners
@@ -59,6 +60,8 @@ PATIENCE_S = 20.0
 class Site:
     """The site. folder: its files, with those of the servers."""
 
+    python = (sys.executable,)
+
     def __init__(self) -> None:
         self._stack = contextlib.ExitStack()
         self.balancer: subprocess.Popen[bytes] | None = None
@@ -76,7 +79,9 @@ class Site:
             stack.callback(self._clear)
             stack.callback(self._stop_balancer)
             self._start_balancer()
-            self.collector = CollectorProcess(self.folder, "--listen", COLLECTOR)
+            # The deployer reaches it on loopback, the servers by the switch.
+            listen = ("--listen", f"0.0.0.0:{COLLECTOR_PORT}", "--allow-host", ADDRESS)
+            self.collector = CollectorProcess(self.folder, *listen)
             stack.enter_context(self.collector)
             self._stack = stack.pop_all()
         return self
@@ -94,6 +99,7 @@ class Site:
         values = {
             "root": self.cloud["root"], "state": self.cloud["state"], "config": self.folder / "haproxy.cfg",
             "socket": self.folder / "admin.sock", "reload": f"kill -USR2 {self.balancer.pid if self.balancer else 0}",
+            "keep_old": "3s",
         }  # fmt: skip
         return [text for name, value in values.items() for text in ("--set", f"{name}={value}")]
 
@@ -101,12 +107,12 @@ class Site:
     def environment(self) -> dict[str, str]:
         """The environment of a deployer: its secret, its token, and a state folder of its own."""
         secret = (self.folder / "secret").read_text().strip()
-        own = {"BOOTSTRAP_SECRET": secret, "COLLECTOR_TOKEN": TOKEN, "XDG_STATE_HOME": str(self.folder / "deployer")}
-        return {**os.environ, "PYTHONPATH": str(ROOT), **own}
+        own = {"BOOTSTRAP_SECRET": secret, "COLLECTOR_TOKEN": DEPLOY_TOKEN}
+        return {**os.environ, "PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(self.folder / "deployer"), **own}
 
     def command(self, *words: str) -> list[str]:
         """The command line of `bootstrap`."""
-        return [sys.executable, "-m", "bootstrap", *words]
+        return [*self.python, "-m", "bootstrap", *words]
 
     def servers(self) -> local.LocalServers:
         """The driver of the site's servers."""
@@ -149,10 +155,31 @@ class Site:
 
     def members(self, pool: str = "web") -> dict[str, str]:
         """{member: HAProxy's own word about it}."""
-        names, *rows = self.ask_balancer("show stat").removeprefix("# ").splitlines()
+        names, *rows = self.ask_balancer("show stat").removeprefix("# ").splitlines() or [""]
         parts = [dict(zip(names.split(","), row.split(","), strict=False)) for row in rows if row]
         apart = ("FRONTEND", "BACKEND")
         return {p["svname"]: p["status"] for p in parts if p["pxname"] == pool and p["svname"] not in apart}
+
+    @contextlib.contextmanager
+    def watched(self, pool: str = "web") -> Iterator[list[int]]:
+        """Ask HAProxy 20 times a second how many members of a pool are up: a list that grows during the block."""
+        ups: list[int] = []
+        is_over = threading.Event()
+
+        def watch() -> None:
+            while not is_over.wait(0.05):
+                members = self.members(pool)
+                # Between the old process and the new one nobody answers.
+                if members:
+                    ups.append(sum(state.startswith("UP") for state in members.values()))
+
+        watcher = threading.Thread(target=watch)
+        watcher.start()
+        try:
+            yield ups
+        finally:
+            is_over.set()
+            watcher.join()
 
     def reload_balancer(self) -> None:
         """Let HAProxy read its file again, as a package upgrade or logrotate does."""
@@ -178,6 +205,11 @@ class Site:
             log = (self.folder / "haproxy.log").read_text(errors="replace")
             assert time.monotonic() < end, f"HAProxy does not answer:\n{log[-2000:]}"
             time.sleep(0.05)
+
+
+def haproxy_is_here() -> bool:
+    """Whether this machine has the program."""
+    return shutil.which("haproxy", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin") is not None
 
 
 def _program(name: str) -> str:

@@ -17,7 +17,7 @@ from bootstrap.deploy.model import ServerRequest
 from bootstrap.payload.model import InjectedFile
 
 # What an idle server with systemd and a small Python service takes, measured, with room for a little more.
-MEMORY_BYTES, DISK_BYTES, INOTIFY_INSTANCES = 40 << 20, 64 << 20, 6
+MEMORY_BYTES, DISK_BYTES, INOTIFY_INSTANCES = 32 << 20, 64 << 20, 5
 MAKE_ROOT = "mmdebstrap --variant=minbase --include=systemd-sysv,python3 bookworm {root}"
 # {what a root has to have: places where distributions have it}.
 _NEEDED = {
@@ -34,7 +34,7 @@ def payload_files(request: ServerRequest) -> tuple[InjectedFile, ...]:
     """The files of a server's payload, as target `tree` lays them out. It raises what rendering raises."""
     if request.payload is None:
         return ()
-    files: tuple[InjectedFile, ...] = request.payload.pack("tree").payload.files
+    files: tuple[InjectedFile, ...] = request.payload.rendering.pack("tree").payload.files
     return files
 
 

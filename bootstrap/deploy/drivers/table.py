@@ -59,7 +59,7 @@ class Driver(NamedTuple):
 _OPENSTACK = "openstacksdk (pip install 'initialrunner[openstack]'), and a cloud in clouds.yaml or OS_* variables"
 DRIVERS = (
     Driver("openstack", SERVERS, "openstack", _OPENSTACK),
-    Driver("octavia", POOL, "openstack", _OPENSTACK),
+    Driver("octavia", POOL, "octavia", _OPENSTACK),
     Driver("local", SERVERS, "local", "root, Linux, and systemd-nspawn (Debian: systemd-container)", True),
     Driver("haproxy", POOL, "haproxy", "HAProxy on this machine, and the rights to its socket and its file", True),
     Driver("sim", SERVERS, "sim", "nothing"),

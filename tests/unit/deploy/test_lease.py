@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import itertools
 import os
 import re
@@ -346,6 +347,23 @@ def test_a_lock_whose_file_was_removed_is_lost(tmp_path: Path) -> None:
     with pytest.raises(Lost, match="another deployer has it: b") as caught:
         lease.check()
     assert caught.value.holder == "b"
+
+
+def test_a_file_that_is_removed_while_it_is_locked_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Nobody else would see a lock on a file that has no name any more."""
+    path, real, removals = tmp_path / "p.lock", fcntl.flock, iter([True])
+
+    def flock(handle: int, how: int) -> None:
+        if next(removals, False):
+            path.unlink()
+        real(handle, how)
+
+    monkeypatch.setattr("bootstrap.deploy.lease.fcntl.flock", flock)
+    lease, other = LocalLease(tmp_path, ["p"], "a"), LocalLease(tmp_path, ["p"], "b")
+    lease.take()
+    lease.check()
+    with pytest.raises(Taken, match="is held by a"):
+        other.take()
 
 
 def test_the_file_of_a_lock_is_private_and_holds_the_holder_while_it_is_held(tmp_path: Path) -> None:

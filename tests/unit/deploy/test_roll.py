@@ -260,6 +260,8 @@ def test_before_swap_decides_and_is_told_what_it_needs(cloud: Cloud) -> None:
     assert ending.code == 5 and "before_swap of web ended with exit code 3" in ending.lines[0]
     assert cloud.member_names() == ["shop-web-1-000001", "shop-web-2-000001"]
     assert environments[0]["INITIALRUNNER_SERVERS"] == "shop-web-1-000002 shop-web-2-000002"
+    old = [member.address for member in cloud.members()]
+    assert environments[0]["INITIALRUNNER_OLD_ADDRESSES"].split() == old
     assert "migration 42 failed" in cloud.of("reason")[0]["lines"]
     assert "drain" not in [record["call"] for record in cloud.calls()][:5]
 
