@@ -39,7 +39,7 @@ SECRET = "c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2VjcmV0c2U="  # 32 bytes in base64, o
 
 
 class Shop:
-    """A folder with the shop. reports: its servers report, to the simulated cloud; sim, gate: more keys of these maps."""
+    """A folder with the shop. reports: its servers report, to the simulated cloud; sim, gate: more keys of these."""
 
     def __init__(self, folder: Path, *, reports: bool = False, sim: str = "", gate: str = "") -> None:
         self.folder = folder
