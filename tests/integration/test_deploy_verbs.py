@@ -319,6 +319,17 @@ def test_the_history_lists_them_and_shows_the_steps_of_one(serving: Shop) -> Non
     )  # fmt: skip
 
 
+def test_values_from_a_file_are_kept_for_a_resume(serving: Shop) -> None:
+    (serving.folder / "more.yaml").write_text("release: '7'\n")
+    serving.write(sim=PACED)
+    with serving.at_work("--values", "more.yaml") as process:
+        deploy_id = read_until(process, type="begun")["deploy"]
+        read_until(process, phase="gating")
+    (serving.folder / "more.yaml").unlink()
+    done = serving.run("resume", deploy_id)
+    assert done.returncode == 0, done.stderr
+
+
 def test_without_deploys_the_history_says_so(shop: Shop) -> None:
     done = shop.run("deploys")
     assert (done.returncode, done.stdout, done.stderr) == (0, "", "this machine has made no deploy yet\n")
