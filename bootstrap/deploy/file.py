@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.deploy import rules, texts
-from bootstrap.deploy.drivers import table
 from bootstrap.deploy.paths import folder_at, path_at
 from bootstrap.errors import Problem, SpecError, UsageError, Where
 from bootstrap.spec import deploy_models, deploy_words, tree
@@ -64,21 +63,19 @@ class DeployFile:
         """The tier of this name. Raises KeyError."""
         return {tier.name: tier for tier in self.tiers}[name]
 
-    def settings(self, kind: str) -> dict[str, Any]:
-        """The settings of a driver as its factory takes them: seconds, absolute paths, no key without a value.
-
-        kind: of the drivers of the file, servers or pool.
-        """
-        key = table.find(getattr(self.model.cloud, kind), kind).settings
-        model = getattr(self.model.cloud, key)
+    def settings(self, driver: str) -> dict[str, Any]:
+        """The settings of a driver, as its factory takes them: seconds, absolute paths, no key without a value."""
+        model = getattr(self.model.cloud, driver)
         settings: dict[str, Any] = model.model_dump(exclude_none=True) if model else {}
-        for path in model.paths if model else ():
+        for key in model.paths if model else ():
             # A socket may be HOST:PORT.
-            if path in settings and not is_address(settings[path]):
-                settings[path] = path_at(self.root, "cloud", key, path)
-        if key == "openstack":
-            # One balancer, and so one address, serves all pools of the file.
-            settings.setdefault("load_balancer", self.name)
+            if key in settings and not is_address(settings[key]):
+                settings[key] = path_at(self.root, "cloud", driver, key)
+        if driver == "octavia":
+            # It is a service of the same cloud, and its balancer is this file's.
+            shared = self.settings("openstack")
+            defaults: dict[str, Any] = {key: shared[key] for key in ("cloud", "region") if key in shared}
+            settings = {"load_balancer": self.name, **defaults, **settings}
         return settings
 
     def command(self, number: int) -> str | None:
@@ -115,8 +112,12 @@ class DeployFile:
             raise UsageError(f"collector.token: {path} cannot be read: {reason}") from error
 
 
-def load(path: str | Path, *, overrides: Sequence[str] = (), storage: Storage = DISK) -> DeployFile:
-    """The deploy file, with `--set K=V` overrides laid over its values, and its specs. storage: where all are read.
+def load(
+    path: str | Path, *, overrides: Sequence[str] = (), values_files: Sequence[str] = (), storage: Storage = DISK
+) -> DeployFile:
+    """The deploy file, with YAML files of values and then `--set K=V` laid over its own, and its specs.
+
+    storage: where all of them are read.
 
     Raises SpecError with every problem of it, its includes and its specs, UsageError when it cannot be read.
     """
@@ -125,7 +126,7 @@ def load(path: str | Path, *, overrides: Sequence[str] = (), storage: Storage = 
     root = Included(reader, refuse, NAMED).read(Path(path), str(path))
     if root is None:
         raise SpecError(reader.problems)
-    root, undeclared = lay(reader, root, overrides, subject="deploy file")
+    root, undeclared = lay(reader, root, overrides, values_files, subject="deploy file")
     root, problems, failed = texts.render(root, undeclared)
     model, misfits = validate(root, deploy_words.DEPLOY)
     # A text that could not be rendered is no value yet, so what the models say of it is no news.

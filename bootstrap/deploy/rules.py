@@ -127,9 +127,9 @@ def _cloud(judged: Judged) -> Iterator[Problem]:
         if name is None:
             continue
         driver = table.find(name, kind)
-        if driver.must_have and getattr(cloud, driver.settings) is None:
+        if driver.must_have_settings and getattr(cloud, name) is None:
             message = f"the driver {name} has no settings"
-            yield judged.error("deploy.cloud", ("cloud", kind), message, f"write cloud: {{{driver.settings}: {{...}}}}")
+            yield judged.error("deploy.cloud", ("cloud", kind), message, f"write cloud: {{{name}: {{...}}}}")
     # Servers of the simulation have addresses that no real balancer reaches, and the reverse.
     if cloud.pool is not None and (cloud.servers == "sim") != (cloud.pool == "sim"):
         message = f"{cloud.pool} cannot balance the servers of {cloud.servers}"

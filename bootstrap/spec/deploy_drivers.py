@@ -23,8 +23,8 @@ class Settings(Strict):
     paths: ClassVar[tuple[str, ...]] = ()
 
 
-class HaproxyMonitor(Strict):
-    """HAProxy's own checks of members, in pools that the driver makes."""
+class Monitor(Strict):
+    """The balancer's own checks of members, in pools that the driver makes."""
 
     path: t.Plain | None = Field(None, description="of a GET that has to answer 200; unless given, it only connects")
     interval: t.SomeTime = Field(2.0, description="between two checks of a member")
@@ -39,32 +39,33 @@ class HaproxySettings(Settings):
     paths = ("config", "socket")
 
     config: t.FileName = Field(description="its configuration file, relative to the deploy file")
-    socket: t.FileName = Field(
-        description="its stats socket of level admin, relative to the deploy file, or HOST:PORT"
-    )
+    socket: t.FileName = Field(description="its stats socket of level admin: relative to the deploy file, or HOST:PORT")
     reload: t.Plain | None = Field(
-        None, description="a command that makes it read its file; a signal to its master process unless given"
+        None, description="a command that makes it read its file; unless given, a signal to its master process"
     )
-    bind: t.Plain = Field("*", description="the address on which pools that are made listen")
-    monitor: HaproxyMonitor = Field(default_factory=lambda: HaproxyMonitor(), description="of pools that are made")
+    bind: t.Plain = Field("*", description="the address on which it listens, in pools that the driver makes")
+    monitor: Monitor = Field(default_factory=lambda: Monitor(), description="of pools that the driver makes")
 
 
-class OctaviaMonitor(Strict):
-    """Octavia's own checks of members, in pools that the driver makes. It counts whole seconds."""
+class OctaviaSettings(Settings):
+    """A load balancer of OpenStack. One address serves all pools."""
 
-    type: choice("TCP", "HTTP", "HTTPS") | None = Field(  # type: ignore[valid-type]
-        None, description="HTTP where a path is given, else TCP"
+    load_balancer: t.Name | None = Field(None, description="its name or id; made if absent; the name of the file")
+    network: t.Plain | None = Field(None, description="name or id of the network of its address, if it is made")
+    subnet: t.Plain | None = Field(None, description="id of the subnet of its address, if it is made")
+    address: t.Plain | None = Field(None, description="its address, if it is made; any of its network unless given")
+    member_subnet: t.Plain | None = Field(None, description="id of the subnet in which it reaches the members")
+    protocol: choice("HTTP", "TCP") = Field("HTTP", description="of pools and listeners that the driver makes")  # type: ignore[valid-type]
+    algorithm: choice("ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP") = Field(  # type: ignore[valid-type]
+        "ROUND_ROBIN", description="of pools that the driver makes"
     )
-    path: t.Plain | None = Field(None, description="of its GET")
-    codes: t.Plain = Field("200", description="the answers that count as good")
-    interval: t.WholeSeconds = Field(5, description="between two checks of a member")
-    timeout: t.WholeSeconds = Field(3, description="of one check")
-    rise: t.Positive = Field(2, description="checks in a row that make a member up")
-    fall: t.Positive = Field(2, description="checks in a row that make a member down")
+    cloud: t.Plain | None = Field(None, description="its name in clouds.yaml; that of `openstack` unless given")
+    region: t.Plain | None = Field(None, description="of the cloud; that of `openstack` unless given")
+    monitor: Monitor = Field(default_factory=lambda: Monitor(), description="of pools that the driver makes")
 
 
 class OpenstackSettings(Settings):
-    """An OpenStack cloud: Nova's servers, and Octavia's balancer, on one address for all pools."""
+    """The servers of an OpenStack cloud."""
 
     cloud: t.Plain | None = Field(None, description="its name in clouds.yaml; the OS_* variables unless given")
     region: t.Plain | None = Field(None, description="the region, where the cloud has several")
@@ -72,17 +73,7 @@ class OpenstackSettings(Settings):
     channel: choice("user-data", "personality", "config-drive") = Field(  # type: ignore[valid-type]
         "user-data", description="the way of the payload; config-drive: injected files on a disk"
     )
-    load_balancer: t.Plain | None = Field(
-        None, description="its name or id; it is made if absent; the name of the deploy file unless given"
-    )
-    protocol: choice("HTTP", "TCP", "HTTPS") = Field("HTTP", description="of pools and listeners that are made")  # type: ignore[valid-type]
-    vip_network: t.Plain | None = Field(None, description="the network of a balancer that is made: its name or id")
-    vip_subnet: t.Plain | None = Field(None, description="the subnet of a balancer that is made: its id")
-    vip_address: t.Plain | None = Field(None, description="the address of a balancer that is made")
-    member_subnet: t.Plain | None = Field(
-        None, description="the subnet of the members, where the balancer is in another: its id"
-    )
-    monitor: OctaviaMonitor = Field(default_factory=lambda: OctaviaMonitor(), description="of pools that are made")
+    build_timeout: t.SomeTime = Field(600.0, description="a server that builds for longer counts as broken")
 
 
 class LocalSettings(Settings):

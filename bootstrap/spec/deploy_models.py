@@ -15,6 +15,7 @@ from bootstrap.spec.deploy_drivers import (
     SERVERS,
     HaproxySettings,
     LocalSettings,
+    OctaviaSettings,
     OpenstackSettings,
     SimSettings,
 )
@@ -68,9 +69,7 @@ Batch = Annotated[
     WithJsonSchema({"anyOf": [{"const": "all"}, {"type": "integer", "minimum": 1}]}),
 ]
 Texts = Annotated[list[str], BeforeValidator(_texts), WithJsonSchema(_TEXTS)]
-Status = Annotated[
-    int, BeforeValidator(_status), WithJsonSchema({"type": "integer", "minimum": 100, "maximum": 599})
-]
+Status = Annotated[int, BeforeValidator(_status), WithJsonSchema({"type": "integer", "minimum": 100, "maximum": 599})]
 FreeMap = Annotated[Values, BeforeValidator(free), ANY_MAP]
 ServerDriver = choice(*SERVERS)
 PoolDriver = choice(*POOLS)
@@ -83,7 +82,8 @@ class Cloud(Strict):
     pool: PoolDriver | None = Field(  # type: ignore[valid-type]
         None, description="the driver of the balancer; needed where a tier has pools"
     )
-    openstack: OpenstackSettings | None = Field(None, description="settings of the drivers openstack and octavia")
+    openstack: OpenstackSettings | None = Field(None, description="settings of this driver")
+    octavia: OctaviaSettings | None = Field(None, description="settings of this driver")
     local: LocalSettings | None = Field(None, description="settings of this driver")
     haproxy: HaproxySettings | None = Field(None, description="settings of this driver")
     sim: SimSettings | None = Field(None, description="settings of this driver")

@@ -138,14 +138,6 @@ def some_time(value: Any) -> float:
     return seconds
 
 
-def whole_seconds(value: Any) -> int:
-    """Seconds, for a service that counts no parts of them."""
-    seconds = some_time(value)
-    if seconds != int(seconds):
-        raise wrong("spec.range", f"{str(value)!r} is not a number of whole seconds", "write 1s, 2s or more")
-    return int(seconds)
-
-
 def size(value: Any) -> int:
     """Bytes of `64KiB`."""
     if isinstance(value, int) and not isinstance(value, bool):
@@ -386,7 +378,6 @@ Int = Annotated[int, *_literal(integer, type="integer", minimum=0)]
 Positive = Annotated[int, *_literal(positive, type="integer", minimum=1)]
 Duration = Annotated[float, *_literal(duration, _TIME, examples=["90s", "15m", "1h"])]
 SomeTime = Annotated[float, *_literal(some_time, _TIME, examples=["90s", "15m", "1h"])]
-WholeSeconds = Annotated[int, *_literal(whole_seconds, _TIME, examples=["5s"])]
 Size = Annotated[int, BeforeValidator(_unmarked(size)), WithJsonSchema(_SIZE)]
 Mode = Annotated[int, *_literal(mode, r"^0?[0-7]{3,4}$", examples=["0644"])]
 AbsolutePath = Annotated[str, *_template(path, r"^/[^,\n]*[^/,\n]$")]

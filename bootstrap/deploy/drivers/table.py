@@ -34,15 +34,14 @@ class Module(Protocol):
 class Driver(NamedTuple):
     """One driver. kind: servers or pool; module: of this folder; needs: of the machine that deploys, for people.
 
-    settings: the key below `cloud` with its settings; must_have: whether it cannot do without.
+    must_have_settings: whether it cannot do without its map in the deploy file.
     """
 
     name: str
     kind: str
     module: str
-    settings: str
     needs: str
-    must_have: bool = False
+    must_have_settings: bool = False
 
     def code(self) -> Module:
         """Import the module on first use. Raises UsageError when a library of it is missing."""
@@ -59,12 +58,12 @@ class Driver(NamedTuple):
 
 _OPENSTACK = "openstacksdk (pip install 'initialrunner[openstack]'), and a cloud in clouds.yaml or OS_* variables"
 DRIVERS = (
-    Driver("openstack", SERVERS, "openstack", "openstack", _OPENSTACK),
-    Driver("octavia", POOL, "octavia", "openstack", _OPENSTACK),
-    Driver("local", SERVERS, "local", "local", "root, Linux, and systemd-nspawn (Debian: systemd-container)", True),
-    Driver("haproxy", POOL, "haproxy", "haproxy", "HAProxy, and the rights to its socket and its file", True),
-    Driver("sim", SERVERS, "sim", "sim", "nothing"),
-    Driver("sim", POOL, "sim", "sim", "nothing"),
+    Driver("openstack", SERVERS, "openstack", _OPENSTACK),
+    Driver("octavia", POOL, "octavia", _OPENSTACK),
+    Driver("local", SERVERS, "local", "root, Linux, and systemd-nspawn (Debian: systemd-container)", True),
+    Driver("haproxy", POOL, "haproxy", "HAProxy on this machine, and the rights to its socket and its file", True),
+    Driver("sim", SERVERS, "sim", "nothing"),
+    Driver("sim", POOL, "sim", "nothing"),
 )
 
 

@@ -94,7 +94,9 @@ def test_a_value_of_a_tier_that_its_spec_does_not_know_is_found_at_rendering(tmp
 def test_includes_merge_tiers_and_pools_by_name(tmp_path: Path) -> None:
     (tmp_path / "base").mkdir()
     lay(tmp_path / "base", "version: 1\n" + TIER.replace("{spec", "{name: web, spec", 1) + ", count: 2, floor: 1}\n")
-    path = lay(tmp_path, HEAD + "include: base/shop.yaml\ntiers: [{name: web, count: 4, pools: [{name: web, listen: 80}]}]\n")
+    path = lay(
+        tmp_path, HEAD + "include: base/shop.yaml\ntiers: [{name: web, count: 4, pools: [{name: web, listen: 80}]}]\n"
+    )
     deploy_file = load(path)
     tier = deploy_file.tiers[0].model
     assert (tier.count, tier.floor, len(deploy_file.tiers)) == (4, 1, 1)
@@ -119,22 +121,22 @@ def test_settings_are_what_a_driver_takes(tmp_path: Path) -> None:
         " haproxy: {config: lb/haproxy.cfg, socket: '127.0.0.1:9999', monitor: {path: /ping, interval: 500ms}}}"
     )
     deploy_file = loaded(tmp_path, HEAD.replace("{servers: sim, pool: sim}", cloud) + TIER + "}\n")
-    assert deploy_file.settings("servers") == {
+    assert deploy_file.settings("local") == {
         "root": f"{tmp_path}/../root", "state": "/srv/s", "network": "10.77.0.0/24", "bridge": "irun0",
     }  # fmt: skip
-    assert deploy_file.settings("pool") == {
+    assert deploy_file.settings("haproxy") == {
         "config": f"{tmp_path}/lb/haproxy.cfg", "socket": "127.0.0.1:9999", "bind": "*",
         "monitor": {"path": "/ping", "interval": 0.5, "timeout": 1.0, "rise": 2, "fall": 2},
     }  # fmt: skip
 
 
-def test_both_drivers_of_openstack_have_the_same_settings_and_one_balancer(tmp_path: Path) -> None:
-    cloud = "{servers: openstack, pool: octavia, openstack: {cloud: mine, monitor: {path: /ping}}}"
+def test_the_balancer_of_octavia_is_in_the_cloud_of_the_servers(tmp_path: Path) -> None:
+    cloud = "{servers: openstack, pool: octavia, openstack: {cloud: mine, region: R2}, octavia: {region: R1}}"
     deploy_file = loaded(tmp_path, HEAD.replace("{servers: sim, pool: sim}", cloud) + TIER + "}\n")
-    settings = deploy_file.settings("pool")
-    assert deploy_file.settings("servers") == settings
-    assert (settings["cloud"], settings["load_balancer"], settings["channel"]) == ("mine", "shop", "user-data")
-    assert settings["monitor"] == {"path": "/ping", "codes": "200", "interval": 5, "timeout": 3, "rise": 2, "fall": 2}
+    assert deploy_file.settings("openstack")["channel"] == "user-data"
+    settings = deploy_file.settings("octavia")
+    assert (settings["cloud"], settings["region"], settings["load_balancer"]) == ("mine", "R1", "shop")
+    assert "network" not in settings
 
 
 def test_a_relative_file_means_the_same_from_everywhere(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -142,7 +144,9 @@ def test_a_relative_file_means_the_same_from_everywhere(tmp_path: Path, monkeypa
     lay(tmp_path, HEAD.replace("{servers: sim, pool: sim}", cloud) + TIER + "}\n")
     monkeypatch.chdir(tmp_path)
     deploy_file = load("shop.yaml")
-    assert deploy_file.settings("pool") == {"seed": 0, "state": f"{tmp_path}/world.json"}
+    assert deploy_file.settings("sim") == {
+        "seed": 1, "state": f"{tmp_path}/world.json", "quota": 1000,
+    }  # fmt: skip
     assert deploy_file.root.where.file == "shop.yaml"
 
 

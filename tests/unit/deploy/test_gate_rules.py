@@ -81,9 +81,7 @@ PROOF = "a server with an old revision would pass: nothing in the answer has to 
     [("status: 200", "probe", 19), ("contains: ok", "contains", 53), ("contains: [ok, '{address}']", "contains", 53)],
     ids=["nothing", "a-fixed-text", "the-address-may-be-used-again"],
 )
-def test_a_probe_that_an_old_revision_passes_is_warned_of(
-    tmp_path: Path, contains: str, key: str, column: int
-) -> None:
+def test_a_probe_that_an_old_revision_passes_is_warned_of(tmp_path: Path, contains: str, key: str, column: int) -> None:
     reported = problems(tmp_path, probe("http://{address}:80/", contains))
     assert [(p.message, p.severity, p.hint) for p in reported] == [
         (f"tiers[0].gate.{key}: {PROOF}", "warning", 'write contains: "{revision}"')
@@ -98,7 +96,7 @@ def test_a_probe_that_only_this_roll_out_passes_is_good(tmp_path: Path, contains
 
 
 def test_json_is_no_placeholder(tmp_path: Path) -> None:
-    json = "contains: '{\"status\":\"ok\",\"revision\":\"{revision}\"}'"
+    json = 'contains: \'{"status":"ok","revision":"{revision}"}\''
     assert problems(tmp_path, probe("http://{address}:80/", json)) == []
 
 
@@ -123,5 +121,5 @@ def test_a_command_of_an_included_file_is_relative_to_that_file(tmp_path: Path) 
     (tmp_path / "base/gate.yaml").write_text(f"tiers: [{{name: db, gate: {gate}}}]\n")
     assert load(path).command(0) == f"cd {tmp_path}/base && ./runs.sh"
     (tmp_path / "base/runs.sh").unlink()
-    with pytest.raises(SpecError, match="there is no file .*/base/runs.sh"):
+    with pytest.raises(SpecError, match=r"there is no file .*/base/runs.sh"):
         load(path)

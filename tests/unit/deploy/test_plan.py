@@ -1,4 +1,4 @@
-"""A roll-out is decided from its file and the servers that are there, and kept as JSON that gives the same plan again."""
+"""A roll-out is decided from its file and the servers that are there; its JSON gives the same plan again."""
 
 from __future__ import annotations
 
@@ -25,7 +25,8 @@ def old(name: str, *pools: str) -> OldServer:
 
 def test_everything_is_decided(tmp_path: Path) -> None:
     more = "count: 3, floor: 2, batch: 1, drain: 5s, keep_old: 1h, replace_errors: 0, server: {image: a, size: 3}"
-    gate = "{probe: 'http://{address}:{port}/', contains: ['{revision}', ok], status: 204, stable: 5s, deadline: 2m, before_swap: ./migrate.sh a}"
+    gate = "{probe: 'http://{address}:{port}/', contains: ['{revision}', ok], status: 204, stable: 5s,"
+    gate += " deadline: 2m, before_swap: ./migrate.sh a}"
     (tmp_path / "migrate.sh").write_text("#!/bin/sh\n")
     (tmp_path / "migrate.sh").chmod(0o755)
     text = HEAD + f"tiers:\n  - {{spec: web.yaml, gate: {gate}, {TWO_POOLS}, {more}}}\n"
@@ -45,7 +46,12 @@ def test_everything_is_decided(tmp_path: Path) -> None:
                 settings={"image": "a", "size": 3},
                 pools=(PoolPlan("web", 8080, 80), PoolPlan("tls", 8443, None)),
                 gate=GatePlan(
-                    "http://{address}:{port}/", 204, ("{revision}", "ok"), 5.0, 120.0, f"cd {tmp_path} && ./migrate.sh a"
+                    "http://{address}:{port}/",
+                    204,
+                    ("{revision}", "ok"),
+                    5.0,
+                    120.0,
+                    f"cd {tmp_path} && ./migrate.sh a",
                 ),
                 batch=1,
                 drain_s=5.0,
@@ -127,13 +133,9 @@ JSON: st.SearchStrategy[Any] = st.recursive(
     max_leaves=8,
 )
 TEXTS = st.lists(st.text(), max_size=3).map(tuple)
-OLD = st.builds(
-    OldServer, st.text(), st.text(), st.none() | st.text(), st.text(), TEXTS, st.none() | st.text()
-)
+OLD = st.builds(OldServer, st.text(), st.text(), st.none() | st.text(), st.text(), TEXTS, st.none() | st.text())
 POOL = st.builds(PoolPlan, st.text(), NUMBERS, st.none() | NUMBERS)
-GATES = st.builds(
-    GatePlan, st.none() | st.text(), NUMBERS, TEXTS, SECONDS, SECONDS, st.none() | st.text()
-)
+GATES = st.builds(GatePlan, st.none() | st.text(), NUMBERS, TEXTS, SECONDS, SECONDS, st.none() | st.text())
 TIER = st.builds(
     TierPlan,
     name=st.text(), pool=st.text(), revision=st.text(), count=NUMBERS, floor=NUMBERS,
@@ -151,13 +153,13 @@ def test_every_plan_comes_back_from_its_json(plan: DeployPlan) -> None:
 def test_a_plan_of_a_later_version_is_not_guessed_at(tmp_path: Path) -> None:
     deploy_file = loaded(tmp_path, HEAD + f"tiers:\n  - {{spec: web.yaml, {GATE}}}\n")
     record = json.loads(to_json(make_plan(deploy_file, ID, {})))
-    with pytest.raises(UsageError, match="plan.json has version 2, and this program reads 1"):
+    with pytest.raises(UsageError, match=r"plan.json has version 2, and this program reads 1"):
         from_json(json.dumps({**record, "version": 2}))
 
 
 @pytest.mark.parametrize("text", ["", "[]", "{}", "null", '{"version": 1}', '{"version": 1, "name": "a", "tiers": []}',
                                   '{"version": 1, "name": "a", "deploy_id": "b", "tiers": [{}]}'])  # fmt: skip
 def test_a_damaged_plan_is_refused_by_name(text: str) -> None:
-    with pytest.raises(UsageError, match="^x/plan.json is not the plan of a roll-out") as caught:
+    with pytest.raises(UsageError, match=r"^x/plan.json is not the plan of a roll-out") as caught:
         from_json(text, "x/plan.json")
     assert "bootstrap reap" in str(caught.value.hint)

@@ -128,7 +128,9 @@ def test_the_copy_is_its_owners_alone(tree: Path, tmp_path: Path) -> None:
     index = json.loads((folder / "index.json").read_text())
     assert index["version"] == 1
     names = [Path(row["path"]).name for row in index["files"]]
-    assert sorted(names) == ["a.j2", "app.yaml", "b.txt", "common.yaml", "extra.yaml", "one.sh", "shop.yaml", "tier.yaml"]
+    assert sorted(names) == [
+        "a.j2", "app.yaml", "b.txt", "common.yaml", "extra.yaml", "one.sh", "shop.yaml", "tier.yaml",
+    ]  # fmt: skip
     # People find a file by its name.
     assert all(row["name"].endswith(Path(row["path"]).name) for row in index["files"])
 
@@ -171,7 +173,7 @@ def test_a_damaged_copy_is_refused_by_name(tree: Path, tmp_path: Path, damage: o
 def test_a_copy_is_never_written_over(tree: Path, tmp_path: Path) -> None:
     _, kept = sources.record(tree / "deploy/shop.yaml")
     kept.write(tmp_path / "sources")
-    with pytest.raises(UsageError, match="cannot be kept in .*: File exists"):
+    with pytest.raises(UsageError, match=r"cannot be kept in .*: File exists"):
         kept.write(tmp_path / "sources")
 
 

@@ -21,8 +21,7 @@ def test_the_drivers_are_those_that_a_deploy_file_may_name() -> None:
 
 
 def test_the_settings_of_each_driver_are_a_key_of_the_cloud() -> None:
-    keys = {driver.settings for driver in table.DRIVERS}
-    assert keys == set(Cloud.model_fields) - {"servers", "pool"}
+    assert {driver.name for driver in table.DRIVERS} == set(Cloud.model_fields) - {"servers", "pool"}
 
 
 def test_the_modules_with_the_function_of_a_kind_are_those_of_the_table() -> None:
@@ -35,14 +34,14 @@ def test_the_modules_with_the_function_of_a_kind_are_those_of_the_table() -> Non
 
 
 def test_a_missing_library_is_told_with_the_way_to_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    driver = table.Driver("x", table.SERVERS, "needs_something", "x", "something (pip install something)")
+    driver = table.Driver("x", table.SERVERS, "needs_something", "something (pip install something)")
     monkeypatch.setattr("bootstrap.deploy.drivers.__path__", [str(tmp_path)])
     (tmp_path / "needs_something.py").write_text("import no_such_library_of_ours\n")
-    with pytest.raises(UsageError, match="the driver x needs no_such_library_of_ours, which is not installed") as caught:
+    with pytest.raises(UsageError, match="needs no_such_library_of_ours, which is not installed") as caught:
         driver.code()
     assert caught.value.hint == "it needs something (pip install something)"
 
 
 def test_a_missing_module_of_ours_is_no_missing_library() -> None:
     with pytest.raises(ModuleNotFoundError):
-        table.Driver("x", table.SERVERS, "no_such_module", "x", "nothing").code()
+        table.Driver("x", table.SERVERS, "no_such_module", "nothing").code()
