@@ -282,8 +282,8 @@ class World:
             hold.until = self.clock + ttl
         return hold
 
-    def release(self, name: str, holder: str) -> None:
+    def release(self, name: str, fence: int) -> None:
         """Give a lease back; it stays, so that its fence goes on growing."""
         hold = self.leases.get(name)
-        if hold is not None and hold.holder == holder:
+        if hold is not None and hold.fence == fence:
             hold.until = self.clock
