@@ -26,7 +26,7 @@ LOCK_OTHERS := $(UV) pip compile --quiet --universal --generate-hashes --python-
 
 help: ## list the targets
 	@sed -n 's/^\([a-z-]*\):.*## \(.*\)/\1|\2/p' $(MAKEFILE_LIST) | while IFS='|' read -r name text; do \
-		printf '  %-10s %s\n' "$$name" "$$text"; done
+		printf '  %-12s %s\n' "$$name" "$$text"; done
 
 setup: packages-test $(VENV)/test.stamp ## make .venv with the locked development tools
 

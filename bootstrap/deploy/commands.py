@@ -32,19 +32,18 @@ def run_command(
     line: str,
     environment: Mapping[str, str],
     timeout_s: float,
-    folder: Path | None = None,
     beat: Callable[[], None] = lambda: None,
 ) -> tuple[int, str]:
     """Run a line of shell. Its exit code, 128 + N for signal N, 124 when its time was over; and its last lines.
 
-    environment: in addition to our own; folder: where it runs; beat: is called again and again while it runs. When its
+    environment: in addition to our own; beat: is called again and again while it runs. When its
     time is over, and when an exception ends the waiting, TERM and then KILL go to everything that it started.
     """
     mark = secrets.token_hex(16)
     try:
-        process = _start(line, {**os.environ, **environment, MARK: mark}, folder)
+        process = _start(line, {**os.environ, **environment, MARK: mark})
     except OSError as error:
-        return NOT_STARTED, f"the command cannot be started in {folder or Path.cwd()}: {error.strerror}"
+        return NOT_STARTED, f"/bin/sh cannot be started: {error.strerror}"
     assert process.stdout is not None
     tail = _Tail(process.stdout)
     try:
@@ -60,7 +59,7 @@ def run_command(
     return code if code >= 0 else 128 - code, tail.text()
 
 
-def _start(line: str, environment: Mapping[str, str], folder: Path | None) -> subprocess.Popen[bytes]:
+def _start(line: str, environment: Mapping[str, str]) -> subprocess.Popen[bytes]:
     import subprocess
 
     return subprocess.Popen(
@@ -69,7 +68,6 @@ def _start(line: str, environment: Mapping[str, str], folder: Path | None) -> su
         stdin=subprocess.DEVNULL,
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
-        cwd=folder,
         env=environment,
         # Ctrl-C at a terminal goes to everything in its session: a migration must not be torn by the wish to stop.
         start_new_session=True,

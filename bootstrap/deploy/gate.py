@@ -95,20 +95,27 @@ class Gate:
             for candidate in self.candidates:
                 candidate.fault = f"its report cannot be read: {fault.message}"
             return {}
+        failed = [(c, reports[c.name]) for c in self.candidates if c.name in reports and reports[c.name].state == "failed"]
+        if failed:
+            self._fail(failed)
         for candidate in self.candidates:
             report = reports.get(candidate.name)
-            if report is not None and report.state == "failed":
-                self._fail(candidate, report)
             if report is not None and report.outputs:
                 candidate.outputs = dict(report.outputs)
         return reports
 
-    def _fail(self, candidate: Candidate, report: Report) -> None:
-        """End the roll-out since the host itself has said that it failed. Raises Failure."""
-        reason = report.reason or "it reports that it failed"
-        self._work.seen(self._shown, candidate.name, f"failed: {reason}")
-        lines = keep_reason(self._work, candidate, report.lines or (reason,))
-        raise Failure(f"{candidate.name} failed: {reason}", server=candidate.name, lines=lines)
+    def _fail(self, failed: list[tuple[Candidate, Report]]) -> None:
+        """End the roll-out since hosts have said themselves that they failed. Raises Failure with the first one.
+
+        The reason of each of them is kept, since the rollback deletes them all.
+        """
+        reasons = []
+        for candidate, report in failed:
+            reason = report.reason or "it reports that it failed"
+            self._work.seen(self._shown, candidate.name, f"failed: {reason}")
+            reasons.append((reason, keep_reason(self._work, candidate, report.lines or (reason,))))
+        (first, _), (reason, lines) = failed[0], reasons[0]
+        raise Failure(f"{first.name} failed: {reason}", server=first.name, lines=lines)
 
     def _is_ready(self, candidate: Candidate, servers: Mapping[str, Server], report: Report | None) -> bool:
         """Whether it is time to probe it. If not, what is missing is noted."""

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping, Sequence
-from pathlib import Path
 from typing import Any
 
 from bootstrap.client.collector import Collector, Denied, Unreachable
@@ -24,18 +23,12 @@ _ENDS = ("healthy", "failed")
 class RealOutside:
     """See `protocols.Outside`.
 
-    collector: None where no tier reports; stop: the user's wish; folder: that of the deploy file, in which commands
-    run; beat: is called in each pause and while a command runs (the `keep` of the lease).
+    collector: None where no tier reports; stop: the user's wish; beat: is called in each pause and while a command runs
+    (the `keep` of the lease).
     """
 
-    def __init__(
-        self,
-        collector: Collector | None,
-        stop: Stop,
-        folder: Path | None = None,
-        beat: Callable[[], None] = lambda: None,
-    ) -> None:
-        self._collector, self._stop, self._folder, self._beat = collector, stop, folder, beat
+    def __init__(self, collector: Collector | None, stop: Stop, beat: Callable[[], None] = lambda: None) -> None:
+        self._collector, self._stop, self._beat = collector, stop, beat
         # A healthy server says nothing new, so its entry is asked for once.
         self._healthy: dict[tuple[str, str], Report] = {}
 
@@ -62,7 +55,7 @@ class RealOutside:
 
     def command(self, line: str, environment: Mapping[str, str], timeout_s: float) -> tuple[int, str]:
         """Run a command of the deploy file."""
-        return run_command(line, environment, timeout_s, self._folder, self._beat)
+        return run_command(line, environment, timeout_s, self._beat)
 
     def reports(self, deploy_id: str, names: Sequence[str]) -> Mapping[str, Report]:
         """The reports of exactly these servers in this deploy, by one or two requests however many they are.

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from bootstrap.deploy.model import DeployPlan, Member, Server, ServerState, TierPlan
+from bootstrap.deploy.model import DeployPlan, Member, MemberState, Server, ServerState, TierPlan
 from bootstrap.deploy.observe import is_up, marked, members_of, of, old_server
 from bootstrap.deploy.protocols import Pool, Servers
 from bootstrap.errors import UsageError
@@ -38,13 +38,27 @@ class _Tier:
         return [server for server in self.servers if server.marks is not None and server.marks.deploy == deploy]
 
     def serves(self, server: Server) -> bool:
-        """Whether it is a member of every pool of the tier; in a tier without pools every active server serves."""
+        """Whether every pool of the tier gives it new sessions; in a tier without pools every active server serves."""
         if not self.members:
             return server.state is ServerState.ACTIVE
-        return all(of(server, listed) for listed in self.members.values())
+        # A member that drains is leaving: a rollback was at work.
+        draining = MemberState.DRAINING
+        return all(any(m.state is not draining for m in of(server, listed)) for listed in self.members.values())
 
     def is_member(self, server: Server) -> bool:
         return any(of(server, listed) for listed in self.members.values())
+
+    def strays(self, deploy: str) -> list[Server]:
+        """Servers of a deploy that has come through that no slot uses: members of no pool, or replaced ones."""
+        servers = self.of_deploy(deploy)
+        if self.members:
+            return [server for server in servers if not self.is_member(server)]
+        last = {s.marks.slot: s.marks.attempt for s in sorted(servers, key=_attempt) if s.marks is not None}
+        return [s for s in servers if s.marks is not None and s.marks.attempt != last[s.marks.slot]]
+
+
+def _attempt(server: Server) -> int:
+    return server.marks.attempt if server.marks else 0
 
 
 def judge(plan: DeployPlan, servers: Servers, pools: Mapping[str, Pool], deploy_id: str | None = None) -> Judgement:
@@ -69,6 +83,7 @@ def judge(plan: DeployPlan, servers: Servers, pools: Mapping[str, Pool], deploy_
     if is_complete:
         reason = f"deploy {chosen} has come through: it serves in every slot, and what it replaced serves nowhere"
         goes = [(old.name, f"deploy {chosen} has replaced it") for tier in judged.tiers for old in tier.old]
+        goes += [(server.name, "no slot uses it") for tier in tiers for server in tier.strays(chosen)]
     else:
         reason = f"deploy {chosen} has not come through"
         goes = [(server.name, reason) for tier in tiers for server in tier.of_deploy(chosen)]

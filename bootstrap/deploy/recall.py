@@ -24,6 +24,7 @@ class Recall:
 
     turned: the record that began the rollback. hooks: tiers whose before_swap has passed. is_deleting: the deletion of
     old servers has begun, so that there is no way back. owed: servers that could not be removed, with the reason.
+    living: servers that were made and not deleted, though a list may not show them yet.
     """
 
     creates: dict[tuple[str, int], Create] = field(default_factory=dict)
@@ -36,6 +37,7 @@ class Recall:
     ended: dict[str, Any] | None = None
     swapped: dict[str, Any] | None = None
     is_deleting: bool = False
+    living: set[str] = field(default_factory=set)
     has_lost_creates: bool = False
     _calls: dict[int, dict[str, Any]] = field(default_factory=dict)
 
@@ -70,10 +72,13 @@ class Recall:
         if call["call"] == "create":
             create = self.creates[call["tier"], call["slot"]]
             create.is_settled, create.is_void = fault != "unknown", fault in VOID
+            if fault is None:
+                self.living.add(call["server"])
         elif call["call"] == "before_swap" and fault is None:
             self.hooks.add(call["tier"])
         elif call["call"] == "delete" and fault is None:
             self.owed.pop(call["server"], None)
+            self.living.discard(call["server"])
 
     def _replaced(self, record: dict[str, Any]) -> None:
         self.replaced[record["tier"]] = self.replaced.get(record["tier"], 0) + 1

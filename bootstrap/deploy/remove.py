@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from bootstrap.deploy.faults import Fault, Gone, Unknown
+from bootstrap.deploy.faults import Busy, Fault, Gone, Throttled, Unknown
 from bootstrap.deploy.model import ServerState, TierPlan
-from bootstrap.deploy.work import Pace, Work
+from bootstrap.deploy.work import PATIENCE_S, Pace, Work
 
 # How long a server may still be listed after the cloud has taken the order to delete it.
 VANISH_S = 120.0
@@ -18,9 +18,11 @@ def delete(work: Work, tier: TierPlan, server_id: str, name: str, deploy: str) -
 
     deploy: that of its marks. A server that lost its marks since belongs to whoever took them off.
     """
-    fault: Fault | None = None
-    for _ in range(TRIES):
+    pace, end, lost = Pace(work.outside, 15.0), work.outside.clock() + PATIENCE_S, 0
+    about = {"tier": tier.name, "server": name, "id": server_id}
+    while True:
         try:
+            # Each call has its own look before it: while a busy cloud was waited for, the marks may have gone.
             server = work.get(server_id)
             if server is None or server.state is ServerState.DELETING:
                 return True
@@ -28,19 +30,21 @@ def delete(work: Work, tier: TierPlan, server_id: str, name: str, deploy: str) -
             if marks is None or marks.pool != tier.pool or marks.deploy != deploy:
                 work.journal.add("spared", server=name, why="it does not carry our marks any more")
                 return False
-            about = {"tier": tier.name, "server": name, "id": server_id}
-            work.change("delete", lambda: work.servers.delete(server_id), about)
+            work.change("delete", lambda: work.servers.delete(server_id), about, patience_s=0.0)
             return True
         except Gone:
             return True
-        except Unknown as error:
+        except (Busy, Throttled) as fault:
+            if work.outside.clock() >= end:
+                return _owe(work, name, f"its deletion failed: {fault.message}")
+            pace.rest(getattr(fault, "after_s", None) or 0.0)
+        except Unknown as fault:
             # The order may have been taken; the next look says so.
-            fault = error
-        except Fault as error:
-            fault = error
-            break
-    _owe(work, name, f"its deletion failed: {fault.message if fault else 'no reason was given'}")
-    return False
+            lost += 1
+            if lost == TRIES:
+                return _owe(work, name, f"its deletion failed: {fault.message}")
+        except Fault as fault:
+            return _owe(work, name, f"its deletion failed: {fault.message}")
 
 
 def await_gone(work: Work, tier: TierPlan, servers: Iterable[tuple[str, str]]) -> None:
@@ -63,7 +67,8 @@ def await_gone(work: Work, tier: TierPlan, servers: Iterable[tuple[str, str]]) -
             pace.rest()
 
 
-def _owe(work: Work, name: str, why: str) -> None:
-    """Record a server that is left behind; `reap` comes back to it."""
+def _owe(work: Work, name: str, why: str) -> bool:
+    """Record a server that is left behind; `reap` comes back to it. False, as `delete` returns it."""
     if work.journal.recall.owed.get(name) != why:
         work.journal.add("owed", server=name, why=why)
+    return False

@@ -15,7 +15,7 @@ from bootstrap.deploy.model import DeployPlan, OldServer, TierPlan
 from bootstrap.deploy.protocols import Lease, Outside, Payloads, Pool, Servers
 from bootstrap.deploy.remove import await_gone, delete
 from bootstrap.deploy.stopping import Failure, Lost, Stopped
-from bootstrap.deploy.swap import Leaving, Serving, await_up, join, serving
+from bootstrap.deploy.swap import Leaving, await_up, join, serving
 from bootstrap.deploy.undo import later_deploy, sweep, take_back
 from bootstrap.deploy.work import Work
 from bootstrap.errors import BootstrapError, ExitCode
@@ -95,8 +95,12 @@ class Deployer:
             for tier in work.plan.tiers:
                 candidates = self._tier(tier, {"tiers": dict(tiers)})
                 tiers[tier.name] = _values(candidates)
-            self._sweep_strays()
+            if work.journal.recall.may_have_strays or work.journal.recall.replaced:
+                self._sweep_strays()
             work.journal.add("swapped", until={t.name: work.outside.now() + t.keep_old_s for t in work.plan.tiers})
+        elif "reason" in swapped:
+            # Whoever goes by the marks knows no journal that could tell of replaced servers.
+            self._sweep_strays()
         self._delete_old()
 
     def _tier(self, tier: TierPlan, values: Mapping[str, Any]) -> list[Candidate]:
@@ -127,7 +131,7 @@ class Deployer:
 
     def _retire(self, tier: TierPlan, leaving: Leaving, retiring: tuple[OldServer, ...]) -> None:
         """Take old servers out of the pools. Raises Failure when the floor does not allow it in time."""
-        stay = leaving.leave([Serving(old.name, old.address) for old in retiring])
+        stay = leaving.leave([serving(old) for old in retiring])
         if stay:
             text = f"{stay[0].name} cannot leave: fewer than {tier.floor} members would be up"
             raise Failure(text, ExitCode.TIMEOUT)
@@ -135,8 +139,6 @@ class Deployer:
     def _sweep_strays(self) -> None:
         """Delete servers of this deploy that no slot uses: a create whose answer was lost may show one late."""
         work = self._work
-        if not work.journal.recall.may_have_strays and not work.journal.recall.replaced:
-            return
         for tier in work.plan.tiers:
             best: dict[int, int] = {}
             ours = [(s.marks, s) for s in work.ours(tier) if s.marks is not None]

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from bootstrap.deploy.candidate import Candidate
 from bootstrap.deploy.faults import Busy, Exists, Fault, Gone, Throttled, Unknown
 from bootstrap.deploy.gate import Gate
-from bootstrap.deploy.model import Member, MemberState, PoolPlan, TierPlan
+from bootstrap.deploy.model import Member, MemberState, OldServer, PoolPlan, Server, TierPlan
 from bootstrap.deploy.stopping import Failure
 from bootstrap.deploy.work import PATIENCE_S, Pace, Work
 from bootstrap.errors import ExitCode
@@ -20,14 +20,15 @@ UPDATE_TRIES = 5
 
 @dataclass(frozen=True)
 class Serving:
-    """A server as a member of pools: its name and its address."""
+    """A server as a member of pools: its id at the cloud, its name and its address."""
 
+    id: str
     name: str
     address: str | None
 
 
-def serving(candidate: Candidate) -> Serving:
-    return Serving(candidate.name, candidate.address)
+def serving(server: Candidate | OldServer | Server) -> Serving:
+    return Serving(server.id, server.name, server.address)
 
 
 def join(work: Work, tier: TierPlan, servers: Sequence[Serving]) -> None:
@@ -129,7 +130,7 @@ class Leaving:
                 if member is None or member.state is MemberState.DRAINING:
                     break
                 # A busy balancer is asked again from here, since the floor may not allow it any more by then.
-                if self._floor_allows(members, member) and self._change("drain", pool, member, _is_draining, 0.0):
+                if self._floor_allows(members, member) and self._change("drain", pool, server, member, _is_draining):
                     break
                 if work.outside.clock() >= end:
                     return False
@@ -163,41 +164,45 @@ class Leaving:
             pace.rest()
 
     def _remove(self, pool: PoolPlan, server: Serving) -> None:
-        """Take it out of one pool, once it drains there. A member that was put back meanwhile stays."""
-        member = self._work.member(pool, server.name, server.address)
-        if member is not None:
-            self._change("remove", pool, member, lambda left: left is None)
+        """Take it out of one pool. Raises Failure when the balancer is busy all the time."""
+        pace, end = Pace(self._work.outside, 15.0), self._work.outside.clock() + PATIENCE_S
+        while True:
+            member = self._work.member(pool, server.name, server.address)
+            if member is None or self._change("remove", pool, server, member, lambda left: left is None):
+                return
+            if self._work.outside.clock() >= end:
+                raise Failure(f"{pool.name} was busy all the time", ExitCode.TIMEOUT)
+            pace.rest()
 
     def _change(
-        self,
-        call: str,
-        pool: PoolPlan,
-        member: Member,
-        is_done: Callable[[Member | None], bool],
-        patience_s: float = PATIENCE_S,
+        self, call: str, pool: PoolPlan, server: Serving, member: Member, is_done: Callable[[Member | None], bool]
     ) -> bool:
-        """Drain or remove a member. False: the balancer was busy all the time. A member that is gone needs neither."""
+        """Drain or remove a member. False: it is to be looked at again, since the balancer is busy or did not answer.
+
+        A member that is gone needs neither, and one whose server lost its marks belongs to whoever took them off.
+        """
         work, driver = self._work, self._work.pools[pool.name]
+        if not self._is_marked(server):
+            work.journal.add("spared", server=server.name, why="it does not carry our marks any more")
+            return True
         act = driver.drain if call == "drain" else driver.remove
         about = {"tier": self._tier.name, "pool": pool.name, "server": member.name, "member": member.id}
         try:
-            _insist(
-                work,
-                call,
-                lambda: act(member.id),
-                lambda: is_done(work.member(pool, member.name, member.address)),
-                about,
-                patience_s,
-            )
+            work.change(call, lambda: act(member.id), about, 0.0)
         except Gone:
             return True
-        except (Busy, Throttled) as fault:
-            if patience_s:
-                raise Failure(f"{pool.name} was busy all the time: {fault.message}", ExitCode.TIMEOUT) from fault
+        except Unknown:
+            return is_done(work.member(pool, member.name, member.address))
+        except (Busy, Throttled):
             return False
         except Fault as fault:
             raise Failure(f"{member.name} cannot leave {pool.name} ({call}): {fault.message}") from fault
         return True
+
+    def _is_marked(self, server: Serving) -> bool:
+        """Whether it carries the marks of this tier, or is gone, so that only its member is left."""
+        body = self._work.get(server.id)
+        return body is None or (body.marks is not None and body.marks.pool == self._tier.pool)
 
 
 def _insist(

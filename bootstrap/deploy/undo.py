@@ -6,7 +6,7 @@ from bootstrap.deploy.faults import Fault
 from bootstrap.deploy.model import Server, TierPlan
 from bootstrap.deploy.remove import await_gone, delete
 from bootstrap.deploy.stopping import Failure
-from bootstrap.deploy.swap import IN_A_ROW, Leaving, Serving, join, not_up
+from bootstrap.deploy.swap import IN_A_ROW, Leaving, join, not_up, serving
 from bootstrap.deploy.work import Pace, Work
 
 # A create whose answer was lost may show its server this late.
@@ -45,7 +45,7 @@ def _restore(work: Work, tier: TierPlan) -> None:
     """Put the old servers back into the pools they were in, as far as they still exist, and wait until they are up."""
     served = [old for old in tier.old if old.pools]
     living = [old for old in served if old.address and work.get(old.id) is not None]
-    servers = [Serving(old.name, old.address) for old in living]
+    servers = [serving(old) for old in living]
     if not servers or not tier.pools:
         return
     join(work, tier, servers)
@@ -62,19 +62,22 @@ def _restore(work: Work, tier: TierPlan) -> None:
 def _withdraw(work: Work, tier: TierPlan) -> None:
     """Take the new servers out of the pools, and delete those that this deploy has made."""
     ours = list(work.ours(tier))
-    servers = [Serving(s.name, s.address) for s in ours] + [Serving(a.name, a.address) for a in tier.adopted]
+    servers = [serving(server) for server in (*ours, *tier.adopted)]
     own = {server.name for server in servers} | {old.name for old in tier.old}
     stay = {server.name for server in Leaving(work, tier, own).leave(servers)} if tier.pools else set()
     for name in sorted(stay):
         why = f"it serves still: without it fewer than {tier.floor} members would be up"
         work.journal.add("owed", server=name, why=why)
     sweep(work, tier, [server for server in ours if server.name not in stay])
-    for _ in range(STRAY_LOOKS if work.journal.recall.may_have_strays else 1):
+    recall = work.journal.recall
+    for _ in range(STRAY_LOOKS):
         late = [server for server in work.ours(tier) if server.name not in stay]
         if late:
             sweep(work, tier, late)
-        elif work.journal.recall.may_have_strays:
+        elif recall.may_have_strays or recall.living - stay:
             work.outside.pause(STRAY_PAUSE_S)
+        else:
+            return
 
 
 def sweep(work: Work, tier: TierPlan, servers: list[Server]) -> None:

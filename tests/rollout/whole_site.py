@@ -60,6 +60,8 @@ PATIENCE_S = 20.0
 class Site:
     """The site. folder: its files, with those of the servers."""
 
+    python = (sys.executable,)
+
     def __init__(self) -> None:
         self._stack = contextlib.ExitStack()
         self.balancer: subprocess.Popen[bytes] | None = None
@@ -110,7 +112,7 @@ class Site:
 
     def command(self, *words: str) -> list[str]:
         """The command line of `bootstrap`."""
-        return [sys.executable, "-m", "bootstrap", *words]
+        return [*self.python, "-m", "bootstrap", *words]
 
     def servers(self) -> local.LocalServers:
         """The driver of the site's servers."""
@@ -203,6 +205,11 @@ class Site:
             log = (self.folder / "haproxy.log").read_text(errors="replace")
             assert time.monotonic() < end, f"HAProxy does not answer:\n{log[-2000:]}"
             time.sleep(0.05)
+
+
+def haproxy_is_here() -> bool:
+    """Whether this machine has the program."""
+    return shutil.which("haproxy", path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin:/sbin") is not None
 
 
 def _program(name: str) -> str:

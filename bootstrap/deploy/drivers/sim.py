@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
 from bootstrap.deploy.faults import Broken
-from bootstrap.deploy.model import Marks, Member, PoolPlan, Server, ServerRequest
+from bootstrap.deploy.model import Member, PoolPlan, Server, ServerRequest
 from bootstrap.deploy.protocols import ProbeRequest, Report
 from bootstrap.deploy.simulate.dice import Dice
 from bootstrap.deploy.simulate.nature import FATES, NEVER, Nature
@@ -68,9 +68,7 @@ class SimServers:
         """The servers of a pool, or all servers where the world's filter is ignored."""
         with self._place as world:
             world.tick()
-            servers = world.listed()
-            is_filtered = world.nature.filters
-        return tuple(s for s in servers if not is_filtered or (s.marks is not None and s.marks.pool == pool))
+            return world.listed(pool)
 
     def get(self, server_id: str) -> Server:
         """One server as it is now."""
@@ -183,7 +181,7 @@ def _probed(world: World, probe: ProbeRequest) -> str | None:
 
 def _report(machine: Machine | None, deploy_id: str, clock: float) -> Report:
     """The report of the runner of one machine."""
-    marks = Marks.read(machine.metadata) if machine else None
+    marks = machine.marks if machine else None
     if machine is None or clock < machine.active_at or machine.ends_at == NEVER or not marks:
         return Report(None)
     if marks.deploy != deploy_id:

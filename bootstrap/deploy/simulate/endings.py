@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bootstrap.deploy.model import Marks, TierPlan
+from bootstrap.deploy.model import TierPlan
 from bootstrap.deploy.simulate.invariants import Judge, Violation
 from bootstrap.deploy.simulate.nature import NEVER
 from bootstrap.deploy.simulate.world import Machine
@@ -36,18 +36,21 @@ def judge_end(judge: Judge, code: int, lines: tuple[str, ...], *, is_calm: bool,
 def _new_serve(judge: Judge, tier: TierPlan) -> None:
     """Each slot has one server, which has proven itself and is a member of each pool."""
     world, slots = judge.world, []
-    for machine, marks in judge.ours(tier):
-        if machine.deleted_at != NEVER or (machine.keeps == "ignored" and machine.id in judge.unkept):
+    adopted = {old.id: slot for slot, old in enumerate(tier.adopted, 1)}
+    ours = [(machine, marks.slot) for machine, marks in judge.ours(tier)]
+    ours += [(machine, adopted[machine.id]) for machine in world.live() if machine.id in adopted]
+    for machine, slot in ours:
+        if machine.deleted_at != NEVER or (machine.keeps and machine.id in judge.unkept):
             continue
         seats = [
             seat
             for pool in tier.pools
             for seat in (world.balancers[pool.name].seats.values() if pool.name in world.balancers else ())
-            if (seat.name, seat.address, seat.drained_at) == (machine.name, machine.address, NEVER)
+            if (seat.name, seat.address) == (machine.name, machine.address) and seat.serves
         ]
         if tier.pools and not seats:
             continue
-        slots.append(marks.slot)
+        slots.append(slot)
         _hold(len(seats) == len(tier.pools), f"{machine.name} is a member of {len(seats)} pools of {len(tier.pools)}")
         is_proven = machine.healthy and machine.error is None and machine.ends_at <= world.clock
         _hold(is_proven or not tier.reports, f"{machine.name} serves and is not healthy")
@@ -59,12 +62,12 @@ def _old_serve(judge: Judge, tier: TierPlan) -> None:
     world = judge.world
     for old in tier.old:
         machine = world.machines[old.id]
-        if judge.is_reaping or Marks.read(machine.metadata) is None:
+        if judge.is_reaping or machine.marks is None:
             continue
         _hold(machine.deleted_at == NEVER, f"{old.name} is old and was deleted")
         for pool in old.pools:
             seats = world.balancers[pool].seats.values()
-            is_member = any((s.name, s.drained_at) == (old.name, NEVER) for s in seats)
+            is_member = any(seat.name == old.name and seat.serves for seat in seats)
             _hold(is_member, f"{old.name} is old and serves no more in {pool}")
 
 
@@ -75,10 +78,12 @@ def _leftovers(judge: Judge, tier: TierPlan, came_through: bool, keeps_old: bool
     names = {seat.name for seat in seats}
     machines = []
     for machine in world.live():
-        marks = Marks.read(machine.metadata)
+        marks = machine.marks
         if marks is None or marks.pool != tier.pool or machine.deleted_at <= clock:
             continue
         is_new = marks.deploy == judge.plan.deploy_id
+        if machine.id in judge.adopted:
+            continue
         if came_through:
             is_used = (machine.name in names or not tier.pools) if is_new else keeps_old or machine.name in names
             if not is_used:

@@ -8,6 +8,7 @@ from typing import NoReturn, TypeVar
 
 from bootstrap.deploy.faults import Broken, Busy, Denied, Fault, Quota, Throttled, Unknown
 from bootstrap.deploy.simulate.dice import Dice
+from bootstrap.deploy.simulate.haproxy import SimHaproxy
 from bootstrap.deploy.simulate.invariants import Judge
 from bootstrap.deploy.simulate.story import Story
 from bootstrap.deploy.simulate.world import World
@@ -32,8 +33,9 @@ class Mood:
 
     lost: the share of changing calls whose answer is lost, half of them before the effect; reads, probes: the share of
     those that fail; fatal: (call, its number, fault) that is raised once; denied: the calls, from and to, that are
-    refused; sleeps: {pause: seconds} for which the machine sleeps, while a rival takes the leases; stops: pauses in
-    which the user asks for the end; hook: the exit code of before_swap.
+    refused; sleeps: {pause: seconds} for which the machine sleeps, while a rival takes the leases; rivals: pauses in
+    which another deployer tries a whole deploy; reloads: pauses in which somebody reloads HAProxy, where there is one;
+    stops: pauses in which the user asks for the end; hook: the exit code of before_swap.
     """
 
     busy: float = 0.0
@@ -45,6 +47,8 @@ class Mood:
     denied: tuple[int, int] = (0, 0)
     kills: frozenset[int] = frozenset()
     sleeps: dict[int, float] = field(default_factory=dict)
+    rivals: frozenset[int] = frozenset()
+    reloads: frozenset[int] = frozenset()
     stops: tuple[int, ...] = ()
     hook: int = 0
 
@@ -65,9 +69,11 @@ class Trouble:
         dice: Dice,
         story: Story,
         strip: tuple[float, str] | None = None,
+        haproxy: SimHaproxy | None = None,
     ) -> None:
         self.world, self.judge, self.mood, self.dice, self.story = world, judge, mood, dice, story
-        self._strip = strip
+        self._strip, self.haproxy = strip, haproxy
+        self.rival: Callable[[], None] = lambda: None
         self.points = self.pauses = 0
         self._numbers: dict[str, int] = {}
 
@@ -88,7 +94,8 @@ class Trouble:
         """Let time pass, in which an operator may take the marks off a server."""
         world = self.world
         world.clock = round(world.clock + seconds, 2)
-        if self._strip is not None and world.clock >= self._strip[0]:
+        # Between two steps of the core no time passes for an operator: nobody can be as quick as that.
+        if seconds and self._strip is not None and world.clock >= self._strip[0]:
             machine = world.machines[self._strip[1]]
             self._strip = None
             machine.metadata = {"owner": "an operator"}

@@ -5,6 +5,7 @@ A rule that does not hold raises Violation, which nothing of the core catches.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
 from bootstrap.deploy.faults import Fault, Gone, Quota, Unknown
@@ -25,14 +26,13 @@ class Violation(BaseException):
 class Judge:
     """The rules, for one deploy in one world.
 
-    holder: the deployer's name in its leases; journal: that of the deployer at work, None: it was lost. open_slots:
-    slots whose last create call has no known answer and after which nobody has looked; failing: names of servers whose
+    journal: that of the deployer at work, None: it was lost; fences: of the leases that it has taken. open_slots: slots
+    whose last create call has no known answer and after which nobody has looked; failing: names of servers whose
     report of failure was read; consoles: ids of servers whose console was read; unkept: servers whose delete failed.
     """
 
     world: World
     plan: DeployPlan
-    holder: str
     journal: Journal | None = None
     is_reaping: bool = False
     open_slots: set[tuple[str, int]] = field(default_factory=set)
@@ -41,6 +41,7 @@ class Judge:
     hooks: set[str] = field(default_factory=set)
     unkept: set[str] = field(default_factory=set)
     made: dict[str, int] = field(default_factory=dict)
+    fences: dict[str, int] = field(default_factory=dict)
     is_quota_known: bool = False
     is_stopped: bool = False
     swapped_at: float | None = None
@@ -50,7 +51,9 @@ class Judge:
     def __post_init__(self) -> None:
         self.tiers = {tier.pool: tier for tier in self.plan.tiers}
         self.tier_of = {pool.name: tier for tier in self.plan.tiers for pool in tier.pools}
+        self.floors = {name: tier.floor for name, tier in self.tier_of.items()}
         self.old = {old.id: tier for tier in self.plan.tiers for old in tier.old}
+        self.adopted = {old.id for tier in self.plan.tiers for old in tier.adopted}
 
     # --- what the deployer has seen, and how its calls went ---
 
@@ -60,6 +63,7 @@ class Judge:
 
     def begins(self, call: str, about: object) -> None:
         """A call is made; it may be refused or lost before its effect."""
+        self._serving = None
         if call == "create":
             assert isinstance(about, ServerRequest)
             slot = (about.marks.pool, about.marks.slot)
@@ -86,7 +90,7 @@ class Judge:
         if self._serving is not None:
             pool, before = self._serving
             self._serving = None
-            after, floor = self.serving(pool), self.tier_of[pool].floor
+            after, floor = self.serving(pool), self.floors[pool]
             self._hold(
                 after >= min(before, floor), f"{call} left {after} members of {pool} serving; the floor is {floor}"
             )
@@ -117,7 +121,7 @@ class Judge:
         twins = [m for m, other in self.ours(tier) if other.slot == marks.slot and m.id not in self.unkept]
         self._hold(not any(m.deleted_at == NEVER for m in twins), f"slot {marks.slot} of {tier.name} has two servers")
         for earlier in self.plan.tiers[: self.plan.tiers.index(tier)]:
-            ready = {other.slot for m, other in self.ours(earlier) if m.ends_at <= clock and m.healthy}
+            ready = {k.slot for m, k in self.ours(earlier) if not earlier.reports or (m.ends_at <= clock and m.healthy)}
             self._hold(len(ready) == earlier.count, f"{tier.name} was begun before {earlier.name} was there")
         self.made[tier.name] = made = self.made.get(tier.name, 0) + 1
         most = tier.count + tier.replace_errors
@@ -129,7 +133,9 @@ class Judge:
         machine = world.machines.get(server_id)
         if machine is None or not machine.exists(world.clock):
             return
-        name, marks = machine.name, Marks.read(machine.metadata)
+        name, marks = machine.name, machine.marks
+        if machine.keeps:
+            self.unkept.add(server_id)
         self._hold(marks is not None, f"{name} was deleted and does not carry our marks")
         assert marks is not None
         tier = self._tier(marks.pool, "delete")
@@ -149,11 +155,12 @@ class Judge:
         machine = self._machine(name, address)
         self._hold(machine is not None, f"{name} joined {pool} with {address}, which is not its address")
         assert machine is not None
-        marks = Marks.read(machine.metadata)
-        if marks is None or marks.deploy != self.plan.deploy_id or self.is_reaping:
+        marks = machine.marks
+        is_new = machine.id in self.adopted or (marks is not None and marks.deploy == self.plan.deploy_id)
+        if marks is None or not is_new or self.is_reaping:
             return
-        clock, stable_s = self.world.clock, tier.gate.stable_s
-        says = (name, tier.revision, self.plan.deploy_id)
+        clock, stable_s = self.world.clock, 0.0 if machine.id in self.adopted else tier.gate.stable_s
+        says = (name, tier.revision, marks.deploy)
         if tier.gate.probe is not None:
             self._hold(machine.says == says, f"{name} joined {pool} and its app says {' '.join(machine.says)}")
             self._hold(
@@ -180,39 +187,49 @@ class Judge:
         if seat is None:
             return
         sessions = self.world.sessions(seat)
-        self._hold(not self.world.up(seat) or seat.drained_at != NEVER, f"{seat.name} left {pool} without a drain")
+        self._hold(not self.world.up(seat) or not seat.serves, f"{seat.name} left {pool} without a drain")
         drained_s = self.world.clock - seat.drained_at
         self._hold(
             sessions == 0 or drained_s >= tier.drain_s,
             f"{sessions} sessions of {seat.name} were cut after {drained_s:.1f} s; the drain's time is {tier.drain_s} s",
         )
 
+    def reload(self, act: Callable[[], None]) -> None:
+        """Somebody reloads the balancer. Its file was in step, so that nothing changes."""
+        before = {pool: self.serving(pool) for pool in self.tier_of}
+        act()
+        for pool, count in before.items():
+            after, floor = self.serving(pool), self.floors[pool]
+            self._hold(after >= min(count, floor), f"a reload left {after} members of {pool}; the floor is {floor}")
+
     # --- facts of the world ---
 
     def ours(self, tier: TierPlan) -> list[tuple[Machine, Marks]]:
         """The servers of this deploy and tier that exist."""
-        pairs = [(machine, Marks.read(machine.metadata)) for machine in self.world.live()]
+        pairs = [(machine, machine.marks) for machine in self.world.live()]
         return [(m, k) for m, k in pairs if k and k.pool == tier.pool and k.deploy == self.plan.deploy_id]
 
     def serving(self, pool: str) -> int:
-        """The members of this tier that serve: the balancer says so, and it is so."""
-        world, count = self.world, 0
+        """The members of this tier that are up by the balancer's own word.
+
+        A server that has died this very moment counts still: nobody could know better, and no call made it worse.
+        """
+        world = self.world
         if pool not in world.balancers:
             return 0
-        for seat in world.balancers[pool].seats.values():
-            if seat.drained_at == NEVER and world.up(seat):
-                machine = world.at(seat.address)
-                count += machine is not None and machine.name == seat.name and machine.id in self._own()
-        return count
+        names = self._own()
+        seats = world.balancers[pool].seats.values()
+        return sum(seat.serves and seat.name in names and world.up(seat) for seat in seats)
 
     def _own(self) -> set[str]:
-        """Ids of servers that are of these tiers by their marks, now or when the plan was made."""
-        pairs = [(m.id, Marks.read(m.metadata)) for m in self.world.machines.values()]
-        return set(self.old) | {server_id for server_id, marks in pairs if marks and marks.pool in self.tiers}
+        """Names of servers that are of these tiers by their marks, now or when the plan was made."""
+        pairs = [(machine.name, machine.marks) for machine in self.world.machines.values()]
+        own = {name for name, marks in pairs if marks and marks.pool in self.tiers}
+        return own | {old.name for tier in self.plan.tiers for old in tier.old}
 
     def _is_new(self, seat: Seat) -> bool:
         machine = self._machine(seat.name, seat.address)
-        marks = Marks.read(machine.metadata) if machine else None
+        marks = machine.marks if machine else None
         return marks is not None and marks.deploy == self.plan.deploy_id
 
     def _machine(self, name: str, address: str) -> Machine | None:
@@ -228,7 +245,7 @@ class Judge:
         if seat is None:
             return tier, None
         machine = self._machine(seat.name, seat.address)
-        is_marked = machine is not None and Marks.read(machine.metadata) is not None
+        is_marked = machine is not None and machine.marks is not None
         self._hold(is_marked, f"{call} of {seat.name} in {pool}, which does not carry our marks")
         self._serving = (pool, self.serving(pool))
         return tier, seat
@@ -268,10 +285,11 @@ class Judge:
         return tier
 
     def _may_change(self, call: str, tier: str) -> None:
-        """Nobody else holds the lease."""
-        hold = self.world.leases.get(f"{self.plan.name}.{tier}")
-        is_free = hold is None or hold.holder == self.holder or hold.until <= self.world.clock
-        self._hold(is_free, f"{call} in {tier}, whose lease {hold.holder if hold else ''} has")
+        """The deployer holds the lease that it took, and nobody has had it since."""
+        name = f"{self.plan.name}.{tier}"
+        hold = self.world.leases.get(name)
+        is_held = hold is not None and name in self.fences and hold.fence == self.fences[name]
+        self._hold(is_held, f"{call} in {tier} without its lease, which {hold.holder if hold else 'nobody'} has")
 
     @staticmethod
     def _hold(is_so: bool, text: str) -> None:

@@ -37,9 +37,9 @@ class Nature:
     whose delete is refused, or accepted and not done. reports: whether the runners report.
     """
 
-    build: Span = (2.0, 6.0)
-    run: Span = (1.0, 5.0)
-    answer: Span = (0.5, 3.0)
+    build: Span = (0.5, 4.0)
+    run: Span = (0.3, 3.0)
+    answer: Span = (0.2, 2.0)
     check: Span = (0.5, 2.0)
     fall: float = 1.0
     drain: Span = (0.0, 6.0)

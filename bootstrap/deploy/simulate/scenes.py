@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 
-from bootstrap.deploy.drivers.sim import SimPool, SimServers
+from bootstrap.deploy.drivers.sim import SimServers
 from bootstrap.deploy.model import DeployPlan, GatePlan, Marks, PoolPlan, TierPlan
 from bootstrap.deploy.observe import with_old
-from bootstrap.deploy.protocols import Pool
+from bootstrap.deploy.previous import swapped_back
+from bootstrap.deploy.simulate import stand
 from bootstrap.deploy.simulate.dice import Dice
 from bootstrap.deploy.simulate.faults import Mood
+from bootstrap.deploy.simulate.haproxy import SimHaproxy
 from bootstrap.deploy.simulate.nature import FATES, NEVER, Nature
 from bootstrap.deploy.simulate.world import Balancer, Machine, Seat, World
 
@@ -19,12 +21,16 @@ DEPLOY = "20270102T080000Z-cccc"
 TIERS = ("db", "cache", "web")
 BAD_FATES = tuple(name for name in FATES if name != "good")
 # A deadline in which every good server of these worlds passes the gate, also when calls are refused now and then.
-DEADLINE_S = 120.0
+DEADLINE_S = 40.0
 
 
 @dataclass(frozen=True)
 class Scene:
-    """One seed before it begins. strip: (time, server) at which an operator takes the marks off a server."""
+    """One seed before it begins.
+
+    strip: (time, server) at which an operator takes the marks off a server; folder_is_lost: after a kill only the marks
+    are left; turns_back: after a kill the user wants it back; downtime: seconds after a kill; haproxy: behind the pools.
+    """
 
     world: World
     plan: DeployPlan
@@ -34,6 +40,17 @@ class Scene:
     folder_is_lost: bool
     turns_back: bool
     downtime: float
+    haproxy: SimHaproxy | None = None
+
+
+def leases(plan: DeployPlan) -> list[str]:
+    """The names of the leases of a plan."""
+    return [f"{plan.name}.{tier.name}" for tier in plan.tiers]
+
+
+def ports(plan: DeployPlan) -> dict[str, int]:
+    """The ports of the pools of a plan, by pool."""
+    return {pool.name: pool.port for tier in plan.tiers for pool in tier.pools}
 
 
 def make(seed: int) -> Scene:
@@ -41,14 +58,17 @@ def make(seed: int) -> Scene:
     dice = Dice(seed).fork("scene")
     nature = _nature(dice)
     world = World(nature, Dice(seed).fork("world"))
-    tiers = tuple(_tier(dice, name) for name in TIERS[-dice.choose((1, 1, 1, 2, 2, 3)) :])
+    haproxy = SimHaproxy(world) if dice.chance(0.02) else None
+    tiers = tuple(_tier(dice, name) for name in TIERS[-dice.choose((1, 1, 1, 1, 2, 3)) :])
+    goes_back = dice.chance(0.05)
     for tier in tiers:
-        _furnish(dice, world, tier)
-    _strangers(world, tiers)
+        _furnish(dice, world, tier, haproxy, tier.count if goes_back else 0)
+    _strangers(world, tiers, haproxy)
     world.clock = 100.0
     plan = DeployPlan(NAME, DEPLOY, tiers)
-    pools: dict[str, Pool] = {p.name: SimPool(world, p.name, p.port) for tier in tiers for p in tier.pools}
-    plan = with_old(plan, SimServers(world), pools)
+    plan = with_old(plan, SimServers(world), stand.pools(world, haproxy, ports(plan)))
+    back = swapped_back(plan) if goes_back else None
+    plan = back or plan
     old = [server for tier in plan.tiers for server in tier.old]
     strip = None
     if old and dice.chance(0.05):
@@ -57,12 +77,13 @@ def make(seed: int) -> Scene:
         if dice.chance(0.02):
             world.machines[server.id].dies_at = world.clock + dice.between(0.0, 60.0)
     mood = _mood(dice)
-    quiet = nature.is_kind and strip is None and mood.is_calm
-    if not quiet and dice.chance(0.03):
+    is_calm = nature.is_kind and strip is None and mood.is_calm
+    if not is_calm and dice.chance(0.03):
         world.nature = replace(nature, quota=world.count() + dice.below(3))
-    return Scene(
-        world, plan, mood, dice.chance(0.05), strip, dice.chance(0.2), dice.chance(0.15), dice.between(0.0, 90.0)
-    )  # fmt: skip
+    # A swap back makes no server, so that no mark tells of it.
+    folder_is_lost = dice.chance(0.2) and back is None
+    leaves_old, turns_back, downtime = dice.chance(0.05), dice.chance(0.15), dice.between(0.0, 90.0)
+    return Scene(world, plan, mood, leaves_old, strip, folder_is_lost, turns_back, downtime, haproxy)
 
 
 def _nature(dice: Dice) -> Nature:
@@ -102,49 +123,61 @@ def _tier(dice: Dice, name: str) -> TierPlan:
     )  # fmt: skip
 
 
-def _furnish(dice: Dice, world: World, tier: TierPlan) -> None:
+def _furnish(dice: Dice, world: World, tier: TierPlan, haproxy: SimHaproxy | None, kept: int) -> None:
     """Servers of earlier deploys, which serve in the tier's pools; some of the last but one are kept still."""
-    for number in range(dice.below(4)):
+    for number in range(max(dice.below(4), min(kept, 1))):
         machine = _standing(world, tier, EARLIER[1], number + 1)
         for pool in tier.pools:
-            _seat(dice, world, pool, machine.name, machine.address)
-    if dice.chance(0.1):
-        _standing(world, tier, EARLIER[0], 1)
+            _seat(dice, world, haproxy, pool, machine)
+    for number in range(max(kept, dice.chance(0.1))):
+        _standing(world, tier, EARLIER[0], number + 1)
 
 
 def _standing(world: World, tier: TierPlan, deploy: str, slot: int) -> Machine:
     """A server of an earlier deploy that has been there for a while."""
     name = f"{NAME}-{tier.name}-{slot}-{deploy[-4:]}"
-    marks = Marks(tier.pool, deploy, slot, 1, f"{tier.name}-r1")
-    says = (name, marks.revision, deploy)
-    return world.settle(Machine(world.next_id("s"), name, marks.metadata(), "", 0.0, 0.0, 0.0, 0.0, says=says))
+    marks = Marks(tier.pool, deploy, slot, 1, f"{tier.name}-{'r1' if deploy == EARLIER[1] else 'r0'}")
+    return world.settle(_machine(world, name, marks.metadata(), (name, marks.revision, deploy)))
 
 
-def _seat(dice: Dice, world: World, pool: PoolPlan, name: str, address: str) -> None:
+def _seat(dice: Dice, world: World, haproxy: SimHaproxy | None, pool: PoolPlan, machine: Machine) -> None:
     """A member that has been up for a while."""
-    balancer = world.balancers.setdefault(pool.name, Balancer(pool.name, pool.port))
     busy = NEVER if dice.chance(world.nature.forever) else dice.between(*world.nature.drain)
-    seat = Seat(world.next_id("m"), name, address, 0.0, 1.0, busy, dice.below(5))
-    balancer.seats[seat.id] = seat
+    load = dice.below(5)
+    if haproxy is None:
+        balancer = world.balancers.setdefault(pool.name, Balancer(pool.name, pool.port))
+        seat = Seat(world.next_id("m"), machine.name, machine.address, 0.0, 1.0, busy, load)
+        balancer.seats[seat.id] = seat
+    else:
+        haproxy.serves(pool.name, machine.name, machine.address, pool.port)
+        seat = world.balancers[pool.name].seats[machine.name]
+        seat.check, seat.busy, seat.load = 1.0, busy, load
 
 
-def _strangers(world: World, tiers: tuple[TierPlan, ...]) -> None:
-    """What is not ours: a server of our name without marks, one of another pool, and a member of somebody else."""
+def _strangers(world: World, tiers: tuple[TierPlan, ...], haproxy: SimHaproxy | None) -> None:
+    """Add what is not ours: a server of our name without marks, one of another pool, and a member of somebody else."""
     tier = tiers[-1]
-    unmarked = f"{NAME}-{tier.name}-1-{DEPLOY[-4:]}"
-    world.settle(Machine(world.next_id("s"), unmarked, {"owner": "somebody"}, "", 0.0, 0.0, 0.0, 0.0, says=("", "", "")))
-    other = replace(tier, name="blog", pool="other/web")
-    _standing(world, other, EARLIER[1], 1)
-    foreign = world.settle(Machine(world.next_id("s"), "printer", {}, "", 0.0, 0.0, 0.0, 0.0, says=("", "", "")))
+    for name in (f"{NAME}-{tier.name}-1-{DEPLOY[-4:]}", "printer"):
+        world.settle(_machine(world, name, {"owner": "somebody"}, ("", "", "")))
+    _standing(world, replace(tier, name="blog", pool="other/web"), EARLIER[1], 1)
+    foreign = next(machine for machine in world.live() if machine.name == "printer")
     for pool in tier.pools:
-        _seat(Dice(1), world, pool, "printer", foreign.address)
+        if haproxy is None:
+            _seat(Dice(1), world, None, pool, foreign)
+        elif pool.name in world.balancers:
+            haproxy.stranger(pool.name, foreign.name, foreign.address, pool.port)
+
+
+def _machine(world: World, name: str, metadata: dict[str, str], says: tuple[str, str, str]) -> Machine:
+    """A server that has been there from the beginning."""
+    return Machine(world.next_id("s"), name, metadata, "", 0.0, 0.0, 0.0, 0.0, says=says)
 
 
 def _mood(dice: Dice) -> Mood:
     """The faults: a quarter of the seeds has none, some have one, and some have all kinds at once."""
     if dice.chance(0.2):
         return Mood()
-    kills = frozenset(1 + dice.below(450) for _ in range(dice.choose((0, 0, 1, 1, 2, 3))))
+    kills = frozenset(1 + dice.below(320) for _ in range(dice.choose((0, 0, 1, 1, 2, 3))))
     share = dice.choose((0.0, 0.0, 0.02, 0.1))
     mood = Mood(
         busy=share, throttled=share / 2, lost=dice.choose((0.0, 0.0, 0.05, 0.2)), reads=dice.choose((0.0, 0.0, 0.02)),
@@ -159,6 +192,10 @@ def _mood(dice: Dice) -> Mood:
         mood = replace(mood, denied=(start, start + dice.choose((5, 50, 10_000))))
     if dice.chance(0.1):
         mood = replace(mood, sleeps={1 + dice.below(150): dice.between(30.0, 400.0)})
+    if dice.chance(0.06):
+        mood = replace(mood, rivals=frozenset((1 + dice.below(150),)))
+    if dice.chance(0.5):
+        mood = replace(mood, reloads=frozenset(1 + dice.below(200) for _ in range(4)))
     if dice.chance(0.08):
         first = 1 + dice.below(120)
         mood = replace(mood, stops=(first, *([first + 1 + dice.below(60)] if dice.chance(0.3) else [])))

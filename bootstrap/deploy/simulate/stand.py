@@ -5,12 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from bootstrap.deploy.drivers.sim import SimOutside, SimPool, SimServers
+from bootstrap.deploy.drivers.sim import SimLease, SimOutside, SimPool, SimServers
 from bootstrap.deploy.faults import Unknown
 from bootstrap.deploy.model import Member, Server, ServerRequest
 from bootstrap.deploy.protocols import Pool, ProbeRequest, Report
 from bootstrap.deploy.simulate.faults import Trouble
+from bootstrap.deploy.simulate.haproxy import SimHaproxy, haproxy_pools
 from bootstrap.deploy.simulate.invariants import Violation
+from bootstrap.deploy.simulate.world import World
 from bootstrap.deploy.stopping import Left, Stopped
 
 RIVAL, RIVAL_TTL_S = "another-deployer", 30.0
@@ -101,6 +103,11 @@ class StandOutside(SimOutside):
         trouble.pass_time(seconds)
         if trouble.pauses in mood.sleeps:
             self._sleep(mood.sleeps[trouble.pauses])
+        if trouble.pauses in mood.rivals:
+            trouble.rival()
+        if trouble.pauses in mood.reloads and trouble.haproxy is not None:
+            trouble.tell("somebody reloads HAProxy")
+            trouble.judge.reload(trouble.haproxy.begin_again)
         if world.clock > LONGEST_S:
             raise Violation(f"the roll-out has not ended after {LONGEST_S:.0f} s")
 
@@ -142,6 +149,22 @@ class StandOutside(SimOutside):
         return code, "" if code == 0 else "migration 0042 failed"
 
 
+class StandLease(SimLease):
+    """The leases of the world, whose judge knows what the deployer holds."""
+
+    def __init__(self, trouble: Trouble, names: Sequence[str], holder: str) -> None:
+        super().__init__(trouble.world, names, holder)
+        self._trouble = trouble
+
+    def take(self) -> None:
+        super().take()
+        self._trouble.judge.fences = dict(self._fences)
+
+    def release(self) -> None:
+        super().release()
+        self._trouble.judge.fences = {}
+
+
 class StandLog:
     """The bytes of a journal in memory. A kill may tear a line, as a power cut does."""
 
@@ -166,6 +189,19 @@ class StandLog:
         self.text = self.text[:size]
 
 
+class QuietLog:
+    """A journal that nobody reads again."""
+
+    def read(self) -> bytes:
+        return b""
+
+    def append(self, line: bytes) -> None:
+        pass
+
+    def cut(self, size: int) -> None:
+        pass
+
+
 class StandPayloads:
     """Payloads of a world where nothing is rendered: their name."""
 
@@ -173,9 +209,11 @@ class StandPayloads:
         return f"{tier}/{server}"
 
 
-def pools(trouble: Trouble, ports: Mapping[str, int]) -> dict[str, Pool]:
-    """The pools of a plan by name. ports: by pool."""
-    return {name: StandPool(trouble, SimPool(trouble.world, name, port)) for name, port in ports.items()}
+def pools(world: World, haproxy: SimHaproxy | None, ports: Mapping[str, int]) -> dict[str, Pool]:
+    """The pools of a world by name: of its own driver, or of the one for HAProxy. ports: by pool."""
+    if haproxy is not None:
+        return dict(haproxy_pools(haproxy, ports))
+    return {name: SimPool(world, name, port) for name, port in ports.items()}
 
 
 def _shortened(line: bytes) -> str:

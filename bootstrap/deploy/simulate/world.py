@@ -44,6 +44,18 @@ class Machine:
     deleted_at: float = NEVER
     gone_at: float = NEVER
 
+    def __post_init__(self) -> None:
+        # A list of all servers is asked for at every look, and little has changed since the last one.
+        self._marks: tuple[dict[str, str], Marks | None] | None = None
+        self._seen: tuple[ServerState, Marks | None, Server] | None = None
+
+    @property
+    def marks(self) -> Marks | None:
+        """The marks in its metadata, which are replaced as a whole and never changed in place."""
+        if self._marks is None or self._marks[0] is not self.metadata:
+            self._marks = (self.metadata, Marks.read(self.metadata))
+        return self._marks[1]
+
     def exists(self, clock: float) -> bool:
         """Whether the cloud still knows it."""
         return clock < self.gone_at
@@ -64,15 +76,23 @@ class Machine:
 
     def seen(self, clock: float) -> Server:
         """The server as its own body describes it."""
-        state = self.state(clock)
-        address = None if state is ServerState.BUILDING or self.error else self.address
-        fault = self.error if state is ServerState.ERROR else None
-        return Server(self.id, self.name, state, address, Marks.read(self.metadata), fault)
+        state, marks = self.state(clock), self.marks
+        if self._seen is None or self._seen[0] is not state or self._seen[1] is not marks:
+            address = None if state is ServerState.BUILDING or self.error else self.address
+            fault = self.error if state is ServerState.ERROR else None
+            self._seen = (state, marks, Server(self.id, self.name, state, address, marks, fault))
+        return self._seen[2]
+
+    def as_dict(self) -> dict[str, Any]:
+        """The machine as plain data."""
+        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
 
 
 @dataclass
 class Seat:
-    """A member of a pool of the world. check: for which checks have to pass; busy: for which its sessions go on."""
+    """A member of a pool of the world. check: for which checks have to pass; busy: for which its sessions go on;
+    is_off: it is in maintenance, where nobody checks it.
+    """
 
     id: str
     name: str
@@ -82,6 +102,12 @@ class Seat:
     busy: float
     load: int
     drained_at: float = NEVER
+    is_off: bool = False
+
+    @property
+    def serves(self) -> bool:
+        """Whether it gets new sessions while its checks pass."""
+        return self.drained_at == NEVER and not self.is_off
 
 
 @dataclass
@@ -231,14 +257,18 @@ class World:
         self.made += 1
         return f"{kind}{self.made}"
 
-    def listed(self) -> list[Server]:
-        """All servers, of whoever, as a list shows them: it may be behind."""
-        moment = self.clock - self.nature.lag
-        return [
-            machine.seen(self.clock)
-            for machine in self.machines.values()
-            if machine.made_at <= moment and machine.exists(self.clock)
-        ]
+    def listed(self, pool: str) -> tuple[Server, ...]:
+        """The servers that a list with a filter for one pool shows: of all pools, or late, where the world is so."""
+        clock, is_filtered = self.clock, self.nature.filters
+        moment = clock - self.nature.lag
+        servers = []
+        for machine in self.machines.values():
+            if machine.gone_at <= clock or machine.made_at > moment:
+                continue
+            marks = machine.marks
+            if not is_filtered or (marks is not None and marks.pool == pool):
+                servers.append(machine.seen(clock))
+        return tuple(servers)
 
     def delete(self, server_id: str) -> None:
         """Ask for the end of a machine: it stops at once, and is gone a little later."""
@@ -261,8 +291,8 @@ class World:
 
     def is_named(self, text: str) -> bool:
         """Whether a text names a server, a deploy or a revision of this world, so that not every app answers with it."""
-        marks = [Marks.read(machine.metadata) for machine in self.machines.values()]
         names = {machine.name for machine in self.machines.values()}
+        marks = [machine.marks for machine in self.machines.values()]
         names.update(name for mark in marks if mark for name in (mark.deploy, mark.revision))
         return any(name in text for name in names)
 
@@ -285,7 +315,7 @@ class World:
         """Whether the balancer's checks say that a member serves: they are behind what is so."""
         clock = self.clock
         server_id = self.occupants.get(seat.address)
-        if server_id is None:
+        if server_id is None or seat.is_off:
             return False
         machine = self.machines[server_id]
         since = max(machine.answers_at, seat.added_at) + seat.check
@@ -371,7 +401,7 @@ class World:
             "dice": self.dice.state,
             "made": self.made,
             "nature": vars(self.nature),
-            "machines": [vars(machine) for machine in self.machines.values()],
+            "machines": [machine.as_dict() for machine in self.machines.values()],
             "balancers": [
                 vars(pool) | {"seats": [vars(seat) for seat in pool.seats.values()]} for pool in self.balancers.values()
             ],

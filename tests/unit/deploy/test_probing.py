@@ -17,6 +17,8 @@ from bootstrap.deploy import probing
 from bootstrap.deploy.probing import probe_all, probe_one
 from bootstrap.deploy.protocols import ProbeRequest
 
+DRIPS = 500
+
 Handler = Callable[[socket.socket], None]
 
 
@@ -167,7 +169,8 @@ def test_a_server_that_drips_does_not_hold_the_probe(serve: Callable[..., Listen
 
     def drip(connection: socket.socket) -> None:
         connection.sendall(head)
-        while not listener.end.wait(0.02):
+        # Bounded, so that the test of a probe that waits for ever ends too.
+        while not listener.end.wait(0.02) and len(dripped) < DRIPS:
             connection.sendall(b"H")
             dripped.append(1)
 
@@ -283,8 +286,9 @@ def test_a_handshake_that_drips_does_not_hold_the_probe(serve: Callable[..., Lis
     def drip(connection: socket.socket) -> None:
         # A record of a handshake that is 16 KiB long.
         connection.sendall(b"\x16\x03\x03\x40\x00")
-        while not listener.end.wait(0.02):
-            connection.sendall(b"\0")
+        for _ in range(DRIPS):
+            if not listener.end.wait(0.02):
+                connection.sendall(b"\0")
 
     listener = serve(drip)
     assert probe(listener, scheme="https", timeout_s=0.3) == "no whole answer within 0.3 s"
