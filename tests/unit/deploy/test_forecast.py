@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from rollouts import old_server, plan, tier
 
-from bootstrap.deploy.forecast import as_json, calls, forecast
+from bootstrap.deploy.forecast import as_json, calls, forecast, wrapped
 from bootstrap.deploy.model import GatePlan, OldServer, PoolPlan
 
 FACTS = {"cloud": "servers sim, pools sim"}
@@ -73,3 +74,14 @@ def test_programs_get_the_same_facts() -> None:
     assert facts["calls"] == {"create": 2, "add": 2, "drain": 2, "remove": 2, "delete": 2}
     assert facts["tiers"][0]["servers"] == ["shop-web-1-ab12cd", "shop-web-2-ab12cd"]
     assert facts["tiers"][0]["replaces"] == ["shop-web-1-99ffee", "shop-web-2-99ffee"]
+
+
+@pytest.mark.parametrize("columns", [40, 79, 80, 200])
+def test_on_a_terminal_long_lines_go_on_below_their_text(columns: int) -> None:
+    lines = [text for line in forecast(plan(), FACTS, {}) for text in wrapped(line, columns)]
+    assert max(map(len, lines)) <= columns
+    step = next(number for number, line in enumerate(lines) if line.startswith("   step 2"))
+    if columns < 100:
+        assert lines[step + 1].startswith(" " * 12)
+        assert lines[step + 1][12] != " "
+    assert " ".join(" ".join(lines).split()) == " ".join(" ".join(forecast(plan(), FACTS, {})).split())
