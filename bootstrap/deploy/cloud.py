@@ -16,7 +16,8 @@ from bootstrap.errors import BootstrapError
 if TYPE_CHECKING:
     from bootstrap.client.collector import Collector
     from bootstrap.deploy.file import DeployFile
-    from bootstrap.deploy.lease import CollectorLease, LocalLease
+    from bootstrap.deploy.lease import CollectorLease
+    from bootstrap.deploy.lock import LocalLease
     from bootstrap.deploy.signals import Stop
 
 # Locks on this machine, one file a tier, for deploy files without a collector.
@@ -111,12 +112,14 @@ def _lease(
 ) -> CollectorLease | LocalLease:
     import time
 
-    from bootstrap.deploy.lease import CollectorLease, LocalLease, holder_words
+    from bootstrap.deploy.lease import TTL_S, CollectorLease, holder_words
+    from bootstrap.deploy.lock import LocalLease
 
     names = [f"{deploy_file.name}.{tier.name}" for tier in deploy_file.tiers]
     holder = holder_words(deploy_id, time.time())
     if collector is not None:
-        return CollectorLease(collector, names, holder)
+        # A resume waits for the lease that its killed predecessor has left behind.
+        return CollectorLease(collector, names, holder, wait_s=TTL_S + 5)
     return LocalLease(state / LEASES, names, holder)
 
 

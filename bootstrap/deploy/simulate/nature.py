@@ -59,4 +59,5 @@ class Nature:
     @property
     def is_kind(self) -> bool:
         """Whether nothing goes wrong by itself."""
-        return not self.fates and self.lag == self.forever == self.late == self.dead == self.keeps == 0 and self.monitored
+        shares = (self.lag, self.forever, self.late, self.dead, self.keeps)
+        return not self.fates and not any(shares) and self.monitored
