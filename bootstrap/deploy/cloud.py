@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +34,10 @@ class Cloud:
     outside: Outside
     lease: Lease
     facts: Mapping[str, str]
+
+    def with_pools_of(self, earlier: DeployFile, deploy_file: DeployFile) -> Cloud:
+        """The same with the pools of an earlier deploy file, at the balancer of today's. Raises UsageError."""
+        return replace(self, pools=_pools(deploy_file, earlier))
 
 
 def open_cloud(deploy_file: DeployFile, deploy_id: str, state: Path, stop: Stop, findings: Findings) -> Cloud | None:
@@ -92,12 +96,14 @@ def _servers(deploy_file: DeployFile) -> Servers:
     return table.find(name, table.SERVERS).code().servers(deploy_file.settings(name))
 
 
-def _pools(deploy_file: DeployFile) -> dict[str, Pool]:
+def _pools(deploy_file: DeployFile, named_by: DeployFile | None = None) -> dict[str, Pool]:
+    """The pools by name. named_by: the file that names them, where it is another one."""
     name = deploy_file.model.cloud.pool
     if name is None:
         return {}
     code, settings = table.find(name, table.POOL).code(), deploy_file.settings(name)
-    plans = [PoolPlan(pool.name, pool.port, pool.listen) for tier in deploy_file.tiers for pool in tier.model.pools]
+    tiers = (named_by or deploy_file).tiers
+    plans = [PoolPlan(pool.name, pool.port, pool.listen) for tier in tiers for pool in tier.model.pools]
     return {plan.name: code.pool(settings, plan) for plan in plans}
 
 

@@ -10,6 +10,7 @@ import postgres
 import pytest
 from fake_store import MemoryStore
 from nova import Nova
+from one_cloud.site import Site
 from stores import NOW, MakeStore, empty
 
 from bootstrap.collector.store_sqlite import SqliteStore
@@ -56,3 +57,20 @@ def make_ticking(request: pytest.FixtureRequest, make_store: MakeStore, tmp_path
         store = MemoryStore()
         return lambda: store
     return make_store
+
+
+@pytest.fixture(scope="session")
+def one_cloud(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    """A whole OpenStack for all tests of this process."""
+    with Site(tmp_path_factory.mktemp("one-cloud")) as site:
+        yield site
+
+
+@pytest.fixture
+def site(one_cloud: Site) -> Iterator[Site]:
+    """The same, empty, and the test within its network."""
+    with one_cloud.network.entered():
+        try:
+            yield one_cloud
+        finally:
+            one_cloud.clear()
