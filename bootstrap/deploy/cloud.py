@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,8 @@ from bootstrap.errors import BootstrapError
 if TYPE_CHECKING:
     from bootstrap.client.collector import Collector
     from bootstrap.deploy.file import DeployFile
-    from bootstrap.deploy.lease import CollectorLease, LocalLease
+    from bootstrap.deploy.lease import CollectorLease
+    from bootstrap.deploy.lock import LocalLease
     from bootstrap.deploy.signals import Stop
 
 # Locks on this machine, one file a tier, for deploy files without a collector.
@@ -33,6 +34,10 @@ class Cloud:
     outside: Outside
     lease: Lease
     facts: Mapping[str, str]
+
+    def with_pools_of(self, earlier: DeployFile, deploy_file: DeployFile) -> Cloud:
+        """The same with the pools of an earlier deploy file, at the balancer of today's. Raises UsageError."""
+        return replace(self, pools=_pools(deploy_file, earlier))
 
 
 def open_cloud(deploy_file: DeployFile, deploy_id: str, state: Path, stop: Stop, findings: Findings) -> Cloud | None:
@@ -91,12 +96,14 @@ def _servers(deploy_file: DeployFile) -> Servers:
     return table.find(name, table.SERVERS).code().servers(deploy_file.settings(name))
 
 
-def _pools(deploy_file: DeployFile) -> dict[str, Pool]:
+def _pools(deploy_file: DeployFile, named_by: DeployFile | None = None) -> dict[str, Pool]:
+    """The pools by name. named_by: the file that names them, where it is another one."""
     name = deploy_file.model.cloud.pool
     if name is None:
         return {}
     code, settings = table.find(name, table.POOL).code(), deploy_file.settings(name)
-    plans = [PoolPlan(pool.name, pool.port, pool.listen) for tier in deploy_file.tiers for pool in tier.model.pools]
+    tiers = (named_by or deploy_file).tiers
+    plans = [PoolPlan(pool.name, pool.port, pool.listen) for tier in tiers for pool in tier.model.pools]
     return {plan.name: code.pool(settings, plan) for plan in plans}
 
 
@@ -105,12 +112,14 @@ def _lease(
 ) -> CollectorLease | LocalLease:
     import time
 
-    from bootstrap.deploy.lease import CollectorLease, LocalLease, holder_words
+    from bootstrap.deploy.lease import TTL_S, CollectorLease, holder_words
+    from bootstrap.deploy.lock import LocalLease
 
     names = [f"{deploy_file.name}.{tier.name}" for tier in deploy_file.tiers]
     holder = holder_words(deploy_id, time.time())
     if collector is not None:
-        return CollectorLease(collector, names, holder)
+        # A resume waits for the lease that its killed predecessor has left behind.
+        return CollectorLease(collector, names, holder, wait_s=TTL_S + 5)
     return LocalLease(state / LEASES, names, holder)
 
 

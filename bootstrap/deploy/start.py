@@ -94,16 +94,19 @@ def prepared(wish: Wish, state: Path, *, dry_run: bool = False) -> Iterator[Prep
     Raises SpecError for the file, Refused with all that is wrong elsewhere, Lost with the holder of the right.
     """
     deploys, deploy_id, stop = Deploys(state / DEPLOYS), new_deploy_id(), Stop()
-    deploy_file, kept = sources.record(wish.file, overrides=wish.overrides)
+    deploy_file, kept = sources.record(wish.file, overrides=wish.overrides, values_files=wish.values_files)
     findings = Findings()
     secret = _secret(deploy_file, wish.secret_file, findings)
     cloud = open_cloud(deploy_file, deploy_id, state, stop, findings)
+    if cloud is not None and not findings.is_empty:
+        # One more look, so that all reasons are there at once.
+        preflight.judge_pools(findings, make_plan(deploy_file, deploy_id), cloud.pools)
     findings.end()
     assert cloud is not None
     with _held(cloud, take=not dry_run):
         plan = _observed(make_plan(deploy_file, deploy_id), cloud, findings)
         if wish.previous:
-            plan, deploy_file, kept = _back(plan, deploy_file, kept, cloud, deploys)
+            plan, deploy_file, kept, cloud = _back(plan, deploy_file, kept, cloud, deploys)
         payloads = SpecPayloads(deploy_file, plan.deploy_id, secret)
         sizes = _judge(findings, deploy_file, plan, cloud, payloads)
 
@@ -213,16 +216,18 @@ def _observed(plan: DeployPlan, cloud: Cloud, findings: Findings) -> DeployPlan:
 
 def _back(
     plan: DeployPlan, deploy_file: DeployFile, kept: sources.Sources, cloud: Cloud, deploys: Deploys
-) -> tuple[DeployPlan, DeployFile, sources.Sources]:
+) -> tuple[DeployPlan, DeployFile, sources.Sources, Cloud]:
     """The plan of `--previous`: the servers before these, where they still exist, else made again from kept sources."""
     back = previous.swapped_back(plan, previous.counts_of(plan, deploys))
     if back is not None:
-        return back, deploy_file, kept
+        return back, deploy_file, kept, cloud
     folder = previous.last_good(plan, deploys)
     kept = folder.sources()
-    deploy_file = kept.load()
-    again = make_plan(deploy_file, plan.deploy_id)
-    return observe.with_old(again, cloud.servers, cloud.pools), deploy_file, kept
+    earlier = kept.load()
+    # Its pools may have had other names or ports than those of today.
+    cloud = cloud.with_pools_of(earlier, deploy_file)
+    again = make_plan(earlier, plan.deploy_id)
+    return observe.with_old(again, cloud.servers, cloud.pools), earlier, kept, cloud
 
 
 def _judge(

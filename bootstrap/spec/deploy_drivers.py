@@ -52,8 +52,9 @@ class OctaviaSettings(Settings):
 
     load_balancer: t.Name | None = Field(None, description="its name or id; made if absent; the name of the file")
     network: t.Plain | None = Field(None, description="name or id of the network of its address, if it is made")
-    subnet: t.Plain | None = Field(None, description="name or id of the subnet of its address, if it is made")
-    member_subnet: t.Plain | None = Field(None, description="name or id of the subnet in which it reaches the members")
+    subnet: t.Plain | None = Field(None, description="id of the subnet of its address, if it is made")
+    address: t.Plain | None = Field(None, description="its address, if it is made; any of its network unless given")
+    member_subnet: t.Plain | None = Field(None, description="id of the subnet in which it reaches the members")
     protocol: choice("HTTP", "TCP") = Field("HTTP", description="of pools and listeners that the driver makes")  # type: ignore[valid-type]
     algorithm: choice("ROUND_ROBIN", "LEAST_CONNECTIONS", "SOURCE_IP") = Field(  # type: ignore[valid-type]
         "ROUND_ROBIN", description="of pools that the driver makes"

@@ -14,7 +14,7 @@ from bootstrap.deploy.drivers import openstack_settings
 from bootstrap.deploy.drivers.octavia_ports import POOLS, Ports
 from bootstrap.deploy.drivers.openstack_api import Api
 from bootstrap.deploy.drivers.openstack_names import Names
-from bootstrap.deploy.drivers.openstack_settings import Settings
+from bootstrap.deploy.drivers.openstack_settings import PoolSettings
 from bootstrap.deploy.faults import Busy, Exists
 from bootstrap.deploy.model import Member, MemberState, PoolPlan
 
@@ -24,14 +24,14 @@ _STATES = {"ONLINE": MemberState.UP, "DRAINING": MemberState.DRAINING, "NO_MONIT
 
 
 def pool(settings: Mapping[str, Any], plan: PoolPlan) -> OctaviaPool:
-    """Make the driver. settings: `cloud.openstack` of the deploy file. Raises UsageError with every problem of them."""
-    return OctaviaPool(openstack_settings.read(settings), plan)
+    """Make the driver. settings: `cloud.octavia` of the deploy file. Raises UsageError."""
+    return OctaviaPool(openstack_settings.read_pool(settings), plan)
 
 
 class OctaviaPool:
     """One pool. Octavia does not count the sessions of a member, so they are None."""
 
-    def __init__(self, settings: Settings, plan: PoolPlan) -> None:
+    def __init__(self, settings: PoolSettings, plan: PoolPlan) -> None:
         self.name = plan.name
         self._settings, self._plan = settings, plan
         self._octavia = Api(settings, "load_balancer")

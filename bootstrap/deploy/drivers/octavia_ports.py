@@ -12,7 +12,7 @@ from typing import Any
 
 from bootstrap.deploy.drivers.openstack_api import Api
 from bootstrap.deploy.drivers.openstack_names import NETWORK, Names
-from bootstrap.deploy.drivers.openstack_settings import Settings
+from bootstrap.deploy.drivers.openstack_settings import PoolSettings
 from bootstrap.deploy.faults import Broken, Gone
 from bootstrap.deploy.model import PoolPlan
 
@@ -21,6 +21,7 @@ BALANCERS, LISTENERS, POOLS, MONITORS = (
 )
 # The mark of what was made here, for people and for the next step; nothing of it is ever removed.
 TAG = "initialrunner"
+_WORDS = {"loadbalancers": "load balancer", "listeners": "listener", "pools": "pool"}
 # Octavia leaves an object in one of these for ever.
 _FAILED = ("ERROR", "DELETED")
 
@@ -28,13 +29,19 @@ _FAILED = ("ERROR", "DELETED")
 class Ports:
     """The port of a pool on the load balancer of a deploy. Several pools share the balancer, and so its address."""
 
-    def __init__(self, settings: Settings, octavia: Api, names: Names, plan: PoolPlan) -> None:
+    def __init__(self, settings: PoolSettings, octavia: Api, names: Names, plan: PoolPlan) -> None:
         self._settings, self._octavia, self._names, self._plan = settings, octavia, names, plan
 
     def balancer(self) -> Mapping[str, Any]:
-        """The load balancer. Raises Gone, or Broken when it is in ERROR, or when several have its name."""
-        name = self._settings.load_balancer or self._plan.name
-        balancer = self._one(BALANCERS, "loadbalancers", lambda body: name in (body["name"], body["id"]), name)
+        """The load balancer. Raises Gone, or Broken when it is in ERROR or cannot be made, or several have its name."""
+        name = self._settings.load_balancer
+        try:
+            balancer = self._one(BALANCERS, "loadbalancers", lambda body: name in (body["name"], body["id"]), name)
+        except Gone as error:
+            if self._settings.network or self._settings.subnet:
+                raise
+            hint = "and to make one its network is needed: give cloud.octavia.network or subnet"
+            raise Broken(f"{error.message}, {hint}") from None
         if balancer["provisioning_status"] in _FAILED:
             raise Broken(
                 f"the load balancer {name!r} is in {balancer['provisioning_status']}, which no retry ends: "
@@ -95,29 +102,23 @@ class Ports:
     def _one(self, path: str, key: str, is_it: Any, name: str, **query: str) -> Mapping[str, Any]:
         """The only entry of a list for which is_it says yes. Raises Gone, or Broken for several."""
         matching = [body for body in self._octavia.items(path, key, **query) if is_it(body)]
-        word = key.removesuffix("s")
+        word = _WORDS[key]
         if not matching:
             raise Gone(f"there is no {word} {name!r}")
         if len(matching) > 1:
             ids = ", ".join(sorted(body["id"] for body in matching))
-            raise Broken(f"{len(matching)} {key} are called {name!r} ({ids}): rename or delete all but one")
+            raise Broken(f"{len(matching)} {word}s are called {name!r} ({ids}): rename or delete all but one")
         return matching[0]
 
     def _make_balancer(self) -> None:
         settings, vip = self._settings, {}
-        if settings.vip_network:
-            vip["vip_network_id"] = self._names.entry(NETWORK, settings.vip_network)["id"]
-        if settings.vip_subnet:
-            vip["vip_subnet_id"] = settings.vip_subnet
-        name = settings.load_balancer or self._plan.name
-        if not vip:
-            raise Broken(
-                f"there is no load balancer {name!r}, and to make one its network is needed: "
-                "give cloud.openstack.vip_network or vip_subnet"
-            )
-        if settings.vip_address:
-            vip["vip_address"] = settings.vip_address
-        self._make(BALANCERS, "loadbalancer", {"name": name, **vip})
+        if settings.network:
+            vip["vip_network_id"] = self._names.entry(NETWORK, settings.network)["id"]
+        if settings.subnet:
+            vip["vip_subnet_id"] = settings.subnet
+        if settings.address:
+            vip["vip_address"] = settings.address
+        self._make(BALANCERS, "loadbalancer", {"name": settings.load_balancer, **vip})
 
     def _make_listener(self, balancer: Mapping[str, Any]) -> None:
         body: dict[str, Any] = {
@@ -134,17 +135,18 @@ class Ports:
         above = {"loadbalancer_id": balancer["id"]}
         if self._plan.listen is not None:
             above = {"listener_id": self._listener(balancer)["id"]}
-        body = {"name": self._plan.name, "protocol": self._settings.protocol, "lb_algorithm": "ROUND_ROBIN", **above}
-        self._make(POOLS, "pool", body)
+        body = {"name": self._plan.name, "protocol": self._settings.protocol}
+        body["lb_algorithm"] = self._settings.algorithm
+        self._make(POOLS, "pool", {**body, **above})
 
     def _make_monitor(self, pool: Mapping[str, Any]) -> None:
         wanted = self._settings.monitor
         body: dict[str, Any] = {
-            "name": self._plan.name, "pool_id": pool["id"], "type": wanted.type, "delay": wanted.interval,
-            "timeout": wanted.timeout, "max_retries": wanted.rise, "max_retries_down": wanted.fall,
+            "name": self._plan.name, "pool_id": pool["id"], "type": "TCP", "delay": wanted.delay,
+            "timeout": wanted.whole_timeout, "max_retries": wanted.rise, "max_retries_down": wanted.fall,
         }  # fmt: skip
-        if wanted.type in ("HTTP", "HTTPS"):
-            body |= {"url_path": wanted.path, "expected_codes": wanted.codes}
+        if wanted.path is not None:
+            body |= {"type": "HTTP", "url_path": wanted.path, "expected_codes": "200"}
         self._make(MONITORS, "healthmonitor", body)
 
     def _make(self, path: str, key: str, body: Mapping[str, Any]) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 from urllib.parse import quote
 
@@ -17,7 +18,7 @@ from bootstrap.deploy.drivers.openstack_answers import fault
 from bootstrap.deploy.drivers.openstack_api import Api
 from bootstrap.deploy.drivers.openstack_names import FLAVOR, IMAGE, NETWORK, Names, networks_of
 from bootstrap.deploy.drivers.openstack_payload import carried
-from bootstrap.deploy.drivers.openstack_settings import Settings
+from bootstrap.deploy.drivers.openstack_settings import RACKSPACE, ServerSettings
 from bootstrap.deploy.faults import Broken, Exists, Fault, Gone
 from bootstrap.deploy.model import PREFIX, Marks, Server, ServerRequest, ServerState
 
@@ -34,17 +35,17 @@ _STOPPED = {"SHUTOFF", "PAUSED", "SUSPENDED", "RESCUE", "SHELVED", "SHELVED_OFFL
 
 
 def servers(settings: Mapping[str, Any]) -> NovaServers:
-    """Make the driver. settings: `cloud.openstack` of the deploy file. Raises UsageError with every problem of them."""
-    return NovaServers(openstack_settings.read(settings))
+    """Make the driver. settings: `cloud.openstack` of the deploy file. Raises UsageError."""
+    return NovaServers(openstack_settings.read_servers(settings))
 
 
 class NovaServers:
     """The servers of one project in one region."""
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: ServerSettings) -> None:
         self.settings = settings
         # Rackspace's Nova is older than microversions.
-        self._nova = Api(settings, "compute", None if settings.provider == "rackspace" else MICROVERSION)
+        self._nova = Api(settings, "compute", None if settings.provider == RACKSPACE else MICROVERSION)
         self._names = Names(settings, self._nova)
 
     def preflight(self, requests: Sequence[ServerRequest]) -> list[str]:
@@ -65,12 +66,14 @@ class NovaServers:
 
     def find(self, pool: str) -> tuple[Server, ...]:
         """Every server with our marks for this pool in its own body, of however many the project has."""
-        seen = (_server(body) for body in self._nova.items("/servers/detail", "servers"))
+        pages = self._nova.pages("/servers/detail", "servers")
+        seen = (self._server(body, page.now) for page in pages for body in page.body["servers"])
         return tuple(server for server in seen if server.marks and server.marks.pool == pool)
 
     def get(self, server_id: str) -> Server:
         """One server. Raises Gone."""
-        return _server(self._nova.call("GET", _path(server_id))["server"])
+        answer = self._nova.good("GET", _path(server_id))
+        return self._server(answer.body["server"], answer.now)
 
     def delete(self, server_id: str) -> None:
         """Ask for its end. Raises Gone."""
@@ -100,14 +103,17 @@ class NovaServers:
         if networks := networks_of(request):
             entries: list[Mapping[str, Any]] = [{"label": networks[0]}]
             # Rackspace joins every server to its public and its private network, which are not listed.
-            if self.settings.provider != "rackspace":
+            if self.settings.provider != RACKSPACE:
                 entries = [self._names.entry(NETWORK, name) for name in networks]
                 body["networks"] = [{"uuid": entry["id"]} for entry in entries]
             if label := entries[0].get("label"):
                 body["metadata"][NETWORK_KEY] = str(label)
-        for key in ("key_name", "availability_zone", "config_drive"):
+        for key in ("key_name", "availability_zone"):
             if settings.get(key) is not None:
-                body[key] = settings[key]
+                body[key] = str(settings[key])
+        if settings.get("config_drive") is not None:
+            # The `server:` map is the driver's own, so nobody has read its texts as anything else before.
+            body["config_drive"] = str(settings["config_drive"]).lower() in ("true", "yes", "on")
         if groups := settings.get("security_groups"):
             body["security_groups"] = [{"name": str(name)} for name in groups]
         return {**body, **carried(self.settings, request.payload)}
@@ -122,22 +128,31 @@ class NovaServers:
         return Broken(refused.message) if isinstance(refused, Gone) else refused
 
 
+    def _server(self, body: Mapping[str, Any], now: float) -> Server:
+        """A server as its body describes it. now: the cloud's time."""
+        metadata = body.get("metadata") or {}
+        state = _state(str(body.get("status", "")), body.get("OS-EXT-STS:task_state"))
+        words = _fault_text(body) if state is ServerState.ERROR else None
+        if state is ServerState.BUILDING and now - _created(body, now) > self.settings.build_timeout:
+            state, words = ServerState.ERROR, f"it has been building for more than {self.settings.build_timeout:.0f} s"
+        address = _address(body.get("addresses") or {}, metadata)
+        return Server(str(body["id"]), str(body.get("name") or ""), state, address, Marks.read(metadata), words)
+
+
+def _created(body: Mapping[str, Any], otherwise: float) -> float:
+    """The time of the create call, in seconds since 1970."""
+    try:
+        return datetime.fromisoformat(str(body.get("created"))).timestamp()
+    except ValueError:
+        return otherwise
+
+
 def _is(body: Mapping[str, Any], request: ServerRequest) -> bool:
     return bool(body.get("name") == request.name)
 
 
 def _path(server_id: str) -> str:
     return f"/servers/{quote(server_id, safe='')}"
-
-
-def _server(body: Mapping[str, Any]) -> Server:
-    """A server as its body describes it."""
-    metadata = body.get("metadata") or {}
-    state = _state(str(body.get("status", "")), body.get("OS-EXT-STS:task_state"))
-    return Server(
-        str(body["id"]), str(body.get("name") or ""), state, _address(body.get("addresses") or {}, metadata),
-        Marks.read(metadata), _fault_text(body) if state is ServerState.ERROR else None,
-    )  # fmt: skip
 
 
 def _state(status: str, task: Any) -> ServerState:

@@ -23,12 +23,21 @@ _ABOUT_QUOTA = re.compile(r"quota|exceed|over limit|over a limit|maximum number"
 
 @dataclass(frozen=True)
 class Answer:
-    """One answer. body: its JSON; empty where there is none. after: the header Retry-After."""
+    """One answer. body: its JSON, empty where there is none; after, date: the headers Retry-After and Date."""
 
     status: int
     body: Mapping[str, Any]
     text: str = ""
     after: str | None = None
+    date: str | None = None
+
+    @property
+    def now(self) -> float:
+        """The time of the service that answered, in seconds since 1970; that of this machine where it gives none."""
+        try:
+            return email.utils.parsedate_to_datetime(self.date or "").timestamp()
+        except (TypeError, ValueError):
+            return time.time()
 
     @property
     def message(self) -> str:

@@ -8,12 +8,13 @@ stands in the body of an answer, read as it came.
 from __future__ import annotations
 
 import functools
+import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
 from urllib.parse import parse_qsl, urlencode, urlsplit
 
 from bootstrap.deploy.drivers.openstack_answers import Answer, fault
-from bootstrap.deploy.drivers.openstack_settings import Settings
+from bootstrap.deploy.drivers.openstack_settings import Where
 from bootstrap.deploy.faults import Broken, Denied, Fault, Unknown
 from bootstrap.errors import UsageError
 
@@ -26,7 +27,7 @@ TIMEOUT_S = 60.0
 PAGE = 1000
 
 
-def connection(settings: Settings) -> Connection:
+def connection(settings: Where) -> Connection:
     """The connection to a cloud and region, the same one for servers and pools.
 
     Raises UsageError when openstacksdk is missing, or has no such cloud.
@@ -44,7 +45,10 @@ def _connection(cloud: str | None, region: str | None) -> Connection:
             f"deploying to OpenStack: {error.name} is not installed", hint="pip install 'initialrunner[openstack]'"
         ) from error
     try:
-        return openstack.connect(cloud=cloud, region_name=region)
+        with warnings.catch_warnings():
+            # It warns of a use of InfluxDB that nobody makes.
+            warnings.simplefilter("ignore", PendingDeprecationWarning)
+            return openstack.connect(cloud=cloud, region_name=region)
     except SDKException as error:
         where = f"cloud.openstack.cloud: {cloud!r}" if cloud else "cloud.openstack"
         raise UsageError(f"{where}: {error}", hint="`cloud` names an entry of clouds.yaml") from error
@@ -53,43 +57,53 @@ def _connection(cloud: str | None, region: str | None) -> Connection:
 class Api:
     """One service. service: as openstacksdk names it; microversion: of each request, None: none is asked for."""
 
-    def __init__(self, settings: Settings, service: str, microversion: str | None = None) -> None:
+    def __init__(self, settings: Where, service: str, microversion: str | None = None) -> None:
         self._settings, self._service, self._microversion = settings, service, microversion
 
     def call(self, method: str, path: str, body: Any = None) -> Mapping[str, Any]:
         """One request; the JSON of its answer. Raises the fault that its answer, or its silence, stands for."""
+        return self.good(method, path, body).body
+
+    def good(self, method: str, path: str, body: Any = None) -> Answer:
+        """Likewise, and the whole answer."""
         answer = self.answer(method, path, body)
         if answer.status >= 400:
             raise fault(answer, f"{method} {path}")
-        return answer.body
+        return answer
 
     def answer(self, method: str, path: str, body: Any = None) -> Answer:
         """One request, and its answer whatever that is. Raises the fault of a login or a connection."""
+        joined = connection(self._settings)
+        from keystoneauth1.adapter import Adapter
+
         extra = {} if body is None else {"json": body}
         try:
-            proxy = getattr(connection(self._settings), self._service)
-            response = proxy.request(
-                path, method, raise_exc=False, connect_retries=0, status_code_retries=0, skip_cache=True,
-                microversion=self._microversion, timeout=TIMEOUT_S, **extra,
+            # openstacksdk's own `request` has a cache, and warns of its own code.
+            response = Adapter.request(
+                getattr(joined, self._service), path, method, raise_exc=False, connect_retries=0,
+                status_code_retries=0, microversion=self._microversion, timeout=TIMEOUT_S, **extra,
             )  # fmt: skip
-        except (Fault, UsageError):
-            raise
         except Exception as error:
             raise _fault_of(error, f"{method} {path}") from error
         return _answer(response)
 
     def items(self, path: str, key: str, **query: str) -> Iterator[Mapping[str, Any]]:
         """Every entry of a list, over all its pages."""
+        return (entry for page in self.pages(path, key, **query) for entry in page.body.get(key, ()))
+
+    def pages(self, path: str, key: str, **query: str) -> Iterator[Answer]:
+        """Every page of a list."""
         asked: dict[str, str] | None = {"limit": str(PAGE), **query}
         while asked is not None:
-            body = self.call("GET", f"{path}?{urlencode(asked)}")
-            yield from body.get(key, ())
+            page = self.good("GET", f"{path}?{urlencode(asked)}")
+            yield page
+            body = page.body
             # The address of the next page may name another host than the one that answers; its query is what counts.
             following = [link["href"] for link in body.get(f"{key}_links", ()) if link.get("rel") == "next"]
             asked = dict(parse_qsl(urlsplit(following[0]).query)) if following and body.get(key) else None
 
 
-def compute_regions(settings: Settings) -> dict[str, str]:
+def compute_regions(settings: Where) -> dict[str, str]:
     """The regions in which the catalog has a compute service, with its address. Raises the fault of a login."""
     joined = connection(settings)
     try:
@@ -102,7 +116,7 @@ def compute_regions(settings: Settings) -> dict[str, str]:
     return {end["region"]: end["url"] for ends in endpoints.values() for end in ends}
 
 
-def ask_elsewhere(settings: Settings, url: str) -> Mapping[str, Any]:
+def ask_elsewhere(settings: Where, url: str) -> Mapping[str, Any]:
     """GET an address of another region, with the same login; an empty answer for everything but success."""
     try:
         response = connection(settings).session.get(url, raise_exc=False, connect_retries=0, timeout=TIMEOUT_S)
@@ -117,9 +131,11 @@ def _answer(response: Any) -> Answer:
         body = response.json() if response.content else {}
     except ValueError:
         body = {}
+    headers = response.headers
     return Answer(
-        response.status_code, body if isinstance(body, dict) else {}, response.text, response.headers.get("Retry-After")
-    )
+        response.status_code, body if isinstance(body, dict) else {}, response.text, headers.get("Retry-After"),
+        headers.get("Date"),
+    )  # fmt: skip
 
 
 def _fault_of(error: Exception, call: str) -> Fault:

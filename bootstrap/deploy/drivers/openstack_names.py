@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import quote
 
 from bootstrap.deploy.drivers.openstack_api import Api, ask_elsewhere, compute_regions
-from bootstrap.deploy.drivers.openstack_settings import Settings
+from bootstrap.deploy.drivers.openstack_settings import Where
 from bootstrap.deploy.faults import Broken, Denied, Gone
 from bootstrap.deploy.model import ServerRequest
 
@@ -44,7 +44,7 @@ def networks_of(request: ServerRequest) -> list[str]:
 class Names:
     """What the names stand for. Each is asked for once: a deploy is to use the same image from its start to its end."""
 
-    def __init__(self, settings: Settings, nova: Api) -> None:
+    def __init__(self, settings: Where, nova: Api) -> None:
         self._settings, self._nova = settings, nova
         self._entries: dict[tuple[str, str], Mapping[str, Any]] = {}
 

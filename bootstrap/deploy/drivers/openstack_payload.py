@@ -5,23 +5,22 @@ from __future__ import annotations
 import base64
 from typing import Any
 
-from bootstrap.deploy.drivers.openstack_settings import PERSONALITY, USER_DATA, Settings
+from bootstrap.deploy.drivers.openstack_settings import CONFIG_DRIVE, USER_DATA, ServerSettings
 
 
-def carried(settings: Settings, payload: Any) -> dict[str, Any]:
+def carried(settings: ServerSettings, payload: Any) -> dict[str, Any]:
     """The keys of Nova's create call for a payload. Raises PayloadError when it does not fit the provider.
 
-    payload: a bootstrap.Rendering, or None for a server that gets nothing.
+    payload: a bootstrap.Rendering or what holds one, or None for a server that gets nothing.
     """
     if payload is None:
         return {}
-    if settings.channel == PERSONALITY:
-        # The starter is for cloud-init, whose copies of the files of a config drive cron would ignore.
-        starter = payload.starter(settings.provider)
-        return {
-            "personality": payload.personality(settings.provider),
-            "user_data": base64.b64encode(starter.encode()).decode("ascii"),
-            "config_drive": True,
-        }
-    user_data = {"user_data": payload.user_data(settings.provider, encoded=True)}
-    return user_data if settings.channel == USER_DATA else {**user_data, "config_drive": True}
+    rendering = getattr(payload, "rendering", payload)
+    if settings.channel == USER_DATA:
+        return {"user_data": rendering.user_data(settings.provider, encoded=True)}
+    files = {"personality": rendering.personality(settings.provider)}
+    if settings.channel != CONFIG_DRIVE:
+        return files
+    # The starter is for cloud-init, which copies the files of a drive so that cron would ignore them.
+    starter = base64.b64encode(rendering.starter(settings.provider).encode()).decode("ascii")
+    return {**files, "user_data": starter, "config_drive": True}

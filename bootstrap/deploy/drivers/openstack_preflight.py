@@ -8,7 +8,7 @@ from typing import Any
 from bootstrap.deploy.drivers import openstack_payload
 from bootstrap.deploy.drivers.openstack_api import Api, compute_regions
 from bootstrap.deploy.drivers.openstack_names import FLAVOR, IMAGE, NETWORK, Names, networks_of
-from bootstrap.deploy.drivers.openstack_settings import SERVER_KEYS, Settings
+from bootstrap.deploy.drivers.openstack_settings import RACKSPACE, SERVER_KEYS, ServerSettings
 from bootstrap.deploy.faults import Broken
 from bootstrap.deploy.model import ServerRequest
 from bootstrap.errors import BootstrapError
@@ -22,7 +22,7 @@ LIMITS = (
 UNITS = {"ram": " MiB"}
 
 
-def problems(settings: Settings, nova: Api, names: Names, requests: Sequence[ServerRequest]) -> list[str]:
+def problems(settings: ServerSettings, nova: Api, names: Names, requests: Sequence[ServerRequest]) -> list[str]:
     """The reasons, each once. Raises the fault of a cloud that does not answer."""
     if wrong := _region(settings):
         return [wrong]
@@ -37,7 +37,7 @@ def problems(settings: Settings, nova: Api, names: Names, requests: Sequence[Ser
     return [*dict.fromkeys(reasons)]
 
 
-def _region(settings: Settings) -> str | None:
+def _region(settings: ServerSettings) -> str | None:
     regions = compute_regions(settings)
     if settings.region is None or settings.region in regions:
         return None
@@ -54,13 +54,13 @@ def _keys(request: ServerRequest) -> Iterator[str]:
             yield f"{key}: it is missing: give its name or its id in the tier's `server:` map"
 
 
-def _names(settings: Settings, names: Names, request: ServerRequest) -> Iterator[str]:
+def _names(settings: ServerSettings, names: Names, request: ServerRequest) -> Iterator[str]:
     wanted = request.settings
     checks: list[Callable[[], Any]] = []
     for kind in (IMAGE, FLAVOR):
         if wanted.get(kind.word):
             checks.append(lambda kind=kind: names.entry(kind, str(wanted[kind.word])))  # type: ignore[misc]
-    if settings.provider != "rackspace":
+    if settings.provider != RACKSPACE:
         checks += [lambda name=name: names.entry(NETWORK, name) for name in networks_of(request)]  # type: ignore[misc]
     if wanted.get("key_name"):
         checks.append(lambda: names.key_pair(str(wanted["key_name"])))
@@ -71,7 +71,7 @@ def _names(settings: Settings, names: Names, request: ServerRequest) -> Iterator
             yield error.message
 
 
-def _payload(settings: Settings, request: ServerRequest) -> Iterator[str]:
+def _payload(settings: ServerSettings, request: ServerRequest) -> Iterator[str]:
     try:
         openstack_payload.carried(settings, request.payload)
     except BootstrapError as error:

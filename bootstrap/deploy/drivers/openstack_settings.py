@@ -1,93 +1,99 @@
-"""The settings of both OpenStack drivers, `cloud.openstack` of a deploy file."""
+"""The settings of the drivers `openstack` and `octavia`, as their factories get them from a deploy file."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, TypeVar
 
 from bootstrap.errors import UsageError
 
-PROVIDERS = ("nova", "rackspace")
+NOVA, RACKSPACE = PROVIDERS = ("nova", "rackspace")
 USER_DATA, PERSONALITY, CONFIG_DRIVE = CHANNELS = ("user-data", "personality", "config-drive")
-PROTOCOLS = ("HTTP", "TCP", "HTTPS")
 # The keys of a tier's `server:` map.
 SERVER_KEYS = (
     "image", "flavor", "network", "key_name", "security_groups", "availability_zone", "config_drive", "metadata",
 )  # fmt: skip
+T = TypeVar("T")
+
+
+@dataclass(frozen=True)
+class Where:
+    """One region of one cloud. cloud: an entry of clouds.yaml, None: the OS_* variables; region: None, the cloud's."""
+
+    cloud: str | None = None
+    region: str | None = None
+
+
+@dataclass(frozen=True)
+class ServerSettings(Where):
+    """provider, channel: of payloads; build_timeout: seconds after which a server that still builds is in ERROR."""
+
+    provider: str = NOVA
+    channel: str = USER_DATA
+    build_timeout: float = 600.0
 
 
 @dataclass(frozen=True)
 class Monitor:
-    """The monitor of a pool that the driver makes. Times are seconds; rise and fall: answers in a row."""
+    """The monitor of a pool that is made. Times are seconds; rise, fall: answers in a row."""
 
-    type: str = "TCP"
-    path: str = "/"
-    codes: str = "200"
-    interval: int = 5
-    timeout: int = 3
+    path: str | None = None
+    interval: float = 2.0
+    timeout: float = 1.0
     rise: int = 2
     fall: int = 2
 
+    @property
+    def delay(self) -> int:
+        """The interval as Octavia takes it: whole seconds, above the time-out."""
+        return max(math.ceil(self.interval), self.whole_timeout + 1)
+
+    @property
+    def whole_timeout(self) -> int:
+        """Likewise the time-out."""
+        return max(1, math.ceil(self.timeout))
+
 
 @dataclass(frozen=True)
-class Settings:
-    """cloud: an entry of clouds.yaml; region: None, the cloud's own; provider, channel: of payloads.
+class PoolSettings(Where):
+    """load_balancer: its name or id. The rest is for what is made where it is missing.
 
-    The rest is for pools. load_balancer: its name or id; vip_…: for one that is made; member_subnet: an id, where the
-    members are in another network than the balancer.
+    network, subnet, address: of the balancer; member_subnet: an id, where its members are in another network.
     """
 
-    cloud: str | None = None
-    region: str | None = None
-    provider: str = "nova"
-    channel: str = USER_DATA
-    load_balancer: str | None = None
-    protocol: str = "HTTP"
-    vip_network: str | None = None
-    vip_subnet: str | None = None
-    vip_address: str | None = None
+    load_balancer: str = ""
+    network: str | None = None
+    subnet: str | None = None
+    address: str | None = None
     member_subnet: str | None = None
+    protocol: str = "HTTP"
+    algorithm: str = "ROUND_ROBIN"
     monitor: Monitor = field(default_factory=Monitor)
 
 
-def read(settings: Mapping[str, Any]) -> Settings:
-    """Read `cloud.openstack`. Raises UsageError with every problem."""
-    own = Settings.__dataclass_fields__
-    problems = [
-        f"cloud.openstack.{key}: the OpenStack drivers know no such key, only {', '.join(own)}"
-        for key in settings
-        if key not in own
-    ]
-    texts = {key: str(settings[key]) for key in own if key != "monitor" and settings.get(key) is not None}
-    for key, values in (("provider", PROVIDERS), ("channel", CHANNELS), ("protocol", PROTOCOLS)):
-        if key in texts and texts[key] not in values:
-            problems.append(f"cloud.openstack.{key}: {texts[key]!r} is not one of {', '.join(values)}")
-    monitor = _monitor(settings.get("monitor") or {}, problems)
-    if problems:
-        raise UsageError("; ".join(problems))
-    return Settings(**texts, monitor=monitor)
+def read_servers(settings: Mapping[str, Any]) -> ServerSettings:
+    """Read `cloud.openstack`. Raises UsageError."""
+    read = _read(ServerSettings, "cloud.openstack", settings)
+    for key, value, values in (("provider", read.provider, PROVIDERS), ("channel", read.channel, CHANNELS)):
+        if value not in values:
+            raise UsageError(f"cloud.openstack.{key}: {value!r} is not one of {', '.join(values)}")
+    return read
 
 
-def _monitor(given: Any, problems: list[str]) -> Monitor:
-    """The monitor, with TCP as its type where no path says that it is HTTP."""
-    where = "cloud.openstack.monitor"
-    if not isinstance(given, Mapping):
-        problems.append(f"{where}: {given!r} is no map: write it as {{path: /ping, interval: 5}}")
-        return Monitor()
-    values: dict[str, Any] = {"type": "HTTP"} if "path" in given else {}
-    for key, value in given.items():
-        if key not in Monitor.__dataclass_fields__:
-            problems.append(f"{where}.{key}: there is no such key, only {', '.join(Monitor.__dataclass_fields__)}")
-        elif isinstance(getattr(Monitor, key), int):
-            # A deploy file may bring it as text, as every scalar of YAML that no model has read.
-            if str(value).isdigit() and int(value) > 0:
-                values[key] = int(value)
-            else:
-                problems.append(f"{where}.{key}: {value!r} is no whole number above 0")
-        else:
-            values[key] = str(value)
-    monitor = Monitor(**values)
-    if monitor.timeout >= monitor.interval:
-        problems.append(f"{where}.timeout: {monitor.timeout} is not below the interval of {monitor.interval} seconds")
-    return monitor
+def read_pool(settings: Mapping[str, Any]) -> PoolSettings:
+    """Read `cloud.octavia`. Raises UsageError."""
+    monitor = _read(Monitor, "cloud.octavia.monitor", settings.get("monitor") or {})
+    read = _read(PoolSettings, "cloud.octavia", {**settings, "monitor": monitor})
+    if not read.load_balancer:
+        raise UsageError("cloud.octavia.load_balancer: it is missing: give the name of the load balancer")
+    return read
+
+
+def _read(kind: type[T], where: str, settings: Mapping[str, Any]) -> T:
+    """The settings as an object. The model of the deploy file has checked them; programs may call without one."""
+    known = kind.__dataclass_fields__  # type: ignore[attr-defined]
+    if unknown := sorted(set(settings) - set(known)):
+        raise UsageError(f"{where}: there is no {unknown[0]!r}, only {', '.join(known)}")
+    return kind(**{key: value for key, value in settings.items() if value is not None})

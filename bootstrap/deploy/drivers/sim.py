@@ -17,7 +17,8 @@ from bootstrap.deploy.model import Member, PoolPlan, Server, ServerRequest
 from bootstrap.deploy.protocols import ProbeRequest, Report
 from bootstrap.deploy.simulate.dice import Dice
 from bootstrap.deploy.simulate.nature import FATES, NEVER, Nature
-from bootstrap.deploy.simulate.world import Hold, Machine, World
+from bootstrap.deploy.simulate.things import Hold, Machine
+from bootstrap.deploy.simulate.world import World
 from bootstrap.deploy.stopping import Lost, Stopped
 
 if TYPE_CHECKING:

@@ -16,7 +16,8 @@ from bootstrap.deploy.drivers.haproxy_settings import Settings, sections
 from bootstrap.deploy.faults import Busy
 from bootstrap.deploy.model import PoolPlan
 from bootstrap.deploy.simulate.nature import NEVER
-from bootstrap.deploy.simulate.world import Balancer, Seat, World
+from bootstrap.deploy.simulate.things import Balancer, Seat
+from bootstrap.deploy.simulate.world import World
 
 HEAD = "global\n\ndefaults\n    mode http\n"
 SETTINGS = Settings("haproxy.cfg", "admin.sock")

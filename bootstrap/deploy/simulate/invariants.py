@@ -12,7 +12,8 @@ from bootstrap.deploy.faults import Fault, Gone, Quota, Unknown
 from bootstrap.deploy.journal import Journal
 from bootstrap.deploy.model import DeployPlan, Marks, ServerRequest, ServerState, TierPlan
 from bootstrap.deploy.simulate.nature import NEVER
-from bootstrap.deploy.simulate.world import Machine, Seat, World
+from bootstrap.deploy.simulate.things import Machine, Seat
+from bootstrap.deploy.simulate.world import World
 
 # Looks at a server are this far apart at most, so that what lasts shorter cannot be seen.
 BLIND_S = 3.0
@@ -104,6 +105,7 @@ class Judge:
     def killed(self) -> None:
         """The deployer has ended, with all that it knew and had not written down."""
         self.is_quota_known = False
+        self.failing.clear()
 
     def hook(self, tier: str, code: int) -> None:
         """The command before_swap of a tier has ended."""
@@ -163,11 +165,13 @@ class Judge:
         says = (name, tier.revision, marks.deploy)
         if tier.gate.probe is not None:
             self._hold(machine.says == says, f"{name} joined {pool} and its app says {' '.join(machine.says)}")
-            self._hold(
-                machine.answers_at + stable_s <= clock + 0.5, f"{name} joined {pool} before it was stable for {stable_s} s"
-            )
+            is_stable = machine.answers_at + stable_s <= clock + 0.5
+            self._hold(is_stable, f"{name} joined {pool} before it was stable for {stable_s} s")
             is_quiet = machine.quiet[0] + BLIND_S <= clock < machine.quiet[1]
             self._hold(not is_quiet, f"{name} joined {pool} while it did not answer")
+        twins = [m for m in self.world.live() if m.address == address and m.id != machine.id]
+        is_alone = not any(twin.marks and twin.state(clock) is ServerState.ACTIVE for twin in twins)
+        self._hold(is_alone or machine.id in self.adopted, f"{name} joined {pool} with the address of another server")
         if tier.reports:
             is_healthy = machine.healthy and machine.ends_at <= clock
             self._hold(is_healthy, f"{name} joined {pool} before it reported healthy")
@@ -191,7 +195,7 @@ class Judge:
         drained_s = self.world.clock - seat.drained_at
         self._hold(
             sessions == 0 or drained_s >= tier.drain_s,
-            f"{sessions} sessions of {seat.name} were cut after {drained_s:.1f} s; the drain's time is {tier.drain_s} s",
+            f"{sessions} sessions of {seat.name} were cut after {drained_s:.1f} s; the drain takes {tier.drain_s} s",
         )
 
     def reload(self, act: Callable[[], None]) -> None:
@@ -230,7 +234,8 @@ class Judge:
     def _is_new(self, seat: Seat) -> bool:
         machine = self._machine(seat.name, seat.address)
         marks = machine.marks if machine else None
-        return marks is not None and marks.deploy == self.plan.deploy_id
+        is_adopted = machine is not None and machine.id in self.adopted
+        return is_adopted or (marks is not None and marks.deploy == self.plan.deploy_id)
 
     def _machine(self, name: str, address: str) -> Machine | None:
         """The server of this name and address, also when it is gone."""

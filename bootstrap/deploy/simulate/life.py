@@ -9,6 +9,7 @@ from bootstrap.deploy.faults import Fault
 from bootstrap.deploy.journal import Journal
 from bootstrap.deploy.model import DeployPlan
 from bootstrap.deploy.observe import with_old
+from bootstrap.deploy.protocols import Pool
 from bootstrap.deploy.reap import judge as judge_marks
 from bootstrap.deploy.roll import Deployer, Ending
 from bootstrap.deploy.simulate import scenes, stand
@@ -79,6 +80,7 @@ class Life:
         for machine in self.world.machines.values():
             machine.keeps = ""
         self.trouble.mood = Mood()
+        self.world.clock += 60.0
         self._judge(*self._reap_again())
 
     def _reap_again(self) -> tuple[Ending, bool | None]:
@@ -117,7 +119,7 @@ class Life:
             stand.StandPayloads(), leave_old=self.scene.leave_old,
         )  # fmt: skip
 
-    def _pools(self, plan: DeployPlan) -> dict[str, stand.Pool]:
+    def _pools(self, plan: DeployPlan) -> dict[str, Pool]:
         pools = stand.pools(self.world, self.scene.haproxy, scenes.ports(plan))
         return {name: stand.StandPool(self.trouble, pool) for name, pool in pools.items()}
 

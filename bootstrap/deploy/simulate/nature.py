@@ -20,6 +20,7 @@ FATES = {
     "mute": "it reports healthy, and its app never answers",
     "stale": "its app answers with another revision",
     "stranger": "its app answers with another server's name",
+    "twin": "it gets the address of another server",
     "quiet": "its app answers, stops for a while, and goes on",
     "dies": "it dies some time after it was healthy",
 }
@@ -59,4 +60,5 @@ class Nature:
     @property
     def is_kind(self) -> bool:
         """Whether nothing goes wrong by itself."""
-        return not self.fates and self.lag == self.forever == self.late == self.dead == self.keeps == 0 and self.monitored
+        shares = (self.lag, self.forever, self.late, self.dead, self.keeps)
+        return not self.fates and not any(shares) and self.monitored

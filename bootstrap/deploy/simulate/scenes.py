@@ -13,7 +13,8 @@ from bootstrap.deploy.simulate.dice import Dice
 from bootstrap.deploy.simulate.faults import Mood
 from bootstrap.deploy.simulate.haproxy import SimHaproxy
 from bootstrap.deploy.simulate.nature import FATES, NEVER, Nature
-from bootstrap.deploy.simulate.world import Balancer, Machine, Seat, World
+from bootstrap.deploy.simulate.things import Balancer, Machine, Seat
+from bootstrap.deploy.simulate.world import World
 
 NAME = "shop"
 EARLIER = ("20270101T080000Z-aaaa", "20270101T090000Z-bbbb")
@@ -29,7 +30,8 @@ class Scene:
     """One seed before it begins.
 
     strip: (time, server) at which an operator takes the marks off a server; folder_is_lost: after a kill only the marks
-    are left; turns_back: after a kill the user wants it back; downtime: seconds after a kill; haproxy: behind the pools.
+    are left; turns_back: after a kill the user wants it back; downtime: seconds after a kill; haproxy: is behind the
+    pools, where there is one.
     """
 
     world: World

@@ -43,7 +43,8 @@ class Handler(BaseHTTPRequestHandler):
         time.sleep(1.0 if self.path == "/slow" else 0.01)
         revision, server = self.words
         body = f"{revision} {server}\n"
-        head = f"HTTP/1.1 200 OK\r\nX-Revision: {revision}\r\nContent-Length: {len(body)}\r\n\r\n"
+        own = f"X-Revision: {revision}\r\nX-Server: {server}\r\nX-Address: {self.server.server_address[0]}"
+        head = f"HTTP/1.1 200 OK\r\n{own}\r\nContent-Length: {len(body)}\r\n\r\n"
         self.wfile.write((head + body).encode())
 
     def do_POST(self) -> None:

@@ -26,6 +26,8 @@ from one_cloud import machines
 from one_cloud.fault_proxy import FaultProxy
 from one_cloud.network import Network
 
+from bootstrap.deploy.drivers import openstack_api
+
 HERE = Path(__file__).parent
 # What Nova's fixtures always have.
 IMAGE, FLAVOR, NETWORK = "155d900f-4e14-4e4c-a73d-069cbf4541e6", "m1.tiny", "private"
@@ -67,9 +69,14 @@ class Site:
     @property
     def settings(self) -> dict[str, Any]:
         """`cloud.openstack` of a deploy file for this site."""
+        return {"cloud": "site", "region": "one"}
+
+    @property
+    def pool_settings(self) -> dict[str, Any]:
+        """`cloud.octavia` likewise."""
         return {
-            "cloud": "site", "region": "one", "load_balancer": "shop", "vip_network": NETWORK,
-            "vip_address": machines.GATEWAY, "monitor": {"path": "/ping"},
+            **self.settings, "load_balancer": "shop", "network": NETWORK, "address": machines.GATEWAY,
+            "monitor": {"path": "/ping"},
         }  # fmt: skip
 
     @property
@@ -81,7 +88,8 @@ class Site:
         """A request to Nova past the proxy, with an administrator's rights or as an ordinary user."""
         url = f"{self.nova.target}/v2.1{path}"
         answer = requests.request(method, url, json=body, headers={"X-Auth-Token": token}, timeout=60)
-        assert answer.ok, answer.text
+        # What is to be deleted may have gone by itself.
+        assert answer.ok or (method == "DELETE" and answer.status_code == 404), answer.text
         return dict(answer.json()) if answer.content else {}
 
     def balance(self, method: str, path: str, body: Any = None) -> dict[str, Any]:
@@ -156,6 +164,8 @@ class Site:
         self.nova.target = self.elsewhere.target = urls["nova"]
         clouds = self.folder / "clouds.yaml"
         clouds.write_text(CLOUDS.format(url=urls["keystone"]))
+        # An earlier site of this process had other ports.
+        openstack_api._connection.cache_clear()
         before = os.environ.get("OS_CLIENT_CONFIG_FILE")
         os.environ["OS_CLIENT_CONFIG_FILE"] = str(clouds)
         stack.callback(_restored, before)
