@@ -169,6 +169,9 @@ class Judge:
             self._hold(is_stable, f"{name} joined {pool} before it was stable for {stable_s} s")
             is_quiet = machine.quiet[0] + BLIND_S <= clock < machine.quiet[1]
             self._hold(not is_quiet, f"{name} joined {pool} while it did not answer")
+        twins = [m for m in self.world.live() if m.address == address and m.id != machine.id]
+        is_alone = not any(twin.marks and twin.state(clock) is ServerState.ACTIVE for twin in twins)
+        self._hold(is_alone or machine.id in self.adopted, f"{name} joined {pool} with the address of another server")
         if tier.reports:
             is_healthy = machine.healthy and machine.ends_at <= clock
             self._hold(is_healthy, f"{name} joined {pool} before it reported healthy")

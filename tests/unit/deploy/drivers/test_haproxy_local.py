@@ -149,7 +149,7 @@ def test_a_socket_on_which_nobody_answers_is_unknown(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("answer", [b"", b"pxname,svn"])
 def test_an_answer_that_is_cut_is_unknown(tmp_path: Path, answer: bytes) -> None:
-    with answering(unix(tmp_path / "admin.sock"), answer), pytest.raises(Unknown, match=r"`show info` .* was cut short"):
+    with answering(unix(tmp_path / "admin.sock"), answer), pytest.raises(Unknown, match="was cut short"):
         process(tmp_path).ask("show info")
 
 
