@@ -123,8 +123,9 @@ def _gate(tier: TierPlan) -> str:
     """Return what a new server has to show, as the end of `wait until each …`."""
     shows = ["reports healthy"] if tier.reports and not tier.adopted else []
     if tier.gate.probe:
-        contains = "".join(f" and contains {text!r}" for text in tier.gate.contains)
-        shows.append(f"answers {tier.gate.status} at {tier.gate.probe}{contains}")
+        texts = " and ".join(map(repr, tier.gate.contains))
+        contains = f" with {texts}" if texts else ""
+        shows.append(f"answers {tier.gate.status}{contains} at {tier.gate.probe}")
     shows = shows or ["is active"]
     stable = f", for {_span(tier.gate.stable_s)} without a break" if tier.gate.stable_s and not tier.adopted else ""
     return " and ".join(shows) + stable

@@ -24,8 +24,8 @@ def test_a_plan_can_be_read() -> None:
         "   replaces shop-web-1-99ffee (in web), shop-web-2-99ffee (in web)",
         "   floor    2 up in each pool at any time; 2 serve now",
         "   step 1   create 2 servers",
-        "   step 2   wait until each reports healthy and answers 200 at http://{address}:8080/ping and contains "
-        "'{revision}', for 30s without a break; at most 15m",
+        "   step 2   wait until each reports healthy and answers 200 with '{revision}' at "
+        "http://{address}:8080/ping, for 30s without a break; at most 15m",
         "   step 3   add them to the pools, and wait until the balancer says that they are up",
         "   step 4   run `./migrate.sh`: the swap goes on if its exit code is 0",
         "   step 5   drain the old ones until they have no sessions, at most 1m, and take them out",
