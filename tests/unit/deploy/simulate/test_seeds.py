@@ -45,7 +45,8 @@ def test_a_story_is_the_same_byte_for_byte(seed: int) -> None:
 
 def test_a_story_that_is_not_told_ends_in_the_same_way() -> None:
     told, quiet = run(5), run(5, is_told=False)
-    assert (quiet.calls, quiet.kills, quiet.endings, quiet.broken) == (told.calls, told.kills, told.endings, told.broken)
+    assert (quiet.calls, quiet.kills) == (told.calls, told.kills)
+    assert (quiet.endings, quiet.broken) == (told.endings, told.broken)
     assert told.lines
     assert quiet.lines == []
 
