@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bootstrap.client.wording import table
@@ -13,7 +12,6 @@ from bootstrap.deploy.model import DeployPlan
 from bootstrap.deploy.narration import Narration
 from bootstrap.deploy.progress import Progress, Record
 from bootstrap.deploy.summary import outcome, summary
-from bootstrap.runner.tick.journal import unseal
 
 COLUMNS = ["WHEN", "NAME", "DEPLOY", "REVISION", "OUTCOME", "OWED"]
 
@@ -56,15 +54,6 @@ class Past:
             "revisions": {tier.name: tier.revision for tier in self.plan.tiers},
             "owed": progress.owed,
         }
-
-
-def records_of(journal: Path) -> tuple[Record, ...]:
-    """Return the records of a journal that prove themselves; a deployer may be writing the last one just now."""
-    try:
-        lines = journal.read_bytes().split(b"\n")
-    except OSError:
-        return ()
-    return tuple(record for record in map(unseal, lines) if record is not None)
 
 
 def overview(pasts: Iterable[Past]) -> list[str]:
