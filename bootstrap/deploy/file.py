@@ -113,11 +113,15 @@ class DeployFile:
 
 
 def load(
-    path: str | Path, *, overrides: Sequence[str] = (), values_files: Sequence[str] = (), storage: Storage = DISK
+    path: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    values_files: Sequence[str | Path] = (),
+    storage: Storage = DISK,
 ) -> DeployFile:
-    """The deploy file, with YAML files of values and then `--set K=V` laid over its own, and its specs.
+    """The deploy file and its specs, with `--set K=V` overrides and `--values` files laid over the values of the file.
 
-    storage: where all of them are read.
+    storage: where all files are read.
 
     Raises SpecError with every problem of it, its includes and its specs, UsageError when it cannot be read.
     """
@@ -126,7 +130,7 @@ def load(
     root = Included(reader, refuse, NAMED).read(Path(path), str(path))
     if root is None:
         raise SpecError(reader.problems)
-    root, undeclared = lay(reader, root, overrides, values_files, subject="deploy file")
+    root, undeclared = lay(reader, root, overrides, [str(name) for name in values_files], subject="deploy file")
     root, problems, failed = texts.render(root, undeclared)
     model, misfits = validate(root, deploy_words.DEPLOY)
     # A text that could not be rendered is no value yet, so what the models say of it is no news.

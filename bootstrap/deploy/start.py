@@ -94,9 +94,7 @@ def prepared(wish: Wish, state: Path, *, dry_run: bool = False) -> Iterator[Prep
     Raises SpecError for the file, Refused with all that is wrong elsewhere, Lost with the holder of the right.
     """
     deploys, deploy_id, stop = Deploys(state / DEPLOYS), new_deploy_id(), Stop()
-    deploy_file, kept = sources.record(
-        wish.file, overrides=wish.overrides, values_files=wish.values_files
-    )
+    deploy_file, kept = sources.record(wish.file, overrides=wish.overrides, values_files=wish.values_files)
     findings = Findings()
     secret = _secret(deploy_file, wish.secret_file, findings)
     cloud = open_cloud(deploy_file, deploy_id, state, stop, findings)

@@ -105,11 +105,11 @@ class Leaving:
 
     def leave(self, servers: Sequence[Serving]) -> list[Serving]:
         """Drain and remove them. Return those that had to stay, since the floor would have been broken."""
-        stay: list[Serving] = []
-        for server in servers:
-            if not self._drain(server):
-                stay.append(server)
-        leaving = [server for server in servers if server not in stay]
+        # New servers that a rollback takes away have often joined no pool yet: nothing has to be waited for then.
+        members = [(m.name, m.address) for pool in self._tier.pools for m in self._work.members(pool)]
+        inside = [server for server in servers if (server.name, server.address) in members]
+        stay = [server for server in inside if not self._drain(server)]
+        leaving = [server for server in inside if server not in stay]
         if leaving:
             self._work.journal.add("phase", tier=self._tier.name, phase="draining")
             self._await_idle(leaving)

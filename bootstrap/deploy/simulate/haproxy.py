@@ -85,7 +85,14 @@ class SimHaproxy:
 
     def serves(self, pool: str, name: str, address: str, port: int) -> None:
         """Put a member of ours into file and process."""
-        HaproxyPool(self, PoolPlan(pool, port), sections(SETTINGS, PoolPlan(pool, port))).add(name, address)
+        if self._in_file(pool) is None:
+            self.text = haproxy_file.with_sections(self.text, pool, sections(SETTINGS, PoolPlan(pool, port)))
+        backend = self._in_file(pool)
+        entry = haproxy_file.Entry(name, name, address, port, Place.SERVES)
+        if backend is not None:
+            self.text = haproxy_file.with_entries(self.text, backend, (*backend.entries, entry), has_cookie=False)
+        balancer = self.world.balancers.setdefault(pool, Balancer(pool, port))
+        self._begin(balancer, name, address, port, False)
 
     def stranger(self, pool: str, name: str, address: str, port: int) -> None:
         """Put a member of somebody else into both."""

@@ -20,6 +20,7 @@ FATES = {
     "mute": "it reports healthy, and its app never answers",
     "stale": "its app answers with another revision",
     "stranger": "its app answers with another server's name",
+    "twin": "it gets the address of another server",
     "quiet": "its app answers, stops for a while, and goes on",
     "dies": "it dies some time after it was healthy",
 }

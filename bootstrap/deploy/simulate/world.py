@@ -11,12 +11,13 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from bootstrap.deploy.faults import Busy, Exists, Gone, Quota
-from bootstrap.deploy.model import Member, MemberState, Server, ServerRequest
+from bootstrap.deploy.model import Member, MemberState, Server, ServerRequest, ServerState
 from bootstrap.deploy.simulate.dice import Dice
 from bootstrap.deploy.simulate.nature import NEVER, Nature
 from bootstrap.deploy.simulate.things import Balancer, Hold, Machine, Seat
 
 EPOCH = 1_800_000_000.0
+ACTIVE = ServerState.ACTIVE
 
 
 @dataclass
@@ -122,11 +123,16 @@ class World:
             machine.says = (machine.name, "another-revision", machine.says[2])
         elif fate == "stranger":
             machine.says = ("another-server", *machine.says[1:])
+        elif fate == "twin":
+            pool = machine.marks.pool if machine.marks else ""
+            tier = [other for other in self.live() if other.marks is not None and other.marks.pool == pool]
+            others = [other for other in tier if other is not machine and other.state(self.clock) is ACTIVE]
+            machine.address = self.dice.choose(others).address if others else machine.address
         elif fate == "quiet":
             start = round(machine.answers_at + self.dice.between(0.5, 2.0), 2)
             machine.quiet = (start, round(start + self.dice.between(3.0, 8.0), 2))
         elif fate == "dies":
-            machine.dies_at = round(machine.answers_at + self.dice.between(0.0, 30.0), 2)
+            machine.dies_at = round(machine.answers_at + self.dice.between(0.0, 15.0), 2)
 
     def settle(self, machine: Machine) -> Machine:
         """Give a machine an address that nobody has, and put it into the world."""
