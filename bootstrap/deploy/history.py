@@ -37,7 +37,8 @@ class Past:
         """How it ended, in a few words."""
         code = self.progress.code
         if code is not None:
-            return outcome(code)
+            # The column beside it says how many are owed.
+            return outcome(code).partition(":")[0]
         # Whether a deployer is at work still, only the lease knows.
         return "has not ended" if self.records else "was not begun"
 

@@ -52,6 +52,7 @@ def test_a_second_deploy_replaces_the_servers_of_the_first(serving: Shop) -> Non
     assert done.stdout.startswith("shop: done after ")
     assert f"    replace {before[0]} (deleted), {before[1]} (deleted)\n" in done.stdout
     assert f"{before[0]} drains in web\n" in done.stderr
+    assert "   floor    2 up in each pool at any time; 2 serve now\n" in done.stderr
 
 
 def test_a_dry_run_changes_nothing(shop: Shop) -> None:
