@@ -31,6 +31,7 @@ RETRY_S = 2.0
 PATIENCE_S = 10.0
 GIVING_BACK_S = 0.5
 WAIT_S = 1.0
+TRIES = 3
 
 
 class Taken(Lost):
@@ -166,15 +167,8 @@ class CollectorLease:
 
     def _ask(self, pool: str) -> None:
         """Take or renew one lease. Raises Taken or Lost with the holder, and CollectorError without an answer."""
-        if pool not in self._fences:
-            try:
-                self._extend(pool, None)
-                return
-            except Held as error:
-                held = self._holding(pool)
-                if held.get("holder") != self._holder:
-                    raise Taken(_sentence(pool, held, error), held.get("holder")) from error
-                self._fences[pool] = held["fence"]
+        if pool not in self._fences and not self._adopt(pool):
+            return
         try:
             self._extend(pool, self._fences[pool])
         except Held as error:
@@ -182,6 +176,22 @@ class CollectorLease:
             raise Lost(
                 f"the right to change pool {pool} was lost: {_sentence(pool, held, error)}", held.get("holder")
             ) from error
+
+    def _adopt(self, pool: str) -> bool:
+        """Take a new lease. True: it was ours already, since an answer was lost. Raises Taken with the holder."""
+        for _ in range(TRIES):
+            try:
+                self._extend(pool, None)
+                return False
+            except Held as error:
+                held, refusal = self._holding(pool), error
+            # Without one, the lease has ended between the two questions.
+            if held:
+                break
+        if held.get("holder") != self._holder:
+            raise Taken(_sentence(pool, held, refusal), held.get("holder")) from refusal
+        self._fences[pool] = held["fence"]
+        return True
 
     def _extend(self, pool: str, fence: int | None) -> None:
         # Read before the question: the store counts the ttl from a later moment, so ours ends first.

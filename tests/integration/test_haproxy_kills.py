@@ -110,8 +110,8 @@ def remove_if_there(pool: HaproxyPool) -> None:
 
 def survive(
     world: World, call: Callable[[HaproxyPool], None], wanted: MemberState | None, reset: Callable[[], None]
-) -> int:
-    """Kill the deployer at each effect of a call. The number of effects that the call has."""
+) -> str:
+    """Kill the deployer at each effect of a call. The effects that the call has, in their order."""
     number = 1
     while True:
         for is_reloaded in (False, True):
@@ -125,7 +125,7 @@ def survive(
             else:
                 # There is no effect of this number: all have been tried.
                 assert len(mortal.effects) == number - 1
-                return number - 1
+                return " ".join(map(in_short, mortal.effects))
             where = f"killed after {mortal.effects[-1]}, reloaded: {is_reloaded}"
             if is_reloaded:
                 world.bench.proxy.reload()
@@ -140,6 +140,13 @@ def survive(
         number += 1
 
 
+def in_short(effect: str) -> str:
+    """An effect in one word: write, reload, or what a command does."""
+    words = effect.split()
+    is_set = words[0] == "set"
+    return words[3] if is_set and words[3] == "addr" else words[-1] if is_set else words[0]
+
+
 def assert_settled(world: World, wanted: MemberState | None, where: str) -> None:
     """The member gets into its state, and nobody else has come or gone."""
     until(lambda: world.state() is wanted, lambda: f"{where}\n{world.members()}")
@@ -147,15 +154,20 @@ def assert_settled(world: World, wanted: MemberState | None, where: str) -> None
     assert strangers == ({world.bench.stranger} if world.name == "web" else set()), where
 
 
+# Where a server is made, or a slot comes out of maintenance, its checks decide before it gets a session.
+CHECKED = "enable drain down ready"
+
+
 @pytest.mark.parametrize(
-    ("world", "adds", "removes"),
-    [(("added", "web"), 6, 4), (("cookie", "web"), 5, 3)],
+    ("world", "effects"),
+    [
+        (("added", "web"), [f"write add {CHECKED}", "write ready", "drain write", "write maint shutdown del"]),
+        (("cookie", "web"), [f"write {CHECKED}", "write ready", "drain write", "write maint shutdown"]),
+    ],
     indirect=["world"],
     ids=["added", "cookie"],
 )
-def test_a_deployer_that_is_killed_in_a_call_leaves_file_and_process_in_step(
-    world: World, adds: int, removes: int
-) -> None:
+def test_a_deployer_that_is_killed_in_a_call_leaves_file_and_process_in_step(world: World, effects: list[str]) -> None:
     address = world.bench.address()
     world.bench.serve(address)
 
@@ -174,22 +186,28 @@ def test_a_deployer_that_is_killed_in_a_call_leaves_file_and_process_in_step(
         up()
         world.pool()[0].drain(NAME)
 
-    effects = {
-        "add": survive(world, lambda pool: pool.add(NAME, address), MemberState.UP, removed),
-        "add again": survive(world, lambda pool: pool.add(NAME, address), MemberState.UP, drained),
-        "drain": survive(world, lambda pool: pool.drain(NAME), MemberState.DRAINING, up),
-        "remove": survive(world, remove_if_there, None, drained),
-    }
-    assert effects == {"add": adds, "add again": 2, "drain": 2, "remove": removes}
+    # What comes is written first, and so is what leaves; what drains is written last.
+    assert effects == [
+        survive(world, lambda pool: pool.add(NAME, address), MemberState.UP, removed),
+        survive(world, lambda pool: pool.add(NAME, address), MemberState.UP, drained),
+        survive(world, lambda pool: pool.drain(NAME), MemberState.DRAINING, up),
+        survive(world, remove_if_there, None, drained),
+    ]
 
 
 @pytest.mark.parametrize(
-    ("world", "adds"),
-    [(("added", "new"), 8), (("cookie", "web"), 9), (("static", "web"), 11)],
+    ("world", "effects"),
+    [
+        (("added", "new"), f"write reload write add {CHECKED}"),
+        (("cookie", "web"), f"write reload write maint addr {CHECKED}"),
+        (("static", "web"), f"write add write reload write maint addr {CHECKED}"),
+    ],
     indirect=["world"],
     ids=["pool", "slots", "slots-after-a-refusal"],
 )
-def test_a_deployer_that_is_killed_while_it_makes_a_pool_or_slots_leaves_none_or_all(world: World, adds: int) -> None:
+def test_a_deployer_that_is_killed_while_it_makes_a_pool_or_slots_leaves_none_or_all(
+    world: World, effects: str
+) -> None:
     address = world.bench.address()
     world.bench.serve(address)
     config = world.bench.proxy.config
@@ -200,7 +218,7 @@ def test_a_deployer_that_is_killed_while_it_makes_a_pool_or_slots_leaves_none_or
         world.bench.proxy.reload()
         assert world.state() is None
 
-    assert survive(world, lambda pool: pool.add(NAME, address), MemberState.UP, absent) == adds
+    assert survive(world, lambda pool: pool.add(NAME, address), MemberState.UP, absent) == effects
     # Nothing but our lines, or the sections of the pool below all others, is new.
     lines = config.read_text().splitlines(keepends=True)
     marks = [number for number, line in enumerate(lines) if line.strip() in (BEGIN, END)]

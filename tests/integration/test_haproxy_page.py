@@ -29,7 +29,7 @@ def between_markers(text: str) -> list[str]:
 
 def test_the_deploy_file_of_the_page_is_right(tmp_path: Path) -> None:
     (tmp_path / "shop.yaml").write_text(TEXTS["shop.yaml"], encoding="utf-8")
-    (tmp_path / "web.yaml").write_text("version: 1\nname: web\nstages:\n  - {name: one, run: echo one}\n", encoding="utf-8")
+    (tmp_path / "web.yaml").write_text("version: 1\nname: web\nstages: [{name: one, run: echo one}]\n")
     settings = haproxy_settings.read(file.load(tmp_path / "shop.yaml").settings("haproxy"))
     assert (settings.config, settings.socket) == ("/etc/haproxy/haproxy.cfg", "/run/haproxy/admin.sock")
 

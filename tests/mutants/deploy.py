@@ -117,7 +117,8 @@ MUTANTS: list[Mutant] = [
     ),
     rule(
         "roll", "old servers are not kept for a while",
-        "        if work.outside.now() >= until:\n            return True\n", "        if True:\n            return True\n",
+        "        if work.outside.now() >= until:\n            return True\n",
+        "        if True:\n            return True\n",
     ),
     rule(
         "roll", "servers that no slot uses stay",

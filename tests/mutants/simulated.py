@@ -2,8 +2,9 @@
 
     python tests/mutants/simulated.py [--seeds N] [--jobs N] [--write] [NAME...]
 
-The mutants are those of tests/mutants/deploy.py. --write puts the table, and the figures of 10,000 seeds of the deployer
-as it is, into docs/explanation/deploy-proof.md. The exit code is 1 when a rule can be removed and no seed breaks.
+The mutants are those of tests/mutants/deploy.py. --write puts the table, and the figures of 10,000 seeds of the
+deployer as it is, into docs/explanation/deploy-proof.md. The exit code is 1 when a rule can be removed and no seed
+breaks.
 """
 
 from __future__ import annotations

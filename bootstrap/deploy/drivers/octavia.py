@@ -15,7 +15,7 @@ from bootstrap.deploy.drivers.octavia_ports import POOLS, Ports
 from bootstrap.deploy.drivers.openstack_api import Api
 from bootstrap.deploy.drivers.openstack_names import Names
 from bootstrap.deploy.drivers.openstack_settings import PoolSettings
-from bootstrap.deploy.faults import Busy, Exists
+from bootstrap.deploy.faults import Busy, Exists, Gone
 from bootstrap.deploy.model import Member, MemberState, PoolPlan
 
 # Octavia's own default. A member whose weight is 0 gets no new connection.
@@ -34,6 +34,8 @@ class OctaviaPool:
     def __init__(self, settings: PoolSettings, plan: PoolPlan) -> None:
         self.name = plan.name
         self._settings, self._plan = settings, plan
+        # Members whose removal Octavia has been asked for.
+        self._leaving: set[str] = set()
         self._octavia = Api(settings, "load_balancer")
         self._ports = Ports(settings, self._octavia, Names(settings, Api(settings, "compute", "2.1")), plan)
 
@@ -66,14 +68,23 @@ class OctaviaPool:
                 raise
 
     def remove(self, member_id: str) -> None:
-        """Take it out. Raises Gone, also when it has just gone, and Busy while Octavia is about to take it out."""
+        """Take it out. Raises Gone, and Busy until Octavia has done it: no server is to be deleted before that."""
         path = self._path(member_id)
         try:
             self._octavia.call("DELETE", path)
+            self._leaving.add(member_id)
+            self._octavia.call("GET", path)
+        except Gone:
+            # After the order was taken, to be gone is what was asked for.
+            if member_id not in self._leaving:
+                raise
+            self._leaving.remove(member_id)
+            return
         except Busy:
             # A balancer in ERROR answers like one at work.
             self._ports.balancer()
             raise
+        raise Busy(f"the member {member_id} is being removed")
 
     def _add(self, pool_id: str, name: str, address: str) -> None:
         path, there = f"{POOLS}/{pool_id}/members", self._same(pool_id, name, address)

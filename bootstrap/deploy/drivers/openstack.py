@@ -168,7 +168,7 @@ def _state(status: str, task: Any) -> ServerState:
 def _fault_text(body: Mapping[str, Any]) -> str:
     """Nova's own words about an ERROR; for a server that was stopped, its status."""
     words = (body.get("fault") or {}).get("message")
-    return " ".join(str(words).split()) if words else f"its status is {body.get('status')}, and Nova gives no reason"
+    return " ".join(str(words).split()).rstrip(".") if words else f"its status is {body.get('status')}, and Nova gives no reason"
 
 
 def _address(addresses: Mapping[str, Any], metadata: Mapping[str, str]) -> str | None:

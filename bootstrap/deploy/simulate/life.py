@@ -30,13 +30,13 @@ RIVAL_DEPLOY = "20270103T080000Z-dddd"
 class Life:
     """The deployer of one seed, through all its starts."""
 
-    def __init__(self, seed: int, is_told: bool) -> None:
+    def __init__(self, seed: int, story: Story) -> None:
         scene = self.scene = scenes.make(seed)
-        self.story = Story(seed, is_told)
+        self.story = story
         self.world = scene.world
         self.judge = Judge(self.world, scene.plan)
         dice = Dice(seed).fork("faults")
-        self.trouble = Trouble(self.world, self.judge, scene.mood, dice, self.story, scene.strip, scene.haproxy)
+        self.trouble = Trouble(self.world, self.judge, scene.mood, dice, story, scene.strip, scene.haproxy)
         if scene.haproxy is not None:
             scene.haproxy.point = self.trouble.point
         self.trouble.rival = self._rival
@@ -56,7 +56,9 @@ class Life:
             except (Killed, Left) as end:
                 self.story.kills += isinstance(end, Killed)
                 self.judge.killed()
-                self.world.clock = round(self.world.clock + self.scene.downtime, 2)
+                # Whoever has lost the folder needs a moment, and lists are not behind for so long.
+                downtime_s = self.scene.downtime + (5.0 if self.scene.folder_is_lost else 0.0)
+                self.world.clock = round(self.world.clock + downtime_s, 2)
             except Lost as lost:
                 # What is left belongs to the rival now.
                 self.trouble.tell(f"the deployer ends: {lost.message}")

@@ -76,7 +76,7 @@ def make(seed: int) -> Scene:
     if old and dice.chance(0.05):
         strip = (world.clock + dice.between(0.0, 60.0), dice.choose(old).id)
     for server in old:
-        if dice.chance(0.02):
+        if dice.chance(0.04):
             world.machines[server.id].dies_at = world.clock + dice.between(0.0, 60.0)
     mood = _mood(dice)
     is_calm = nature.is_kind and strip is None and mood.is_calm
@@ -84,7 +84,7 @@ def make(seed: int) -> Scene:
         world.nature = replace(nature, quota=world.count() + dice.below(3))
     # A swap back makes no server, so that no mark tells of it.
     folder_is_lost = dice.chance(0.2) and back is None
-    leaves_old, turns_back, downtime = dice.chance(0.05), dice.chance(0.15), dice.between(0.0, 90.0)
+    leaves_old, turns_back, downtime = dice.chance(0.05), dice.chance(0.15), dice.between(0.0, dice.choose((2.0, 90.0)))
     return Scene(world, plan, mood, leaves_old, strip, folder_is_lost, turns_back, downtime, haproxy)
 
 
@@ -98,7 +98,7 @@ def _nature(dice: Dice) -> Nature:
     return replace(
         nature,
         fates=fates,
-        lag=dice.choose((0.0, 0.0, 0.0, 1.0, 2.0)),
+        lag=dice.choose((0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 4.0)),
         forever=dice.choose((0.0, 0.0, 0.3)),
         late=dice.choose((0.0, 0.2)),
         dead=dice.choose((0.0, 0.0, 0.1)),

@@ -124,13 +124,15 @@ class World:
         elif fate == "stranger":
             machine.says = ("another-server", *machine.says[1:])
         elif fate == "twin":
-            others = [other for other in self.live() if other.id != machine.id and other.state(self.clock) is ACTIVE]
+            pool = machine.marks.pool if machine.marks else ""
+            tier = [other for other in self.live() if other.marks is not None and other.marks.pool == pool]
+            others = [other for other in tier if other is not machine and other.state(self.clock) is ACTIVE]
             machine.address = self.dice.choose(others).address if others else machine.address
         elif fate == "quiet":
             start = round(machine.answers_at + self.dice.between(0.5, 2.0), 2)
             machine.quiet = (start, round(start + self.dice.between(3.0, 8.0), 2))
         elif fate == "dies":
-            machine.dies_at = round(machine.answers_at + self.dice.between(0.0, 30.0), 2)
+            machine.dies_at = round(machine.answers_at + self.dice.between(0.0, 15.0), 2)
 
     def settle(self, machine: Machine) -> Machine:
         """Give a machine an address that nobody has, and put it into the world."""
@@ -280,8 +282,8 @@ class World:
             hold.until = self.clock + ttl
         return hold
 
-    def release(self, name: str, holder: str) -> None:
+    def release(self, name: str, fence: int) -> None:
         """Give a lease back; it stays, so that its fence goes on growing."""
         hold = self.leases.get(name)
-        if hold is not None and hold.holder == holder:
+        if hold is not None and hold.fence == fence:
             hold.until = self.clock

@@ -39,18 +39,20 @@ class Handler(BaseHTTPRequestHandler):
     words: tuple[str, str]
 
     def do_GET(self) -> None:
+        """Say who answers."""
+        self._answer(" ".join(self.words) + "\n")
+
+    def do_POST(self) -> None:
+        """Send its body back."""
+        self._answer(self.rfile.read(int(self.headers.get("Content-Length", 0))).decode())
+
+    def _answer(self, body: str) -> None:
         """Answer in one packet."""
         time.sleep(1.0 if self.path == "/slow" else 0.01)
         revision, server = self.words
-        body = f"{revision} {server}\n"
         own = f"X-Revision: {revision}\r\nX-Server: {server}\r\nX-Address: {self.server.server_address[0]}"
         head = f"HTTP/1.1 200 OK\r\n{own}\r\nContent-Length: {len(body)}\r\n\r\n"
         self.wfile.write((head + body).encode())
-
-    def do_POST(self) -> None:
-        """Likewise, after its body was read."""
-        self.rfile.read(int(self.headers.get("Content-Length", 0)))
-        self.do_GET()
 
     def log_message(self, *_: object) -> None:
         """Say nothing."""

@@ -23,7 +23,7 @@ sys.path += [str(Path(__file__).parent), str(Path(__file__).parents[1])]
 
 import nova_process
 from machines import Machine
-from nova.exception import NovaException
+from nova.exception import BuildAbortException
 from nova.tests.fixtures.neutron import NeutronFixture
 from nova.virt.fake import FakeDriver
 
@@ -39,17 +39,14 @@ def settings(name: str, default: Any) -> Any:
     return json.loads(path.read_text()) if path.exists() else default
 
 
-class Refused(NovaException):
-    """A build that a test let fail."""
-
-
 def powering_on(spawn: Any) -> Any:
     """The driver's spawn(), which then starts the machine."""
 
     def powered_on(self: Any, context: Any, instance: Any, *more: Any, **named: Any) -> None:
         for part, words in settings("refuse", {}).items():
             if part in instance.display_name:
-                raise Refused(words)
+                # Others are tried on the next host, and lose their words there.
+                raise BuildAbortException(instance_uuid=instance.uuid, reason=words)
         time.sleep(settings("build_s", 0))
         spawn(self, context, instance, *more, **named)
         networks = named.get("network_info") or more[4]

@@ -1,10 +1,11 @@
 """A real Octavia API in one process, whose provider is a real HAProxy.
 
-    python octavia_program.py FOLDER LAG_S
+    python octavia_program.py FOLDER
 
-FOLDER/octavia.json appears when it listens. What a call changes is done LAG_S later, as by any provider: until then the
-load balancer is PENDING, and Octavia answers 409 to other changes. The status of a member is HAProxy's word about it.
-FOLDER/balancer_status.json lets every load balancer end in that status. It ends when its standard input does.
+FOLDER/octavia.json appears when it listens. What a call changes is done FOLDER/lag_s.json seconds later, as by any
+provider: until then the load balancer is PENDING, and Octavia answers 409 to other changes. The status of a member is
+HAProxy's word about it. FOLDER/balancer_status.json lets every load balancer end in that status. It ends when its
+standard input does.
 """
 
 from __future__ import annotations
@@ -35,7 +36,7 @@ from octavia.network.drivers.noop_driver import driver as neutron
 from octavia.tests.functional.db.base import OctaviaDBTestBase
 from oslo_config import cfg
 
-FOLDER, LAG_S = Path(sys.argv[1]), float(sys.argv[2])
+FOLDER = Path(sys.argv[1])
 CONFIG = """[DEFAULT]
 transport_url = fake://
 [api_settings]
@@ -69,7 +70,7 @@ class Provider:
 
     def later(self) -> None:
         """Something was asked for: do it in a while."""
-        threading.Timer(LAG_S, self._settle).start()
+        threading.Timer(json.loads((FOLDER / "lag_s.json").read_text()), self._settle).start()
 
     def watch(self) -> None:
         """Tell Octavia each change of a member's state, for ever."""
@@ -103,7 +104,10 @@ class Provider:
 
 
 def _is_leaving(row: Any) -> bool:
-    return bool(row.provisioning_status in ("PENDING_DELETE", "DELETED"))
+    """Whether an object goes, or the load balancer that it belongs to goes with all that it has."""
+    pool = getattr(row, "pool", None)
+    balancer = row if isinstance(row, models.LoadBalancer) else (pool or row).load_balancer
+    return any(one.provisioning_status in ("PENDING_DELETE", "DELETED") for one in (row, balancer))
 
 
 def _ports(session: Any) -> Iterator[Listener | Backend]:
@@ -131,9 +135,11 @@ def _members(session: Any) -> dict[str, Member]:
 
 def _settled(session: Any, name: str, table: Any) -> Iterator[dict[str, str]]:
     """The end of each pending status."""
-    for row in session.query(table).filter(table.provisioning_status.startswith("PENDING")):
-        if row.provisioning_status == "PENDING_DELETE":
+    for row in session.query(table):
+        if _is_leaving(row):
             yield {"id": row.id, "provisioning_status": "DELETED"}
+            continue
+        if not row.provisioning_status.startswith("PENDING"):
             continue
         status = {"id": row.id, "provisioning_status": "ACTIVE"}
         if name == "loadbalancers" and (wanted := FOLDER / "balancer_status.json").exists():

@@ -33,6 +33,8 @@ HERE = Path(__file__).parent
 IMAGE, FLAVOR, NETWORK = "155d900f-4e14-4e4c-a73d-069cbf4541e6", "m1.tiny", "private"
 PROJECT = "6f70656e737461636b20342065766572"
 START_S, TRIES = 120, 3
+# The time of the balancer for each change. A real one takes seconds.
+LAG_S = 0.3
 CLOUDS = """clouds:
   site:
     auth: {{auth_url: "{url}/v3", username: deployer, password: secret, project_name: shop,
@@ -46,10 +48,10 @@ class NotStarted(Exception):
 
 
 class Site:
-    """folder: a new one, for all of its files; lag_s: how long Octavia's provider takes for each change."""
+    """folder: a new one, for all of its files."""
 
-    def __init__(self, folder: Path, lag_s: float = 0.5) -> None:
-        self.folder, self._lag_s = folder, lag_s
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
@@ -114,6 +116,17 @@ class Site:
         """Let each build take that long."""
         self._written("nova/build_s.json", seconds)
 
+    def balancer_time(self, seconds: float) -> None:
+        """Let the balancer take that long for each change; it takes no other meanwhile."""
+        self._written("octavia/lag_s.json", seconds)
+
+    def balancer_status(self, status: str | None) -> None:
+        """Let load balancers end in this status after the next change; None: in ACTIVE."""
+        if status is None:
+            (self.folder / "octavia/balancer_status.json").unlink(missing_ok=True)
+        else:
+            self._written("octavia/balancer_status.json", status)
+
     def foreign(self, name: str, metadata: dict[str, str]) -> str:
         """Make somebody else's server: its id."""
         body = {"name": name, "imageRef": IMAGE, "flavorRef": "1", "metadata": metadata}
@@ -129,6 +142,8 @@ class Site:
         self.octavia.calm()
         self.refuse_builds()
         self.build_time(0)
+        self.balancer_time(LAG_S)
+        self.balancer_status(None)
         self.quota(instances=-1, cores=-1, ram=-1)
         for server in self.servers():
             self.compute("DELETE", f"/servers/{server['id']}")
@@ -153,9 +168,10 @@ class Site:
         nova, octavia = self.folder / "nova", self.folder / "octavia"
         for folder in (nova / "tmp", octavia / "tmp"):
             folder.mkdir(parents=True)
-        self._written("nova/build_s.json", 0)
+        self.build_time(0)
+        self.balancer_time(LAG_S)
         # Both at the same time; either alone takes seconds.
-        argv = ["octavia_program.py", str(octavia), str(self._lag_s)]
+        argv = ["octavia_program.py", str(octavia)]
         balancing = self._service(stack, "octavia", argv, octavia / "octavia.json")
         argv = ["nova_program.py", str(nova), json.dumps(catalog), sys.executable]
         computing = self._service(stack, "nova", argv, nova / "urls.json")

@@ -185,6 +185,23 @@ def test_a_lease_whose_answer_was_lost_does_not_block_its_own_holder(client: Col
     assert [held for held in client.leases() if held["pool"] in pools] == []
 
 
+def test_a_lease_that_ends_between_two_questions_is_taken(client: Collector, pools: tuple[str, str]) -> None:
+    """The refusal names a holder that the list does not have any more."""
+    pool, cut = pools[0], Cut(client)
+    fence = client.lease(pool, "a", 60)["fence"]
+    listed = cut.leases
+
+    def end_and_list() -> object:
+        client.lease(pool, "a", 0, fence)
+        cut.leases = listed  # type: ignore[method-assign]
+        return listed()
+
+    cut.leases = end_and_list  # type: ignore[method-assign]
+    lease = CollectorLease(cut, [pool], "b")  # type: ignore[arg-type]
+    lease.take()
+    lease.check()
+
+
 def test_without_a_collector_there_is_no_right(client: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bootstrap.deploy.lease.PATIENCE_S", 0.0)
     cut = Cut(client)

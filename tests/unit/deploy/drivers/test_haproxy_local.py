@@ -5,6 +5,8 @@ from __future__ import annotations
 import os
 import socket
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -206,3 +208,34 @@ def test_an_answer_without_a_number_is_broken(tmp_path: Path) -> None:
     with answering(unix(tmp_path / "admin.sock"), b"Permission denied\n"), pytest.raises(Broken) as refusal:
         process(tmp_path).reload()
     assert refusal.value.message == "HAProxy answered `show info` with: Permission denied"
+
+
+# A master that, as HAProxy's, ignores the signal until it has started, and a worker of it.
+MASTER = """
+import os, signal, sys, time
+signal.signal(signal.SIGUSR2, signal.SIG_IGN)
+worker = os.fork()
+if not worker:
+    time.sleep(60)
+    os._exit(0)
+def end(*_):
+    os.kill(worker, signal.SIGKILL)
+    os._exit(7)
+print(worker, flush=True)
+time.sleep(0.3)
+signal.signal(signal.SIGUSR2, end)
+time.sleep(60)
+end()
+"""
+
+
+def test_the_signal_waits_until_the_master_listens_for_it(tmp_path: Path) -> None:
+    with subprocess.Popen([sys.executable, "-c", MASTER], stdout=subprocess.PIPE, text=True) as master:
+        try:
+            assert master.stdout
+            worker = f"Pid: {master.stdout.readline()}".encode()
+            with answering(unix(tmp_path / "admin.sock"), worker, *[b"Pid: 1\n"] * 3):
+                process(tmp_path).reload()
+            assert master.wait(30) == 7
+        finally:
+            master.kill()
