@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -26,6 +27,11 @@ class Ways:
     file: str
 
 
+def to_stderr(line: str) -> None:
+    """Print a line about something that takes long."""
+    click.echo(line, err=True)
+
+
 def print_plan(work: Prepared, *, as_json: bool, dry_run: bool) -> None:
     """Print what would be done: as the result of a dry run, or before the question on a terminal."""
     from bootstrap.cli.main import print_warnings
@@ -37,8 +43,12 @@ def print_plan(work: Prepared, *, as_json: bool, dry_run: bool) -> None:
     if dry_run and as_json:
         click.echo(json_line(forecast.as_json(work.plan, work.cloud.facts, work.sizes)))
     elif not as_json:
+        stream = sys.stdout if dry_run else sys.stderr
         lines = forecast.forecast(work.plan, work.cloud.facts, work.sizes, dry_run=dry_run)
-        click.echo("\n".join(lines), err=not dry_run)
+        if stream.isatty():
+            columns = shutil.get_terminal_size().columns
+            lines = [text for line in lines for text in forecast.wrapped(line, columns)]
+        click.echo("\n".join(lines), file=stream)
 
 
 def watch(work: Prepared, ways: Ways, act: Callable[[Callable[[Record], None]], Ending] | None = None) -> int:

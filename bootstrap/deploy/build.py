@@ -40,8 +40,9 @@ class Builder:
         work, tier, recall = self._work, self._tier, self._work.journal.recall
         for _ in range(LOST_CREATES):
             last = recall.creates.get((tier.name, slot))
-            # A call without an answer may have made a server: its answer was lost, or this program was killed.
-            if last is not None and not last.is_settled:
+            # A call without an answer may have made a server: its answer was lost, or this program was killed. A
+            # server that was made may not be listed yet.
+            if last is not None and (not last.is_settled or self._is_expected(slot, last.attempt)):
                 server = self._look_up(slot, last.attempt)
                 if server is not None:
                     return self._candidate(server)
@@ -76,6 +77,12 @@ class Builder:
         request = ServerRequest(name, marks, tier.settings, payload)
         about = {"tier": tier.name, "slot": slot, "attempt": attempt, "server": name}
         return work.change("create", lambda: work.servers.create(request), about)
+
+    def _is_expected(self, slot: int, attempt: int) -> bool:
+        """Whether the server of this call was made, and is not to be replaced."""
+        recall = self._work.journal.recall
+        name = self._work.plan.server_name(self._tier, slot, attempt)
+        return name in recall.living and name not in recall.owed
 
     def _look_up(self, slot: int, attempt: int) -> Server | None:
         """The server that a call without an answer has made, or None after some looks."""

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -16,7 +16,8 @@ from bootstrap.errors import BootstrapError
 if TYPE_CHECKING:
     from bootstrap.client.collector import Collector
     from bootstrap.deploy.file import DeployFile
-    from bootstrap.deploy.lease import CollectorLease, LocalLease
+    from bootstrap.deploy.lease import CollectorLease
+    from bootstrap.deploy.lock import LocalLease
     from bootstrap.deploy.signals import Stop
 
 # Locks on this machine, one file a tier, for deploy files without a collector.
@@ -34,11 +35,22 @@ class Cloud:
     lease: Lease
     facts: Mapping[str, str]
 
+    def with_pools_of(self, earlier: DeployFile, deploy_file: DeployFile) -> Cloud:
+        """The same with the pools of an earlier deploy file, at the balancer of today's. Raises UsageError."""
+        return replace(self, pools=_pools(deploy_file, earlier))
 
-def open_cloud(deploy_file: DeployFile, deploy_id: str, state: Path, stop: Stop, findings: Findings) -> Cloud | None:
+
+def open_cloud(
+    deploy_file: DeployFile,
+    deploy_id: str,
+    state: Path,
+    stop: Stop,
+    findings: Findings,
+    show: Callable[[str], None] = lambda text: None,
+) -> Cloud | None:
     """Open everything; what cannot be opened is added to the findings, and then there is no cloud.
 
-    state: the folder of this machine's state. stop: the user's wish to stop.
+    state: the folder of this machine's state. stop: the user's wish to stop. show: is told why something takes long.
     """
     cloud = deploy_file.model.cloud
     servers = _opened(findings, lambda: _servers(deploy_file))
@@ -47,7 +59,7 @@ def open_cloud(deploy_file: DeployFile, deploy_id: str, state: Path, stop: Stop,
     collector = _opened(findings, lambda: open_collector(deploy_file, state)) if has_collector else None
     if servers is None or pools is None or (has_collector and collector is None):
         return None
-    lease = _lease(deploy_file, deploy_id, state, collector)
+    lease = _lease(deploy_file, deploy_id, state, collector, show)
     outside = _outside(deploy_file, stop, collector, lease)
     words = f"servers by {cloud.servers}" + (f", pools by {cloud.pool}" if cloud.pool else "")
     right = f"a lease at {collector.url}" if collector else "a lock on this machine, which other machines do not see"
@@ -91,26 +103,30 @@ def _servers(deploy_file: DeployFile) -> Servers:
     return table.find(name, table.SERVERS).code().servers(deploy_file.settings(name))
 
 
-def _pools(deploy_file: DeployFile) -> dict[str, Pool]:
+def _pools(deploy_file: DeployFile, named_by: DeployFile | None = None) -> dict[str, Pool]:
+    """The pools by name. named_by: the file that names them, where it is another one."""
     name = deploy_file.model.cloud.pool
     if name is None:
         return {}
     code, settings = table.find(name, table.POOL).code(), deploy_file.settings(name)
-    plans = [PoolPlan(pool.name, pool.port, pool.listen) for tier in deploy_file.tiers for pool in tier.model.pools]
+    tiers = (named_by or deploy_file).tiers
+    plans = [PoolPlan(pool.name, pool.port, pool.listen) for tier in tiers for pool in tier.model.pools]
     return {plan.name: code.pool(settings, plan) for plan in plans}
 
 
 def _lease(
-    deploy_file: DeployFile, deploy_id: str, state: Path, collector: Collector | None
+    deploy_file: DeployFile, deploy_id: str, state: Path, collector: Collector | None, show: Callable[[str], None]
 ) -> CollectorLease | LocalLease:
     import time
 
-    from bootstrap.deploy.lease import CollectorLease, LocalLease, holder_words
+    from bootstrap.deploy.lease import TTL_S, CollectorLease, holder_words
+    from bootstrap.deploy.lock import LocalLease
 
     names = [f"{deploy_file.name}.{tier.name}" for tier in deploy_file.tiers]
     holder = holder_words(deploy_id, time.time())
     if collector is not None:
-        return CollectorLease(collector, names, holder)
+        # A resume waits for the lease that its killed predecessor has left behind.
+        return CollectorLease(collector, names, holder, wait_s=TTL_S + 5, show=show)
     return LocalLease(state / LEASES, names, holder)
 
 

@@ -19,7 +19,7 @@ def write_new(path: Path, content: bytes) -> None:
 def replace(path: Path, content: bytes) -> None:
     """Put this content in the place of a file, at once or not at all. Raises OSError."""
     new = path.with_name(f".{path.name}.new")
-    # What a killed process left under this name was never the file.
+    # A file that a killed process left under this name was never the file itself.
     new.unlink(missing_ok=True)
     write_new(new, content)
     new.rename(path)

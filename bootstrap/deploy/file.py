@@ -112,8 +112,16 @@ class DeployFile:
             raise UsageError(f"collector.token: {path} cannot be read: {reason}") from error
 
 
-def load(path: str | Path, *, overrides: Sequence[str] = (), storage: Storage = DISK) -> DeployFile:
-    """The deploy file, with `--set K=V` overrides laid over its values, and its specs. storage: where all are read.
+def load(
+    path: str | Path,
+    *,
+    overrides: Sequence[str] = (),
+    values_files: Sequence[str | Path] = (),
+    storage: Storage = DISK,
+) -> DeployFile:
+    """The deploy file and its specs, with `--set K=V` overrides and `--values` files laid over the values of the file.
+
+    storage: where all files are read.
 
     Raises SpecError with every problem of it, its includes and its specs, UsageError when it cannot be read.
     """
@@ -122,7 +130,7 @@ def load(path: str | Path, *, overrides: Sequence[str] = (), storage: Storage = 
     root = Included(reader, refuse, NAMED).read(Path(path), str(path))
     if root is None:
         raise SpecError(reader.problems)
-    root, undeclared = lay(reader, root, overrides, subject="deploy file")
+    root, undeclared = lay(reader, root, overrides, [str(name) for name in values_files], subject="deploy file")
     root, problems, failed = texts.render(root, undeclared)
     model, misfits = validate(root, deploy_words.DEPLOY)
     # A text that could not be rendered is no value yet, so what the models say of it is no news.

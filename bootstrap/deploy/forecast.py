@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+import textwrap
 from collections import Counter
 from collections.abc import Mapping
 from typing import Any
@@ -28,6 +30,17 @@ def forecast(
         lines += [f"   {label:<9}{text}" for label, text in _steps(tier)]
     lines += ["", _ending(plan), _calls_text(calls(plan))]
     return [plain(line) for line in lines]
+
+
+def wrapped(line: str, columns: int) -> list[str]:
+    """Return a line of the forecast as lines of a terminal; what goes on stands below the text, not below the label."""
+    match = re.match(r"(   ?)(\w+(?: \d)?) +", line)
+    indent = " " * len(match[0]) if match else "  "
+    if len(line) <= columns:
+        return [line]
+    return textwrap.wrap(
+        line, max(columns, 2 * len(indent)), subsequent_indent=indent, break_on_hyphens=False, drop_whitespace=True
+    )
 
 
 def as_json(plan: DeployPlan, facts: Mapping[str, str], payloads: Mapping[str, str]) -> dict[str, Any]:
@@ -110,8 +123,9 @@ def _gate(tier: TierPlan) -> str:
     """Return what a new server has to show, as the end of `wait until each …`."""
     shows = ["reports healthy"] if tier.reports and not tier.adopted else []
     if tier.gate.probe:
-        contains = "".join(f" and contains {text!r}" for text in tier.gate.contains)
-        shows.append(f"answers {tier.gate.status} at {tier.gate.probe}{contains}")
+        texts = " and ".join(map(repr, tier.gate.contains))
+        contains = f" with {texts}" if texts else ""
+        shows.append(f"answers {tier.gate.status}{contains} at {tier.gate.probe}")
     shows = shows or ["is active"]
     stable = f", for {_span(tier.gate.stable_s)} without a break" if tier.gate.stable_s and not tier.adopted else ""
     return " and ".join(shows) + stable

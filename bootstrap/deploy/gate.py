@@ -95,7 +95,8 @@ class Gate:
             for candidate in self.candidates:
                 candidate.fault = f"its report cannot be read: {fault.message}"
             return {}
-        failed = [(c, reports[c.name]) for c in self.candidates if c.name in reports and reports[c.name].state == "failed"]
+        listed = [candidate for candidate in self.candidates if candidate.name in reports]
+        failed = [(c, reports[c.name]) for c in listed if reports[c.name].state == "failed"]
         if failed:
             self._fail(failed)
         for candidate in self.candidates:

@@ -1,4 +1,4 @@
-"""The right to change the pools of a deploy, which one deployer has at a time: at a collector, or on this machine.
+"""The right to change the pools of a deploy, which one deployer has at a time, as leases at a collector.
 
 `check` stands before each call that changes something. It cannot look into the future: a process that is stopped
 between `check` and its call may make this one call late. So that an ordinary call ends within the lease, `check` wants
@@ -8,22 +8,20 @@ a part of its time to be left.
 from __future__ import annotations
 
 import contextlib
-import fcntl
 import os
+import re
 import secrets
 import socket
 import time
 from collections.abc import Callable, Iterable
 from functools import partial
-from pathlib import Path
 from typing import Any
-from urllib.parse import quote
 
-from bootstrap.client.collector import Collector, Held, patiently
+from bootstrap.client.collector import Collector, Held, Unreachable, patiently
 from bootstrap.client.wording import plain
 from bootstrap.deploy.clock import boot_clock
 from bootstrap.deploy.stopping import Lost
-from bootstrap.errors import CollectorError, UsageError
+from bootstrap.errors import CollectorError
 
 TTL_S = 60.0
 # Parts of the ttl: what has to be left after `check`, and what is left when the lease is renewed.
@@ -31,7 +29,9 @@ SPARE, RENEW = 0.25, 0.6
 # While the collector does not answer, not every `check` waits for it.
 RETRY_S = 2.0
 PATIENCE_S = 10.0
-MAX_WORDS = 1000
+GIVING_BACK_S = 0.5
+WAIT_S = 1.0
+TRIES = 3
 
 
 class Taken(Lost):
@@ -53,6 +53,13 @@ def holder_words(deploy_id: str, now: float) -> str:
     return f"{user}@{host}, process {os.getpid()}, deploy {deploy_id}, since {since} ({secrets.token_hex(3)})"
 
 
+def _is_of_one_deploy(holder: str, other: str | None) -> bool:
+    """Whether the words of two holders name the same deploy."""
+    deploys = [re.search(r", deploy (\S+), since ", words or "") for words in (holder, other)]
+    names = {match and match.group(1) for match in deploys}
+    return len(names) == 1 and None not in names
+
+
 def _user() -> str:
     import getpass
 
@@ -67,6 +74,8 @@ class CollectorLease:
     """See `protocols.Lease`. Leases of several pools at one collector: all of them, or none.
 
     holder: from `holder_words`, so that no two deployers have the same. clock: counts the sleep of the machine too.
+    A deployer that was killed has left its leases behind, and they end only after their time. wait_s: how long `take`
+    waits for leases that an earlier process of the same deploy has; pause: lets time pass meanwhile; show: is told why.
     """
 
     def __init__(
@@ -77,6 +86,9 @@ class CollectorLease:
         *,
         ttl_s: float = TTL_S,
         clock: Callable[[], float] = boot_clock,
+        wait_s: float = 0.0,
+        pause: Callable[[float], None] = time.sleep,
+        show: Callable[[str], None] = lambda text: None,
     ) -> None:
         self._collector, self._holder, self._ttl_s, self._clock = collector, holder, ttl_s, clock
         # Two deployers of the same pools take them in one order, so they cannot each have half.
@@ -84,13 +96,13 @@ class CollectorLease:
         self._fences: dict[str, int] = {}
         self._ends: dict[str, float] = {}
         self._retry_at = 0.0
+        self._wait_s, self._pause, self._show = wait_s, pause, show
 
     def take(self) -> None:
         """Take the leases of all pools, or renew them. Raises Taken with the holder, or Unsure, and then has none."""
         try:
             for pool in self._pools:
-                # An answer that was lost is read back by the second try, so the lease does not block its own holder.
-                patiently(partial(self._ask, pool), PATIENCE_S)
+                self._await(pool, self._clock() + self._wait_s)
         except CollectorError as error:
             self.release()
             text = f"the right to change {', '.join(self._pools)} cannot be had: {error.message}"
@@ -128,20 +140,35 @@ class CollectorLease:
         """Give all leases back. One that the collector does not hear of ends by itself."""
         fences, self._fences, self._ends = self._fences, {}, {}
         for pool, fence in fences.items():
-            with contextlib.suppress(CollectorError):
-                self._collector.lease(pool, self._holder, 0, fence)
+            try:
+                # Twice, since a connection that was idle for long may be closed just now.
+                patiently(partial(self._collector.lease, pool, self._holder, 0, fence), GIVING_BACK_S)
+            except Unreachable:
+                # The others would be waited for in vain.
+                break
+            except CollectorError:
+                continue
+
+    def _await(self, pool: str, end: float) -> None:
+        """Take or renew one lease, once the one of an earlier process of the same deploy has ended."""
+        is_shown = False
+        while True:
+            try:
+                # An answer that was lost is read back by the second try, so the lease does not block its own holder.
+                patiently(partial(self._ask, pool), PATIENCE_S)
+                return
+            except Taken as taken:
+                if self._clock() >= end or not _is_of_one_deploy(self._holder, taken.holder):
+                    raise
+                if not is_shown:
+                    self._show(f"waiting until the lease of an earlier process of this deploy ends: {taken.message}")
+                is_shown = True
+            self._pause(WAIT_S)
 
     def _ask(self, pool: str) -> None:
         """Take or renew one lease. Raises Taken or Lost with the holder, and CollectorError without an answer."""
-        if pool not in self._fences:
-            try:
-                self._extend(pool, None)
-                return
-            except Held as error:
-                held = self._holding(pool)
-                if held.get("holder") != self._holder:
-                    raise Taken(_sentence(pool, held, error), held.get("holder")) from error
-                self._fences[pool] = held["fence"]
+        if pool not in self._fences and not self._adopt(pool):
+            return
         try:
             self._extend(pool, self._fences[pool])
         except Held as error:
@@ -149,6 +176,22 @@ class CollectorLease:
             raise Lost(
                 f"the right to change pool {pool} was lost: {_sentence(pool, held, error)}", held.get("holder")
             ) from error
+
+    def _adopt(self, pool: str) -> bool:
+        """Take a new lease. True: it was ours already, since an answer was lost. Raises Taken with the holder."""
+        for _ in range(TRIES):
+            try:
+                self._extend(pool, None)
+                return False
+            except Held as error:
+                held, refusal = self._holding(pool), error
+            # Without one, the lease has ended between the two questions.
+            if held:
+                break
+        if held.get("holder") != self._holder:
+            raise Taken(_sentence(pool, held, refusal), held.get("holder")) from refusal
+        self._fences[pool] = held["fence"]
+        return True
 
     def _extend(self, pool: str, fence: int | None) -> None:
         # Read before the question: the store counts the ttl from a later moment, so ours ends first.
@@ -174,94 +217,3 @@ def _sentence(pool: str, held: dict[str, Any], error: Held) -> str:
         return error.message
     until = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(held["until"]))
     return f"pool {pool} is held by {plain(held['holder'])}; the lease ends at {until}, or later if it is renewed"
-
-
-class LocalLease:
-    """See `protocols.Lease`. Locks of several pools on this machine, each on a file in `folder`: all, or none.
-
-    The kernel gives a lock back when its process ends, however it ends, so no lock is ever left behind.
-    """
-
-    def __init__(self, folder: Path, pools: Iterable[str], holder: str) -> None:
-        self._folder, self._holder = folder, holder
-        self._pools = sorted(set(pools))
-        self._handles: dict[str, int] = {}
-
-    def take(self) -> None:
-        """Take the locks of all pools, or keep them. Raises Taken with the holder, or UsageError, and then has none."""
-        try:
-            self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            for pool in self._pools:
-                if pool not in self._handles:
-                    self._handles[pool] = self._lock(pool)
-        except OSError as error:
-            self.release()
-            raise UsageError(f"no lock can be made in {self._folder}: {error.strerror}") from error
-        except BaseException:
-            self.release()
-            raise
-
-    def check(self) -> None:
-        """Return if all locks are ours. Raises Lost with the holder."""
-        if len(self._handles) < len(self._pools):
-            raise Lost("the right to change the pools was given back, or was never taken")
-        for pool, handle in self._handles.items():
-            if not _is_file_of(handle, self._path(pool)):
-                holder = self._words(pool)
-                name = f"another deployer has it: {holder}" if holder else "its file was removed"
-                raise Lost(f"the right to change pool {pool} was lost: {name}", holder)
-
-    def keep(self) -> None:
-        """Do nothing: a lock does not end by itself."""
-
-    def release(self) -> None:
-        """Give all locks back."""
-        handles, self._handles = self._handles, {}
-        for handle in handles.values():
-            # The file stays: to remove it would give two deployers a file each.
-            os.ftruncate(handle, 0)
-            os.close(handle)
-
-    def _lock(self, pool: str) -> int:
-        while True:
-            handle = os.open(self._path(pool), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
-            try:
-                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            except BlockingIOError:
-                os.close(handle)
-                holder = self._patient_words(pool)
-                raise Taken(f"pool {pool} is held by {holder or 'another process on this machine'}", holder) from None
-            if _is_file_of(handle, self._path(pool)):
-                break
-            # The file was removed between the two calls, so nobody else would see this lock.
-            os.close(handle)
-        os.ftruncate(handle, 0)
-        os.pwrite(handle, self._holder.encode(), 0)
-        return handle
-
-    def _patient_words(self, pool: str) -> str | None:
-        # A holder writes its words only after it has the lock.
-        for _ in range(20):
-            holder = self._words(pool)
-            if holder is not None:
-                return holder
-            time.sleep(0.01)
-        return None
-
-    def _words(self, pool: str) -> str | None:
-        """The words of the holder in the file of a pool."""
-        try:
-            return plain(self._path(pool).read_bytes()[:MAX_WORDS].decode("utf-8", "replace")) or None
-        except OSError:
-            return None
-
-    def _path(self, pool: str) -> Path:
-        return self._folder / f"{quote(pool, safe='')}.lock"
-
-
-def _is_file_of(handle: int, path: Path) -> bool:
-    """Whether an open file is the one that has this path now."""
-    try:
-        return os.path.samestat(os.fstat(handle), path.stat())
-    except FileNotFoundError:
-        return False

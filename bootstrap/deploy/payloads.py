@@ -18,7 +18,7 @@ VALUE = "tiers"
 
 @dataclass(frozen=True)
 class Payload:
-    """What one server carries. A driver asks it for the form that its create call takes."""
+    """The load of one server. A driver asks it for the form that its create call takes."""
 
     # A log of the object would show secrets.
     rendering: Rendering = field(repr=False)
@@ -65,8 +65,8 @@ class SpecPayloads:
         from bootstrap.api import Project
 
         project = Project(self._file.tier(tier).spec)
-        own = dict(values) if self._sees_tiers(tier) else {}
-        plan = project.plan(server, own, deploy_id=self._deploy_id)
+        server_values = dict(values) if self._sees_tiers(tier) else {}
+        plan = project.plan(server, server_values, deploy_id=self._deploy_id)
         return Payload(plan.render(self._secret, sign=self._sign))
 
     def _sees_tiers(self, tier: str) -> bool:

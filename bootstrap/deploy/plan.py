@@ -48,7 +48,7 @@ def _tier(deploy_file: DeployFile, number: int, old: tuple[OldServer, ...] | Non
     return TierPlan(
         name=tier.name,
         pool=f"{deploy_file.name}/{tier.name}",
-        # Of the spec alone: another count or another flavor makes no new revision.
+        # The revision is that of the spec alone: another count or another flavor makes no new revision.
         revision=revision(tier.spec),
         count=model.count,
         floor=floor if old is None else floor_in_force(floor, pools, old),

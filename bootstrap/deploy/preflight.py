@@ -46,6 +46,11 @@ class Findings:
         for problem in error.problems:
             self._problems.setdefault(problem.message, problem)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no problem yet."""
+        return not self._problems
+
     def end(self) -> None:
         """Raise Refused if there is any problem."""
         if self._problems:

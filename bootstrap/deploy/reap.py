@@ -1,4 +1,4 @@
-"""Cleans up after a deploy by the marks of the servers alone, when the folder with its plan and journal is gone.
+"""Reaps by the marks of the servers alone: cleans up after a deploy whose folder with plan and journal is gone.
 
 Marks say which deploy made a server, and the pools say who serves. From these two it is decided whether the newest
 deploy had come through, so that the servers it replaced go, or not, so that it is taken back.
@@ -78,7 +78,7 @@ def judge(plan: DeployPlan, servers: Servers, pools: Mapping[str, Pool], deploy_
     chosen = deploy_id or deploys[-1]
     if chosen != deploys[-1]:
         return _leftovers(plan, tiers, chosen)
-    is_complete = all(_is_through(tier, chosen) for tier in tiers)
+    is_complete = all(_is_through(tier, tiers[place + 1 :], chosen) for place, tier in enumerate(tiers))
     judged = replace(plan, deploy_id=chosen, tiers=tuple(_with_old(tier, chosen, is_complete) for tier in tiers))
     if is_complete:
         reason = f"deploy {chosen} has come through: it serves in every slot, and what it replaced serves nowhere"
@@ -90,10 +90,18 @@ def judge(plan: DeployPlan, servers: Servers, pools: Mapping[str, Pool], deploy_
     return Judgement(judged, is_complete, reason, tuple(goes))
 
 
-def _is_through(tier: _Tier, deploy: str) -> bool:
-    """Whether a deploy has every slot of a tier in every pool, while no server of another deploy is a member."""
+def _is_through(tier: _Tier, later: list[_Tier], deploy: str) -> bool:
+    """Whether a deploy has every slot of a tier in every pool, while no server of another deploy is a member.
+
+    Without pools nobody can see whether it was proven, unless a later tier was begun. Servers that it would replace are
+    then kept, and it is taken back.
+    """
     slots = {server.marks.slot for server in tier.of_deploy(deploy) if server.marks and tier.serves(server)}
-    others = [s for s in tier.servers if s.marks and s.marks.deploy != deploy and tier.is_member(s)]
+    others = [s for s in tier.servers if s.marks and s.marks.deploy != deploy]
+    if tier.members:
+        others = [server for server in others if tier.is_member(server)]
+    elif any(after.of_deploy(deploy) for after in later):
+        others = []
     return slots >= set(tier.plan.slots) and not others
 
 

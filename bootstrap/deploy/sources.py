@@ -85,15 +85,20 @@ class Kept:
 
 @dataclass(frozen=True)
 class Sources:
-    """Everything that a deploy file is loaded from. path: of the deploy file; overrides: texts of `--set`."""
+    """Everything that a deploy file is loaded from.
+
+    path: of the deploy file; overrides, values_files: of `--set` and `--values`. All paths are absolute.
+    """
 
     path: str
     overrides: tuple[str, ...]
     files: Mapping[str, bytes] = field(repr=False)
+    values_files: tuple[str, ...] = ()
 
     def load(self) -> DeployFile:
         """The deploy file as it was when it was kept. Messages name its files by their absolute paths."""
-        return load_file(self.path, overrides=self.overrides, storage=Kept(self.files))
+        storage = Kept(self.files)
+        return load_file(self.path, overrides=self.overrides, values_files=self.values_files, storage=storage)
 
     def write(self, folder: Path) -> None:
         """Keep the files in a new folder, which only its owner can read. Raises UsageError when it cannot be made."""
@@ -105,7 +110,8 @@ class Sources:
                 short = f"{number:03}-{re.sub(r'[^A-Za-z0-9._-]', '_', Path(name).name)}"
                 durable.write_new(folder / short, content)
                 rows.append({"path": name, "name": short, "sha256": hashlib.sha256(content).hexdigest()})
-            index = {"version": VERSION, "deploy_file": self.path, "overrides": self.overrides, "files": rows}
+            index = {"version": VERSION, "deploy_file": self.path, "overrides": self.overrides}
+            index |= {"values_files": self.values_files, "files": rows}
             # The index comes last: a folder without one is a copy that was cut short.
             durable.write_new(folder / INDEX, (json.dumps(index, indent=2) + "\n").encode())
             durable.sync_folder(folder)
@@ -113,11 +119,14 @@ class Sources:
             raise UsageError(f"the sources cannot be kept in {folder}: {error.strerror}") from error
 
 
-def record(path: str | Path, *, overrides: Sequence[str] = ()) -> tuple[DeployFile, Sources]:
+def record(
+    path: str | Path, *, overrides: Sequence[str] = (), values_files: Sequence[str | Path] = ()
+) -> tuple[DeployFile, Sources]:
     """(a deploy file, everything that it was loaded from). Raises SpecError and UsageError as loading does."""
     recorder = Recorder()
-    deploy_file = load_file(path, overrides=overrides, storage=recorder)
-    return deploy_file, Sources(absolute(Path(path)), tuple(overrides), recorder.files)
+    deploy_file = load_file(path, overrides=overrides, values_files=values_files, storage=recorder)
+    names = tuple(absolute(Path(name)) for name in values_files)
+    return deploy_file, Sources(absolute(Path(path)), tuple(overrides), recorder.files, names)
 
 
 def read(folder: Path) -> Sources:
@@ -135,7 +144,7 @@ def read(folder: Path) -> Sources:
             if hashlib.sha256(content).hexdigest() != row["sha256"]:
                 raise UsageError(f"{folder / row['name']} is not as it was kept", hint=_HINT)
             files[row["path"]] = content
-        return Sources(index["deploy_file"], tuple(index["overrides"]), files)
+        return Sources(index["deploy_file"], tuple(index["overrides"]), files, tuple(index["values_files"]))
     except OSError as error:
         raise UsageError(f"{error.filename} cannot be read: {error.strerror}", hint=_HINT) from error
     except (ValueError, KeyError, TypeError) as error:

@@ -35,9 +35,9 @@ class Folder:
         """The path of the journal, which the core writes."""
         return self.path / JOURNAL
 
-    def keep(self, decided: DeployPlan, kept: sources.Sources) -> None:
+    def keep(self, decided: DeployPlan, copy: sources.Sources) -> None:
         """Write the sources, and then the plan: a folder with a plan has all that a resume needs. Raises UsageError."""
-        kept.write(self.path / SOURCES)
+        copy.write(self.path / SOURCES)
         self.write_plan(decided)
 
     def write_plan(self, decided: DeployPlan) -> None:

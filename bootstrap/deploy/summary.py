@@ -110,13 +110,15 @@ def _tier(progress: Progress, tier: TierPlan) -> list[str]:
 
 
 def _states(progress: Progress, tier: TierPlan, old: list[ServerView]) -> str:
-    """Return `shop-web-1-99ffee (deleted), …`; one that still exists says until when."""
+    """Return `shop-web-1-99ffee (deleted), …`; one that is kept says until when."""
     until = (progress.kept_until or {}).get(tier.name)
     texts = []
     for view in old[:10]:
         state = view.state
         if state != "deleted" and until is not None:
-            state = f"kept at least until {time.strftime('%H:%M:%S', time.localtime(until))}"
+            # Once the deployer has ended, nobody deletes them any more.
+            moment = time.strftime("%H:%M:%S", time.localtime(until))
+            state = "still there" if progress.code is not None else f"kept until {moment}"
         texts.append(f"{view.name} ({state})")
     return ", ".join(texts) + (f" and {len(old) - 10} more" if len(old) > 10 else "")
 

@@ -62,7 +62,7 @@ def _restore(work: Work, tier: TierPlan) -> None:
 def _withdraw(work: Work, tier: TierPlan) -> None:
     """Take the new servers out of the pools, and delete those that this deploy has made."""
     ours = list(work.ours(tier))
-    servers = [serving(server) for server in (*ours, *tier.adopted)]
+    servers = [*map(serving, ours), *map(serving, tier.adopted)]
     own = {server.name for server in servers} | {old.name for old in tier.old}
     stay = {server.name for server in Leaving(work, tier, own).leave(servers)} if tier.pools else set()
     for name in sorted(stay):

@@ -108,7 +108,7 @@ class Pool(Strict):
 
 
 class Gate(Strict):
-    """What a new server has to show before an old one leaves.
+    """The proof that a new server has to give before an old one leaves.
 
     The probe and its texts take {address}, {port}, {server}, {revision} and {deploy_id}. {port}: of the first pool.
     """

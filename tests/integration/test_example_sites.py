@@ -50,9 +50,9 @@ def change(path: Path, old: str, new: str) -> None:
 
 def bootstrap(folder: Path, *words: str) -> subprocess.CompletedProcess[str]:
     """The command line in the folder of a site, with a state folder of its own."""
-    environment = os.environ | SECRETS | {"XDG_STATE_HOME": str(folder / "state"), "NO_COLOR": "1"}
+    own = {"XDG_STATE_HOME": str(folder / "state"), "NO_COLOR": "1", "PYTHONPATH": str(SITES.parents[1])}
     return subprocess.run(
-        [sys.executable, "-m", "bootstrap", *words], cwd=folder, env=environment | {"PYTHONPATH": str(SITES.parents[1])},
+        [sys.executable, "-m", "bootstrap", *words], cwd=folder, env=os.environ | SECRETS | own,
         stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False, timeout=240,
     )  # fmt: skip
 

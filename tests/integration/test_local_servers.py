@@ -11,7 +11,6 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,6 +23,7 @@ import bootstrap
 from bootstrap.deploy.drivers import local, local_machine
 from bootstrap.deploy.faults import Busy, Exists, Fault, Quota
 from bootstrap.deploy.model import Marks, ServerRequest, ServerState
+from bootstrap.deploy.payloads import Payload
 
 pytestmark = [pytest.mark.integration, needs_local_servers]
 
@@ -54,7 +54,7 @@ class LocalWorld(RealTime):
         return local.servers(self.cloud)
 
     def payload(self, name: str, of: Marks) -> Any:
-        return SimpleNamespace(rendering=bootstrap.load(self._spec).plan(name, deploy_id=of.deploy).render())
+        return Payload(bootstrap.load(self._spec).plan(name, deploy_id=of.deploy).render())
 
     def foreign(self, name: str, metadata: Mapping[str, str]) -> str:
         with self.servers().store.new(name, metadata, local_root()):
@@ -206,9 +206,9 @@ if owners:
     setattr(owners[0], place, step)
 if work == "create":
     import bootstrap
-    from types import SimpleNamespace
-    payload = SimpleNamespace(rendering=bootstrap.load({spec!r}).plan("shop-web-1-abcd", deploy_id=marks().deploy).render())
-    driver.create(ServerRequest("shop-web-1-abcd", marks(), {{}}, payload))
+    from bootstrap.deploy.payloads import Payload
+    plan = bootstrap.load({spec!r}).plan("shop-web-1-abcd", deploy_id=marks().deploy)
+    driver.create(ServerRequest("shop-web-1-abcd", marks(), {{}}, Payload(plan.render())))
 else:
     driver.delete("shop-web-1-abcd")
 """

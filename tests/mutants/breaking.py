@@ -3,8 +3,7 @@
     python tests/mutants/breaking.py [--list] [NAME...]
 
 A mutant that no test notices survives, and the exit code is 1: either a test is missing, or the code does nothing.
-They are in promises.py, rows.py, signatures.py, beside.py, state.py, wire.py and verbs.py. Needs root, since most
-promises are kept on a host.
+They are in the files of table.py. Needs root, since most promises are kept on a host.
 """
 
 from __future__ import annotations

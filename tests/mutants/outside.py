@@ -5,7 +5,7 @@ from __future__ import annotations
 from mutants.mutant import Mutant
 
 LEASE = "tests/unit/deploy/test_lease.py::"
-STORES = "tests/integration/test_collector_stores.py::"
+STORES = "tests/integration/test_collector_leases.py::"
 PROBES = "tests/unit/deploy/test_probing.py::"
 COMMANDS = "tests/unit/deploy/test_commands.py::"
 
@@ -40,7 +40,8 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "without a collector the time of a lease never ends", "bootstrap/deploy/lease.py",
-        "            if not self._is_enough():\n                raise Unsure", "            if False:\n                raise Unsure",
+        "            if not self._is_enough():\n                raise Unsure",
+        "            if False:\n                raise Unsure",
         (LEASE + "test_while_the_collector_is_away_the_deployer_goes_on_until_the_time_is_over",),
     ),
     Mutant(

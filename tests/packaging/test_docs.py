@@ -42,7 +42,8 @@ def command_environment() -> dict[str, str]:
 def run(command: str, folder: Path) -> subprocess.CompletedProcess[str]:
     # A checkout that is not installed has no `bootstrap` command; the module is the same program.
     prelude = f"bootstrap() {{ '{sys.executable}' -m bootstrap \"$@\"; }}\n"
-    environment = command_environment() | {"PYTHONPATH": str(ROOT)}
+    # What a page's commands leave behind belongs to the page, not to whoever runs the tests.
+    environment = command_environment() | {"PYTHONPATH": str(ROOT), "XDG_STATE_HOME": str(folder / "state")}
     return subprocess.run(
         ["sh", "-c", prelude + command],
         cwd=folder,
@@ -91,6 +92,9 @@ def runnable(page: Path) -> list[Block]:
 
 def steady(output: str) -> list[str]:
     """Lines without what differs from run to run: revisions, keys, numbers, and how wide the columns are for them."""
+    # A deploy id, the names of servers that end in its tail, and the moment of a deploy.
+    output = re.sub(r"\b\d{8}T\d{6}-[0-9a-f]{6}\b", "DEPLOY", output)
+    output = re.sub(r"\b(\w+-\w+-\d+)-[0-9a-f]{6}\b", r"\1-TAIL", output)
     output = re.sub(r"\bSHA256:[\w+/]{43}|\b[0-9a-f]{64}\b", "DIGEST", output)
     text = re.sub(r"\d[\d.,]*", "N", re.sub(r"\b[0-9a-f]{12}\b", "REVISION", output))
     return [" ".join(line.split()) for line in text.splitlines()]

@@ -76,6 +76,7 @@ class Kills:
     trials: int = 0
     looks: int = 0
     ends: dict[str, int] = field(default_factory=dict)
+    _member: subprocess.Popen[bytes] | None = None
 
     def run(self) -> None:
         """The first roll-out, then a kill at each point, by both ways back."""
@@ -156,12 +157,19 @@ class Kills:
             content = json.loads(body.read_text())
             content["metadata"] = {"owner": "somebody"}
             body.write_text(json.dumps(content))
-        threading.Thread(target=Answers((ADDRESS, FOREIGN_PORT), Answer).serve_forever, daemon=True).start()
+        # A process, not a thread: a process with threads cannot leave the site's namespaces.
+        self._member = subprocess.Popen([sys.executable, __file__, "--answer"], stdin=subprocess.DEVNULL)
         config = self.site.folder / "haproxy.cfg"
         text = config.read_text()
         end = text.index("\n", text.index("\nbackend web") + 1) + 1
         config.write_text(f"{text[:end]}    server {FOREIGN} {ADDRESS}:{FOREIGN_PORT} check inter 200ms\n{text[end:]}")
         self.site.reload_balancer()
+
+    def close(self) -> None:
+        """End what others have made."""
+        if self._member is not None:
+            self._member.kill()
+            self._member.wait()
 
     def _newest(self) -> str:
         """The id of the deploy that was killed."""
@@ -198,7 +206,10 @@ def trials(every: int) -> Kills:
     """All trials on a site of their own."""
     with Site() as site:
         kills = Kills(site, every)
-        kills.run()
+        try:
+            kills.run()
+        finally:
+            kills.close()
     return kills
 
 
@@ -206,8 +217,12 @@ def main() -> int:
     """Do the trials and print what came of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--every", type=int, default=1, help="distance between two points [default: %(default)s]")
+    parser.add_argument("--answer", action="store_true", help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.answer:
+        Answers((ADDRESS, FOREIGN_PORT), Answer).serve_forever()
     began = time.monotonic()
-    kills = trials(parser.parse_args().every)
+    kills = trials(options.every)
     ends = ", ".join(f"{count} times {end}" for end, count in sorted(kills.ends.items()))
     print(f"{kills.trials} kills in {time.monotonic() - began:.0f} s: {ends}; {kills.looks} looks at HAProxy")
     print("\n".join(kills.wrong) or "the floor held, nothing of ours was left over, nothing of others was touched")

@@ -24,6 +24,8 @@ from pathlib import Path
 from typing import Any
 
 TIMEOUT_S, CONNECT_TIMEOUT_S = 20.0, 10.0
+# As browsers and libraries do, a connection is not used again after a while: its server closes it sooner or later.
+IDLE_S = 5.0
 KEPT_SHARE, POST_SHARE, SLOW_SHARE = 0.5, 0.2, 0.02
 
 
@@ -112,7 +114,7 @@ class Clients:
 
     def __init__(self, host: str, port: int) -> None:
         self._host, self._port = host, port
-        self._idle: list[Connection] = []
+        self._idle: collections.deque[tuple[float, Connection]] = collections.deque()
         self.tally = Tally()
 
     async def run(self, requests: int, rate: float, is_wanted: Callable[[], bool] = lambda: False) -> Tally:
@@ -128,7 +130,7 @@ class Clients:
             ask = Ask(number, *(draw.random() < share for share in (KEPT_SHARE, POST_SHARE, SLOW_SHARE)))
             tasks.append(asyncio.create_task(self._count(ask, start)))
         await asyncio.gather(*tasks)
-        for _, writer in self._idle:
+        for _, (_, writer) in self._idle:
             writer.close()
         return self.tally
 
@@ -154,11 +156,7 @@ class Clients:
         self.tally.by[answer.headers.get("x-revision", "?"), answer.headers.get("x-server", "?")] += 1
 
     async def _send(self, ask: Ask) -> Answer:
-        kept = ask.is_kept and bool(self._idle)
-        opening = asyncio.open_connection(self._host, self._port)
-        reader, writer = self._idle.pop() if kept else await asyncio.wait_for(opening, CONNECT_TIMEOUT_S)
-        if kept:
-            opening.close()
+        reader, writer = (self._kept() if ask.is_kept else None) or await self._new()
         try:
             writer.write(ask.text(f"{self._host}:{self._port}"))
             answer = await received(reader)
@@ -166,10 +164,22 @@ class Clients:
             writer.close()
             raise
         if ask.is_kept and not answer.is_last:
-            self._idle.append((reader, writer))
+            self._idle.append((time.monotonic(), (reader, writer)))
         else:
             writer.close()
         return answer
+
+    async def _new(self) -> Connection:
+        return await asyncio.wait_for(asyncio.open_connection(self._host, self._port), CONNECT_TIMEOUT_S)
+
+    def _kept(self) -> Connection | None:
+        """A connection that was used before and that nobody is known to have closed."""
+        while self._idle:
+            since, (reader, writer) = self._idle.popleft()
+            if time.monotonic() - since < IDLE_S and not reader.at_eof():
+                return reader, writer
+            writer.close()
+        return None
 
 
 async def received(reader: asyncio.StreamReader) -> Answer:

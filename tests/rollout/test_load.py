@@ -14,15 +14,21 @@ Serve = Callable[[socket.socket, int], bool]
 RIGHT = b"HTTP/1.1 200 OK\r\nX-Revision: r1\r\nX-Server: web-1\r\nContent-Length: %d\r\n\r\n%s"
 
 
-def taken(connection: socket.socket) -> bytes | None:
-    """One request's body; None at the end of the connection."""
+def request(connection: socket.socket) -> bytes | None:
+    """One request; None at the end of the connection."""
     head = b""
     while b"\r\n\r\n" not in head:
         part = connection.recv(65536)
         if not part:
             return None
         head += part
-    return head.partition(b"\r\n\r\n")[2]
+    return head
+
+
+def taken(connection: socket.socket) -> bytes | None:
+    """The body of one request; None at the end of the connection."""
+    text = request(connection)
+    return None if text is None else text.partition(b"\r\n\r\n")[2]
 
 
 def answer(connection: socket.socket, count: int) -> bool:
@@ -69,22 +75,24 @@ def test_every_right_answer_counts_for_its_revision_and_server() -> None:
 
 
 def test_half_of_the_requests_share_connections_and_a_fifth_have_a_body() -> None:
-    connections, bodies = set(), []
+    connections, texts = set(), []
 
     def serve(connection: socket.socket, count: int) -> bool:
         connections.add(connection.getpeername())
-        body = taken(connection)
-        if body is None:
+        text = request(connection)
+        if text is None:
             return False
-        bodies.append(body)
+        texts.append(text)
+        body = text.partition(b"\r\n\r\n")[2]
         connection.sendall(RIGHT % (len(body), body))
         return True
 
     with server(serve) as address:
-        load.run(address, 300, 1000)
-    assert 100 < len(connections) < 200
-    assert len(bodies) == 300
-    assert 40 < len([body for body in bodies if body]) < 80
+        load.run(address, 300, 500)
+    assert len(texts) == 300
+    assert len(connections) < 300
+    assert 120 < len([text for text in texts if b"Connection: close" in text]) < 180
+    assert 40 < len([text for text in texts if text.startswith(b"POST")]) < 80
 
 
 def status(connection: socket.socket, count: int) -> bool:
@@ -164,11 +172,31 @@ def test_an_answer_that_does_not_come_is_a_failure(monkeypatch: pytest.MonkeyPat
     assert {reason for _, _, reason in tally.failures} == {"timed out"}
 
 
+def test_a_kept_connection_that_the_server_has_closed_is_not_used_again() -> None:
+    with server(lambda connection, count: answer(connection, count) and False) as address:
+        tally = load.run(address, 60, 50)
+    assert tally.line() == "60 requests, 0 failed"
+
+
+def test_a_kept_connection_is_not_used_again_after_a_while(monkeypatch: pytest.MonkeyPatch) -> None:
+    connections = set()
+
+    def serve(connection: socket.socket, count: int) -> bool:
+        connections.add(connection.getpeername())
+        return answer(connection, count)
+
+    monkeypatch.setattr(load, "IDLE_S", 0.0)
+    with server(serve) as address:
+        load.run(address, 60, 1000)
+    assert len(connections) == 60
+
+
 def test_a_kept_connection_that_was_cut_is_not_used_in_secret_a_second_time() -> None:
     """A client that sent it again by itself would hide the failure."""
 
     def once(connection: socket.socket, count: int) -> bool:
         answer(connection, count)
+        # The second request is on its way when the connection ends.
         taken(connection)
         return False
 

@@ -41,10 +41,10 @@ CONFIG = """global
 
 defaults
     mode http
-    timeout connect 1s
+    timeout connect 5s
     timeout client 30s
     timeout server 30s
-    timeout check 1s
+    timeout check 3s
     retries 3
     option redispatch
     # A client may be about to use a connection that it has kept open: a reload lets it, and closes afterwards.

@@ -41,7 +41,7 @@ BACKENDS = {
     "added": "balance roundrobin",
     "cookie": "balance roundrobin\n    cookie SERVERID insert indirect nocache",
     "static": "balance static-rr",
-    "quoted": "balance roundrobin\n    default-server \"weight\" '10' on-error \"mark-down\"",
+    "quoted": 'balance roundrobin\n    default-server "weight" \'10\' on-error "mark-down"',
     "unsayable": 'balance roundrobin\n    default-server error-limit "${LIMIT}"',
 }
 
@@ -89,6 +89,7 @@ class HaproxyProcess:
         """As an operator: SIGUSR2 to the master; return when only the new process answers."""
         assert self._process
         old = self.pid()
+        until(self._is_master_ready, self.log)
         self._process.send_signal(signal.SIGUSR2)
         answers: list[bool] = []
 
@@ -98,6 +99,13 @@ class HaproxyProcess:
             return answers[-3:] == [True] * 3
 
         until(is_new, self.log)
+
+    def _is_master_ready(self) -> bool:
+        """Whether the master has a handler for SIGUSR2: while it starts, it ignores the signal."""
+        assert self._process
+        status = Path(f"/proc/{self._process.pid}/status").read_text(encoding="utf-8")
+        caught = int(status.partition("SigCgt:")[2].split()[0], 16)
+        return bool(caught >> (signal.SIGUSR2 - 1) & 1)
 
     def log(self) -> str:
         """HAProxy's words so far."""
@@ -111,7 +119,7 @@ class HaproxyProcess:
 
         def answers() -> bool:
             with suppress(OSError, StopIteration):
-                return bool(self.pid())
+                return bool(self.pid()) and self._is_master_ready()
             return False
 
         try:

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Iterable
+from pathlib import Path
 from typing import Protocol
 
 import pytest
+from collector_process import DEPLOY_TOKEN, ROOT, until
 
 from bootstrap.deploy.protocols import Lease
 from bootstrap.deploy.stopping import Lost
@@ -82,3 +87,49 @@ class LeaseContract:
         with pytest.raises(Lost) as caught:
             second.take()
         assert caught.value.message.isprintable()
+
+
+# --- a deployer that is a process of its own ------------------------------------------------------------------------
+
+DEPLOYER = """\
+import os, signal, sys
+from pathlib import Path
+from bootstrap.client.collector import Collector
+from bootstrap.deploy.lease import CollectorLease
+from bootstrap.deploy.lock import LocalLease
+from bootstrap.deploy.stopping import Lost
+
+kind, place, pool, calls = sys.argv[1:]
+if kind == "local":
+    lease = LocalLease(Path(place), [pool], "the paused one")
+else:
+    lease = CollectorLease(Collector(place, os.environ["TOKEN"]), [pool], "the paused one", ttl_s=1)
+lease.take()
+
+def call(name):
+    lease.check()
+    with open(calls, "a") as file:
+        file.write(name + "\\n")
+
+call("first")
+print("at work", flush=True)
+os.kill(os.getpid(), signal.SIGSTOP)
+try:
+    call("second")
+except Lost as lost:
+    print("lost:", lost.holder, flush=True)
+"""
+
+
+def started(*arguments: str) -> subprocess.Popen[str]:
+    """A real deployer that makes one call, stops itself, and goes on with SIGCONT."""
+    process = subprocess.Popen(
+        [sys.executable, "-c", DEPLOYER, *arguments],
+        stdout=subprocess.PIPE,
+        text=True,
+        env={**os.environ, "PYTHONPATH": str(ROOT), "TOKEN": DEPLOY_TOKEN},
+    )
+    assert process.stdout
+    assert process.stdout.readline() == "at work\n"
+    until(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
+    return process

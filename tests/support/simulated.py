@@ -14,7 +14,8 @@ from bootstrap.deploy.protocols import Pool
 from bootstrap.deploy.roll import Deployer, Ending
 from bootstrap.deploy.simulate.dice import Dice
 from bootstrap.deploy.simulate.nature import Nature
-from bootstrap.deploy.simulate.world import Machine, World
+from bootstrap.deploy.simulate.things import Machine
+from bootstrap.deploy.simulate.world import World
 
 R1, R2, R3 = (f"2026120{day}T120000-00000{day}" for day in (1, 2, 3))
 GATE = GatePlan("http://{address}:{port}/ping", contains=("{revision}", "{server}"), stable_s=5.0, deadline_s=120.0)

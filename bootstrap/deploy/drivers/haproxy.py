@@ -13,7 +13,7 @@ Whatever is half done when this program ends is seen as draining, so that the co
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from functools import partial
 from typing import Any
@@ -24,12 +24,14 @@ from bootstrap.deploy.drivers.haproxy_file import NOWHERE, Entry, Place
 from bootstrap.deploy.drivers.haproxy_process import Process
 from bootstrap.deploy.drivers.haproxy_stat import NAME, Row
 from bootstrap.deploy.drivers.haproxy_view import View
-from bootstrap.deploy.faults import Broken, Denied, Exists, Fault, Gone
+from bootstrap.deploy.faults import Broken, Denied, Exists, Fault, Gone, Unknown
 from bootstrap.deploy.model import Member, MemberState, PoolPlan
 
 # Each time that slots run out HAProxy is reloaded once; as many are made as there are members, so that a swap of all
 # of them needs one reload, and at least so many.
 FEWEST_SLOTS = 4
+# Somebody else's reload that had begun before may look like ours; a later try makes another.
+UNREAD = "HAProxy was reloaded, but not from `cloud.haproxy.config` as it is now"
 
 
 def pool(settings: Mapping[str, Any], plan: PoolPlan) -> HaproxyPool:
@@ -90,6 +92,7 @@ class HaproxyPool:
                 if not is_made:
                     entry, row = self._moved_into_a_slot(entry)
             self._commands.serve(entry, row)
+            self._confirm(entry, lambda row: row is not None and row.endpoint == entry.endpoint and not row.is_held)
 
     def drain(self, member_id: str) -> None:
         """Give a member no new sessions. Raises Gone, and Denied for a member of somebody else."""
@@ -99,6 +102,7 @@ class HaproxyPool:
             row = view.row(entry)
             if row is not None and not row.is_off:
                 self._commands.drain(entry)
+                self._confirm(entry, lambda row: row is None or row.is_held)
             if entry.place is not Place.LEFT:
                 self._write(view, replace(entry, place=Place.DRAINED))
 
@@ -110,6 +114,13 @@ class HaproxyPool:
             self._write(view, replace(entry, place=Place.LEFT))
             if view.row(entry) is not None:
                 self._commands.end(entry)
+                self._confirm(entry, lambda row: row is None or row.is_off)
+
+    def _confirm(self, entry: Entry, is_done: Callable[[Row | None], bool]) -> None:
+        """Look whether the process shows what it was told. Raises Unknown where another one answers by now."""
+        seen = haproxy_stat.seen(self._process, self.name)
+        if seen is None or not is_done(seen.rows.get(entry.server)):
+            raise Unknown(f"HAProxy was reloaded while {entry.member} of {self.name} was being changed")
 
     def _ours(self, view: View, member_id: str) -> Entry:
         entry = view.entry(member_id)
@@ -171,7 +182,7 @@ class HaproxyPool:
             view = self._view()
             free = view.free()
         if free is None:
-            raise Broken(f"HAProxy has read the slots of {self.name} from its file, but has none of them")
+            raise Unknown(f"{UNREAD}: it has none of the slots of {self.name}")
         return view, free
 
     def _moved_into_a_slot(self, entry: Entry) -> tuple[Entry, Row | None]:
@@ -194,7 +205,10 @@ class HaproxyPool:
             after = haproxy_file.with_sections(before, self.name, self._sections)
             self._process.write_file(before, after, check=True)
         self._reload_with(before, after)
-        return self._view()
+        try:
+            return self._view()
+        except Gone:
+            raise Unknown(f"{UNREAD}: it has no backend {self.name}") from None
 
     def _reload_with(self, before: str, after: str) -> None:
         """Let HAProxy read the file. One that it does not take would keep it from its next start, so it goes back."""

@@ -34,18 +34,17 @@ class Commands:
 
     def serve(self, entry: Entry, row: Row | None) -> None:
         """Let a server take sessions after its next good checks. row: the server as it was; None: just made."""
-        if row is None:
-            # HAProxy lets the checks of a server that a command has made rest until it is told otherwise.
-            self._quiet(f"enable health {self._of(entry)}")
-        elif row.endpoint != entry.endpoint:
+        if row is not None and row.endpoint != entry.endpoint:
             self._state(entry, "maint")
             self._move(entry)
-        elif not row.is_held:
+        elif row is not None and not row.is_held:
             return
-        elif row.status.startswith("DRAIN") and row.check != "INI":
+        elif row is not None and row.status.startswith("DRAIN") and row.check != "INI":
             # Its checks have gone on all the time.
             self._state(entry, "ready")
             return
+        # HAProxy lets the checks of a server that a command has made rest until it is told otherwise.
+        self._quiet(f"enable health {self._of(entry)}")
         # From maintenance HAProxy would take a server for up until a check has failed. In this order it is down until
         # its checks have succeeded, and gets no session before.
         self._state(entry, "drain")

@@ -132,7 +132,7 @@ class LocalProcess:
         if self._reload:
             _run(self._reload)
         else:
-            os.kill(self._master(old), signal.SIGUSR2)
+            self._signal(self._master(old))
         end, new_in_a_row = time.monotonic() + RELOAD_S, 0
         while new_in_a_row < NEW_IN_A_ROW:
             if time.monotonic() >= end:
@@ -165,6 +165,19 @@ class LocalProcess:
             )
         return parent
 
+    def _signal(self, master: int) -> None:
+        """Send SIGUSR2 once the master listens for it: one that is about to start, or to reload, ignores it."""
+        end = time.monotonic() + RELOAD_S
+        try:
+            while not _catches(master, signal.SIGUSR2) and time.monotonic() < end:
+                self.pause(0.02)
+            os.kill(master, signal.SIGUSR2)
+        except PermissionError as error:
+            text = f"this user may not signal HAProxy's master process {master}: set `cloud.haproxy.reload`"
+            raise Denied(text) from error
+        except OSError as error:
+            raise Unknown(f"HAProxy's master process {master} has ended: {error.strerror}") from error
+
     def _judge(self, path: Path) -> None:
         """Let HAProxy read a file without starting; where it is not installed nobody can say. Raises Broken."""
         program = shutil.which("haproxy", path=FOLDERS)
@@ -194,6 +207,13 @@ class LocalProcess:
     def pause(self, seconds: float) -> None:
         """Sleep."""
         time.sleep(seconds)
+
+
+def _catches(pid: int, number: int) -> bool:
+    """Whether a process has a handler for a signal."""
+    lines = Path(f"/proc/{pid}/status").read_text(encoding="utf-8").splitlines()
+    caught = next(line for line in lines if line.startswith("SigCgt:"))
+    return bool(int(caught.split()[1], 16) >> (number - 1) & 1)
 
 
 def _run(command: str) -> None:

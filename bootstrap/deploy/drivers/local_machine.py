@@ -93,8 +93,8 @@ class Machine:
         name = self._body.name
         # With a systemd here it gets a scope of its own, since the deployer's may be ended with all that is in it.
         keep = () if Path("/run/systemd/system").is_dir() else ("--keep-unit",)
-        own = (f"--machine={name}", f"--directory={self._root}", f"--network-namespace-path=/run/netns/{name}")
-        command = ["setsid", "--fork", "sh", "-c", _LAUNCH, "sh", "systemd-nspawn", *_OPTIONS, *keep, *own]
+        identity = (f"--machine={name}", f"--directory={self._root}", f"--network-namespace-path=/run/netns/{name}")
+        command = ["setsid", "--fork", "sh", "-c", _LAUNCH, "sh", "systemd-nspawn", *_OPTIONS, *keep, *identity]
         launch(command, self._folder, self._console)
         end = time.monotonic() + _START_S
         while not self._pid_file.exists():

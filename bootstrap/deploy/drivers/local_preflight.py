@@ -16,7 +16,7 @@ from bootstrap.deploy.faults import Fault
 from bootstrap.deploy.model import ServerRequest
 from bootstrap.payload.model import InjectedFile
 
-# What an idle server with systemd and a small Python service takes, measured, with room for a little more.
+# For one idle server with systemd and a small Python service: measured, and rounded up.
 MEMORY_BYTES, DISK_BYTES, INOTIFY_INSTANCES = 32 << 20, 64 << 20, 5
 MAKE_ROOT = "mmdebstrap --variant=minbase --include=systemd-sysv,python3 bookworm {root}"
 # {what a root has to have: places where distributions have it}.
@@ -53,7 +53,7 @@ def problems(settings: Settings, store: Store, requests: Sequence[ServerRequest]
 
 
 def server_problems(request: ServerRequest) -> list[str]:
-    """What is wrong in the `server:` map of its tier."""
+    """The problems of the `server:` map of its tier."""
     unknown = [key for key in request.settings if key not in SERVER_KEYS]
     reasons = [
         f"server.{key}: the local driver knows no such key, only {', '.join(SERVER_KEYS)}: remove it" for key in unknown
@@ -64,12 +64,12 @@ def server_problems(request: ServerRequest) -> list[str]:
 
 
 def root_problems(root: Path) -> list[str]:
-    """What a root lacks. Links in it are looked at as they are: they lead elsewhere on this machine."""
-    how = f"make one with: {MAKE_ROOT.format(root=root)}"
+    """The programs that a root lacks. Its links are not followed: they would lead elsewhere on this machine."""
+    mend = f"make one with: {MAKE_ROOT.format(root=root)}"
     if not root.is_dir():
-        return [f"the root {root} is no folder: {how}"]
+        return [f"the root {root} is no folder: {mend}"]
     missing = [name for name, places in _NEEDED.items() if not any(os.path.lexists(root / place) for place in places)]
-    return [f"the root {root} has no {' and no '.join(missing)}: {how}"] if missing else []
+    return [f"the root {root} has no {' and no '.join(missing)}: {mend}"] if missing else []
 
 
 def _rights() -> list[str]:
@@ -110,15 +110,15 @@ def _network(settings: Settings) -> list[str]:
         links = json.loads(run("ip", "-json", "address", "show") or "[]")
     except Fault as fault:
         return [f"the interfaces of this machine cannot be listed: {fault.message}"]
-    own = {link["ifname"]: _inet(link) for link in links if "ifname" in link}
+    addresses_of = {link["ifname"]: _inet(link) for link in links if "ifname" in link}
     reasons = []
-    bridge = own.pop(settings.bridge, None)
+    bridge = addresses_of.pop(settings.bridge, None)
     if bridge is not None and settings.gateway not in bridge:
         reasons.append(
             f"the interface {settings.bridge} exists without the address {settings.gateway}: "
             "name another one by cloud.local.bridge"
         )
-    for name, addresses in own.items():
+    for name, addresses in addresses_of.items():
         reasons += [
             f"the interface {name} has {address}, which is in {settings.network}: choose another cloud.local.network"
             for address in addresses if address in settings.network

@@ -162,20 +162,20 @@ class Store:
                 shutil.rmtree(entry)
             else:
                 entry.unlink()
-        gone = self._servers / f"{_OLD}{name}"
-        folder.rename(gone)
+        aside = self._servers / f"{_OLD}{name}"
+        folder.rename(aside)
         _sync_folder(self._servers)
         # Another deployer may tidy it away at the same time.
-        shutil.rmtree(gone, ignore_errors=True)
+        shutil.rmtree(aside, ignore_errors=True)
 
     # --- addresses --------------------------------------------------------------------------------------------------
 
     def free_addresses(self) -> list[str]:
         """The addresses that no server has, the least recently used first: a late answer is for the one before."""
-        taken, used = {body.address for body in self.bodies()}, self._used()
+        in_use, used = {body.address for body in self.bodies()}, self._used()
         # Another state folder may have servers on this network.
         links = {name for _, name in socket.if_nameindex()}
-        free = [a for a in self._settings.addresses() if a not in taken and link_name(a) not in links]
+        free = [a for a in self._settings.addresses() if a not in in_use and link_name(a) not in links]
         return sorted(free, key=lambda address: used.get(address, 0))
 
     def _take_address(self) -> str:

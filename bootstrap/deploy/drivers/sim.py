@@ -7,17 +7,19 @@ its servers come to, as in `fate: failed`.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from urllib.parse import urlsplit
 
+from bootstrap.client.wording import plain
 from bootstrap.deploy.faults import Broken
 from bootstrap.deploy.model import Member, PoolPlan, Server, ServerRequest
 from bootstrap.deploy.protocols import ProbeRequest, Report
 from bootstrap.deploy.simulate.dice import Dice
 from bootstrap.deploy.simulate.nature import FATES, NEVER, Nature
-from bootstrap.deploy.simulate.world import Hold, Machine, World
+from bootstrap.deploy.simulate.things import Hold, Machine
+from bootstrap.deploy.simulate.world import World
 from bootstrap.deploy.stopping import Lost, Stopped
 
 if TYPE_CHECKING:
@@ -196,40 +198,49 @@ def _report(machine: Machine | None, deploy_id: str, clock: float) -> Report:
 class SimLease:
     """The leases of some names in a world, for one holder. They are renewed when a third of their time is over."""
 
-    def __init__(self, place: Place, names: Sequence[str], holder: str, ttl_s: float = 60.0) -> None:
-        self._place, self._names, self._holder, self._ttl_s = place, tuple(names), holder, ttl_s
+    def __init__(self, place: Place, names: Iterable[str], holder: str, ttl_s: float = 60.0) -> None:
+        self._place, self._names, self._holder, self._ttl_s = place, sorted(set(names)), holder, ttl_s
         self._fences: dict[str, int] = {}
         self._renewed_at = -NEVER
 
     def take(self) -> None:
-        """Get the leases, or keep them. Raises Lost when somebody else has one of them."""
+        """Get all the leases, or keep them. Raises Lost when somebody else has one of them, and then has none."""
         with self._place as world:
             for name in self._names:
-                self._fences[name] = self._held(world, name).fence
+                hold = world.lease(name, self._holder, self._ttl_s)
+                if hold.holder != self._holder:
+                    self._give_back(world)
+                    raise _lost(name, hold)
+                self._fences[name] = hold.fence
             self._renewed_at = world.clock
 
     def check(self) -> None:
         """Renew what is due. Raises Lost when somebody else has one of the leases, or has had it meanwhile."""
+        if len(self._fences) < len(self._names):
+            raise Lost("the right to change the pools was given back, or was never taken")
         with self._place as world:
             if world.clock - self._renewed_at < self._ttl_s / 3:
                 return
-            for name in self._names:
-                if self._fences.get(name) != self._held(world, name).fence:
-                    raise Lost(f"somebody else has had the lease {name} meanwhile")
+            for name, fence in self._fences.items():
+                hold = world.leases[name]
+                if hold.fence != fence:
+                    raise _lost(name, hold)
+                world.lease(name, self._holder, self._ttl_s)
             self._renewed_at = world.clock
 
     def release(self) -> None:
         """Give the leases back."""
         with self._place as world:
-            for name in self._names:
-                world.release(name, self._holder)
-        self._renewed_at = -NEVER
+            self._give_back(world)
 
-    def _held(self, world: World, name: str) -> Hold:
-        hold = world.lease(name, self._holder, self._ttl_s)
-        if hold.holder != self._holder:
-            raise Lost(f"{hold.holder} has the lease {name}")
-        return hold
+    def _give_back(self, world: World) -> None:
+        fences, self._fences = self._fences, {}
+        for name, fence in fences.items():
+            world.release(name, fence)
+
+
+def _lost(name: str, hold: Hold) -> Lost:
+    return Lost(f"pool {name} is held by {plain(hold.holder)}", hold.holder)
 
 
 # Worlds without a file, by seed: servers, pools and clock of one process share one.

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from bootstrap.deploy.simulate import saved
 from bootstrap.deploy.simulate.dice import Dice
 from bootstrap.deploy.simulate.nature import Nature
 from bootstrap.deploy.simulate.world import World
@@ -43,7 +44,7 @@ class SimFile:
     def __exit__(self, *error: object) -> None:
         """Write the world, also after a fault: time has passed."""
         try:
-            _write(self._path, self._worlds.pop().as_dict())
+            _write(self._path, saved.as_dict(self._worlds.pop()))
         finally:
             os.close(self._locks.pop())
 
@@ -54,13 +55,14 @@ class SimFile:
         except FileNotFoundError:
             return World(self._nature, Dice(self._seed), epoch=round(time.time()))
         try:
-            world = World.of_dict(json.loads(text))
+            world = saved.of_dict(json.loads(text))
             # The deploy file says how many servers the account may have; it may say something else by now.
             world.nature = replace(world.nature, quota=self._nature.quota)
             return world
         except (ValueError, KeyError, TypeError) as error:
             raise UsageError(
-                f"{self._path} is no simulated cloud: {error}", hint="name another file as `cloud: {sim: {state: FILE}}`"
+                f"{self._path} is no simulated cloud: {error}",
+                hint="name another file as `cloud: {sim: {state: FILE}}`",
             ) from error
 
 

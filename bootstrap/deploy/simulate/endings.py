@@ -5,14 +5,16 @@ from __future__ import annotations
 from bootstrap.deploy.model import TierPlan
 from bootstrap.deploy.simulate.invariants import Judge, Violation
 from bootstrap.deploy.simulate.nature import NEVER
-from bootstrap.deploy.simulate.world import Machine
+from bootstrap.deploy.simulate.things import Machine
 from bootstrap.errors import ExitCode
 
 INTERRUPTED = 130
 CODES = {ExitCode.GOOD, ExitCode.FAILED, ExitCode.TIMEOUT, ExitCode.OWED, INTERRUPTED}
 
 
-def judge_end(judge: Judge, code: int, lines: tuple[str, ...], *, is_calm: bool, came_through: bool, keeps_old: bool) -> None:
+def judge_end(
+    judge: Judge, code: int, lines: tuple[str, ...], *, is_calm: bool, came_through: bool, keeps_old: bool
+) -> None:
     """Judge the world after the end. Raises Violation.
 
     is_calm: nothing went wrong; came_through: the new servers serve, and the old ones go, unless keeps_old.
@@ -53,7 +55,9 @@ def _new_serve(judge: Judge, tier: TierPlan) -> None:
         slots.append(slot)
         _hold(len(seats) == len(tier.pools), f"{machine.name} is a member of {len(seats)} pools of {len(tier.pools)}")
         is_proven = machine.healthy and machine.error is None and machine.ends_at <= world.clock
-        _hold(is_proven or not tier.reports, f"{machine.name} serves and is not healthy")
+        # Marks alone do not tell whether a server without a pool was proven.
+        is_visible = bool(tier.pools) or not judge.is_reaping
+        _hold(is_proven or not tier.reports or not is_visible, f"{machine.name} serves and is not healthy")
     _hold(sorted(slots) == list(tier.slots), f"the slots of {tier.name} that serve are {sorted(slots)}")
 
 
@@ -74,8 +78,8 @@ def _old_serve(judge: Judge, tier: TierPlan) -> None:
 def _leftovers(judge: Judge, tier: TierPlan, came_through: bool, keeps_old: bool) -> list[Machine]:
     """Servers that should be gone: of this deploy after a rollback, else the old ones and what no slot uses."""
     world, clock = judge.world, judge.world.clock
-    seats = [seat for pool in tier.pools if pool.name in world.balancers for seat in world.balancers[pool.name].seats.values()]
-    names = {seat.name for seat in seats}
+    balancers = [world.balancers[pool.name] for pool in tier.pools if pool.name in world.balancers]
+    names = {seat.name for balancer in balancers for seat in balancer.seats.values()}
     machines = []
     for machine in world.live():
         marks = machine.marks

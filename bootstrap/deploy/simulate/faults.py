@@ -1,4 +1,4 @@
-"""The faults of one seed: which calls are refused, whose answers are lost, and at which places the deployer is killed."""
+"""The faults of one seed: calls that are refused, answers that are lost, and places where the deployer is killed."""
 
 from __future__ import annotations
 

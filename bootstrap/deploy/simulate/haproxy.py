@@ -16,7 +16,8 @@ from bootstrap.deploy.drivers.haproxy_settings import Settings, sections
 from bootstrap.deploy.faults import Busy
 from bootstrap.deploy.model import PoolPlan
 from bootstrap.deploy.simulate.nature import NEVER
-from bootstrap.deploy.simulate.world import Balancer, Seat, World
+from bootstrap.deploy.simulate.things import Balancer, Seat
+from bootstrap.deploy.simulate.world import World
 
 HEAD = "global\n\ndefaults\n    mode http\n"
 SETTINGS = Settings("haproxy.cfg", "admin.sock")
@@ -66,7 +67,7 @@ class SimHaproxy:
             if pool is None:
                 continue
             old = self.world.balancers.get(name)
-            balancer = self.world.balancers[name] = Balancer(name, old.port if old else 0)
+            balancer = self.world.balancers[name] = Balancer(name, old.port if old else 0, not old or old.monitored)
             for entry in pool.entries:
                 if entry.place is not Place.LEFT:
                     self._begin(balancer, entry.server, *entry.endpoint, entry.place is not Place.SERVES)
@@ -84,7 +85,14 @@ class SimHaproxy:
 
     def serves(self, pool: str, name: str, address: str, port: int) -> None:
         """Put a member of ours into file and process."""
-        HaproxyPool(self, PoolPlan(pool, port), sections(SETTINGS, PoolPlan(pool, port))).add(name, address)
+        if self._in_file(pool) is None:
+            self.text = haproxy_file.with_sections(self.text, pool, sections(SETTINGS, PoolPlan(pool, port)))
+        backend = self._in_file(pool)
+        entry = haproxy_file.Entry(name, name, address, port, Place.SERVES)
+        if backend is not None:
+            self.text = haproxy_file.with_entries(self.text, backend, (*backend.entries, entry), has_cookie=False)
+        balancer = self.world.balancers.setdefault(pool, Balancer(pool, port))
+        self._begin(balancer, name, address, port, False)
 
     def stranger(self, pool: str, name: str, address: str, port: int) -> None:
         """Put a member of somebody else into both."""
@@ -113,6 +121,7 @@ class SimHaproxy:
             for seat in balancer.seats.values():
                 word = "MAINT" if seat.is_off else "UP" if self.world.up(seat) else "DOWN"
                 status = "DRAIN" if word == "UP" and seat.drained_at != NEVER else word
+                status = status if balancer.monitored else "no check"
                 check = "L4OK" if seat.added_at + seat.check <= self.world.clock else "INI"
                 at = f"{seat.address}:{balancer.port}"
                 rows.append(f"{balancer.name},{seat.id},2,{status},{self.world.sessions(seat)},0,{check},{at},")

@@ -9,6 +9,7 @@ from bootstrap.deploy.faults import Fault
 from bootstrap.deploy.journal import Journal
 from bootstrap.deploy.model import DeployPlan
 from bootstrap.deploy.observe import with_old
+from bootstrap.deploy.protocols import Pool
 from bootstrap.deploy.reap import judge as judge_marks
 from bootstrap.deploy.roll import Deployer, Ending
 from bootstrap.deploy.simulate import scenes, stand
@@ -29,13 +30,13 @@ RIVAL_DEPLOY = "20270103T080000Z-dddd"
 class Life:
     """The deployer of one seed, through all its starts."""
 
-    def __init__(self, seed: int, is_told: bool) -> None:
+    def __init__(self, seed: int, story: Story) -> None:
         scene = self.scene = scenes.make(seed)
-        self.story = Story(seed, is_told)
+        self.story = story
         self.world = scene.world
         self.judge = Judge(self.world, scene.plan)
         dice = Dice(seed).fork("faults")
-        self.trouble = Trouble(self.world, self.judge, scene.mood, dice, self.story, scene.strip, scene.haproxy)
+        self.trouble = Trouble(self.world, self.judge, scene.mood, dice, story, scene.strip, scene.haproxy)
         if scene.haproxy is not None:
             scene.haproxy.point = self.trouble.point
         self.trouble.rival = self._rival
@@ -55,7 +56,9 @@ class Life:
             except (Killed, Left) as end:
                 self.story.kills += isinstance(end, Killed)
                 self.judge.killed()
-                self.world.clock = round(self.world.clock + self.scene.downtime, 2)
+                # Whoever has lost the folder needs a moment, and lists are not behind for so long.
+                downtime_s = self.scene.downtime + (5.0 if self.scene.folder_is_lost else 0.0)
+                self.world.clock = round(self.world.clock + downtime_s, 2)
             except Lost as lost:
                 # What is left belongs to the rival now.
                 self.trouble.tell(f"the deployer ends: {lost.message}")
@@ -79,6 +82,7 @@ class Life:
         for machine in self.world.machines.values():
             machine.keeps = ""
         self.trouble.mood = Mood()
+        self.world.clock += 60.0
         self._judge(*self._reap_again())
 
     def _reap_again(self) -> tuple[Ending, bool | None]:
@@ -117,7 +121,7 @@ class Life:
             stand.StandPayloads(), leave_old=self.scene.leave_old,
         )  # fmt: skip
 
-    def _pools(self, plan: DeployPlan) -> dict[str, stand.Pool]:
+    def _pools(self, plan: DeployPlan) -> dict[str, Pool]:
         pools = stand.pools(self.world, self.scene.haproxy, scenes.ports(plan))
         return {name: stand.StandPool(self.trouble, pool) for name, pool in pools.items()}
 

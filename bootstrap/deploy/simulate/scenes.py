@@ -13,7 +13,8 @@ from bootstrap.deploy.simulate.dice import Dice
 from bootstrap.deploy.simulate.faults import Mood
 from bootstrap.deploy.simulate.haproxy import SimHaproxy
 from bootstrap.deploy.simulate.nature import FATES, NEVER, Nature
-from bootstrap.deploy.simulate.world import Balancer, Machine, Seat, World
+from bootstrap.deploy.simulate.things import Balancer, Machine, Seat
+from bootstrap.deploy.simulate.world import World
 
 NAME = "shop"
 EARLIER = ("20270101T080000Z-aaaa", "20270101T090000Z-bbbb")
@@ -29,7 +30,8 @@ class Scene:
     """One seed before it begins.
 
     strip: (time, server) at which an operator takes the marks off a server; folder_is_lost: after a kill only the marks
-    are left; turns_back: after a kill the user wants it back; downtime: seconds after a kill; haproxy: behind the pools.
+    are left; turns_back: after a kill the user wants it back; downtime: seconds after a kill; haproxy: is behind the
+    pools, where there is one.
     """
 
     world: World
@@ -74,7 +76,7 @@ def make(seed: int) -> Scene:
     if old and dice.chance(0.05):
         strip = (world.clock + dice.between(0.0, 60.0), dice.choose(old).id)
     for server in old:
-        if dice.chance(0.02):
+        if dice.chance(0.04):
             world.machines[server.id].dies_at = world.clock + dice.between(0.0, 60.0)
     mood = _mood(dice)
     is_calm = nature.is_kind and strip is None and mood.is_calm
@@ -82,13 +84,16 @@ def make(seed: int) -> Scene:
         world.nature = replace(nature, quota=world.count() + dice.below(3))
     # A swap back makes no server, so that no mark tells of it.
     folder_is_lost = dice.chance(0.2) and back is None
-    leaves_old, turns_back, downtime = dice.chance(0.05), dice.chance(0.15), dice.between(0.0, 90.0)
+    leaves_old, turns_back, downtime = dice.chance(0.05), dice.chance(0.15), dice.between(0.0, dice.choose((2.0, 90.0)))
     return Scene(world, plan, mood, leaves_old, strip, folder_is_lost, turns_back, downtime, haproxy)
 
 
 def _nature(dice: Dice) -> Nature:
     """How kind the world is: a fifth of the worlds is as kind as can be."""
-    nature = Nature(reuse=dice.chance(0.4), filters=dice.chance(0.6), drain=(0.0, dice.choose((2.0, 6.0, 12.0))))
+    nature = Nature(
+        reuse=dice.chance(0.4), filters=dice.chance(0.6), drain=(0.0, dice.choose((2.0, 6.0, 12.0))),
+        latency=dice.choose((0.02, 0.1, 0.2)),
+    )  # fmt: skip
     if dice.chance(0.3):
         return nature
     share = dice.choose((0.02, 0.1, 0.3))
@@ -96,7 +101,7 @@ def _nature(dice: Dice) -> Nature:
     return replace(
         nature,
         fates=fates,
-        lag=dice.choose((0.0, 0.0, 0.0, 1.0, 2.0)),
+        lag=dice.choose((0.0, 0.0, 0.0, 0.0, 1.0, 2.0, 4.0)),
         forever=dice.choose((0.0, 0.0, 0.3)),
         late=dice.choose((0.0, 0.2)),
         dead=dice.choose((0.0, 0.0, 0.1)),

@@ -32,15 +32,15 @@ class Summary:
 
 def run(seed: int, is_told: bool = True) -> Story:
     """The story of one seed."""
-    life = Life(seed, is_told)
+    story = Story(seed, is_told)
     try:
-        life.go()
+        Life(seed, story).go()
     except Violation as violation:
-        life.story.broken = str(violation)
+        story.broken = str(violation)
     except Exception as error:
         # A bug of the core breaks its seed, and is not the end of the others.
-        life.story.broken = f"the core ended with {type(error).__name__}: {error}"
-    return life.story
+        story.broken = f"the core ended with {type(error).__name__}: {error}"
+    return story
 
 
 def run_some(seeds: Iterable[int]) -> Summary:

@@ -10,134 +10,23 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from bootstrap.deploy.faults import Broken, Busy, Exists, Gone, Quota
-from bootstrap.deploy.model import Marks, Member, MemberState, Server, ServerRequest, ServerState
+from bootstrap.deploy.faults import Busy, Exists, Gone, Quota
+from bootstrap.deploy.model import Member, MemberState, Server, ServerRequest, ServerState
 from bootstrap.deploy.simulate.dice import Dice
 from bootstrap.deploy.simulate.nature import NEVER, Nature
+from bootstrap.deploy.simulate.things import Balancer, Hold, Machine, Seat
 
-ADDRESSES = 200  # in the world; more than the servers of any plan here
 EPOCH = 1_800_000_000.0
-
-
-@dataclass
-class Machine:
-    """A server of the world. metadata: its marks; the times are those of its life, NEVER where nothing comes.
-
-    healthy: how its runner ends; says: (server, revision, deploy) that its app answers with; quiet: when it does not;
-    keeps: "refused" or "ignored" when it cannot be deleted.
-    """
-
-    id: str
-    name: str
-    metadata: dict[str, str]
-    address: str
-    made_at: float
-    active_at: float
-    ends_at: float = NEVER
-    answers_at: float = NEVER
-    error: str | None = None
-    healthy: bool = True
-    says: tuple[str, str, str] = ("", "", "")
-    quiet: tuple[float, float] = (NEVER, NEVER)
-    dies_at: float = NEVER
-    keeps: str = ""
-    deleted_at: float = NEVER
-    gone_at: float = NEVER
-
-    def __post_init__(self) -> None:
-        # A list of all servers is asked for at every look, and little has changed since the last one.
-        self._marks: tuple[dict[str, str], Marks | None] | None = None
-        self._seen: tuple[ServerState, Marks | None, Server] | None = None
-
-    @property
-    def marks(self) -> Marks | None:
-        """The marks in its metadata, which are replaced as a whole and never changed in place."""
-        if self._marks is None or self._marks[0] is not self.metadata:
-            self._marks = (self.metadata, Marks.read(self.metadata))
-        return self._marks[1]
-
-    def exists(self, clock: float) -> bool:
-        """Whether the cloud still knows it."""
-        return clock < self.gone_at
-
-    def answers(self, clock: float) -> bool:
-        """Whether its app answers."""
-        if not self.answers_at <= clock < self.dies_at or clock >= self.deleted_at:
-            return False
-        return not self.quiet[0] <= clock < self.quiet[1]
-
-    def state(self, clock: float) -> ServerState:
-        """Its state at the cloud, which sees nothing of what runs on it."""
-        if clock >= self.deleted_at:
-            return ServerState.DELETING
-        if clock < self.active_at:
-            return ServerState.BUILDING
-        return ServerState.ERROR if self.error else ServerState.ACTIVE
-
-    def seen(self, clock: float) -> Server:
-        """The server as its own body describes it."""
-        state, marks = self.state(clock), self.marks
-        if self._seen is None or self._seen[0] is not state or self._seen[1] is not marks:
-            address = None if state is ServerState.BUILDING or self.error else self.address
-            fault = self.error if state is ServerState.ERROR else None
-            self._seen = (state, marks, Server(self.id, self.name, state, address, marks, fault))
-        return self._seen[2]
-
-    def as_dict(self) -> dict[str, Any]:
-        """The machine as plain data."""
-        return {name: value for name, value in vars(self).items() if not name.startswith("_")}
-
-
-@dataclass
-class Seat:
-    """A member of a pool of the world. check: for which checks have to pass; busy: for which its sessions go on;
-    is_off: it is in maintenance, where nobody checks it.
-    """
-
-    id: str
-    name: str
-    address: str
-    added_at: float
-    check: float
-    busy: float
-    load: int
-    drained_at: float = NEVER
-    is_off: bool = False
-
-    @property
-    def serves(self) -> bool:
-        """Whether it gets new sessions while its checks pass."""
-        return self.drained_at == NEVER and not self.is_off
-
-
-@dataclass
-class Balancer:
-    """One pool. monitored: its members are checked."""
-
-    name: str
-    port: int
-    monitored: bool = True
-    seats: dict[str, Seat] = field(default_factory=dict)
-
-    def checked(self) -> Balancer:
-        """Itself. Raises Broken when it has no monitor."""
-        if not self.monitored:
-            raise Broken(f"The pool {self.name} has no health monitor, so nobody knows which members serve.")
-        return self
-
-
-@dataclass
-class Hold:
-    """A lease in the store of the world."""
-
-    holder: str
-    fence: int
-    until: float
+ACTIVE = ServerState.ACTIVE
 
 
 @dataclass
 class World:
-    """All that there is. happenings: (time, kind, what) of what others do, in the order of their times."""
+    """All that there is.
+
+    made, given: how many things have an id, and how many addresses were given; occupants: by address, the last machine
+    that had it.
+    """
 
     nature: Nature
     dice: Dice
@@ -147,8 +36,8 @@ class World:
     machines: dict[str, Machine] = field(default_factory=dict)
     balancers: dict[str, Balancer] = field(default_factory=dict)
     leases: dict[str, Hold] = field(default_factory=dict)
-    occupants: dict[str, str] = field(default_factory=dict)  # address -> the last machine that had it
-    unused: list[str] = field(default_factory=lambda: [f"10.0.0.{n}" for n in range(1, ADDRESSES + 1)])
+    occupants: dict[str, str] = field(default_factory=dict)
+    given: int = 0
 
     def __enter__(self) -> World:
         """The world itself: a world in a file is opened in the same way."""
@@ -165,7 +54,7 @@ class World:
 
     def tick(self) -> None:
         """Let the time pass that one call takes."""
-        self.clock = round(self.clock + self.took(self.nature.latency), 2)
+        self.clock = round(self.clock + self.nature.latency, 2)
 
     def live(self) -> list[Machine]:
         """The machines that the cloud knows now, in the order in which they were made."""
@@ -234,23 +123,32 @@ class World:
             machine.says = (machine.name, "another-revision", machine.says[2])
         elif fate == "stranger":
             machine.says = ("another-server", *machine.says[1:])
+        elif fate == "twin":
+            pool = machine.marks.pool if machine.marks else ""
+            tier = [other for other in self.live() if other.marks is not None and other.marks.pool == pool]
+            others = [other for other in tier if other is not machine and other.state(self.clock) is ACTIVE]
+            machine.address = self.dice.choose(others).address if others else machine.address
         elif fate == "quiet":
             start = round(machine.answers_at + self.dice.between(0.5, 2.0), 2)
             machine.quiet = (start, round(start + self.dice.between(3.0, 8.0), 2))
         elif fate == "dies":
-            machine.dies_at = round(machine.answers_at + self.dice.between(0.0, 30.0), 2)
+            machine.dies_at = round(machine.answers_at + self.dice.between(0.0, 15.0), 2)
 
     def settle(self, machine: Machine) -> Machine:
         """Give a machine an address that nobody has, and put it into the world."""
-        taken = {other.address for other in self.live()}
-        free = [address for address in self.unused if address not in taken]
-        machine.address = free[0]
-        # An address goes to the end when it is given, so that the first of the rest was not used for the longest time.
-        self.unused.remove(machine.address)
-        self.unused.insert(0 if self.nature.reuse else len(self.unused), machine.address)
+        machine.address = self._address()
         self.occupants[machine.address] = machine.id
         self.machines[machine.id] = machine
         return machine
+
+    def _address(self) -> str:
+        """An address that was never given, or, where they are used again at once, the last one that is free."""
+        if self.nature.reuse:
+            for address, server_id in reversed(self.occupants.items()):
+                if not self.machines[server_id].exists(self.clock):
+                    return address
+        self.given += 1
+        return f"10.0.{self.given // 250}.{self.given % 250 + 1}"
 
     def next_id(self, kind: str) -> str:
         """An id that nothing else has."""
@@ -290,7 +188,7 @@ class World:
         return machine if machine and machine.answers(self.clock) else None
 
     def is_named(self, text: str) -> bool:
-        """Whether a text names a server, a deploy or a revision of this world, so that not every app answers with it."""
+        """Whether a text names a server, a deploy or a revision of this world: not every app answers with it."""
         names = {machine.name for machine in self.machines.values()}
         marks = [machine.marks for machine in self.machines.values()]
         names.update(name for mark in marks if mark for name in (mark.deploy, mark.revision))
@@ -342,7 +240,7 @@ class World:
     def join(self, pool: str, port: int, name: str, address: str) -> Seat:
         """Put a member into a pool, which is made when there is none. Raises Exists and Broken."""
         if pool not in self.balancers:
-            self.balancers[pool] = Balancer(pool, port, self.nature.monitored)
+            self.balancers[pool] = Balancer(pool, port)
         balancer = self.balancers[pool].checked()
         for seat in balancer.seats.values():
             if (seat.name, seat.address) == (name, address):
@@ -384,43 +282,8 @@ class World:
             hold.until = self.clock + ttl
         return hold
 
-    def release(self, name: str, holder: str) -> None:
+    def release(self, name: str, fence: int) -> None:
         """Give a lease back; it stays, so that its fence goes on growing."""
         hold = self.leases.get(name)
-        if hold is not None and hold.holder == holder:
+        if hold is not None and hold.fence == fence:
             hold.until = self.clock
-
-    # --- a file ---
-
-    def as_dict(self) -> dict[str, Any]:
-        """The world as plain data."""
-        return {
-            "version": 1,
-            "clock": self.clock,
-            "epoch": self.epoch,
-            "dice": self.dice.state,
-            "made": self.made,
-            "nature": vars(self.nature),
-            "machines": [machine.as_dict() for machine in self.machines.values()],
-            "balancers": [
-                vars(pool) | {"seats": [vars(seat) for seat in pool.seats.values()]} for pool in self.balancers.values()
-            ],
-            "leases": {name: vars(hold) for name, hold in self.leases.items()},
-            "occupants": self.occupants,
-            "unused": self.unused,
-        }
-
-    @staticmethod
-    def of_dict(data: Mapping[str, Any]) -> World:
-        """The world that `as_dict` described."""
-        nature = {name: tuple(value) if isinstance(value, list) else value for name, value in data["nature"].items()}
-        world = World(Nature(**nature), Dice(data["dice"]), data["clock"], data["epoch"], data["made"])
-        for entry in data["machines"]:
-            machine = Machine(**entry | {"says": tuple(entry["says"]), "quiet": tuple(entry["quiet"])})
-            world.machines[machine.id] = machine
-        for entry in data["balancers"]:
-            seats = {seat["id"]: Seat(**seat) for seat in entry["seats"]}
-            world.balancers[entry["name"]] = Balancer(entry["name"], entry["port"], entry["monitored"], seats)
-        world.leases = {name: Hold(**hold) for name, hold in data["leases"].items()}
-        world.occupants, world.unused = dict(data["occupants"]), list(data["unused"])
-        return world

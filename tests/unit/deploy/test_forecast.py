@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
 from rollouts import old_server, plan, tier
 
-from bootstrap.deploy.forecast import as_json, calls, forecast
+from bootstrap.deploy.forecast import as_json, calls, forecast, wrapped
 from bootstrap.deploy.model import GatePlan, OldServer, PoolPlan
 
 FACTS = {"cloud": "servers sim, pools sim"}
@@ -23,8 +24,8 @@ def test_a_plan_can_be_read() -> None:
         "   replaces shop-web-1-99ffee (in web), shop-web-2-99ffee (in web)",
         "   floor    2 up in each pool at any time; 2 serve now",
         "   step 1   create 2 servers",
-        "   step 2   wait until each reports healthy and answers 200 at http://{address}:8080/ping and contains "
-        "'{revision}', for 30s without a break; at most 15m",
+        "   step 2   wait until each reports healthy and answers 200 with '{revision}' at "
+        "http://{address}:8080/ping, for 30s without a break; at most 15m",
         "   step 3   add them to the pools, and wait until the balancer says that they are up",
         "   step 4   run `./migrate.sh`: the swap goes on if its exit code is 0",
         "   step 5   drain the old ones until they have no sessions, at most 1m, and take them out",
@@ -73,3 +74,14 @@ def test_programs_get_the_same_facts() -> None:
     assert facts["calls"] == {"create": 2, "add": 2, "drain": 2, "remove": 2, "delete": 2}
     assert facts["tiers"][0]["servers"] == ["shop-web-1-ab12cd", "shop-web-2-ab12cd"]
     assert facts["tiers"][0]["replaces"] == ["shop-web-1-99ffee", "shop-web-2-99ffee"]
+
+
+@pytest.mark.parametrize("columns", [40, 79, 80, 200])
+def test_on_a_terminal_long_lines_go_on_below_their_text(columns: int) -> None:
+    lines = [text for line in forecast(plan(), FACTS, {}) for text in wrapped(line, columns)]
+    assert max(map(len, lines)) <= columns
+    step = next(number for number, line in enumerate(lines) if line.startswith("   step 2"))
+    if columns < 100:
+        assert lines[step + 1].startswith(" " * 12)
+        assert lines[step + 1][12] != " "
+    assert " ".join(" ".join(lines).split()) == " ".join(" ".join(forecast(plan(), FACTS, {})).split())

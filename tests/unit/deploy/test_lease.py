@@ -1,27 +1,25 @@
-"""The right to change pools: at a real collector, and by files on this machine."""
+"""The right to change pools at a real collector, for processes that race, sleep, and are stopped or killed."""
 
 from __future__ import annotations
 
-import fcntl
 import itertools
 import os
 import re
 import signal
-import subprocess
-import sys
 import threading
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from collector_process import DEPLOY_TOKEN, ROOT, TOKEN, CollectorProcess, until
-from lease_contract import LeaseContract, MakeLease
+from collector_process import DEPLOY_TOKEN, TOKEN, CollectorProcess, until
+from lease_contract import LeaseContract, MakeLease, started
 
 from bootstrap.client.collector import Collector
 from bootstrap.deploy.clock import boot_clock
-from bootstrap.deploy.lease import CollectorLease, LocalLease, Taken, Unsure, holder_words
+from bootstrap.deploy.lease import CollectorLease, Taken, Unsure, holder_words
+from bootstrap.deploy.lock import LocalLease
 from bootstrap.deploy.stopping import Lost
-from bootstrap.errors import UsageError
 
 NUMBERS = itertools.count()
 
@@ -85,12 +83,6 @@ class TestCollectorLease(LeaseContract):
     @pytest.fixture
     def make(self, client: Collector) -> MakeLease:
         return lambda pools, holder: CollectorLease(client, pools, holder)
-
-
-class TestLocalLease(LeaseContract):
-    @pytest.fixture
-    def make(self, tmp_path: Path) -> MakeLease:
-        return lambda pools, holder: LocalLease(tmp_path / "leases", pools, holder)
 
 
 # --- at a collector ---------------------------------------------------------------------------------------------------
@@ -193,6 +185,23 @@ def test_a_lease_whose_answer_was_lost_does_not_block_its_own_holder(client: Col
     assert [held for held in client.leases() if held["pool"] in pools] == []
 
 
+def test_a_lease_that_ends_between_two_questions_is_taken(client: Collector, pools: tuple[str, str]) -> None:
+    """The refusal names a holder that the list does not have any more."""
+    pool, cut = pools[0], Cut(client)
+    fence = client.lease(pool, "a", 60)["fence"]
+    listed = cut.leases
+
+    def end_and_list() -> object:
+        client.lease(pool, "a", 0, fence)
+        cut.leases = listed  # type: ignore[method-assign]
+        return listed()
+
+    cut.leases = end_and_list  # type: ignore[method-assign]
+    lease = CollectorLease(cut, [pool], "b")  # type: ignore[arg-type]
+    lease.take()
+    lease.check()
+
+
 def test_without_a_collector_there_is_no_right(client: Collector, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("bootstrap.deploy.lease.PATIENCE_S", 0.0)
     cut = Cut(client)
@@ -204,6 +213,37 @@ def test_without_a_collector_there_is_no_right(client: Collector, monkeypatch: p
 def test_a_reading_token_gives_no_right(collector: CollectorProcess) -> None:
     with pytest.raises(Unsure, match="this token may read, but has no right to deploy"):
         CollectorLease(Collector(collector.url, TOKEN), ["p"], "a").take()
+
+
+def test_a_resume_waits_for_the_lease_of_its_killed_process(client: Collector, pools: tuple[str, str]) -> None:
+    """The killed one gave nothing back. Whoever deploys something else is not waited for."""
+    killed, resumed = holder_words("d-1", 0.0), holder_words("d-1", 60.0)
+    CollectorLease(client, pools, killed, ttl_s=1).take()
+    shown: list[str] = []
+    with pytest.raises(Taken):
+        CollectorLease(client, pools, holder_words("d-2", 60.0), wait_s=60, show=shown.append).take()
+    assert shown == []
+    lease = CollectorLease(client, pools, resumed, wait_s=60, pause=lambda _: time.sleep(0.05), show=shown.append)
+    lease.take()
+    lease.check()
+    assert shown[0].startswith(
+        f"waiting until the lease of an earlier process of this deploy ends: pool {min(pools)} is held by {killed}"
+    )
+    assert len(shown) <= 2
+
+
+def test_a_living_process_of_the_same_deploy_is_waited_for_only_so_long(
+    client: Collector, pools: tuple[str, str]
+) -> None:
+    CollectorLease(client, pools, holder_words("d-1", 0.0)).take()
+    clock = Clock()
+
+    def pause(seconds: float) -> None:
+        clock.ahead += 10 * seconds
+
+    with pytest.raises(Taken, match="deploy d-1"):
+        CollectorLease(client, pools, holder_words("d-1", 1.0), clock=clock, wait_s=60, pause=pause).take()
+    assert clock.ahead >= 60
 
 
 @pytest.mark.parametrize("store", ["collector", "local"])
@@ -249,48 +289,6 @@ def test_of_two_deployers_at_once_one_wins_and_the_other_changes_nothing(
 
 # --- a process that is stopped, or killed -----------------------------------------------------------------------------
 
-DEPLOYER = """\
-import os, signal, sys
-from pathlib import Path
-from bootstrap.client.collector import Collector
-from bootstrap.deploy.lease import CollectorLease, LocalLease
-from bootstrap.deploy.stopping import Lost
-
-kind, place, pool, calls = sys.argv[1:]
-if kind == "local":
-    lease = LocalLease(Path(place), [pool], "the paused one")
-else:
-    lease = CollectorLease(Collector(place, os.environ["TOKEN"]), [pool], "the paused one", ttl_s=1)
-lease.take()
-
-def call(name):
-    lease.check()
-    with open(calls, "a") as file:
-        file.write(name + "\\n")
-
-call("first")
-print("at work", flush=True)
-os.kill(os.getpid(), signal.SIGSTOP)
-try:
-    call("second")
-except Lost as lost:
-    print("lost:", lost.holder, flush=True)
-"""
-
-
-def started(*arguments: str) -> subprocess.Popen[str]:
-    """A real deployer that makes one call, stops itself, and goes on with SIGCONT."""
-    process = subprocess.Popen(
-        [sys.executable, "-c", DEPLOYER, *arguments],
-        stdout=subprocess.PIPE,
-        text=True,
-        env={**os.environ, "PYTHONPATH": str(ROOT), "TOKEN": DEPLOY_TOKEN},
-    )
-    assert process.stdout
-    assert process.stdout.readline() == "at work\n"
-    until(lambda: Path(f"/proc/{process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T")
-    return process
-
 
 def test_a_stopped_process_that_wakes_after_its_lease_changes_nothing(
     collector: CollectorProcess, client: Collector, tmp_path: Path, pools: tuple[str, str]
@@ -319,86 +317,6 @@ def test_a_stopped_process_whose_lease_nobody_took_goes_on(
         finally:
             process.kill()
     assert calls.read_text() == "first\nsecond\n"
-
-
-def test_the_lock_of_a_killed_process_is_free_at_once(tmp_path: Path) -> None:
-    with started("local", str(tmp_path / "leases"), "shop.web", str(tmp_path / "calls")) as process:
-        try:
-            other = LocalLease(tmp_path / "leases", ["shop.web"], "b")
-            with pytest.raises(Taken, match=r"^pool shop\.web is held by the paused one$"):
-                other.take()
-        finally:
-            process.kill()
-            process.wait()
-        other.take()
-        other.check()
-
-
-# --- on this machine --------------------------------------------------------------------------------------------------
-
-
-def test_a_lock_whose_file_was_removed_is_lost(tmp_path: Path) -> None:
-    lease, other = LocalLease(tmp_path, ["p"], "a"), LocalLease(tmp_path, ["p"], "b")
-    lease.take()
-    (tmp_path / "p.lock").unlink()
-    with pytest.raises(Lost, match="its file was removed"):
-        lease.check()
-    other.take()
-    with pytest.raises(Lost, match="another deployer has it: b") as caught:
-        lease.check()
-    assert caught.value.holder == "b"
-
-
-def test_a_file_that_is_removed_while_it_is_locked_is_no_lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Nobody else would see a lock on a file that has no name any more."""
-    path, real, removals = tmp_path / "p.lock", fcntl.flock, iter([True])
-
-    def flock(handle: int, how: int) -> None:
-        if next(removals, False):
-            path.unlink()
-        real(handle, how)
-
-    monkeypatch.setattr("bootstrap.deploy.lease.fcntl.flock", flock)
-    lease, other = LocalLease(tmp_path, ["p"], "a"), LocalLease(tmp_path, ["p"], "b")
-    lease.take()
-    lease.check()
-    with pytest.raises(Taken, match="is held by a"):
-        other.take()
-
-
-def test_the_file_of_a_lock_is_private_and_holds_the_holder_while_it_is_held(tmp_path: Path) -> None:
-    lease = LocalLease(tmp_path / "leases", ["p"], "a@one")
-    lease.take()
-    path = tmp_path / "leases/p.lock"
-    assert (path.read_text(), path.stat().st_mode & 0o777) == ("a@one", 0o600)
-    assert path.parent.stat().st_mode & 0o777 == 0o700
-    lease.release()
-    assert path.read_text() == ""
-
-
-def test_a_child_of_the_deployer_does_not_keep_the_lock(tmp_path: Path) -> None:
-    lease, other = LocalLease(tmp_path, ["p"], "a"), LocalLease(tmp_path, ["p"], "b")
-    lease.take()
-    with subprocess.Popen(["sleep", "60"], close_fds=False) as child:
-        try:
-            lease.release()
-            other.take()
-        finally:
-            child.kill()
-
-
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
-    (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match=re.escape(f"no lock can be made in {tmp_path}/file/leases: Not a directory")):
-        LocalLease(tmp_path / "file/leases", ["p"], "a").take()
-
-
-def test_a_lock_follows_no_link(tmp_path: Path) -> None:
-    (tmp_path / "precious").write_text("precious")
-    (tmp_path / "p.lock").symlink_to(tmp_path / "precious")
-    with pytest.raises(UsageError, match="no lock can be made"):
-        LocalLease(tmp_path, ["p"], "a").take()
-    assert (tmp_path / "precious").read_text() == "precious"
 
 
 # --- the words of a holder --------------------------------------------------------------------------------------------

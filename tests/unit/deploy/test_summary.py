@@ -37,12 +37,16 @@ def test_what_is_kept_has_its_time_and_the_way_back(monkeypatch: pytest.MonkeyPa
     story = swapped()
     until = time.strftime("%H:%M:%S", time.gmtime(story.at + 600))
     assert summary(after(story), 0, "shop.yaml")[4:] == [
-        f"    replace shop-web-1-99ffee (kept at least until {until}), "
-        f"shop-web-2-99ffee (kept at least until {until})",
+        f"    replace shop-web-1-99ffee (kept until {until}), shop-web-2-99ffee (kept until {until})",
         "  1 session cut in pool web",
         "  next: `bootstrap deploy shop.yaml --previous` swaps the old servers back, as long as they exist",
         "  next: `bootstrap reap 20261201T120000-ab12cd` deletes them",
     ]
+
+
+def test_what_is_left_once_the_deployer_has_ended_is_still_there() -> None:
+    lines = summary(after(swapped().add("ended", code=0)), 0, "shop.yaml")
+    assert lines[4] == "    replace shop-web-1-99ffee (still there), shop-web-2-99ffee (still there)"
 
 
 def test_a_rollback_shows_the_whole_reason_and_the_next_command() -> None:
