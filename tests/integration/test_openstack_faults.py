@@ -194,6 +194,14 @@ class TestAnswers:
         assert len(site.nova.calls) >= 4
         assert not any("metadata" in call.path or "tags" in call.path for call in site.nova.calls)
 
+    def test_servers_of_a_cell_that_does_not_answer_are_not_taken_for_gone(self, site: Site) -> None:
+        partly = {"id": "5f1e2f3a-0000-4000-8000-000000000000", "status": "UNKNOWN", "links": []}
+        site.nova.faults.append(Fault("GET", "/servers/detail", 200, 1, {"servers": [partly]}))
+        servers = openstack.servers(site.settings)
+        with pytest.raises(faults.Unknown, match="does not see all of its cells"):
+            servers.find(POOL)
+        assert servers.find(POOL) == ()
+
     def test_a_list_whose_place_has_gone_is_read_anew(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(openstack_api, "SHORT", 1)
         site.foreign("shop-web-1-abcd", marks().metadata())

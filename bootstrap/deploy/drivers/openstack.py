@@ -19,12 +19,15 @@ from bootstrap.deploy.drivers.openstack_api import Api, connection
 from bootstrap.deploy.drivers.openstack_names import FLAVOR, IMAGE, NETWORK, Names, networks_of
 from bootstrap.deploy.drivers.openstack_payload import carried
 from bootstrap.deploy.drivers.openstack_settings import RACKSPACE, ServerSettings
-from bootstrap.deploy.faults import Broken, Exists, Fault, Gone
+from bootstrap.deploy.faults import Broken, Exists, Fault, Gone, Unknown
 from bootstrap.deploy.model import PREFIX, Marks, Server, ServerRequest, ServerState
 
 # The oldest, which every Nova still has: it takes injected files (they end with 2.56), has lists of images and
 # networks (they end with 2.35), and joins a server to the only network where none is named (that ends with 2.36).
 MICROVERSION = "2.1"
+# From here on a list names the servers of a cell that does not answer, without their metadata, where earlier ones leave
+# them out without a word: a server that is there would be made a second time.
+WITH_CELLS = "2.69"
 # Metadata with the name of the network in which a server's address is looked for.
 NETWORK_KEY = PREFIX + "network"
 CONSOLE_LINES = 50
@@ -49,6 +52,7 @@ class NovaServers:
         self.settings = settings
         # Rackspace's Nova is older than microversions.
         self._nova = Api(settings, "compute", None if settings.provider == RACKSPACE else MICROVERSION)
+        self._lists: Api | None = None
         self._names = Names(settings, self._nova)
 
     def preflight(self, requests: Sequence[ServerRequest]) -> list[str]:
@@ -69,9 +73,16 @@ class NovaServers:
 
     def find(self, pool: str) -> tuple[Server, ...]:
         """Every server with our marks for this pool in its own body, of however many the project has."""
-        pages = self._nova.pages("/servers/detail", "servers")
-        seen = (self._server(body, page.now) for page in pages for body in page.body["servers"])
-        return tuple(server for server in seen if server.marks and server.marks.pool == pool)
+        if self._lists is None:
+            is_old = self.settings.provider == RACKSPACE
+            self._lists = self._nova if is_old else self._nova.with_microversion(WITH_CELLS)
+        pages = list(self._lists.pages("/servers/detail", "servers"))
+        if len(pages) > 1:
+            # Between two pages a server that is being built moves to another place of the list, so that a young one
+            # may be on two pages or on none. The youngest are on the first page, and on this one again.
+            pages.append(next(self._lists.pages("/servers/detail", "servers")))
+        seen = {body["id"]: self._seen(body, page.now) for page in pages for body in page.body["servers"]}
+        return tuple(server for server in seen.values() if server.marks and server.marks.pool == pool)
 
     def get(self, server_id: str) -> Server:
         """One server. Raises Gone."""
@@ -130,6 +141,12 @@ class NovaServers:
             return Exists(f"{refused.message}; it is {same[0]}") if same else Broken(refused.message)
         return Broken(refused.message) if isinstance(refused, Gone) else refused
 
+
+    def _seen(self, body: Mapping[str, Any], now: float) -> Server:
+        """A server of a list. Raises Unknown where the list does not have all of it."""
+        if "metadata" not in body:
+            raise Unknown(f"Nova does not see all of its cells: it cannot say whose server {body['id']} is")
+        return self._server(body, now)
 
     def _server(self, body: Mapping[str, Any], now: float) -> Server:
         """A server as its body describes it. now: the cloud's time."""

@@ -23,8 +23,8 @@ if TYPE_CHECKING:
 
 # Nova answers a create call when the server is written down, not when it is built: a longer silence is a lost answer.
 TIMEOUT_S = 60.0
-# A page of a list. Nova gives at most 1000, and takes a smaller wish as it is.
-PAGE = 1000
+# The length of a page, None: as the service likes, which Nova takes as 1000.
+PAGE: int | None = None
 # The length below which a page is the last one unless it says otherwise.
 SHORT = 50
 
@@ -74,6 +74,16 @@ class Api:
             raise fault(answer, f"{method} {path}")
         return answer
 
+    def with_microversion(self, wanted: str) -> Api:
+        """The same service with another microversion, if it has that; else this one. Raises the fault of a login."""
+        try:
+            ends = getattr(connection(self._settings), self._service).get_endpoint_data()
+        except Exception as error:
+            raise _fault_of(error, f"the versions of {self._service}") from error
+        newest = tuple(ends.max_microversion or ()) if ends else ()
+        is_known = newest >= tuple(int(number) for number in wanted.split("."))
+        return Api(self._settings, self._service, wanted) if is_known else self
+
     def answer(self, method: str, path: str, body: Any = None) -> Answer:
         """One request, and its answer whatever that is. Raises the fault of a login or a connection."""
         joined = connection(self._settings)
@@ -100,10 +110,10 @@ class Api:
         A page without a link to the next need not be the last: Nova leaves the link out when a server of the page has
         gone meanwhile. So what follows the last entry is asked for, except after a page that is short anyway.
         """
-        asked = {"limit": str(PAGE), **query}
+        asked = {**query, **({"limit": str(PAGE)} if PAGE else {})}
         while True:
             try:
-                page = self.good("GET", f"{path}?{urlencode(asked)}")
+                page = self.good("GET", f"{path}?{urlencode(asked)}" if asked else path)
             except Broken as error:
                 if "marker" not in asked:
                     raise
