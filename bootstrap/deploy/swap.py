@@ -1,4 +1,4 @@
-"""Moves the pools: servers join, wait for the balancer's word, and others leave. The floor holds at every step."""
+"""Swaps the servers of the pools: some join and wait for the balancer's word, others leave. The floor always holds."""
 
 from __future__ import annotations
 
@@ -148,10 +148,14 @@ class Leaving:
         pace, end, idle_looks = Pace(work.outside, 1.0), work.outside.clock() + tier.drain_s, 0
         names = {(server.name, server.address) for server in servers}
         while idle_looks < IN_A_ROW:
-            sessions = {
-                pool.name: [m.sessions for m in work.members(pool) if (m.name, m.address) in names]
-                for pool in tier.pools
+            leaving = {
+                pool.name: [m for m in work.members(pool) if (m.name, m.address) in names] for pool in tier.pools
             }
+            if any(member.state is MemberState.UP for members in leaving.values() for member in members):
+                # Somebody has reloaded the balancer from a file that did not say that they drain.
+                for server in servers:
+                    self._drain(server)
+            sessions = {name: [member.sessions for member in members] for name, members in leaving.items()}
             # A balancer that counts no sessions gives the whole time to those that it may have.
             is_idle = all(count == 0 for counts in sessions.values() for count in counts)
             idle_looks = idle_looks + 1 if is_idle else 0

@@ -1,4 +1,4 @@
-"""The commands of the page on other controllers: those of `aws` by the description of its API, the templates as YAML."""
+"""The commands of the page on other controllers: those of `aws` by the description of its API; its templates."""
 
 from __future__ import annotations
 
@@ -36,7 +36,8 @@ for words in json.load(sys.stdin):
             print(f"{service} {operation} has no {option}")
             continue
         kind = shape.members[name].type_name
-        values[name] = json.loads(value) if kind in ("structure", "list") else int(value) if kind == "integer" else value
+        read = {"structure": json.loads, "list": json.loads, "integer": int}.get(kind, str)
+        values[name] = read(value)
     for line in botocore.validate.ParamValidator().validate(values, shape).generate_report().splitlines():
         print(f"{service} {operation}: {line}")
 """
@@ -46,9 +47,7 @@ def commands() -> list[list[str]]:
     """The words of each `aws` command of the page, as a shell splits them."""
     lines = re.findall(r"(?:^\$ |\$\(|^ *)aws ([^\n]+)$", PAGE.read_text(), re.MULTILINE)
     # The shell reads the words, with values for its variables.
-    script = "\n".join(
-        f"printf '%s\\0' {line.removesuffix(' || :').removesuffix(')')} END" for line in lines
-    )
+    script = "\n".join(f"printf '%s\\0' {line.removesuffix(' || :').removesuffix(')')} END" for line in lines)
     done = subprocess.run(
         ["sh", "-c", f"data=ZGF0YQ== version=7 instance=i-0123456789abcdef0\n{script}"],
         capture_output=True, text=True, check=True,
