@@ -68,6 +68,7 @@ def await_up(work: Work, tier: TierPlan, gate: Gate) -> None:
         for candidate in gate.candidates:
             fault = failing.get(candidate.name) or not_up(members, serving(candidate))
             candidate.fault = fault or ""
+            gate.show(candidate, fault or "up")
             ups[candidate.name] = 0 if fault else ups[candidate.name] + 1
         if all(count >= IN_A_ROW for count in ups.values()):
             return
@@ -108,10 +109,11 @@ class Leaving:
         # New servers that a rollback takes away have often joined no pool yet: nothing has to be waited for then.
         members = [(m.name, m.address) for pool in self._tier.pools for m in self._work.members(pool)]
         inside = [server for server in servers if (server.name, server.address) in members]
+        if inside:
+            self._work.journal.add("phase", tier=self._tier.name, phase="draining")
         stay = [server for server in inside if not self._drain(server)]
         leaving = [server for server in inside if server not in stay]
         if leaving:
-            self._work.journal.add("phase", tier=self._tier.name, phase="draining")
             self._await_idle(leaving)
             self._work.journal.add("phase", tier=self._tier.name, phase="removing")
         for server in leaving:

@@ -130,7 +130,6 @@ class NovaServers:
             return Exists(f"{refused.message}; it is {same[0]}") if same else Broken(refused.message)
         return Broken(refused.message) if isinstance(refused, Gone) else refused
 
-
     def _server(self, body: Mapping[str, Any], now: float) -> Server:
         """A server as its body describes it. now: the cloud's time."""
         metadata = body.get("metadata") or {}
