@@ -65,6 +65,9 @@ def command(
         question = f"{'Take back' if rollback else 'Go on with'} deploy {folder.deploy_id} of {work.plan.name}?"
         if not confirm(question, yes=is_sure):
             return 0
+        if not as_json:
+            verb = "is taken back" if rollback else "goes on"
+            to_stderr(f"deploy {folder.deploy_id} of {work.plan.name} {verb}")
 
         def act(deployer: Deployer) -> Ending:
             return deployer.roll_back(REASON) if rollback else deployer.deploy()

@@ -53,14 +53,15 @@ class Deployer:
     def deploy(self) -> Ending:
         """Begin the roll-out, or go on with it where the journal ends."""
         journal = self._work.journal
-        if not journal.records:
+        is_new = not journal.records
+        if is_new:
             tiers = [{"tier": t.name, "count": t.count, "revision": t.revision} for t in self._work.plan.tiers]
             journal.add("begun", deploy=self._work.plan.deploy_id, name=self._work.plan.name, tiers=tiers)
-        elif journal.recall.turned is None and journal.recall.swapped is None and later_deploy(self._work):
-            return self._turn(f"the later deploy {later_deploy(self._work)} has begun meanwhile", ExitCode.FAILED)
         if journal.recall.turned is not None:
             return self._undo()
         try:
+            if not is_new and journal.recall.swapped is None:
+                self._refuse_later()
             self._forward()
         except Failure as failure:
             return self._turn(failure.text, failure.code)
@@ -86,6 +87,12 @@ class Deployer:
         """Turn back, unless the deletion of old servers has begun."""
         return self._turn(reason, ExitCode.FAILED)
 
+    def _refuse_later(self) -> None:
+        """Raise Failure when another deploy has begun since: its servers are not to be replaced by older ones."""
+        later = later_deploy(self._work)
+        if later is not None:
+            raise Failure(f"the later deploy {later} has begun meanwhile")
+
     def _forward(self) -> None:
         """All tiers in their order, then the old servers of all of them."""
         work = self._work
@@ -95,7 +102,9 @@ class Deployer:
             for tier in work.plan.tiers:
                 candidates = self._tier(tier, {"tiers": dict(tiers)})
                 tiers[tier.name] = _values(candidates)
-            if work.journal.recall.may_have_strays or work.journal.recall.replaced:
+            recall, slots = work.journal.recall, sum(tier.count for tier in work.plan.tiers)
+            # More servers than slots: one that was made was not listed for so long that another one was made.
+            if recall.may_have_strays or recall.replaced or len(recall.living) > slots:
                 self._sweep_strays()
             work.journal.add("swapped", until={t.name: work.outside.now() + t.keep_old_s for t in work.plan.tiers})
         elif "reason" in swapped:

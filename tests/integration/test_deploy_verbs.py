@@ -77,7 +77,7 @@ def test_a_stage_that_fails_is_taken_back_with_its_reason(tmp_path: Path) -> Non
     assert re.search(rf"^  reason: shop-web-[12]-{tail} failed: stage app exits 7$", done.stdout, re.MULTILINE)
     assert "    | install: the package is broken\n    | exit 7\n" in done.stdout
     assert "2 new servers deleted; 2 old ones up, as before\n" in done.stdout
-    assert f"  next: `bootstrap deploys {the_id(done.stdout)}` shows every step; " in done.stdout
+    assert f"  next: `bootstrap deploys {the_id(done.stdout)}` shows every step\n" in done.stdout
 
 
 def test_a_deadline_that_passes_is_taken_back(serving: Shop) -> None:

@@ -32,10 +32,10 @@ class Nature:
 
     run: from active to the end of the runner; answer: from there to the first answer of the app; check: for which the
     balancer's checks have to pass before a member is up; fall: after which they have failed; drain: for which sessions
-    go on; forever: the share of members whose sessions never end; lag: for which a list shows what was before.
-    reuse: an address that is free again is given to the next server, not to the last one. filters: `find` obeys its
+    go on; latency: for one call; lag: for which a list shows what was before. forever: the share of members whose
+    sessions never end. reuse: an address that is free again is given to the next server. filters: `find` obeys its
     filter. quota: servers at a time, None: no limit. late, dead: members that are up late, or never. keeps: servers
-    whose delete is refused, or accepted and not done. reports: whether the runners report.
+    whose delete is refused, or accepted and not done.
     """
 
     build: Span = (0.5, 4.0)
@@ -45,7 +45,7 @@ class Nature:
     fall: float = 1.0
     drain: Span = (0.0, 6.0)
     forever: float = 0.0
-    latency: Span = (0.02, 0.2)
+    latency: float = 0.1
     lag: float = 0.0
     leave: Span = (0.2, 2.0)
     fates: Mapping[str, float] = field(default_factory=dict)
@@ -55,10 +55,9 @@ class Nature:
     late: float = 0.0
     dead: float = 0.0
     keeps: float = 0.0
-    monitored: bool = True
 
     @property
     def is_kind(self) -> bool:
         """Whether nothing goes wrong by itself."""
         shares = (self.lag, self.forever, self.late, self.dead, self.keeps)
-        return not self.fates and not any(shares) and self.monitored
+        return not self.fates and not any(shares)

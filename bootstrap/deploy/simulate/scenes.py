@@ -90,7 +90,10 @@ def make(seed: int) -> Scene:
 
 def _nature(dice: Dice) -> Nature:
     """How kind the world is: a fifth of the worlds is as kind as can be."""
-    nature = Nature(reuse=dice.chance(0.4), filters=dice.chance(0.6), drain=(0.0, dice.choose((2.0, 6.0, 12.0))))
+    nature = Nature(
+        reuse=dice.chance(0.4), filters=dice.chance(0.6), drain=(0.0, dice.choose((2.0, 6.0, 12.0))),
+        latency=dice.choose((0.02, 0.1, 0.2)),
+    )  # fmt: skip
     if dice.chance(0.3):
         return nature
     share = dice.choose((0.02, 0.1, 0.3))

@@ -54,7 +54,7 @@ class World:
 
     def tick(self) -> None:
         """Let the time pass that one call takes."""
-        self.clock = round(self.clock + self.took(self.nature.latency), 2)
+        self.clock = round(self.clock + self.nature.latency, 2)
 
     def live(self) -> list[Machine]:
         """The machines that the cloud knows now, in the order in which they were made."""
@@ -240,7 +240,7 @@ class World:
     def join(self, pool: str, port: int, name: str, address: str) -> Seat:
         """Put a member into a pool, which is made when there is none. Raises Exists and Broken."""
         if pool not in self.balancers:
-            self.balancers[pool] = Balancer(pool, port, self.nature.monitored)
+            self.balancers[pool] = Balancer(pool, port)
         balancer = self.balancers[pool].checked()
         for seat in balancer.seats.values():
             if (seat.name, seat.address) == (name, address):
