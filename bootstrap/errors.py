@@ -30,9 +30,9 @@ class ExitCode(enum.IntEnum):
             ExitCode.BUG: "a bug in this program (run again with --debug for the traceback)",
             ExitCode.USAGE: "wrong use of the command line, or a file that cannot be read",
             ExitCode.SPEC: "the spec, its templates or its values are wrong",
-            ExitCode.REFUSED: "refused: the payload, a limit, or an image",
-            ExitCode.FAILED: "a stage or a check failed on the host",
-            ExitCode.TIMEOUT: "time ran out before the servers were healthy",
+            ExitCode.REFUSED: "refused: the payload, a limit, an image, or a deploy before its first server",
+            ExitCode.FAILED: "a stage or a check failed on the host; a deploy was taken back",
+            ExitCode.TIMEOUT: "time ran out before the servers were healthy; a deploy was taken back",
             # The deployer's: `bootstrap deploy` lists what is left, and `reap` removes it.
             ExitCode.OWED: "cleaned up only in part: something is owed",
         }[self]

@@ -51,7 +51,7 @@ def command(deploy_id: str | None, as_json: bool) -> None:
 def _pasts() -> list[Past]:
     """Read the folders of all deploys. One that is damaged is named on stderr, and hides no other."""
     from bootstrap.cli.state_dir import state_path
-    from bootstrap.deploy.history import Past, records_of
+    from bootstrap.deploy.history import Past
     from bootstrap.deploy.state import Deploys
 
     pasts = []
@@ -61,7 +61,7 @@ def _pasts() -> list[Past]:
         except UsageError as error:
             click.echo(f"note: {error.message}", err=True)
             continue
-        pasts.append(Past(plan, records_of(folder.journal), _file_of(folder)))
+        pasts.append(Past(plan, tuple(folder.records()), _file_of(folder)))
     return pasts
 
 

@@ -12,7 +12,7 @@ from bootstrap.errors import UsageError
 
 if TYPE_CHECKING:
     from bootstrap.deploy.file import DeployFile
-    from bootstrap.deploy.start import Reaping
+    from bootstrap.deploy.reaping import Reaping
 
 
 @click.command()
@@ -42,14 +42,14 @@ def command(deploy_id: str | None, dry_run: bool, file: Path | None, as_json: bo
 
 def reap(deploy_id: str | None, file: Path | None, *, as_json: bool, yes: bool, dry_run: bool) -> int:
     """Do the work of the verb, which `resume --file` does too."""
-    from bootstrap.cli.rolling import Ways, watch
+    from bootstrap.cli.rolling import Ways, to_stderr, watch
     from bootstrap.cli.state_dir import state_path
-    from bootstrap.deploy import start
+    from bootstrap.deploy.reaping import by_marks
 
     if not dry_run:
         need_answer(yes=yes)
     deploy_file = _deploy_file(deploy_id, file)
-    with start.by_marks(deploy_file, state_path(""), deploy_id, dry_run=dry_run) as reaping:
+    with by_marks(deploy_file, state_path(""), deploy_id, dry_run=dry_run, show=to_stderr) as reaping:
         _print(reaping, as_json=as_json)
         if dry_run or not reaping.goes or not confirm(_question(reaping), yes=yes):
             return 0

@@ -42,7 +42,7 @@ def command(
       7    something is owed: `bootstrap reap` removes it
       130  stopped by Ctrl-C
     """
-    from bootstrap.cli.rolling import Ways, watch
+    from bootstrap.cli.rolling import Ways, to_stderr, watch
     from bootstrap.cli.state_dir import state_path
     from bootstrap.deploy import start
     from bootstrap.deploy.state import Deploys
@@ -61,10 +61,13 @@ def command(
     # An id says what to do; without one the newest deploy is only a guess.
     is_sure = yes or deploy_id is not None
     need_answer(yes=is_sure)
-    with start.resumed(folder, state_path(""), secret_file) as work:
+    with start.resumed(folder, state_path(""), secret_file, show=to_stderr) as work:
         question = f"{'Take back' if rollback else 'Go on with'} deploy {folder.deploy_id} of {work.plan.name}?"
         if not confirm(question, yes=is_sure):
             return 0
+        if not as_json:
+            verb = "is taken back" if rollback else "goes on"
+            to_stderr(f"deploy {folder.deploy_id} of {work.plan.name} {verb}")
 
         def act(deployer: Deployer) -> Ending:
             return deployer.roll_back(REASON) if rollback else deployer.deploy()

@@ -27,6 +27,11 @@ class Ways:
     file: str
 
 
+def to_stderr(line: str) -> None:
+    """Print a line about something that takes long."""
+    click.echo(line, err=True)
+
+
 def print_plan(work: Prepared, *, as_json: bool, dry_run: bool) -> None:
     """Print what would be done: as the result of a dry run, or before the question on a terminal."""
     from bootstrap.cli.main import print_warnings

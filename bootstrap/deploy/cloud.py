@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -40,10 +40,17 @@ class Cloud:
         return replace(self, pools=_pools(deploy_file, earlier))
 
 
-def open_cloud(deploy_file: DeployFile, deploy_id: str, state: Path, stop: Stop, findings: Findings) -> Cloud | None:
+def open_cloud(
+    deploy_file: DeployFile,
+    deploy_id: str,
+    state: Path,
+    stop: Stop,
+    findings: Findings,
+    show: Callable[[str], None] = lambda text: None,
+) -> Cloud | None:
     """Open everything; what cannot be opened is added to the findings, and then there is no cloud.
 
-    state: the folder of this machine's state. stop: the user's wish to stop.
+    state: the folder of this machine's state. stop: the user's wish to stop. show: is told why something takes long.
     """
     cloud = deploy_file.model.cloud
     servers = _opened(findings, lambda: _servers(deploy_file))
@@ -52,7 +59,7 @@ def open_cloud(deploy_file: DeployFile, deploy_id: str, state: Path, stop: Stop,
     collector = _opened(findings, lambda: open_collector(deploy_file, state)) if has_collector else None
     if servers is None or pools is None or (has_collector and collector is None):
         return None
-    lease = _lease(deploy_file, deploy_id, state, collector)
+    lease = _lease(deploy_file, deploy_id, state, collector, show)
     outside = _outside(deploy_file, stop, collector, lease)
     words = f"servers by {cloud.servers}" + (f", pools by {cloud.pool}" if cloud.pool else "")
     right = f"a lease at {collector.url}" if collector else "a lock on this machine, which other machines do not see"
@@ -108,7 +115,7 @@ def _pools(deploy_file: DeployFile, named_by: DeployFile | None = None) -> dict[
 
 
 def _lease(
-    deploy_file: DeployFile, deploy_id: str, state: Path, collector: Collector | None
+    deploy_file: DeployFile, deploy_id: str, state: Path, collector: Collector | None, show: Callable[[str], None]
 ) -> CollectorLease | LocalLease:
     import time
 
@@ -119,7 +126,7 @@ def _lease(
     holder = holder_words(deploy_id, time.time())
     if collector is not None:
         # A resume waits for the lease that its killed predecessor has left behind.
-        return CollectorLease(collector, names, holder, wait_s=TTL_S + 5)
+        return CollectorLease(collector, names, holder, wait_s=TTL_S + 5, show=show)
     return LocalLease(state / LEASES, names, holder)
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 from bootstrap.client.wording import table
@@ -13,7 +12,6 @@ from bootstrap.deploy.model import DeployPlan
 from bootstrap.deploy.narration import Narration
 from bootstrap.deploy.progress import Progress, Record
 from bootstrap.deploy.summary import outcome, summary
-from bootstrap.runner.tick.journal import unseal
 
 COLUMNS = ["WHEN", "NAME", "DEPLOY", "REVISION", "OUTCOME", "OWED"]
 
@@ -39,7 +37,8 @@ class Past:
         """How it ended, in a few words."""
         code = self.progress.code
         if code is not None:
-            return outcome(code)
+            # The column beside it says how many are owed.
+            return outcome(code).partition(":")[0]
         # Whether a deployer is at work still, only the lease knows.
         return "has not ended" if self.records else "was not begun"
 
@@ -56,15 +55,6 @@ class Past:
             "revisions": {tier.name: tier.revision for tier in self.plan.tiers},
             "owed": progress.owed,
         }
-
-
-def records_of(journal: Path) -> tuple[Record, ...]:
-    """Return the records of a journal that prove themselves; a deployer may be writing the last one just now."""
-    try:
-        lines = journal.read_bytes().split(b"\n")
-    except OSError:
-        return ()
-    return tuple(record for record in map(unseal, lines) if record is not None)
 
 
 def overview(pasts: Iterable[Past]) -> list[str]:

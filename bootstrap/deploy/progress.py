@@ -169,6 +169,8 @@ class Progress:
         # Only what was done, or needs not be done any more, changes the picture.
         if call is None or name is None or name not in self.servers or record.get("fault") not in (None, "gone"):
             return
+        if call.get("call") == "delete":
+            self.owed.pop(name, None)
         view, kind, pools = self.servers[name], str(call.get("call")), frozenset(_pools(call))
         if kind == "drain":
             view = replace(view, up=view.up - pools, draining=view.draining | pools)

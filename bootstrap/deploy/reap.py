@@ -1,4 +1,4 @@
-"""Cleans up after a deploy by the marks of the servers alone, when the folder with its plan and journal is gone.
+"""Reaps by the marks of the servers alone: cleans up after a deploy whose folder with plan and journal is gone.
 
 Marks say which deploy made a server, and the pools say who serves. From these two it is decided whether the newest
 deploy had come through, so that the servers it replaced go, or not, so that it is taken back.

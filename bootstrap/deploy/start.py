@@ -103,7 +103,7 @@ def prepared(wish: Wish, state: Path, *, dry_run: bool = False) -> Iterator[Prep
         preflight.judge_pools(findings, make_plan(deploy_file, deploy_id), cloud.pools)
     findings.end()
     assert cloud is not None
-    with _held(cloud, take=not dry_run):
+    with held(cloud, take=not dry_run):
         plan = _observed(make_plan(deploy_file, deploy_id), cloud, findings)
         if wish.previous:
             plan, deploy_file, kept, cloud = _back(plan, deploy_file, kept, cloud, deploys)
@@ -119,64 +119,38 @@ def prepared(wish: Wish, state: Path, *, dry_run: bool = False) -> Iterator[Prep
 
 
 @contextlib.contextmanager
-def resumed(folder: Folder, state: Path, secret_file: Path | None = None) -> Iterator[Prepared]:
-    """A roll-out whose folder is on this machine, as it stands there; the right to deploy is held until the end."""
-    from bootstrap.deploy.history import records_of
+def resumed(
+    folder: Folder,
+    state: Path,
+    secret_file: Path | None = None,
+    *,
+    show: Callable[[str], None] = lambda text: None,
+) -> Iterator[Prepared]:
+    """A roll-out whose folder is on this machine, as it stands there; the right to deploy is held until the end.
 
+    Raises UsageError when it has ended, or when a later deploy has replaced what it has made.
+    """
+    from bootstrap.deploy.summary import outcome
+
+    code = folder.code
+    if code is not None:
+        raise UsageError(
+            f"deploy {folder.deploy_id} has ended: {outcome(code)}",
+            hint=f"`bootstrap reap {folder.deploy_id}` deletes what it has left; `deploy FILE --previous` goes back",
+        )
     plan, deploy_file, stop, findings = folder.plan(), folder.sources().load(), Stop(), Findings()
     secret = _secret(deploy_file, secret_file, findings)
-    cloud = open_cloud(deploy_file, plan.deploy_id, state, stop, findings)
+    cloud = open_cloud(deploy_file, plan.deploy_id, state, stop, findings, show)
     findings.end()
     assert cloud is not None
-    with _held(cloud, take=True):
+    with held(cloud, take=True):
+        _judge_overtaken(plan, cloud, Deploys(state / DEPLOYS))
         payloads = SpecPayloads(deploy_file, plan.deploy_id, secret)
         yield Prepared(
             deploy_file, plan, cloud, payloads, stop,
-            records=records_of(folder.journal),
+            records=tuple(folder.records()),
             _log=lambda: FileLog(folder.journal),
         )  # fmt: skip
-
-
-@contextlib.contextmanager
-def by_marks(deploy_file: DeployFile, state: Path, deploy_id: str | None, *, dry_run: bool) -> Iterator[Reaping]:
-    """A deploy as the marks of its servers and the pools tell it, for a machine that has nothing else.
-
-    Raises UsageError when no server carries its marks, Refused, and Lost with the holder of the right.
-    """
-    from bootstrap.deploy.reap import judge
-
-    stop, findings = Stop(), Findings()
-    plan = make_plan(deploy_file, deploy_id or new_deploy_id())
-    cloud = open_cloud(deploy_file, plan.deploy_id, state, stop, findings)
-    findings.end()
-    assert cloud is not None
-    with _held(cloud, take=not dry_run):
-        try:
-            judgement = judge(plan, cloud.servers, cloud.pools, deploy_id)
-        except Fault as fault:
-            raise _refused(f"the cloud cannot be asked: {fault.message}") from fault
-        payloads = SpecPayloads(deploy_file, judgement.plan.deploy_id)
-        work = Prepared(deploy_file, judgement.plan, cloud, payloads, stop)
-        yield Reaping(work, judgement.is_complete, judgement.reason, judgement.goes)
-
-
-@dataclass(frozen=True)
-class Reaping:
-    """What `reap` would do. goes: (name, reason) of each server that is to be deleted."""
-
-    work: Prepared
-    is_complete: bool
-    reason: str
-    goes: tuple[tuple[str, str], ...]
-
-    def run(self, observe: Callable[[Record], None]) -> Ending:
-        """Do it: finish a deploy that has come through, take back another."""
-        reason = self.reason
-
-        def act(deployer: Deployer) -> Ending:
-            return deployer.finish(reason) if self.is_complete else deployer.roll_back(reason)
-
-        return self.work.run(observe, act)
 
 
 def _secret(deploy_file: DeployFile, secret_file: Path | None, findings: Findings) -> bytes | None:
@@ -193,7 +167,7 @@ def _secret(deploy_file: DeployFile, secret_file: Path | None, findings: Finding
 
 
 @contextlib.contextmanager
-def _held(cloud: Cloud, *, take: bool) -> Iterator[None]:
+def held(cloud: Cloud, *, take: bool) -> Iterator[None]:
     """Hold the right to deploy."""
     if take:
         cloud.lease.take()
@@ -211,7 +185,22 @@ def _observed(plan: DeployPlan, cloud: Cloud, findings: Findings) -> DeployPlan:
     try:
         return observe.with_old(plan, cloud.servers, cloud.pools)
     except Fault as fault:
-        raise _refused(f"the cloud cannot be asked for its servers: {fault.message}") from fault
+        raise refused(f"the cloud cannot be asked for its servers: {fault.message}") from fault
+
+
+def _judge_overtaken(plan: DeployPlan, cloud: Cloud, deploys: Deploys) -> None:
+    """Refuse to go on with a deploy after which another one began: its servers would come back. Raises UsageError."""
+    try:
+        marks = [s.marks for tier in plan.tiers for s in observe.marked(cloud.servers, tier)]
+    except Fault as fault:
+        raise refused(f"the cloud cannot be asked for its servers: {fault.message}") from fault
+    # A swap back makes no servers with marks of its own; the folders of this machine know of it.
+    ids = [mark.deploy for mark in marks if mark is not None] + [f.deploy_id for f in deploys.of(plan.name)]
+    if max(ids, default="") > plan.deploy_id:
+        raise UsageError(
+            f"deploy {plan.deploy_id} was overtaken by deploy {max(ids)}",
+            hint=f"`bootstrap reap {plan.deploy_id}` deletes what it has left",
+        )
 
 
 def _back(
@@ -248,7 +237,8 @@ def _judge(
     }
 
 
-def _refused(message: str) -> BootstrapError:
+def refused(message: str) -> BootstrapError:
+    """The refusal of a roll-out for one reason."""
     findings = Findings()
     findings.add(message)
     try:

@@ -1,4 +1,4 @@
-"""Moves the pools: servers join, wait for the balancer's word, and others leave. The floor holds at every step."""
+"""Swaps the servers of the pools: some join and wait for the balancer's word, others leave. The floor always holds."""
 
 from __future__ import annotations
 
@@ -68,6 +68,7 @@ def await_up(work: Work, tier: TierPlan, gate: Gate) -> None:
         for candidate in gate.candidates:
             fault = failing.get(candidate.name) or not_up(members, serving(candidate))
             candidate.fault = fault or ""
+            gate.show(candidate, fault or "up")
             ups[candidate.name] = 0 if fault else ups[candidate.name] + 1
         if all(count >= IN_A_ROW for count in ups.values()):
             return
@@ -108,10 +109,11 @@ class Leaving:
         # New servers that a rollback takes away have often joined no pool yet: nothing has to be waited for then.
         members = [(m.name, m.address) for pool in self._tier.pools for m in self._work.members(pool)]
         inside = [server for server in servers if (server.name, server.address) in members]
+        if inside:
+            self._work.journal.add("phase", tier=self._tier.name, phase="draining")
         stay = [server for server in inside if not self._drain(server)]
         leaving = [server for server in inside if server not in stay]
         if leaving:
-            self._work.journal.add("phase", tier=self._tier.name, phase="draining")
             self._await_idle(leaving)
             self._work.journal.add("phase", tier=self._tier.name, phase="removing")
         for server in leaving:
@@ -150,10 +152,14 @@ class Leaving:
         pace, end, idle_looks = Pace(work.outside, 1.0), work.outside.clock() + tier.drain_s, 0
         names = {(server.name, server.address) for server in servers}
         while idle_looks < IN_A_ROW:
-            sessions = {
-                pool.name: [m.sessions for m in work.members(pool) if (m.name, m.address) in names]
-                for pool in tier.pools
+            leaving = {
+                pool.name: [m for m in work.members(pool) if (m.name, m.address) in names] for pool in tier.pools
             }
+            if any(member.state is MemberState.UP for members in leaving.values() for member in members):
+                # Somebody has reloaded the balancer from a file that did not say that they drain.
+                for server in servers:
+                    self._drain(server)
+            sessions = {name: [member.sessions for member in members] for name, members in leaving.items()}
             # A balancer that counts no sessions gives the whole time to those that it may have.
             is_idle = all(count == 0 for counts in sessions.values() for count in counts)
             idle_looks = idle_looks + 1 if is_idle else 0

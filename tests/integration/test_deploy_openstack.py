@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import sdk_pages
 from one_cloud import machines
 from one_cloud.fault_proxy import LOSE, Chaos, Fault
 from one_cloud.site import FLAVOR, IMAGE, NETWORK, Site
@@ -25,45 +26,15 @@ pytestmark = [
 
 TOP = Path(__file__).resolve().parents[2]
 REQUESTS, RATE = 5000, 200
-SPEC = """version: 1
-name: web
-values: {release: r1}
-stages:
-  - {name: touch, run: "touch /srv/{{ release }}"}
-"""
-DEPLOY_FILE = f"""version: 1
-name: shop
-cloud:
-  servers: openstack
-  pool: octavia
-  openstack: {{cloud: site, region: one}}
-  octavia: {{network: {NETWORK}, address: {machines.GATEWAY}, monitor: {{path: /ping}}}}
-values: {{release: r1}}
-tiers:
-  - spec: web.yaml
-    count: 2
-    server: {{image: {IMAGE}, flavor: {FLAVOR}, network: {NETWORK}}}
-    pools:
-      - {{name: web, port: {machines.PORT}, listen: 80}}
-    gate:
-      probe: "http://{{address}}:{machines.PORT}/ping"
-      contains: "{{revision}} {{server}}"
-      stable: 1s
-      deadline: 2m
-    drain: 2s
-    keep_old: 1s
-    replace_errors: 1
-    values: {{release: "{{{{ release }}}}"}}
-"""
+PAGE = "openstack.md"
 
 
 class Shop:
-    """A deploy file for a site, and the command line in its folder."""
+    """The deploy file of the page for a site, and the command line in its folder."""
 
     def __init__(self, site: Site, folder: Path) -> None:
         self.site, self.folder = site, folder
-        (folder / "web.yaml").write_text(SPEC)
-        (folder / "shop.yaml").write_text(DEPLOY_FILE)
+        assert {"web.yaml", "shop.yaml"} <= {*sdk_pages.saved(PAGE, folder)}
         own = {"PYTHONPATH": str(TOP), "XDG_STATE_HOME": str(folder / "state")}
         self._environment = {**os.environ, **own}
 
@@ -74,9 +45,18 @@ class Shop:
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, timeout=600, check=False,
         )  # fmt: skip
 
+    @property
+    def settings(self) -> list[str]:
+        """The options that make the page's file one for this site, and faster."""
+        values = {
+            "cloud": "site", "region": "one", "image": IMAGE, "flavor": FLAVOR, "network": NETWORK,
+            "address": machines.GATEWAY, "stable": "1s", "drain": "2s", "keep_old": "1s",
+        }  # fmt: skip
+        return [text for name, value in values.items() for text in ("--set", f"{name}={value}")]
+
     def deploy(self, release: str) -> subprocess.CompletedProcess[str]:
         """Roll a release out."""
-        return self.run("deploy", "shop.yaml", "--yes", "--set", f"release={release}")
+        return self.run("deploy", "shop.yaml", "--yes", *self.settings, "--set", f"release={release}")
 
     def deployed(self, release: str) -> None:
         """Roll a release out, which must do."""
@@ -230,15 +210,16 @@ def test_answers_that_are_lost_after_their_effect_make_nothing_twice(shop: Shop)
 def test_a_cloud_that_fails_one_call_in_eight_is_left_whole(shop: Shop, seed: int) -> None:
     shop.deployed("r1")
     before = shop.members().keys()
-    shop.site.nova.chaos, shop.site.octavia.chaos = Chaos(seed, 1 / 8), Chaos(seed + 100, 1 / 8)
+    shop.site.nova.chaos = shop.site.octavia.chaos = Chaos(seed, 1 / 8)
     done = shop.deploy("r2")
     faults = [c for proxy in (shop.site.nova, shop.site.octavia) for c in proxy.calls if c.is_fault]
     print(f"seed {seed}: exit {done.returncode}, {len(faults)} faults")
     shop.site.nova.calm()
     shop.site.octavia.calm()
-    assert done.returncode in (0, 4, 5, 6, 7), done.stdout
+    assert done.returncode in (0, 5, 6, 7), done.stdout
+    assert len(faults) >= 5
     if done.returncode == 7:
         assert shop.run("reap", "--yes").returncode == 0
     members = shop.members().keys()
-    assert members == before if done.returncode in (4, 5, 6) else not members & before
+    assert members == before if done.returncode in (5, 6) else not members & before
     assert len(members) == 2 and shop.servers().keys() == members

@@ -52,6 +52,7 @@ def test_a_second_deploy_replaces_the_servers_of_the_first(serving: Shop) -> Non
     assert done.stdout.startswith("shop: done after ")
     assert f"    replace {before[0]} (deleted), {before[1]} (deleted)\n" in done.stdout
     assert f"{before[0]} drains in web\n" in done.stderr
+    assert "   floor    2 up in each pool at any time; 2 serve now\n" in done.stderr
 
 
 def test_a_dry_run_changes_nothing(shop: Shop) -> None:
@@ -76,7 +77,7 @@ def test_a_stage_that_fails_is_taken_back_with_its_reason(tmp_path: Path) -> Non
     assert re.search(rf"^  reason: shop-web-[12]-{tail} failed: stage app exits 7$", done.stdout, re.MULTILINE)
     assert "    | install: the package is broken\n    | exit 7\n" in done.stdout
     assert "2 new servers deleted; 2 old ones up, as before\n" in done.stdout
-    assert f"  next: `bootstrap deploys {the_id(done.stdout)}` shows every step; " in done.stdout
+    assert f"  next: `bootstrap deploys {the_id(done.stdout)}` shows every step\n" in done.stdout
 
 
 def test_a_deadline_that_passes_is_taken_back(serving: Shop) -> None:
@@ -343,3 +344,49 @@ def test_simulate_counts_and_tells(shop: Shop) -> None:
     stories = [shop.run("simulate", "--seed", "3").stdout for _ in range(2)]
     assert stories[0] == stories[1]
     assert stories[0].startswith("seed 3\n")
+
+
+def test_a_deploy_that_has_ended_is_not_gone_on_with(serving: Shop) -> None:
+    before = serving.world
+    deploy_id = serving.run("deploys", "--json").stdout.partition('"deploy": "')[2].partition('"')[0]
+    for words in ([], ["--rollback"]):
+        done = serving.run("resume", deploy_id, *words)
+        assert (done.returncode, f"deploy {deploy_id} has ended: done" in done.stderr) == (2, True)
+    assert serving.world == before
+
+
+def test_a_deploy_that_another_one_has_overtaken_is_not_gone_on_with(serving: Shop) -> None:
+    """Its old servers are gone, and its new ones would come into the pools beside those of the later one."""
+    deploy_id = killed(serving, "joining")
+    later = serving.deploy("--set", "release=3")
+    assert later.returncode == 0, later.stderr
+    before = serving.machines()
+    done = serving.run("resume", deploy_id)
+    assert done.returncode == 2
+    assert f"deploy {deploy_id} was overtaken by deploy {the_id(later.stdout)}\n" in done.stderr
+    assert serving.machines() == before
+
+
+def test_what_is_owed_is_listed_until_it_is_paid(serving: Shop) -> None:
+    """A cloud that refuses to delete a server, and does so after it was mended."""
+    kept = serving.machines()[0]
+    keep(serving, kept, "refused")
+    done = serving.deploy("--set", "release=2")
+    assert done.returncode == 7, done.stderr
+    assert f"  owed: {kept}: its deletion failed: " in done.stdout
+    assert f"  next: `bootstrap reap {the_id(done.stdout)}` removes what is owed\n" in done.stdout
+    assert serving.run("deploys").stdout.splitlines()[1].split()[-1] == "1"
+    keep(serving, kept, "")
+    paid = serving.run("reap", the_id(done.stdout), "--yes")
+    assert paid.returncode == 0, paid.stderr
+    assert kept not in serving.machines()
+    assert serving.run("deploys").stdout.splitlines()[1].split()[-2:] == ["done", "-"]
+
+
+def keep(shop: Shop, name: str, how: str) -> None:
+    """Make the cloud keep a server that somebody wants to delete."""
+    world = shop.world
+    for machine in world["machines"]:
+        if machine["name"] == name:
+            machine["keeps"] = how
+    (shop.folder / "cloud.json").write_text(json.dumps(world))

@@ -24,7 +24,8 @@ pytestmark = [
 TOP = Path(__file__).parents[2]
 SITES = TOP / "examples" / "sites"
 HERE = {"addresses": ["127.0.0.1"], "servers": []}
-PASSWORD = "correct 'horse' \\ battery"  # noqa: S105 - quotes and a backslash, which SQL, PHP and sh read each in its way
+# Quotes and a backslash, which SQL, PHP and sh read each in its own way.
+PASSWORD = "correct 'horse' \\ battery"
 PLAIN = "correct-horse-battery"
 ASK = 'ask() { curl --fail --silent --show-error --max-time 20 "$@"; }\n'
 
@@ -55,16 +56,18 @@ ask --head http://127.0.0.1/
 BLOG = """
 sleep 1
 ask --data 'weblog_title=A+blog&user_name=admin&admin_password=Xy12345678zz&admin_password2=Xy12345678zz' \\
-  --data 'admin_email=a@example.com&blog_public=0&language=' 'http://127.0.0.1/wp-admin/install.php?step=2' | grep 'Success!'
+  --data 'admin_email=a@example.com&blog_public=0&language=' 'http://127.0.0.1/wp-admin/install.php?step=2' \\
+  | grep 'Success!'
 ask http://127.0.0.1/ | grep '<title>A blog</title>'
-printf 'stats\\r\\nquit\\r\\n' | timeout 3 bash -c 'exec 3<>/dev/tcp/127.0.0.1/11211; cat >&3; cat <&3' | tr -d '\\r' >/run/stats
+printf 'stats\\r\\nquit\\r\\n' | timeout 3 bash -c 'exec 3<>/dev/tcp/127.0.0.1/11211; cat >&3; cat <&3' \\
+  | tr -d '\\r' >/run/stats
 test "$(awk '$2 == "get_hits" {print $3}' /run/stats)" -gt 10
 """
 DATABASE_OF_WIKI = """
 systemctl restart mariadb
-mariadb <<'SQL'
+mariadb <<SQL
 create database wiki;
-create user wiki@'%' identified by 'correct-horse-battery';
+create user wiki@'%' identified by '$PASSWORD';
 grant all on wiki.* to wiki@'%';
 SQL
 """
@@ -74,8 +77,8 @@ ask http://127.0.0.1:6081/index.php/Main_Page | grep '<title>.*Example Wiki'
 ask --head http://127.0.0.1:6081/index.php?title=Main_Page | grep -i 'x-varnish'
 """
 
-# Site: its specs, the packages of a database that is no tier of it, values, a stage that makes this database, and what is
-# asked at the end.
+# Site: its specs, the packages of a database that is no tier of it, values, a stage that makes this database, and the
+# questions at the end.
 TOGETHER: dict[str, tuple[list[str], list[str], dict[str, object], str, str]] = {
     "basic": (["web"], [], {}, "", "ask http://127.0.0.1/ | grep 'It works'\n"),
     "tiered": (["db", "cache", "web"], [], {"tiers": {"db": HERE, "cache": HERE}}, "", SHOP),
@@ -95,7 +98,10 @@ def together(name: str, folder: Path) -> Path:
     shutil.copytree(SITES / name, folder)
     for file in folder.glob("*.yaml"):
         packages = packages + (yaml.safe_load(file.read_text()).get("values", {}).get("packages") or [])
-    first = {"include": "base.yaml", "stages": [{"name": "database", "run": database or "echo it is a tier"}]}
+    stage: dict[str, object] = {"name": "database", "run": database or "echo it is a tier"}
+    if name == "cms":
+        stage["environment"] = {"PASSWORD": "{{ db_password }}"}
+    first = {"include": "base.yaml", "stages": [stage]}
     (folder / "first.yaml").write_text(json.dumps(first))
     spec = {
         "version": 1, "name": "all", "deadline": "1h", "include": ["first.yaml", *(f"{spec}.yaml" for spec in specs)],
@@ -118,8 +124,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize("name", list(TOGETHER))
 def test_all_tiers_of_a_site_work_together_on_debian(name: str, certificate: dict[str, str], tmp_path: Path) -> None:
     secrets = {
-        "DB_PASSWORD": PASSWORD, "WORDPRESS_SALT": PASSWORD * 2, "WIKI_DB_PASSWORD": PLAIN, "WIKI_SECRET_KEY": PLAIN * 2,
-        "WIKI_ADMIN_PASSWORD": PLAIN, "DATABASE_URL": f"postgresql://notes:{PLAIN}@127.0.0.1/notes", **certificate,
+        "DB_PASSWORD": PASSWORD, "WORDPRESS_SALT": PASSWORD * 2, "WIKI_DB_PASSWORD": PLAIN,
+        "WIKI_SECRET_KEY": "key-of-cookies", "WIKI_ADMIN_PASSWORD": "Long-words-44",
+        "DATABASE_URL": f"postgresql://notes:{PLAIN}@127.0.0.1/notes", **certificate,
     }  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "bootstrap", "rehearse", together(name, tmp_path / name), "--network", "host",

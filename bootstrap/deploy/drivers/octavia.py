@@ -12,7 +12,7 @@ from urllib.parse import quote
 
 from bootstrap.deploy.drivers import openstack_settings
 from bootstrap.deploy.drivers.octavia_ports import POOLS, Ports
-from bootstrap.deploy.drivers.openstack_api import Api
+from bootstrap.deploy.drivers.openstack_api import Api, connection
 from bootstrap.deploy.drivers.openstack_names import Names
 from bootstrap.deploy.drivers.openstack_settings import PoolSettings
 from bootstrap.deploy.faults import Busy, Exists, Gone
@@ -25,7 +25,9 @@ _STATES = {"ONLINE": MemberState.UP, "DRAINING": MemberState.DRAINING, "NO_MONIT
 
 def pool(settings: Mapping[str, Any], plan: PoolPlan) -> OctaviaPool:
     """Make the driver. settings: `cloud.octavia` of the deploy file. Raises UsageError."""
-    return OctaviaPool(openstack_settings.read_pool(settings), plan)
+    read = openstack_settings.read_pool(settings)
+    connection(read)
+    return OctaviaPool(read, plan)
 
 
 class OctaviaPool:

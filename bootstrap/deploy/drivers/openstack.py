@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 from bootstrap.deploy.drivers import openstack_preflight, openstack_settings
 from bootstrap.deploy.drivers.openstack_answers import fault
-from bootstrap.deploy.drivers.openstack_api import Api
+from bootstrap.deploy.drivers.openstack_api import Api, connection
 from bootstrap.deploy.drivers.openstack_names import FLAVOR, IMAGE, NETWORK, Names, networks_of
 from bootstrap.deploy.drivers.openstack_payload import carried
 from bootstrap.deploy.drivers.openstack_settings import RACKSPACE, ServerSettings
@@ -36,7 +36,10 @@ _STOPPED = {"SHUTOFF", "PAUSED", "SUSPENDED", "RESCUE", "SHELVED", "SHELVED_OFFL
 
 def servers(settings: Mapping[str, Any]) -> NovaServers:
     """Make the driver. settings: `cloud.openstack` of the deploy file. Raises UsageError."""
-    return NovaServers(openstack_settings.read_servers(settings))
+    read = openstack_settings.read_servers(settings)
+    # It sends nothing yet, but a missing library or a wrong entry of clouds.yaml shows here.
+    connection(read)
+    return NovaServers(read)
 
 
 class NovaServers:
@@ -127,7 +130,6 @@ class NovaServers:
             return Exists(f"{refused.message}; it is {same[0]}") if same else Broken(refused.message)
         return Broken(refused.message) if isinstance(refused, Gone) else refused
 
-
     def _server(self, body: Mapping[str, Any], now: float) -> Server:
         """A server as its body describes it. now: the cloud's time."""
         metadata = body.get("metadata") or {}
@@ -168,7 +170,9 @@ def _state(status: str, task: Any) -> ServerState:
 def _fault_text(body: Mapping[str, Any]) -> str:
     """Nova's own words about an ERROR; for a server that was stopped, its status."""
     words = (body.get("fault") or {}).get("message")
-    return " ".join(str(words).split()).rstrip(".") if words else f"its status is {body.get('status')}, and Nova gives no reason"
+    if not words:
+        return f"its status is {body.get('status')}, and Nova gives no reason"
+    return " ".join(str(words).split()).rstrip(".")
 
 
 def _address(addresses: Mapping[str, Any], metadata: Mapping[str, str]) -> str | None:

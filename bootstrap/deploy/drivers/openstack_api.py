@@ -50,8 +50,9 @@ def _connection(cloud: str | None, region: str | None) -> Connection:
             warnings.simplefilter("ignore", PendingDeprecationWarning)
             return openstack.connect(cloud=cloud, region_name=region)
     except SDKException as error:
-        where = f"cloud.openstack.cloud: {cloud!r}" if cloud else "cloud.openstack"
-        raise UsageError(f"{where}: {error}", hint="`cloud` names an entry of clouds.yaml") from error
+        where = f"the OpenStack cloud {cloud!r}" if cloud else "the OpenStack cloud of the OS_* variables"
+        hint = "`cloud` of the deploy file names an entry of clouds.yaml, and `region` a region of it"
+        raise UsageError(f"{where} cannot be used: {error}", hint=hint) from error
 
 
 class Api:

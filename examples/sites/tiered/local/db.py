@@ -4,16 +4,17 @@ GET /rows/all and PUT /rows carry all lines from one database to the next.
 """
 
 import os
+import pathlib
 import threading
 
 import answering
 
-ROWS = "/var/lib/rows/rows"
+ROWS = pathlib.Path("/var/lib/rows/rows")
 lock = threading.Lock()
 
 
 def write(mode, text):
-    with lock, open(ROWS, mode) as rows:
+    with lock, ROWS.open(mode) as rows:
         rows.write(text)
         rows.flush()
         os.fsync(rows.fileno())
@@ -21,7 +22,7 @@ def write(mode, text):
 
 class Rows(answering.Handler):
     def do_GET(self):
-        with lock, open(ROWS) as rows:
+        with lock, ROWS.open() as rows:
             lines = rows.readlines()
         self.answer(200, "".join(lines) if self.path == "/rows/all" else f"{len(lines)} orders\n")
 

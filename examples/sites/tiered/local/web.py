@@ -1,31 +1,33 @@
 """The shop: orders go to the database, and their count comes from a cache when that has it."""
 
+import contextlib
+import http.client
 import os
-import urllib.error
-import urllib.request
 
 import answering
 
-DATABASE = f"http://{os.environ['DATABASE']}:5432/rows"
-CACHE = f"http://{os.environ['CACHES'].split(',')[0]}:11211/orders"
+DATABASE = (os.environ["DATABASE"], 5432, "/rows")
+CACHE = (os.environ["CACHES"].split(",")[0], 11211, "/orders")
 
 
-def ask(url, body=None, method="GET"):
-    request = urllib.request.Request(url, None if body is None else body.encode(), method=method)
-    with urllib.request.urlopen(request, timeout=3) as answer:
-        return answer.read().decode()
+def ask(place, method="GET", body=None):
+    host, port, path = place
+    with contextlib.closing(http.client.HTTPConnection(host, port, timeout=3)) as connection:
+        connection.request(method, path, body)
+        answer = connection.getresponse()
+        text = answer.read().decode()
+    if answer.status >= 400:
+        raise OSError(f"{host}:{port}{path} answers {answer.status}")
+    return text
 
 
 def orders():
-    try:
+    # A cache that is away, or empty, costs one question to the database.
+    with contextlib.suppress(OSError):
         return ask(CACHE)
-    except OSError:
-        # A cache that is away, or empty, costs one question to the database.
-        count = ask(DATABASE)
-    try:
-        ask(CACHE, count, "PUT")
-    except OSError:
-        pass
+    count = ask(DATABASE)
+    with contextlib.suppress(OSError):
+        ask(CACHE, "PUT", count)
     return count
 
 
@@ -38,7 +40,7 @@ class Shop(answering.Handler):
             self.answer(200, orders())
 
     def do_POST(self):
-        self.answer(201, ask(DATABASE, self.body(), "POST"))
+        self.answer(201, ask(DATABASE, "POST", self.body()))
 
 
 if __name__ == "__main__":
