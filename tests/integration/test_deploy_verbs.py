@@ -204,6 +204,17 @@ def test_resume_with_a_file_goes_by_the_marks_too(serving: Shop) -> None:
     assert (done.returncode, serving.machines()) == (5, before), done.stderr
 
 
+def test_values_of_the_command_line_are_given_again_with_a_file(serving: Shop) -> None:
+    deploy_id = killed(serving, "gating")
+    shutil.rmtree(serving.folder / "state")
+    refused = serving.run("reap", "--set", "release=1", "--dry-run")
+    assert refused.returncode == 2 and "--set and --values go with --file" in refused.stderr
+    looked = serving.run("reap", "--file", "shop.yaml", "--set", "release=3", "--dry-run")
+    assert looked.returncode == 0 and deploy_id in looked.stdout, looked.stderr
+    wrong = serving.run("reap", "--file", "shop.yaml", "--set", "relase=3", "--dry-run")
+    assert wrong.returncode == 3 and "did you mean release?" in wrong.stderr
+
+
 def test_what_is_left_is_swapped_back_or_reaped(serving: Shop) -> None:
     before = serving.machines()
     left = serving.deploy("--set", "release=2", "--leave-old")
