@@ -21,7 +21,7 @@ from bootstrap.deploy import faults
 from bootstrap.deploy.build import Builder
 from bootstrap.deploy.drivers import octavia, openstack, openstack_api
 from bootstrap.deploy.journal import FileLog, Journal
-from bootstrap.deploy.lease import LocalLease
+from bootstrap.deploy.lock import LocalLease
 from bootstrap.deploy.model import DeployPlan, GatePlan, MemberState, PoolPlan, ServerRequest, ServerState, TierPlan
 from bootstrap.deploy.outside import RealOutside
 from bootstrap.deploy.signals import Stop
@@ -185,6 +185,7 @@ class TestAnswers:
         self, site: Site, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         monkeypatch.setattr(openstack_api, "PAGE", 2)
+        monkeypatch.setattr(openstack_api, "SHORT", 1)
         wanted = {site.foreign(f"shop-web-{slot}-abcd", marks(slot).metadata()) for slot in (1, 2, 3)}
         for number in range(4):
             site.foreign(f"other-{number}", {"initialrunner-pool": POOL})
@@ -192,6 +193,15 @@ class TestAnswers:
         assert {server.id for server in openstack.servers(site.settings).find(POOL)} == wanted
         assert len(site.nova.calls) >= 4
         assert not any("metadata" in call.path or "tags" in call.path for call in site.nova.calls)
+
+    def test_a_list_whose_place_has_gone_is_read_anew(self, site: Site, monkeypatch: pytest.MonkeyPatch) -> None:
+        monkeypatch.setattr(openstack_api, "SHORT", 1)
+        site.foreign("shop-web-1-abcd", marks().metadata())
+        site.nova.faults.append(Fault("GET", "marker=", 400, 1, {"badRequest": {"message": "marker not found"}}))
+        servers = openstack.servers(site.settings)
+        with pytest.raises(faults.Unknown, match="marker not found"):
+            servers.find(POOL)
+        assert len(servers.find(POOL)) == 1
 
     def test_a_server_that_builds_for_too_long_is_in_error(self, site: Site) -> None:
         site.build_time(4)

@@ -11,7 +11,7 @@ import functools
 import warnings
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any
-from urllib.parse import parse_qsl, urlencode, urlsplit
+from urllib.parse import urlencode
 
 from bootstrap.deploy.drivers.openstack_answers import Answer, fault
 from bootstrap.deploy.drivers.openstack_settings import Where
@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 TIMEOUT_S = 60.0
 # A page of a list. Nova gives at most 1000, and takes a smaller wish as it is.
 PAGE = 1000
+# The length below which a page is the last one unless it says otherwise.
+SHORT = 50
 
 
 def connection(settings: Where) -> Connection:
@@ -94,15 +96,25 @@ class Api:
         return (entry for page in self.pages(path, key, **query) for entry in page.body.get(key, ()))
 
     def pages(self, path: str, key: str, **query: str) -> Iterator[Answer]:
-        """Every page of a list."""
-        asked: dict[str, str] | None = {"limit": str(PAGE), **query}
-        while asked is not None:
-            page = self.good("GET", f"{path}?{urlencode(asked)}")
+        """Every page of a list, until nothing follows.
+
+        A page without a link to the next need not be the last: Nova leaves the link out when a server of the page has
+        gone meanwhile. So what follows the last entry is asked for, except after a page that is short anyway.
+        """
+        asked = {"limit": str(PAGE), **query}
+        while True:
+            try:
+                page = self.good("GET", f"{path}?{urlencode(asked)}")
+            except Broken as error:
+                if "marker" not in asked:
+                    raise
+                # The entry after which the page was to begin has gone, so the list has to be read anew.
+                raise Unknown(error.message) from error
             yield page
-            body = page.body
-            # The address of the next page may name another host than the one that answers; its query is what counts.
-            following = [link["href"] for link in body.get(f"{key}_links", ()) if link.get("rel") == "next"]
-            asked = dict(parse_qsl(urlsplit(following[0]).query)) if following and body.get(key) else None
+            entries = page.body.get(key, ())
+            if not entries or (len(entries) < SHORT and not page.body.get(f"{key}_links")):
+                return
+            asked["marker"] = str(entries[-1]["id"])
 
 
 def compute_regions(settings: Where) -> dict[str, str]:

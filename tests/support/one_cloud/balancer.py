@@ -113,9 +113,10 @@ class Balancer:
             raise RuntimeError(f"add server {server}: {answer}")
         if is_monitored:
             self._say(f"enable health {server}")
-            # It is up when a check says so, and not from the start.
-            self._say(f"set server {server} health down")
         self._say(f"set server {server} state {_state(member)}")
+        if is_monitored:
+            # HAProxy calls it up until a check fails. Here it is up when checks say so, as behind any other Octavia.
+            self._say(f"set server {server} health down")
 
     def _take_out(self, member: Member) -> None:
         server = f"{member.pool}/{member.name}"
