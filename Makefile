@@ -21,7 +21,7 @@ LOCK_OTHERS := $(UV) pip compile --quiet --universal --generate-hashes --python-
 
 .DEFAULT_GOAL := help
 .PHONY: help setup setup-demo setup-slow setup-release packages-demo packages-rollout packages-test packages-slow packages-vm packages-release \
-	demo demo-deploy test test-slow test-vm test-fresh test-all vm lint format crashtest crashtest-all mutants fuzz coverage size golden bench docs \
+	demo demo-deploy killtest test test-slow test-vm test-fresh test-all vm lint format crashtest crashtest-all mutants fuzz coverage size golden bench docs \
 	deb zipapp lock clean
 
 help: ## list the targets
@@ -35,6 +35,9 @@ demo: setup-demo ## rehearse examples/hello on this machine and print its timeli
 
 demo-deploy: setup-demo packages-rollout ## replace servers under load, and take a bad release back: as root, 2 minutes
 	@$(BIN)/python tests/rollout/demo.py
+
+killtest: setup-demo packages-rollout ## kill a deployer at every point of a real roll-out: as root, half an hour
+	@$(BIN)/python tests/rollout/kills.py
 
 test: setup ## everything but the slow tests: 20 minutes; TESTS= chooses some
 	$(DECLARED) test $(PYTEST) -m "not slow and not vm" $(TESTS)

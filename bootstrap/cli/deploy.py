@@ -6,17 +6,22 @@ from pathlib import Path
 
 import click
 
-from bootstrap.cli.options import confirm, json_option, need_answer, secret_option, yes_option
+from bootstrap.cli.options import (
+    confirm,
+    json_option,
+    need_answer,
+    secret_option,
+    set_option,
+    values_option,
+    yes_option,
+)
 
 
 @click.command()
 @click.argument("file", metavar="FILE", type=click.Path(path_type=Path))
 @click.option("--dry-run", is_flag=True, help="Check everything, print the plan, and change nothing.")
-@click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override one value of the deploy file.")
-@click.option(
-    "--values", "values_files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-    help="Override values of the deploy file with those in this YAML file.",
-)
+@set_option
+@values_option
 @click.option(
     "--previous", is_flag=True,
     help="Go back to the deploy before this one: its servers are swapped back while they exist, else made again.",

@@ -14,9 +14,12 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bootstrap.errors import UsageError
+
 if TYPE_CHECKING:
     from bootstrap.api import Project
     from bootstrap.client.collector import Collector
+    from bootstrap.deploy.file import DeployFile
 
 _F = TypeVar("_F", bound=Callable[..., Any])
 # The same units as in a spec. They stand here as well, since `--help` must not import the models of a spec.
@@ -126,9 +129,45 @@ secret_option = click.option(
     "--secret-file", type=click.Path(path_type=Path), metavar="FILE",
     help="The deployer's secret, for specs that report.  [env: BOOTSTRAP_SECRET, the text of the file]",
 )  # fmt: skip
-file_option = click.option(
-    "--file", "file", type=click.Path(path_type=Path), metavar="FILE",
-    help="The deploy file, where this machine has no state of the deploy: the marks of the servers decide then.",
+
+
+@dataclass(frozen=True)
+class FileOptions:
+    """A deploy file that is named in the place of this machine's state, with the values that override its own."""
+
+    file: Path | None
+    overrides: tuple[str, ...]
+    values_files: tuple[Path, ...]
+
+    def load(self) -> DeployFile | None:
+        """Read and check the deploy file; None where none is named. Raises SpecError, and UsageError."""
+        if self.file is None:
+            if self.overrides or self.values_files:
+                raise UsageError(
+                    "--set and --values go with --file", hint="the state of this machine has the values of the deploy"
+                )
+            return None
+        from bootstrap.deploy.file import load
+
+        return load(self.file, overrides=self.overrides, values_files=self.values_files)
+
+
+set_option = click.option(
+    "--set", "overrides", multiple=True, metavar="K=V", help="Override one value of the deploy file."
+)
+values_option = click.option(
+    "--values", "values_files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="Override values of the deploy file with those in this YAML file.",
+)  # fmt: skip
+file_options = gathered(
+    "named",
+    FileOptions,
+    click.option(
+        "--file", "file", type=click.Path(path_type=Path), metavar="FILE",
+        help="The deploy file, where this machine has no state of the deploy: the marks of the servers decide then.",
+    ),
+    set_option,
+    values_option,
 )  # fmt: skip
 yes_option = click.option("--yes", "-y", is_flag=True, help="Do not ask.")
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 
-from bootstrap.cli.options import confirm, file_option, json_option, need_answer, yes_option
+from bootstrap.cli.options import FileOptions, confirm, file_options, json_option, need_answer, yes_option
 from bootstrap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -18,15 +17,17 @@ if TYPE_CHECKING:
 @click.command()
 @click.argument("deploy_id", metavar="[ID]", required=False)
 @click.option("--dry-run", is_flag=True, help="Print what would be deleted and why, and change nothing.")
-@file_option
+@file_options
 @json_option("Print each step as one line of JSON, and a summary as the last line.")
 @yes_option
-def command(deploy_id: str | None, dry_run: bool, file: Path | None, as_json: bool, yes: bool) -> int:
+def command(deploy_id: str | None, dry_run: bool, named: FileOptions, as_json: bool, yes: bool) -> int:
     """Delete what deploy ID, or the newest one, has left behind.
 
     A deploy that has come through leaves the servers that it replaced; any other one leaves its own. Which of the two
     it is, the marks of the servers and the pools say: no state of this machine is needed. What would be deleted is
     printed with the reason, and asked about. A server without our marks is never touched, whatever its name is.
+
+    With --file, give the --set and --values of the deploy again: they may say how many servers a tier has.
 
     \b
     Exit codes:
@@ -37,10 +38,10 @@ def command(deploy_id: str | None, dry_run: bool, file: Path | None, as_json: bo
       7    something is owed still
       130  stopped by Ctrl-C
     """
-    return reap(deploy_id, file, as_json=as_json, yes=yes, dry_run=dry_run)
+    return reap(deploy_id, named, as_json=as_json, yes=yes, dry_run=dry_run)
 
 
-def reap(deploy_id: str | None, file: Path | None, *, as_json: bool, yes: bool, dry_run: bool) -> int:
+def reap(deploy_id: str | None, named: FileOptions, *, as_json: bool, yes: bool, dry_run: bool) -> int:
     """Do the work of the verb, which `resume --file` does too."""
     from bootstrap.cli.rolling import Ways, to_stderr, watch
     from bootstrap.cli.state_dir import state_path
@@ -48,7 +49,7 @@ def reap(deploy_id: str | None, file: Path | None, *, as_json: bool, yes: bool, 
 
     if not dry_run:
         need_answer(yes=yes)
-    deploy_file = _deploy_file(deploy_id, file)
+    deploy_file = named.load() or _kept_file(deploy_id)
     with by_marks(deploy_file, state_path(""), deploy_id, dry_run=dry_run, show=to_stderr) as reaping:
         _print(reaping, as_json=as_json)
         if dry_run or not reaping.goes or not confirm(_question(reaping), yes=yes):
@@ -56,14 +57,11 @@ def reap(deploy_id: str | None, file: Path | None, *, as_json: bool, yes: bool, 
         return watch(reaping.work, Ways(as_json, deploy_file.file), reaping.run)
 
 
-def _deploy_file(deploy_id: str | None, file: Path | None) -> DeployFile:
-    """Load the deploy file that is named, or the one that was kept for the deploy. Raises UsageError."""
+def _kept_file(deploy_id: str | None) -> DeployFile:
+    """Load the deploy file that was kept for a deploy, or for the newest one. Raises UsageError."""
     from bootstrap.cli.state_dir import state_path
-    from bootstrap.deploy.file import load
     from bootstrap.deploy.state import Deploys
 
-    if file is not None:
-        return load(file)
     deploys = Deploys(state_path("deploys"))
     if deploy_id is not None:
         return deploys.find(deploy_id).sources().load()

@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootstrap.cli.options import confirm, file_option, json_option, need_answer, secret_option, yes_option
+from bootstrap.cli.options import (
+    FileOptions,
+    confirm,
+    file_options,
+    json_option,
+    need_answer,
+    secret_option,
+    yes_option,
+)
 from bootstrap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -19,12 +27,12 @@ REASON = "`resume --rollback` was asked for"
 @click.command()
 @click.argument("deploy_id", metavar="[ID]", required=False)
 @click.option("--rollback", is_flag=True, help="Take the deploy back instead of going on.")
-@file_option
+@file_options
 @secret_option
 @json_option("Print each step as one line of JSON, and a summary as the last line.")
 @yes_option
 def command(
-    deploy_id: str | None, rollback: bool, file: Path | None, secret_file: Path | None, as_json: bool, yes: bool
+    deploy_id: str | None, rollback: bool, named: FileOptions, secret_file: Path | None, as_json: bool, yes: bool
 ) -> int:
     """Go on with deploy ID, or with the newest one that has not ended.
 
@@ -47,10 +55,10 @@ def command(
     from bootstrap.deploy import start
     from bootstrap.deploy.state import Deploys
 
-    if file is not None:
+    if named.load() is not None:
         from bootstrap.cli.reap import reap
 
-        return reap(deploy_id, file, as_json=as_json, yes=yes, dry_run=False)
+        return reap(deploy_id, named, as_json=as_json, yes=yes, dry_run=False)
     deploys = Deploys(state_path(start.DEPLOYS))
     folder = deploys.find(deploy_id) if deploy_id else deploys.unended()
     if folder is None:
@@ -65,6 +73,9 @@ def command(
         question = f"{'Take back' if rollback else 'Go on with'} deploy {folder.deploy_id} of {work.plan.name}?"
         if not confirm(question, yes=is_sure):
             return 0
+        if not as_json:
+            verb = "is taken back" if rollback else "goes on"
+            to_stderr(f"deploy {folder.deploy_id} of {work.plan.name} {verb}")
 
         def act(deployer: Deployer) -> Ending:
             return deployer.roll_back(REASON) if rollback else deployer.deploy()

@@ -143,9 +143,14 @@ class Gate:
         """Take in what one look has shown."""
         if fault is not None:
             candidate.passed_since, candidate.fault = None, fault
+            self.show(candidate, fault)
         elif candidate.passed_since is None:
             candidate.passed_since = self._work.outside.clock()
-        self._work.seen(self._shown, candidate.name, fault or "passed its probe")
+            self.show(candidate, "passed its probe")
+
+    def show(self, candidate: Candidate, state: str) -> None:
+        """Record a state of a candidate, where it has changed."""
+        self._work.seen(self._shown, candidate.name, state, candidate.address)
 
     def _is_stable(self, candidate: Candidate) -> bool:
         stable_s = 0.0 if candidate.is_adopted else self._tier.gate.stable_s

@@ -24,7 +24,8 @@ class Recall:
 
     turned: the record that began the rollback. hooks: tiers whose before_swap has passed. is_deleting: the deletion of
     old servers has begun, so that there is no way back. owed: servers that could not be removed, with the reason.
-    living: servers that were made and not deleted, though a list may not show them yet.
+    living: servers that were made and not deleted, though a list may not show them yet. drained: (pool, server) of each
+    drain whose answer came.
     """
 
     creates: dict[tuple[str, int], Create] = field(default_factory=dict)
@@ -38,6 +39,7 @@ class Recall:
     swapped: dict[str, Any] | None = None
     is_deleting: bool = False
     living: set[str] = field(default_factory=set)
+    drained: set[tuple[str, str]] = field(default_factory=set)
     has_lost_creates: bool = False
     _calls: dict[int, dict[str, Any]] = field(default_factory=dict)
 
@@ -79,6 +81,9 @@ class Recall:
         elif call["call"] == "delete" and fault is None:
             self.owed.pop(call["server"], None)
             self.living.discard(call["server"])
+        elif call["call"] in ("add", "drain") and fault is None:
+            change = self.drained.add if call["call"] == "drain" else self.drained.discard
+            change((call["pool"], call["server"]))
 
     def _replaced(self, record: dict[str, Any]) -> None:
         self.replaced[record["tier"]] = self.replaced.get(record["tier"], 0) + 1

@@ -51,7 +51,8 @@ def next_steps(progress: Progress, code: int, file: str) -> Iterator[str]:
         yield f"`bootstrap deploy {file} --previous` swaps the old servers back, as long as they exist"
         yield f"`bootstrap reap {deploy_id}` deletes them"
     elif code in (ExitCode.FAILED, ExitCode.TIMEOUT):
-        yield f"`bootstrap deploys {deploy_id}` shows every step; mend the cause, then `bootstrap deploy {file}`"
+        yield f"`bootstrap deploys {deploy_id}` shows every step"
+        yield f"mend the cause, then `bootstrap deploy {file}`"
 
 
 def left_lines(deploy_id: str) -> list[str]:

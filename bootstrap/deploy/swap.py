@@ -68,6 +68,7 @@ def await_up(work: Work, tier: TierPlan, gate: Gate) -> None:
         for candidate in gate.candidates:
             fault = failing.get(candidate.name) or not_up(members, serving(candidate))
             candidate.fault = fault or ""
+            gate.show(candidate, fault or "up")
             ups[candidate.name] = 0 if fault else ups[candidate.name] + 1
         if all(count >= IN_A_ROW for count in ups.values()):
             return
@@ -108,10 +109,11 @@ class Leaving:
         # New servers that a rollback takes away have often joined no pool yet: nothing has to be waited for then.
         members = [(m.name, m.address) for pool in self._tier.pools for m in self._work.members(pool)]
         inside = [server for server in servers if (server.name, server.address) in members]
+        if inside:
+            self._work.journal.add("phase", tier=self._tier.name, phase="draining")
         stay = [server for server in inside if not self._drain(server)]
         leaving = [server for server in inside if server not in stay]
         if leaving:
-            self._work.journal.add("phase", tier=self._tier.name, phase="draining")
             self._await_idle(leaving)
             self._work.journal.add("phase", tier=self._tier.name, phase="removing")
         for server in leaving:
@@ -127,10 +129,12 @@ class Leaving:
             while True:
                 members = work.members(pool)
                 member = next((m for m in members if (m.name, m.address) == (server.name, server.address)), None)
-                if member is None or member.state is MemberState.DRAINING:
+                is_draining = member is not None and member.state is MemberState.DRAINING
+                # A drain that was cut short may be half done: HAProxy drains, and its file says that it serves.
+                if member is None or (is_draining and (pool.name, server.name) in work.journal.recall.drained):
                     break
                 # A busy balancer is asked again from here, since the floor may not allow it any more by then.
-                if self._floor_allows(members, member) and self._change("drain", pool, server, member, _is_draining):
+                if self._floor_allows(members, member) and self._change("drain", pool, server, member):
                     break
                 if work.outside.clock() >= end:
                     return False
@@ -172,15 +176,13 @@ class Leaving:
         pace, end = Pace(self._work.outside, 15.0), self._work.outside.clock() + PATIENCE_S
         while True:
             member = self._work.member(pool, server.name, server.address)
-            if member is None or self._change("remove", pool, server, member, lambda left: left is None):
+            if member is None or self._change("remove", pool, server, member):
                 return
             if self._work.outside.clock() >= end:
                 raise Failure(f"{pool.name} was busy all the time", ExitCode.TIMEOUT)
             pace.rest()
 
-    def _change(
-        self, call: str, pool: PoolPlan, server: Serving, member: Member, is_done: Callable[[Member | None], bool]
-    ) -> bool:
+    def _change(self, call: str, pool: PoolPlan, server: Serving, member: Member) -> bool:
         """Drain or remove a member. False: it is to be looked at again, since the balancer is busy or did not answer.
 
         A member that is gone needs neither, and one whose server lost its marks belongs to whoever took them off.
@@ -196,7 +198,8 @@ class Leaving:
         except Gone:
             return True
         except Unknown:
-            return is_done(work.member(pool, member.name, member.address))
+            # A drain may be half done, so it is asked for again; it does nothing twice.
+            return call == "remove" and work.member(pool, member.name, member.address) is None
         except (Busy, Throttled):
             return False
         except Fault as fault:
@@ -234,7 +237,3 @@ def _serves(work: Work, pool: PoolPlan, server: Serving) -> bool:
     """Whether this very server is a member that takes new sessions."""
     member = work.member(pool, server.name, server.address)
     return member is not None and member.state is not MemberState.DRAINING
-
-
-def _is_draining(member: Member | None) -> bool:
-    return member is None or member.state is MemberState.DRAINING

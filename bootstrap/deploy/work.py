@@ -106,8 +106,9 @@ class Work:
         """The member of one server: name and address must both be its own."""
         return next((m for m in self.members(pool) if m.name == name and m.address == address), None)
 
-    def seen(self, subjects: dict[str, str], server: str, state: str) -> None:
+    def seen(self, subjects: dict[str, str], server: str, state: str, address: str | None = None) -> None:
         """Record what is seen of a server, where it has changed. subjects: what was recorded last, by server."""
         if subjects.get(server) != state:
             subjects[server] = state
-            self.journal.add("seen", server=server, state=state)
+            place = {} if address is None else {"address": address}
+            self.journal.add("seen", server=server, state=state, **place)

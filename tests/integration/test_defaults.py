@@ -220,6 +220,7 @@ ALLOWED = {
     ("deadline_s", 1e9),  # a file of `wait_for` without a deadline has none
     ("group", ""),  # the name of a group of servers
     ("trigger", ""),  # of an image, for which `bake` always writes one
+    ("status", ""),  # of a server in an answer of Nova, which has nothing to do with a check's
 }
 
 

@@ -77,7 +77,7 @@ def test_a_stage_that_fails_is_taken_back_with_its_reason(tmp_path: Path) -> Non
     assert re.search(rf"^  reason: shop-web-[12]-{tail} failed: stage app exits 7$", done.stdout, re.MULTILINE)
     assert "    | install: the package is broken\n    | exit 7\n" in done.stdout
     assert "2 new servers deleted; 2 old ones up, as before\n" in done.stdout
-    assert f"  next: `bootstrap deploys {the_id(done.stdout)}` shows every step; " in done.stdout
+    assert f"  next: `bootstrap deploys {the_id(done.stdout)}` shows every step\n" in done.stdout
 
 
 def test_a_deadline_that_passes_is_taken_back(serving: Shop) -> None:
@@ -202,6 +202,17 @@ def test_resume_with_a_file_goes_by_the_marks_too(serving: Shop) -> None:
     shutil.rmtree(serving.folder / "state")
     done = serving.run("resume", deploy_id, "--file", "shop.yaml", "--yes")
     assert (done.returncode, serving.machines()) == (5, before), done.stderr
+
+
+def test_values_of_the_command_line_are_given_again_with_a_file(serving: Shop) -> None:
+    deploy_id = killed(serving, "gating")
+    shutil.rmtree(serving.folder / "state")
+    refused = serving.run("reap", "--set", "release=1", "--dry-run")
+    assert refused.returncode == 2 and "--set and --values go with --file" in refused.stderr
+    looked = serving.run("reap", "--file", "shop.yaml", "--set", "release=3", "--dry-run")
+    assert looked.returncode == 0 and deploy_id in looked.stdout, looked.stderr
+    wrong = serving.run("reap", "--file", "shop.yaml", "--set", "relase=3", "--dry-run")
+    assert wrong.returncode == 3 and "did you mean release?" in wrong.stderr
 
 
 def test_what_is_left_is_swapped_back_or_reaped(serving: Shop) -> None:

@@ -152,14 +152,12 @@ def test_an_everyday_release_leaves_the_database_alone(site: Path) -> None:
 @pytest.mark.parametrize("site", ["tiered"], indirect=True)
 def test_a_later_tier_is_told_the_addresses_of_the_earlier_ones(site: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     from bootstrap.deploy.file import load
-    from bootstrap.deploy.payloads import ReadyServer, SpecPayloads, tier_values
+    from bootstrap.deploy.payloads import SpecPayloads
 
     for key, value in SECRETS.items():
         monkeypatch.setenv(key, value)
-    values = tier_values({
-        "db": [ReadyServer("shop-db-1-x", "10.9.8.7", {"database": "shop"})],
-        "cache": [ReadyServer(f"shop-cache-{n}-x", f"10.9.8.{n}") for n in (1, 2)],
-    })  # fmt: skip
+    addresses = {"db": ["10.9.8.7"], "cache": ["10.9.8.1", "10.9.8.2"]}
+    values = {"tiers": {name: {"addresses": listed, "servers": []} for name, listed in addresses.items()}}
     payloads = SpecPayloads(load(site / "deploy.yaml"), "20261201T120000-ab12cd", b"s" * 32)
     rendered = payloads.payload("web", "shop-web-1-x", values).rendering.rendered
     texts = {file.path: file.content for file in rendered.files}

@@ -65,9 +65,9 @@ test "$(awk '$2 == "get_hits" {print $3}' /run/stats)" -gt 10
 """
 DATABASE_OF_WIKI = """
 systemctl restart mariadb
-mariadb <<'SQL'
+mariadb <<SQL
 create database wiki;
-create user wiki@'%' identified by 'correct-horse-battery';
+create user wiki@'%' identified by '$PASSWORD';
 grant all on wiki.* to wiki@'%';
 SQL
 """
@@ -98,7 +98,10 @@ def together(name: str, folder: Path) -> Path:
     shutil.copytree(SITES / name, folder)
     for file in folder.glob("*.yaml"):
         packages = packages + (yaml.safe_load(file.read_text()).get("values", {}).get("packages") or [])
-    first = {"include": "base.yaml", "stages": [{"name": "database", "run": database or "echo it is a tier"}]}
+    stage: dict[str, object] = {"name": "database", "run": database or "echo it is a tier"}
+    if name == "cms":
+        stage["environment"] = {"PASSWORD": "{{ db_password }}"}
+    first = {"include": "base.yaml", "stages": [stage]}
     (folder / "first.yaml").write_text(json.dumps(first))
     spec = {
         "version": 1, "name": "all", "deadline": "1h", "include": ["first.yaml", *(f"{spec}.yaml" for spec in specs)],
@@ -121,8 +124,9 @@ def certificate(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
 @pytest.mark.parametrize("name", list(TOGETHER))
 def test_all_tiers_of_a_site_work_together_on_debian(name: str, certificate: dict[str, str], tmp_path: Path) -> None:
     secrets = {
-        "DB_PASSWORD": PASSWORD, "WORDPRESS_SALT": PASSWORD * 2, "WIKI_DB_PASSWORD": PLAIN, "WIKI_SECRET_KEY": PLAIN,
-        "WIKI_ADMIN_PASSWORD": PLAIN, "DATABASE_URL": f"postgresql://notes:{PLAIN}@127.0.0.1/notes", **certificate,
+        "DB_PASSWORD": PASSWORD, "WORDPRESS_SALT": PASSWORD * 2, "WIKI_DB_PASSWORD": PLAIN,
+        "WIKI_SECRET_KEY": "key-of-cookies", "WIKI_ADMIN_PASSWORD": "Long-words-44",
+        "DATABASE_URL": f"postgresql://notes:{PLAIN}@127.0.0.1/notes", **certificate,
     }  # fmt: skip
     done = subprocess.run(
         [sys.executable, "-m", "bootstrap", "rehearse", together(name, tmp_path / name), "--network", "host",

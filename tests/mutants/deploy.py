@@ -83,7 +83,7 @@ MUTANTS: list[Mutant] = [
     ),
     rule(
         "swap", "sessions are cut before the drain's time is out",
-        "        while idle_looks < IN_A_ROW:\n            sessions", "        while False:\n            sessions",
+        "        while idle_looks < IN_A_ROW:\n            leaving", "        while False:\n            leaving",
     ),
     rule(
         "swap", "a drain has no deadline",

@@ -79,7 +79,7 @@ OUTSIDE = {
 }
 
 HEAVY = {
-    "asyncpg", "asyncio", "email", "http", "httptools", "importlib.metadata", "jinja2", "keystoneauth1", "logging",
+    "asyncio", "asyncpg", "email", "http", "httptools", "importlib.metadata", "jinja2", "keystoneauth1", "logging",
     "openstack", "psutil", "pycdlib", "pydantic", "pydantic_core", "requests", "sqlite3", "ssl", "starlette",
     "subprocess", "urllib.request", "uvicorn", "uvloop", "yaml",
 }  # fmt: skip

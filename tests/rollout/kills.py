@@ -33,6 +33,7 @@ from bootstrap.deploy.model import Marks, ServerRequest
 FLOOR, LOOK_S = 2, 0.05
 FOREIGN = "somebody-else"
 FOREIGN_PORT = 9099
+WAYS = ("resume", "reap")
 STRANGERS = {"stranger", "shop-web-1"}
 LONGEST_S = 120.0
 
@@ -72,6 +73,7 @@ class Kills:
 
     site: Site
     every: int
+    ways: tuple[str, ...] = WAYS
     wrong: list[str] = field(default_factory=list)
     trials: int = 0
     looks: int = 0
@@ -83,9 +85,10 @@ class Kills:
         self._bootstrap("deploy", str(SHOP), *self._options("k0"), "--yes")
         self._furnish()
         with Watch(self.site) as watch:
-            for way in (self._resume, self._reap):
+            for name in self.ways:
+                way = self._resume if name == "resume" else self._reap
                 point = 1
-                while self._trial(point, way.__name__.strip("_"), way):
+                while self._trial(point, name, way):
                     point += self.every
             self.looks = watch.looks
             self.wrong += [f"below the floor: {low}" for low in watch.lows[:5]]
@@ -109,6 +112,7 @@ class Kills:
             return self.trials < 3
         code, text = way()
         self._judge(f"{name} {point}", code, text)
+        print(f"{name} {point}: exit {code}, {'as it should be' if not self.wrong else self.wrong[-1]}", flush=True)
         return True
 
     def _resume(self) -> tuple[int, str]:
@@ -202,10 +206,10 @@ class Answer(BaseHTTPRequestHandler):
         pass
 
 
-def trials(every: int) -> Kills:
+def trials(every: int, ways: tuple[str, ...]) -> Kills:
     """All trials on a site of their own."""
     with Site() as site:
-        kills = Kills(site, every)
+        kills = Kills(site, every, ways)
         try:
             kills.run()
         finally:
@@ -217,12 +221,13 @@ def main() -> int:
     """Do the trials and print what came of them."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--every", type=int, default=1, help="distance between two points [default: %(default)s]")
+    parser.add_argument("--ways", nargs="*", choices=WAYS, help="the ways on to try [default: both]")
     parser.add_argument("--answer", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
     if options.answer:
         Answers((ADDRESS, FOREIGN_PORT), Answer).serve_forever()
     began = time.monotonic()
-    kills = trials(options.every)
+    kills = trials(options.every, tuple(options.ways or WAYS))
     ends = ", ".join(f"{count} times {end}" for end, count in sorted(kills.ends.items()))
     print(f"{kills.trials} kills in {time.monotonic() - began:.0f} s: {ends}; {kills.looks} looks at HAProxy")
     print("\n".join(kills.wrong) or "the floor held, nothing of ours was left over, nothing of others was touched")

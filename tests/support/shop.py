@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
@@ -79,6 +80,8 @@ class Shop:
         process = subprocess.Popen(
             self.argv("deploy", "shop.yaml", "--yes", "--set", "release=2", "--json", *words), cwd=self.folder,
             env=self.environment, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+            # Tests may run as a background job, whose programs ignore SIGINT, and so would the deployer on purpose.
+            preexec_fn=heed_interrupts,
         )  # fmt: skip
         # It waits for the process and closes the pipes.
         with process:
@@ -106,6 +109,11 @@ class Shop:
 def records(text: str) -> list[dict[str, Any]]:
     """JSON lines."""
     return [json.loads(line) for line in text.splitlines()]
+
+
+def heed_interrupts() -> None:
+    """Let a child be ended by SIGINT, as a program is that a person has started."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
 
 
 def read_until(process: subprocess.Popen[str], **wanted: str) -> dict[str, Any]:

@@ -1,13 +1,13 @@
 """The folder of all local servers: a body for each, durably written before anything else of it exists.
 
-    STATE/lock                  held while a server or an address is chosen
-    STATE/addresses.json        when each address was last given or given back, as a count
-    STATE/servers/NAME/         one server
-        server.json             its body: name, metadata, address, root
-        deleting                there from the beginning of its end
-        lock                    held by whoever makes or deletes it
-        pid, console            of its process
-        root, upper, work       its file system: an overlay
+STATE/lock                  held while a server or an address is chosen
+STATE/addresses.json        when each address was last given or given back, as a count
+STATE/servers/NAME/         one server
+    server.json             its body: name, metadata, address, root
+    deleting                there from the beginning of its end
+    lock                    held by whoever makes or deletes it
+    pid, console            of its process
+    root, upper, work       its file system: an overlay
 """
 
 from __future__ import annotations

@@ -141,7 +141,6 @@ class NovaServers:
             return Exists(f"{refused.message}; it is {same[0]}") if same else Broken(refused.message)
         return Broken(refused.message) if isinstance(refused, Gone) else refused
 
-
     def _seen(self, body: Mapping[str, Any], now: float) -> Server:
         """A server of a list. Raises Unknown where the list does not have all of it."""
         if "metadata" not in body:

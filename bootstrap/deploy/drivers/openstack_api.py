@@ -41,6 +41,7 @@ def connection(settings: Where) -> Connection:
 def _connection(cloud: str | None, region: str | None) -> Connection:
     try:
         import openstack
+        from keystoneauth1.exceptions import ClientException
         from openstack.exceptions import SDKException
     except ImportError as error:
         raise UsageError(
@@ -51,7 +52,7 @@ def _connection(cloud: str | None, region: str | None) -> Connection:
             # It warns of a use of InfluxDB that nobody makes.
             warnings.simplefilter("ignore", PendingDeprecationWarning)
             return openstack.connect(cloud=cloud, region_name=region)
-    except SDKException as error:
+    except (SDKException, ClientException) as error:
         where = f"the OpenStack cloud {cloud!r}" if cloud else "the OpenStack cloud of the OS_* variables"
         hint = "`cloud` of the deploy file names an entry of clouds.yaml, and `region` a region of it"
         raise UsageError(f"{where} cannot be used: {error}", hint=hint) from error

@@ -55,8 +55,8 @@ def _new_serve(judge: Judge, tier: TierPlan) -> None:
         slots.append(slot)
         _hold(len(seats) == len(tier.pools), f"{machine.name} is a member of {len(seats)} pools of {len(tier.pools)}")
         is_proven = machine.healthy and machine.error is None and machine.ends_at <= world.clock
-        # Marks alone do not tell whether a server without a pool was proven.
-        is_visible = bool(tier.pools) or not judge.is_reaping
+        # Marks alone do not tell whether a server without a pool was proven, where it replaces nothing.
+        is_visible = bool(tier.pools) or not judge.is_reaping or bool(tier.old)
         _hold(is_proven or not tier.reports or not is_visible, f"{machine.name} serves and is not healthy")
     _hold(sorted(slots) == list(tier.slots), f"the slots of {tier.name} that serve are {sorted(slots)}")
 

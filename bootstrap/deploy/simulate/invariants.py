@@ -152,7 +152,7 @@ class Judge:
             self._is_replaced(tier, machine)
         for pool in tier.pools:
             seats = world.balancers[pool.name].seats.values() if pool.name in world.balancers else ()
-            serves = any(seat.name == name and seat.address == machine.address for seat in seats)
+            serves = any((s.name, s.address, s.is_off) == (name, machine.address, False) for s in seats)
             self._hold(not serves, f"{name} was deleted while it was a member of {pool.name}")
 
     def add(self, pool: str, name: str, address: str) -> None:

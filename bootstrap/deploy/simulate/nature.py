@@ -33,9 +33,9 @@ class Nature:
     run: from active to the end of the runner; answer: from there to the first answer of the app; check: for which the
     balancer's checks have to pass before a member is up; fall: after which they have failed; drain: for which sessions
     go on; latency: for one call; lag: for which a list shows what was before. forever: the share of members whose
-    sessions never end. reuse: an address that is free again is given to the next server, not to the last one. filters: `find` obeys its
+    sessions never end. reuse: an address that is free again is given to the next server. filters: `find` obeys its
     filter. quota: servers at a time, None: no limit. late, dead: members that are up late, or never. keeps: servers
-    whose delete is refused, or accepted and not done. reports: whether the runners report.
+    whose delete is refused, or accepted and not done.
     """
 
     build: Span = (0.5, 4.0)

@@ -82,6 +82,9 @@ def make(seed: int) -> Scene:
     is_calm = nature.is_kind and strip is None and mood.is_calm
     if not is_calm and dice.chance(0.03):
         world.nature = replace(nature, quota=world.count() + dice.below(3))
+    if haproxy is not None:
+        reloads = Dice(seed).fork("reloads")
+        mood = replace(mood, reloads=frozenset(1 + reloads.below(150) for _ in range(30)))
     # A swap back makes no server, so that no mark tells of it.
     folder_is_lost = dice.chance(0.2) and back is None
     leaves_old, turns_back, downtime = dice.chance(0.05), dice.chance(0.15), dice.between(0.0, dice.choose((2.0, 90.0)))

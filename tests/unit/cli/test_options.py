@@ -27,7 +27,23 @@ OF_THEIR_OWN = {
     ("seal", "--trigger"): "it is a demand",
     ("wait", "--timeout"): "its own wait",
     ("rehearse", "--json"): "the timeline goes elsewhere",
+    ("publish", "--dry-run"): "it logs in and uploads nothing",
+    ("reap", "--dry-run"): "it says what would be deleted",
+    ("show", "--file"): "of a bundle",
+    ("simulate", "--seed"): "of a world",
+    ("deploys", "--json"): "a list or the records of one deploy",
 }
+# The verbs of a roll-out share texts of their own: the values are a deploy file's, and each step is printed.
+ROLL_OUT = {
+    (verb, option)
+    for verb in ("deploy", "resume", "reap")
+    for option in ("--set", "--values", "--json", "--secret-file")
+}
+
+
+def family(verb: str, option: str) -> str:
+    """The option, told apart where the verbs of a roll-out have another text."""
+    return f"{option} of a roll-out" if (verb, option) in ROLL_OUT else option
 
 
 def options_of(verb: str) -> list[click.Option]:
@@ -41,7 +57,7 @@ def test_an_option_has_one_text_in_all_verbs() -> None:
     for verb in VERBS:
         for option in options_of(verb):
             if (verb, option.opts[-1]) not in OF_THEIR_OWN:
-                texts.setdefault(option.opts[-1], set()).add(option.help)
+                texts.setdefault(family(verb, option.opts[-1]), set()).add(option.help)
     assert {name: text for name, text in texts.items() if len(text) > 1} == {}
 
 

@@ -42,7 +42,7 @@ def test_the_old_servers_go_after_the_new_ones_are_proven_and_after_their_time(c
     assert cloud.deploy(R2, cloud.tier(**NEW), leave_old=False).code == 0
     assert cloud.names() == cloud.member_names() == ["shop-web-1-000002", "shop-web-2-000002"]
     assert order(cloud) == [
-        "creating", "create", "gating", "joining", "add", "drain", "draining", "removing", "remove", "keeping",
+        "creating", "create", "gating", "joining", "add", "draining", "drain", "removing", "remove", "keeping",
         "deleting", "delete",
     ]  # fmt: skip
     kept_from = next(r["at"] for r in cloud.of("swapped"))

@@ -59,8 +59,8 @@ def test_a_rollback_shows_the_whole_reason_and_the_next_command() -> None:
         "    |   last lines of packages.log:",
         "    |     | E: Unable to locate package apache3",
         "    | console: initialrunner: stage packages failed",
-        "  next: `bootstrap deploys 20261201T120000-ab12cd` shows every step; "
-        "mend the cause, then `bootstrap deploy shop.yaml`",
+        "  next: `bootstrap deploys 20261201T120000-ab12cd` shows every step",
+        "  next: mend the cause, then `bootstrap deploy shop.yaml`",
     ]
 
 

@@ -107,8 +107,8 @@ def test_a_lost_answer_of_a_pool_is_read_back(cloud: Cloud, call: str, is_done: 
 
     assert run(cloud, **{call: lose}).code == 0
     assert cloud.member_names() == ["shop-web-1-000002", "shop-web-2-000002"]
-    # What was done already is not asked for again.
-    assert len(cloud.calls(call)) == (2 if is_done else 4)
+    # What was done is not asked for again, but a drain, which may be half done: HAProxy drains, and its file serves.
+    assert len(cloud.calls(call)) == (2 if is_done and call != "drain" else 4)
 
 
 def test_a_busy_balancer_is_asked_again_and_the_floor_is_looked_at_again(cloud: Cloud) -> None:
@@ -160,7 +160,7 @@ def test_a_member_without_a_monitor_never_passes(cloud: Cloud) -> None:
 
 def test_a_member_that_serves_again_while_it_drains_is_drained_again(cloud: Cloud) -> None:
     def reload(record: dict[str, Any]) -> None:
-        if record.get("phase") == "draining":
+        if record["type"] == "answer" and len(cloud.calls("drain")) == 2 and not cloud.calls("remove"):
             # The balancer reads a file that does not say that it drains.
             seat = next(s for s in cloud.world.balancers["web"].seats.values() if s.name == "shop-web-1-000001")
             seat.drained_at = NEVER

@@ -6,9 +6,9 @@ import os
 import re
 import subprocess
 import sys
-from pathlib import Path
 
 import pytest
+from tracked import TOP
 
 from bootstrap.deploy.simulate import seeds
 from bootstrap.deploy.simulate.seeds import Summary, run, run_many
@@ -16,14 +16,14 @@ from bootstrap.deploy.simulate.seeds import Summary, run, run_many
 FIRST = 300
 
 
-def telling(root: Path) -> list[int]:
+def telling() -> list[int]:
     """The seeds that have once shown that a rule was missing, in the table of the page."""
-    page = (root / "docs/explanation/deploy-proof.md").read_text(encoding="utf-8")
+    page = (TOP / "docs/explanation/deploy-proof.md").read_text(encoding="utf-8")
     return sorted({int(seed) for seed in re.findall(r"^\| [^|]+ \| `[^|]+` \| (\d+) \|", page, re.MULTILINE)})
 
 
-def test_no_seed_breaks_a_rule(root: Path) -> None:
-    later = [seed for seed in telling(root) if seed >= FIRST]
+def test_no_seed_breaks_a_rule() -> None:
+    later = [seed for seed in telling() if seed >= FIRST]
     assert later, "the table of the page has no seeds"
     stories = [run(seed, is_told=False) for seed in (*range(FIRST), *later)]
     assert {story.seed: story.broken for story in stories if story.broken} == {}
