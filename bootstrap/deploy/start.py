@@ -29,6 +29,7 @@ from bootstrap.deploy.signals import Stop
 from bootstrap.deploy.state import Deploys, Folder
 from bootstrap.errors import BootstrapError, UsageError
 from bootstrap.plan.deploy_id import new_deploy_id
+from bootstrap.targets.table import USER_DATA
 
 DEPLOYS = "deploys"
 
@@ -228,7 +229,7 @@ def _judge(
     preflight.judge_servers(findings, cloud.servers, wanted)
     findings.end()
     settings: dict[str, Any] = deploy_file.settings(deploy_file.model.cloud.servers)
-    channel, provider = settings.get("channel", "user-data"), settings.get("provider")
+    channel, provider = settings.get("channel", USER_DATA.name), settings.get("provider")
     first = {request.marks.pool: request for request in reversed(wanted)}
     return {
         tier.name: preflight.size_text(first[tier.pool].payload.rendering, channel, provider)

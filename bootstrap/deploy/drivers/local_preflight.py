@@ -15,6 +15,7 @@ from bootstrap.deploy.drivers.local_store import Store
 from bootstrap.deploy.faults import Fault
 from bootstrap.deploy.model import ServerRequest
 from bootstrap.payload.model import InjectedFile
+from bootstrap.targets.table import TREE
 
 # For one idle server with systemd and a small Python service: measured, and rounded up.
 MEMORY_BYTES, DISK_BYTES, INOTIFY_INSTANCES = 32 << 20, 64 << 20, 5
@@ -34,7 +35,7 @@ def payload_files(request: ServerRequest) -> tuple[InjectedFile, ...]:
     """The files of a server's payload, as target `tree` lays them out. It raises what rendering raises."""
     if request.payload is None:
         return ()
-    files: tuple[InjectedFile, ...] = request.payload.rendering.pack("tree").payload.files
+    files: tuple[InjectedFile, ...] = request.payload.rendering.pack(TREE.name).payload.files
     return files
 
 

@@ -8,9 +8,12 @@ from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 from bootstrap.errors import UsageError
+from bootstrap.targets import table
 
 NOVA, RACKSPACE = PROVIDERS = ("nova", "rackspace")
-USER_DATA, PERSONALITY, CONFIG_DRIVE = CHANNELS = ("user-data", "personality", "config-drive")
+USER_DATA, PERSONALITY, CONFIG_DRIVE = CHANNELS = tuple(
+    target.name for target in (table.USER_DATA, table.PERSONALITY, table.CONFIG_DRIVE)
+)
 # The keys of a tier's `server:` map.
 SERVER_KEYS = (
     "image", "flavor", "network", "key_name", "security_groups", "availability_zone", "config_drive", "metadata",

@@ -16,12 +16,14 @@ from bootstrap.errors import UsageError
 from bootstrap.targets import table
 
 PACKAGE = Path(bootstrap.__file__).parent
-# These names are of other things: a file of a NoCloud volume, and where a baked image looks for its bundle. The last
-# one is a target, in a hint of the runner, which imports nothing of the rest of the package.
+# These names are of other things: a file of a NoCloud volume, where a baked image looks for its bundle, a field of
+# Nova's create call. A spec, and a hint of the runner, name targets, but both import nothing of the rest.
 OTHERS = {
     "targets/seed.py": {"user-data"},
     "runner/baked/sources.py": {"user-data", "nocloud", "config-drive"},
     "runner/__main__.py": {"tree"},
+    "deploy/drivers/openstack_payload.py": {"personality"},
+    "spec/deploy_drivers.py": {"user-data", "personality", "config-drive"},
 }
 OPTION = re.compile(rf"--target ({'|'.join(table.NAMES)})\b")
 
