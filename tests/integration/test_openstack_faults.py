@@ -231,6 +231,7 @@ class TestPreflight:
         assert "2 of instances are needed, but 1 are left (0 of 1 are used)" in reasons[4]
         assert "debian-99" in reasons[1] and "'nowhere'" in reasons[2] and NETWORK in reasons[2]
 
+    @pytest.mark.fault(108)
     def test_a_name_of_another_region_is_no_wrong_name(self, site: Site) -> None:
         site.nova.faults.append(Fault("GET", "/os-networks", 200, None, {"networks": []}))
         (reason,) = openstack.servers(site.settings).preflight([request(site)])
