@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from shop import Shop
+from shop import Shop, heed_interrupts
 from terminal import Terminal, terminal
 
 pytestmark = pytest.mark.integration
@@ -22,6 +22,7 @@ PATIENCE_S = 120.0
 
 def own_terminal() -> None:
     """In the child: make stdin the terminal that sends Ctrl-C, as a shell does."""
+    heed_interrupts()
     os.setsid()
     fcntl.ioctl(0, termios.TIOCSCTTY, 0)
 
