@@ -18,6 +18,9 @@ import skips
 
 # The locked tools are found whether or not somebody activated the environment.
 os.environ["PATH"] = os.pathsep.join((sysconfig.get_path("scripts"), os.environ.get("PATH", os.defpath)))
+# A background job of a shell ignores Ctrl-C, and so would each program that a test starts and interrupts.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 # A run that a test starts has a folder of its own: its tests must not queue behind whoever waits for that test to end.
 LOCKS = Path(os.environ.get("INITIALRUNNER_TEST_LOCKS", Path(__file__).resolve().parents[1] / "build" / "tests"))
 
