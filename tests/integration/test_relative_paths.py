@@ -33,17 +33,30 @@ stages:
   - {name: one, run: "test -s /etc/web/word"}
 health: {checks: [{file: /etc/web/word}]}
 """
+SHOP = """\
+version: 1
+name: shop
+values: {word: one}
+cloud: {servers: sim, pool: sim, sim: {state: cloud.json}}
+tiers:
+  - spec: ../specs/web.yaml
+    count: 1
+    values: {word: "{{ word }}"}
+    pools: [{name: web, port: 8080, listen: 80}]
+    gate: {probe: "http://{address}:8080/ping", contains: "{revision}", stable: 1s}
+"""
 # Starts the collector as one would, waits for a server of it, and ends it.
 SERVE = """
 "$PYTHON" -m bootstrap serve --listen 127.0.0.1:0 --store sqlite:///state/c.db --secret-file state/secret \\
-    --token-file state/token --tls-cert tls/cert.pem --tls-key tls/key.pem >state/said &
+    --token-file state/token --deploy-token-file state/deploy --tls-cert tls/cert.pem --tls-key tls/key.pem \\
+    >state/said &
 pid=$!
 trap 'kill $pid' EXIT
 until grep -q listening state/said; do kill -0 $pid; sleep 0.05; done
 export BOOTSTRAP_COLLECTOR=$(sed -n 's/^listening on //p' state/said)
 "$PYTHON" -m bootstrap status --ca tls/ca.pem --token-file state/token
 "$PYTHON" -m bootstrap wait web-1 --ca tls/ca.pem --token-file state/token --timeout 1s || [ $? = 6 ]
-test -s state/c.db
+test -s state/c.db && test -s state/deploy
 """
 # In this order, in one folder: what one writes the next reads. verb -> (the options it is about, what a shell runs).
 RUNS: tuple[tuple[str, set[str], str], ...] = (
@@ -76,9 +89,18 @@ RUNS: tuple[tuple[str, set[str], str], ...] = (
         "rehearse specs/web.yaml --values specs/values.yaml --bring /etc/other=specs/mine.yaml --keep out/kept",
     ),
     ("rehearse", {"root"}, "rehearse specs/web.yaml --root same --keep out/again"),
+    (
+        "deploy", {"file", "values_files", "secret_file"},
+        "deploy deploy/shop.yaml --values specs/values.yaml --secret-file deploy/secret --yes",
+    ),
+    (
+        "resume", {"file", "values_files", "secret_file"},
+        "resume --file deploy/shop.yaml --values specs/values.yaml --secret-file deploy/secret --yes",
+    ),
+    ("reap", {"file", "values_files"}, "reap --file deploy/shop.yaml --values specs/values.yaml --yes"),
 )  # fmt: skip
 SERVED = {
-    ("serve", name) for name in ("secret_file", "token_file", "tls_cert", "tls_key")
+    ("serve", name) for name in ("secret_file", "token_file", "deploy_token_file", "tls_cert", "tls_key")
 } | {(verb, name) for verb in ("wait", "status") for name in ("token_file", "ca")}  # fmt: skip
 
 
@@ -98,6 +120,7 @@ def folder(tmp_path: Path) -> Path:
         (tmp_path / name).mkdir()
     (tmp_path / "specs/web.yaml").write_text(SPEC)
     (tmp_path / "specs/values.yaml").write_text("word: two\n")
+    (tmp_path / "deploy/shop.yaml").write_text(SHOP)
     (tmp_path / "specs/mine.yaml").write_text("#cloud-config\ntimezone: UTC\n")
     keys.allowed(tmp_path / "deploy/signers", keys.key(tmp_path / "deploy"))
     (tmp_path / "same").symlink_to(os.path.relpath("/", tmp_path))
@@ -107,9 +130,10 @@ def folder(tmp_path: Path) -> Path:
 
 def bootstrap(folder: Path, *words: str, **more: str) -> subprocess.CompletedProcess[str]:
     own = {key: value for key, value in os.environ.items() if not key.startswith(("OS_", "ST_", "BOOTSTRAP_"))}
+    own |= {"PYTHONPATH": str(ROOT), "NO_COLOR": "1", "XDG_STATE_HOME": str(folder / "state")}
     return subprocess.run(
         [sys.executable, "-m", "bootstrap", *words], cwd=folder, capture_output=True, text=True, timeout=120,
-        env={**own, "PYTHONPATH": str(ROOT), "NO_COLOR": "1", **more}, stdin=subprocess.DEVNULL, check=False,
+        env={**own, **more}, stdin=subprocess.DEVNULL, check=False,
     )  # fmt: skip
 
 
@@ -124,6 +148,8 @@ def test_every_verb_takes_names_relative_to_the_callers_folder(folder: Path) -> 
             assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
     assert (folder / "out/kept/collector/collector.sqlite").exists()
     assert list((folder / "made").glob("*.yaml"))
+    # A path of a deploy file is relative to its folder.
+    assert (folder / "deploy/cloud.json").exists()
 
 
 @pytest.mark.fault(138)
@@ -142,6 +168,7 @@ def test_the_collector_takes_names_relative_to_the_callers_folder(folder: Path) 
 def test_nothing_is_started_in_another_folder_but_by_absolute_names() -> None:
     """Who gives a child another working folder has to think of every name that it hands over: these have."""
     known = {
+        "deploy/drivers/local_commands.py": "programs that outlive us, in /: all names are of absolute folders",
         "rehearse/copy.py": "the copy's first process: its options hold resolved paths only",
         "rehearse/services.py": "inside a copy, whose names are its own",
         "render/shellcheck.py": "the texts lie in that folder; the program's name is made absolute",

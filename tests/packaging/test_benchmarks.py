@@ -73,7 +73,7 @@ def test_the_generators_benchmark_prints_every_row(root: Path) -> None:
     found = rows(root, "generator.py")
     assert {what for what, _, _ in found} == {
         "bootstrap --version", "bootstrap --help", "bootstrap check hello", "bootstrap check web",
-        "bootstrap render hello", "1,000 servers rendered",
+        "bootstrap check rollout", "bootstrap render hello", "1,000 servers rendered",
     }  # fmt: skip
     judge(found)
 
