@@ -29,6 +29,7 @@ from one_cloud.network import Network
 from bootstrap.deploy.drivers import openstack_api
 
 HERE = Path(__file__).parent
+SERVICES = ("nova", "octavia")
 # What Nova's fixtures always have.
 IMAGE, FLAVOR, NETWORK = "155d900f-4e14-4e4c-a73d-069cbf4541e6", "m1.tiny", "private"
 PROJECT = "6f70656e737461636b20342065766572"
@@ -54,6 +55,9 @@ class Site:
         self._stack = ExitStack()
 
     def __enter__(self) -> Self:
+        # Before the network is private: the making of an environment fetches packages.
+        for name in SERVICES:
+            venvs.python(name)
         with ExitStack() as stack:
             self.network = Network()
             stack.callback(self.network.close)
