@@ -87,6 +87,17 @@ class Demo:
         if before != after:
             self.wrong.append("after the reload HAProxy has other members than before")
 
+    def gone_back(self) -> None:
+        """A release that is not wanted any more, while the servers before it are kept, under load."""
+        self._title("r4 replaces r2, and r2 is wanted back")
+        before = self._site.members()
+        with self._load() as load:
+            self._deploy("r4", 0, "--set", "keep_old=10m", "--leave-old")
+            self._deploy("r4", 0, "--previous", "--leave-old")
+        self._judge(load, {"r2", "r4"})
+        if self._site.members() != before:
+            self.wrong.append(f"after the way back the members are {_listed(self._site.members())}")
+
     def many(self, count: int) -> None:
         """So many servers in one roll-out, and the memory that they take."""
         self._title(f"{count} servers at once")
@@ -165,7 +176,7 @@ def main() -> int:
     print("making a site: a switch, a HAProxy, a collector, and the Debian that servers start from", flush=True)
     with Site() as site:
         demo = Demo(site, options.requests, options.rate)
-        scenes = (demo.first, demo.replaced, demo.taken_back, demo.reloaded)
+        scenes = (demo.first, demo.replaced, demo.taken_back, demo.reloaded, demo.gone_back)
         for scene in (lambda: demo.many(options.servers),) if options.servers else scenes:
             # Without servers there is nothing to see in the next scene.
             if not demo.wrong:

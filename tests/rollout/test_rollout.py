@@ -69,6 +69,10 @@ class TestTheDemo:
         demo.reloaded()
         assert demo.wrong == []
 
+    def test_the_servers_before_are_swapped_back_without_one_failed_request(self, demo: Demo) -> None:
+        demo.gone_back()
+        assert demo.wrong == []
+
     @pytest.mark.parametrize("words", ["drains in web", *(pytest.param(w, marks=pytest.mark.slow) for w in KILLED_AT)])
     def test_a_deployer_that_is_killed_is_resumed_without_one_failed_request(
         self, demo: Demo, site: Site, words: str
