@@ -41,10 +41,10 @@ def print_plan(work: Prepared, *, as_json: bool, dry_run: bool) -> None:
     if not as_json:
         print_warnings(work.deploy_file.warnings)
     if dry_run and as_json:
-        click.echo(json_line(forecast.as_json(work.plan, work.cloud.facts, work.sizes)))
+        click.echo(json_line(forecast.as_json(work.plan, work.cloud.facts, work.sizes, leave_old=work.leave_old)))
     elif not as_json:
         stream = sys.stdout if dry_run else sys.stderr
-        lines = forecast.forecast(work.plan, work.cloud.facts, work.sizes, dry_run=dry_run)
+        lines = forecast.forecast(work.plan, work.cloud.facts, work.sizes, dry_run=dry_run, leave_old=work.leave_old)
         if stream.isatty():
             columns = shutil.get_terminal_size().columns
             lines = [text for line in lines for text in forecast.wrapped(line, columns)]

@@ -16,11 +16,17 @@ MOST_NAMES = 6
 
 
 def forecast(
-    plan: DeployPlan, facts: Mapping[str, str], payloads: Mapping[str, str], *, dry_run: bool = True
+    plan: DeployPlan,
+    facts: Mapping[str, str],
+    payloads: Mapping[str, str],
+    *,
+    dry_run: bool = True,
+    leave_old: bool = False,
 ) -> list[str]:
     """Return the lines for people.
 
     facts: label and text of what holds for all tiers, such as the cloud; payloads: by tier, its size beside the limit.
+    leave_old: the old servers are not deleted.
     """
     lines = [f"{plan.name}: deploy {plan.deploy_id}{' (dry run: nothing is changed)' if dry_run else ''}"]
     lines += [f"  {label:<9}{text}" for label, text in facts.items()]
@@ -28,7 +34,7 @@ def forecast(
         lines += ["", f"{number}. {tier.name}: revision {tier.revision}"]
         lines += [f"   {label:<9}{text}" for label, text in _tier(plan, tier, payloads.get(tier.name))]
         lines += [f"   {label:<9}{text}" for label, text in _steps(tier)]
-    lines += ["", _ending(plan), _calls_text(calls(plan))]
+    lines += ["", _ending(plan, leave_old), _calls_text(calls(plan, leave_old))]
     return [plain(line) for line in lines]
 
 
@@ -43,7 +49,9 @@ def wrapped(line: str, columns: int) -> list[str]:
     )
 
 
-def as_json(plan: DeployPlan, facts: Mapping[str, str], payloads: Mapping[str, str]) -> dict[str, Any]:
+def as_json(
+    plan: DeployPlan, facts: Mapping[str, str], payloads: Mapping[str, str], *, leave_old: bool = False
+) -> dict[str, Any]:
     """Return the same for programs."""
     return {
         "type": "plan",
@@ -65,12 +73,12 @@ def as_json(plan: DeployPlan, facts: Mapping[str, str], payloads: Mapping[str, s
             }
             for tier in plan.tiers
         ],
-        "calls": dict(calls(plan)),
+        "calls": dict(calls(plan, leave_old)),
     }
 
 
-def calls(plan: DeployPlan) -> Counter[str]:
-    """Count the changing calls of a roll-out in which nothing fails."""
+def calls(plan: DeployPlan, leave_old: bool = False) -> Counter[str]:
+    """Count the changing calls of a roll-out in which nothing fails. leave_old: the old servers are not deleted."""
     count: Counter[str] = Counter()
     for tier in plan.tiers:
         served = sum(len(old.pools) for old in tier.old)
@@ -78,7 +86,7 @@ def calls(plan: DeployPlan) -> Counter[str]:
         count["add"] += tier.count * len(tier.pools)
         count["drain"] += served
         count["remove"] += served
-        count["delete"] += len(tier.old)
+        count["delete"] += 0 if leave_old else len(tier.old)
     return +count
 
 
@@ -131,10 +139,12 @@ def _gate(tier: TierPlan) -> str:
     return " and ".join(shows) + stable
 
 
-def _ending(plan: DeployPlan) -> str:
+def _ending(plan: DeployPlan, leave_old: bool) -> str:
     old = [server for tier in plan.tiers for server in tier.old]
     if not old:
         return "Then nothing is left to delete."
+    if leave_old:
+        return "Then the old servers stay until `bootstrap reap`; until then `--previous` swaps them back."
     spans = {_span(tier.keep_old_s) for tier in plan.tiers if tier.old}
     kept = " and ".join(sorted(spans))
     return f"Then the old servers are kept for {kept}, and deleted. Until then everything can be rolled back."

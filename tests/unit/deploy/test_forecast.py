@@ -85,3 +85,9 @@ def test_on_a_terminal_long_lines_go_on_below_their_text(columns: int) -> None:
         assert lines[step + 1].startswith(" " * 12)
         assert lines[step + 1][12] != " "
     assert " ".join(" ".join(lines).split()) == " ".join(" ".join(forecast(plan(), FACTS, {})).split())
+
+
+def test_old_servers_that_are_left_are_not_said_to_be_deleted() -> None:
+    lines = forecast(plan(), {}, {}, leave_old=True)
+    assert lines[-2] == "Then the old servers stay until `bootstrap reap`; until then `--previous` swaps them back."
+    assert "delete" not in lines[-1]
