@@ -11,6 +11,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Protocol
 
+from bootstrap.deploy.durable import sync_folder
 from bootstrap.deploy.recall import Recall
 from bootstrap.errors import UsageError
 from bootstrap.runner.tick.journal import seal, unseal
@@ -55,9 +56,7 @@ class FileLog:
         """The descriptor for appending. The name of a new file is on disk before its first line."""
         if self._handle is None:
             self._handle = os.open(self.path, os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC, 0o600)
-            folder = os.open(self.path.parent, os.O_RDONLY)
-            os.fsync(folder)
-            os.close(folder)
+            sync_folder(self.path.parent)
         return self._handle
 
 

@@ -189,11 +189,12 @@ import os, signal, sys
 sys.path[:0] = {paths!r}
 import pytest
 from pathlib import Path
+from bootstrap.deploy import durable
 from bootstrap.deploy.drivers import local, local_machine, local_store
 from bootstrap.deploy.model import ServerRequest
 from servers_contract import marks
 work, place, when = {work!r}, {place!r}, {when!r}
-owners = [owner for owner in (local_machine.Machine, local_store, local_store.Store) if hasattr(owner, place)]
+owners = [owner for owner in (local_machine.Machine, durable, local_store.Store, local_store) if hasattr(owner, place)]
 real = getattr(owners[0], place) if owners else None
 def step(*args, **kwargs):
     if when == "before":
@@ -223,7 +224,7 @@ def killed(world: LocalWorld, work: str, place: str, when: str) -> int:
     return subprocess.run([sys.executable, "-c", script], check=False).returncode
 
 
-MAKING = [("write_durably", "before"), ("write_durably", "after"), ("plug", "before"), ("_make_bridge", "after"),
+MAKING = [("replace", "before"), ("replace", "after"), ("plug", "before"), ("_make_bridge", "after"),
           ("plug", "after"), ("mount", "after"), ("put", "after"), ("power_on", "after")]  # fmt: skip
 
 
@@ -233,7 +234,7 @@ def test_a_deployer_killed_while_it_makes_a_server_leaves_nothing_or_one_that_is
 ) -> None:
     assert killed(world, "create", place, when) == -signal.SIGKILL
     found = servers.find(POOL)
-    if place == "write_durably":
+    if place == "replace":
         assert found == ()
         # What was begun is no obstacle to the next one.
         servers.create(request(world, "shop-web-1-abcd"))
@@ -246,7 +247,7 @@ def test_a_deployer_killed_while_it_makes_a_server_leaves_nothing_or_one_that_is
     assert leftovers(world) == NOTHING
 
 
-ENDING = [("write_durably", "after"), ("_power_off", "after"), ("take_down", "after"), ("discard", "before"),
+ENDING = [("replace", "after"), ("_power_off", "after"), ("take_down", "after"), ("discard", "before"),
           ("_stamp", "after"), ("_remove", "before")]  # fmt: skip
 
 

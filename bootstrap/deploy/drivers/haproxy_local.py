@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from bootstrap.deploy.drivers.haproxy_stat import one_line
+from bootstrap.deploy.durable import sync_folder
 from bootstrap.deploy.faults import Broken, Busy, Denied, Unknown
 
 ANSWER_S = 5.0
@@ -92,7 +93,7 @@ class LocalProcess:
             except BaseException:
                 new.unlink(missing_ok=True)
                 raise
-            _sync_folder(self._path.parent)
+            sync_folder(self._path.parent)
 
     def _keep_rights(self, descriptor: int, new: Path) -> None:
         old = self._path.stat()
@@ -226,11 +227,3 @@ def _run(command: str) -> None:
     if done.returncode:
         words = one_line(done.stderr or done.stdout)
         raise Broken(f"`{command}` ended with {done.returncode}: {words}")
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -22,6 +22,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from bootstrap.deploy import durable
 from bootstrap.deploy.drivers.local_settings import Settings, link_name
 from bootstrap.deploy.faults import Broken, Busy, Exists, Gone, Quota
 from bootstrap.deploy.model import Marks
@@ -98,9 +99,9 @@ class Store:
             draft.mkdir()
             lock = _lock(draft / _LOCK)
             try:
-                write_durably(draft / _BODY, json.dumps(vars(body), indent=1) + "\n")
+                durable.replace(draft / _BODY, (json.dumps(vars(body), indent=1) + "\n").encode())
                 draft.rename(self.folder(name))
-                _sync_folder(self._servers)
+                durable.sync_folder(self._servers)
             except BaseException:
                 os.close(lock)
                 raise
@@ -126,7 +127,7 @@ class Store:
         try:
             # Whoever held the lock before may have ended it.
             self.body(name)
-            write_durably(folder / _DELETING, "")
+            durable.replace(folder / _DELETING, b"")
             yield body
             self.discard(body)
         finally:
@@ -164,7 +165,7 @@ class Store:
                 entry.unlink()
         aside = self._servers / f"{_OLD}{name}"
         folder.rename(aside)
-        _sync_folder(self._servers)
+        durable.sync_folder(self._servers)
         # Another deployer may tidy it away at the same time.
         shutil.rmtree(aside, ignore_errors=True)
 
@@ -197,7 +198,8 @@ class Store:
 
     def _stamp(self, address: str) -> None:
         used = self._used()
-        write_durably(self._addresses, json.dumps({**used, address: max(used.values(), default=0) + 1}) + "\n")
+        stamps = {**used, address: max(used.values(), default=0) + 1}
+        durable.replace(self._addresses, (json.dumps(stamps) + "\n").encode())
 
     @property
     def _addresses(self) -> Path:
@@ -214,25 +216,6 @@ class Store:
             yield
         finally:
             os.close(lock)
-
-
-def write_durably(path: Path, text: str) -> None:
-    """Write a file so that a power cut leaves the old text or the new one, never a part."""
-    new = path.with_name(f".{path.name}.new")
-    with new.open("w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
-    new.rename(path)
-    _sync_folder(path.parent)
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
 
 
 def _lock(path: Path, *, wait: bool = False) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import stat
 from pathlib import Path
 
@@ -32,3 +33,16 @@ def test_a_file_is_replaced_whole(tmp_path: Path) -> None:
     durable.replace(path, b"one")
     durable.replace(path, b"two")
     assert (path.read_bytes(), [entry.name for entry in tmp_path.iterdir()]) == (b"two", ["plan.json"])
+
+
+def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    path = tmp_path / "file"
+    durable.replace(path, b"old\n")
+
+    def fails(descriptor: int) -> None:
+        raise OSError("no space")
+
+    monkeypatch.setattr(os, "fsync", fails)
+    with pytest.raises(OSError, match="no space"):
+        durable.replace(path, b"new\n")
+    assert path.read_text() == "old\n"

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.deploy.drivers import local_settings, local_store
+from bootstrap.deploy.drivers import local_settings
 from bootstrap.deploy.drivers.local_store import Store
 from bootstrap.deploy.faults import Broken, Busy, Exists, Gone, Quota
 from bootstrap.deploy.model import Marks
@@ -113,16 +113,3 @@ def test_damaged_notes_about_addresses_are_broken(store: Store, tmp_path: Path) 
     (tmp_path / "state/addresses.json").write_text("[]")
     with pytest.raises(Broken, match=r"addresses\.json is damaged"):
         make(store, "b")
-
-
-def test_a_file_is_written_whole_or_not_at_all(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    path = tmp_path / "file"
-    local_store.write_durably(path, "old\n")
-
-    def fails(descriptor: int) -> None:
-        raise OSError("no space")
-
-    monkeypatch.setattr(os, "fsync", fails)
-    with pytest.raises(OSError, match="no space"):
-        local_store.write_durably(path, "new\n")
-    assert path.read_text() == "old\n"
