@@ -38,18 +38,18 @@ def command(deploy_id: str | None, dry_run: bool, named: FileOptions, as_json: b
       7    something is owed still
       130  stopped by Ctrl-C
     """
-    return reap(deploy_id, named, as_json=as_json, yes=yes, dry_run=dry_run)
+    if not dry_run:
+        need_answer(yes=yes)
+    deploy_file = named.load() or _kept_file(deploy_id)
+    return reap(deploy_id, deploy_file, as_json=as_json, yes=yes, dry_run=dry_run)
 
 
-def reap(deploy_id: str | None, named: FileOptions, *, as_json: bool, yes: bool, dry_run: bool) -> int:
+def reap(deploy_id: str | None, deploy_file: DeployFile, *, as_json: bool, yes: bool, dry_run: bool) -> int:
     """Do the work of the verb, which `resume --file` does too."""
     from bootstrap.cli.rolling import Ways, to_stderr, watch
     from bootstrap.cli.state_dir import state_path
     from bootstrap.deploy.reaping import by_marks
 
-    if not dry_run:
-        need_answer(yes=yes)
-    deploy_file = named.load() or _kept_file(deploy_id)
     with by_marks(deploy_file, state_path(""), deploy_id, dry_run=dry_run, show=to_stderr) as reaping:
         _print(reaping, as_json=as_json)
         if dry_run or not reaping.goes or not confirm(_question(reaping), yes=yes):

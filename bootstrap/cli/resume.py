@@ -55,10 +55,13 @@ def command(
     from bootstrap.deploy import start
     from bootstrap.deploy.state import Deploys
 
-    if named.load() is not None:
+    if named.file is not None:
+        need_answer(yes=yes)
+    deploy_file = named.load()
+    if deploy_file is not None:
         from bootstrap.cli.reap import reap
 
-        return reap(deploy_id, named, as_json=as_json, yes=yes, dry_run=False)
+        return reap(deploy_id, deploy_file, as_json=as_json, yes=yes, dry_run=False)
     deploys = Deploys(state_path(start.DEPLOYS))
     folder = deploys.find(deploy_id) if deploy_id else deploys.unended()
     if folder is None:
