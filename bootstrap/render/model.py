@@ -43,14 +43,15 @@ class Published:
     """The files and bundles that an object store holds for hosts to fetch.
 
     urls: of files by their SHA-256 in hex, and of objects by their swift://CONTAINER/OBJECT. A URL may give the right
-    to read, so it is as private as the file. bundles: by server.
+    to read, so it is as private as the file. bundles: by server. runner: the URLs of the runner's text, best first.
     """
 
     urls: dict[str, str] = field(default_factory=dict, repr=False)
     bundles: dict[str, PublishedBundle] = field(default_factory=dict, repr=False)
+    runner: tuple[str, ...] = field(default=(), repr=False)
 
     def __bool__(self) -> bool:
-        return bool(self.urls or self.bundles)
+        return bool(self.urls or self.bundles or self.runner)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,47 @@
+"""The seam between `bootstrap publish` and the places that it publishes to: Swift, S3, a folder, a collector.
+
+Every place passes the same contract tests (tests/support/objects_contract.py).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+
+@dataclass(frozen=True)
+class Listed:
+    """One object of a listing. size: bytes; md5: hex, None where the place has none (S3's objects of several parts)."""
+
+    name: str
+    size: int
+    md5: str | None
+
+
+class Objects(Protocol):
+    """The objects below one place: a container, a bucket and prefix, a folder. Names are relative to it.
+
+    Every call raises PublishError with what was refused, and what to do. A call that got no answer, 429 or 5xx is tried
+    again a bounded number of times before that.
+    """
+
+    @property
+    def place(self) -> str:
+        """The place for messages and the manifest, without any credential: s3://bucket/prefix, swift://container."""
+
+    def digest(self, name: str) -> str | None:
+        """Return the SHA-256 (hex) that an object was put with, "" if it has no note of it, None if it is missing."""
+
+    def put(self, name: str, content: bytes | Path, sha256: str) -> None:
+        """Put an object and have the place check it: what arrives otherwise leaves no object. A Path is streamed."""
+
+    def read(self, name: str) -> Iterator[bytes]:
+        """Yield the content of an object in blocks."""
+
+    def listing(self, prefix: str = "") -> Iterator[Listed]:
+        """Yield every object whose name begins so, in the order of the names."""
+
+    def url(self, name: str, expires: int) -> str:
+        """Return the URL that hosts fetch an object from, tried once. expires: seconds since 1970."""
