@@ -92,6 +92,11 @@ def command(
     plan = plans[0].plan if plans else None
     if place.kind == places.FOLDER and where.base_url is None and (servers or (plan and has_files(plan))):
         raise UsageError("hosts fetch files and bundles from a URL", hint="--base-url says which URL the folder has")
+    if where.by_role and plan and has_files(plan):
+        raise UsageError(
+            "--instance-role is for bundles and the runner's text: a server fetches its files by URL",
+            hint="publish the files without it; their URLs then end after 7 days at most",
+        )
     secret = report.read_secret() if servers and plans[0].reports else None
     key = open_key(sign)
     # Whatever can be refused without the network has been refused by now: nothing is uploaded for a wrong spec.
