@@ -10,8 +10,8 @@ import re
 import zlib
 from hashlib import sha256
 
-from bootstrap.runner.form import LAST_LINE, MAGIC, pattern
-from bootstrap.runner.host import BUNDLE, TRIGGER
+from bootstrap.runner.form import CARRIER, CARRIER_END, CARRIER_MAGIC, CARRIER_PROGRAM, LAST_LINE, MAGIC, pattern
+from bootstrap.runner.host import BUNDLE, STUB, TRIGGER
 
 DEFAULT_URL = "http://169.254.169.254"
 CLOUD_INIT = "/var/lib/cloud/instance/user-data.txt"
@@ -27,12 +27,18 @@ FETCH_S = 240  # for what a stub names
 MOST = 16 << 20  # bytes of what a source gives, and of what is in it once it is unpacked
 CONNECT_S, SILENCE_S = 5, 8  # for an address that nobody has, and one that does not answer
 # The first lines of a bundle, indented as a cloud-config has them, and its last line; some clouds rewrite line ends.
-BEGINS = re.compile(rb"^([ \t]*)" + rb"\r?\n\1".join(map(re.escape, MAGIC.encode().split(b"\n"))), re.M)
+SHEBANG, COMMENT = CARRIER_MAGIC.encode().split(b"\n")
+BEGINS = re.compile(
+    rb"^([ \t]*)" + rb"\r?\n\1(?!%s)".join(map(re.escape, MAGIC.encode().split(b"\n"))) % re.escape(COMMENT), re.M
+)
+# A carrier beside the user's own parts of a message stands in a boothook, where it lacks its first line.
+CARRIER_BEGINS = re.compile(rb"^([ \t]*)" + re.escape(COMMENT), re.M)
 ENDS = re.compile(pattern(LAST_LINE.rstrip(), "([0-9a-f]{64})") + rb"\r?")
 # A line of base64 that long is in no cloud-config that people write by hand.
 ENCODED = re.compile(rb"[A-Za-z0-9+/]{60,}(?:\s*[A-Za-z0-9+/]+)*={0,2}")
 QUOTED = re.compile(re.escape(json.dumps(MAGIC)[:-1]).encode() + rb'(?:[^"\\]|\\.)*"')
 STUB_URL, STUB_SHA256 = re.compile(r"^\s*u='([^']+)'\r?$", re.M), re.compile(r'echo "([0-9a-f]{64})  \$f"')
+CERTIFICATE = re.compile("-----BEGIN CERTIFICATE-----[^-]+-----END CERTIFICATE-----\n")
 FILE_SYSTEMS = "iso9660", "vfat", "udf", "ext4"
 
 
@@ -54,13 +60,32 @@ class Elsewhere(Exception):
         self.url, self.sha256 = url, sha256
 
 
+class Carried(Exception):
+    """A carrier, which is a bundle without the runner's text, the part that all servers share.
+
+    runner, bundle: the SHA-256 of that text, and of the whole bundle; urls: of the text; rest: the bytes of the bundle
+    behind it; authority: certificates for the URLs, in PEM; sha256: of the carrier, for an injected trigger names that.
+    """
+
+    def __init__(self, text):
+        Exception.__init__(self, "a carrier of %d bytes" % len(text))
+        match = CARRIER.fullmatch(text.decode("latin-1"))
+        if not match:
+            raise Nothing("a carrier of %d bytes in a form that this image's runner does not know" % len(text))
+        self.runner, self.bundle, urls, rest = match.groups()
+        self.urls, self.rest = (urls or "").split(), rest.encode("latin-1")
+        self.authority = "".join(CERTIFICATE.findall(text.decode("latin-1")))
+        self.sha256 = sha256(text).hexdigest()
+
+
 # --- finding a bundle in bytes ---
 
 
 def whole(data):
     """The bundle in the bytes that a source gave.
 
-    It may be plain, compressed, base64, a part of a message or inside a cloud-config. Raises Nothing, Torn, Elsewhere.
+    It may be plain, compressed, base64, a part of a message or inside a cloud-config. Raises Nothing, Torn; Elsewhere
+    for a stub, Carried for a carrier.
     """
     best = None
     if len(data) > MOST:
@@ -77,23 +102,50 @@ def whole(data):
                 return cut(text, start)
             except Torn as torn:
                 best = torn
+        for start in CARRIER_BEGINS.finditer(text):
+            try:
+                raise carrier(text, start)
+            except Torn as torn:
+                best = torn
     raise best or Nothing("%d bytes, but no bundle in them" % len(data) if data else "is empty")
 
 
 def cut(text, start):
-    """The bundle that begins there, its indentation and carriage returns taken off. Raises Torn."""
-    depth, lines = start.group(1), []
-    for line in text[start.start() :].split(b"\n"):
-        if line.strip() and not line.startswith(depth):
-            break
-        lines.append(line[len(depth) :].rstrip(b"\r"))
-        end = ENDS.match(lines[-1])
-        if end and end.end() == len(lines[-1]):
+    """The bundle that begins there. Raises Torn."""
+    lines = []
+    for line in lines_at(text, start):
+        lines.append(line)
+        end = ENDS.match(line)
+        if end and end.end() == len(line):
             body = b"\n".join(lines[:-1]) + b"\n"
             if sha256(body).hexdigest() != end.group(1).decode():
                 raise Torn("a bundle of %d bytes that differs from the digest on its last line" % len(body))
-            return body + lines[-1] + b"\n"
+            return body + line + b"\n"
     raise Torn("a torn bundle: %d bytes so far" % (len(text) - start.start()))
+
+
+def carrier(text, start):
+    """The carrier that begins there, as Carried. Raises Torn, Nothing."""
+    lines = [SHEBANG]
+    for line in lines_at(text, start):
+        lines.append(line)
+        # Its program has lines of all kinds, so it ends only where the two lines are that start the program.
+        whole = b"\n".join(lines) + b"\n" if line == CARRIER_END.encode() else b""
+        program = CARRIER_PROGRAM.match(whole.decode("latin-1"))
+        if program:
+            if sha256(program.group(1).encode("latin-1") + b"\n").hexdigest() != program.group(2):
+                raise Torn("a carrier of %d bytes that differs from the digest on its last lines" % len(whole))
+            return Carried(whole)
+    raise Torn("a torn carrier: %d bytes so far" % (len(SHEBANG) + 1 + len(text) - start.start()))
+
+
+def lines_at(text, start):
+    """The lines from there up to one with less indentation; indentation and carriage returns are taken off."""
+    depth = start.group(1)
+    for line in text[start.start() :].split(b"\n"):
+        if line.strip() and not line.startswith(depth):
+            return
+        yield line[len(depth) :].rstrip(b"\r")
 
 
 def texts_in(data, depth):
@@ -215,16 +267,39 @@ def injected(host):
             raise Nothing("%s could be written by others: mode %04o, user %d" % (path, mode, info.st_uid))
         return data
 
-    bundle = joined(read, BUNDLE)
+    bundle = injected_by(read, lambda: host.text(TRIGGER))
     if bundle is None:
         raise Nothing("no " + BUNDLE)
-    pinned(host.text(TRIGGER), bundle)
     return bundle
 
 
-def pinned(trigger, bundle):
-    """Accept only the bundle that an injected trigger names. Raises Nothing for another."""
-    if "sha256sum" in trigger and sha256(bundle).hexdigest() not in trigger:
+def injected_by(read, trigger):
+    """The bundle among injected files, None when there is none. Raises Carried or Elsewhere where a part is injected.
+
+    read: returns the bytes of a path, None when there is no such file; trigger: returns the text of the trigger.
+    """
+    data = None
+    try:
+        bundle = joined(read, BUNDLE)
+        if bundle is None:
+            data = read(STUB)
+            bundle = None if data is None else whole(data)
+    except Carried as carrier:
+        # As soon as its bundle is durable, the trigger names that.
+        pinned(trigger(), carrier.sha256, carrier.bundle)
+        raise
+    except Elsewhere as stub:
+        if data is not None:
+            pinned(trigger(), sha256(data.rstrip(b"\n") + b"\n").hexdigest(), stub.sha256)
+        raise
+    if bundle is not None:
+        pinned(trigger(), sha256(bundle).hexdigest())
+    return bundle
+
+
+def pinned(trigger, *digests):
+    """Accept only the bundle, carrier or stub that an injected trigger names. Raises Nothing for another."""
+    if "sha256sum" in trigger and not any(digest in trigger for digest in digests):
         raise Nothing("%s names a different bundle" % TRIGGER)
 
 
@@ -275,9 +350,8 @@ def config_drive(get):
             return get(places[path]) if path in places else None
 
         try:
-            bundle = joined(read, BUNDLE)
+            bundle = injected_by(read, lambda: (read(TRIGGER) or b"").decode("latin-1"))
             if bundle is not None:
-                pinned((read(TRIGGER) or b"").decode("latin-1"), bundle)
                 return bundle
         except Nothing as nothing:
             problem = nothing
@@ -384,10 +458,10 @@ def fetched(url, digest):
     return whole(data)
 
 
-def request(method, url, headers=None, absent=()):
+def request(method, url, headers=None, absent=(), authority=""):
     """The body of an answer; None for 404 and the statuses of `absent`. No proxy is asked, no redirect followed.
 
-    Raises OSError and HTTPException.
+    authority: certificates in PEM that are trusted as well as those of the image. Raises OSError and HTTPException.
     """
     from http import client
 
@@ -396,7 +470,13 @@ def request(method, url, headers=None, absent=()):
     if scheme not in ("http", "https") or not where:
         raise Nothing("no URL of http or https: " + url.split("?")[0])
     kind = client.HTTPSConnection if scheme == "https" else client.HTTPConnection
-    link = kind(where, timeout=CONNECT_S)
+    options = {"timeout": CONNECT_S}
+    if authority and scheme == "https":
+        import ssl
+
+        options["context"] = ssl.create_default_context()
+        options["context"].load_verify_locations(cadata=authority)
+    link = kind(where, **options)
     try:
         link.connect()
         link.sock.settimeout(SILENCE_S)

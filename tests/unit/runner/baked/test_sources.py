@@ -2,69 +2,23 @@
 
 from __future__ import annotations
 
-import base64
 import gzip
 import hashlib
-import textwrap
-from email.message import EmailMessage
 
 import presigned
 import pytest
+from handed_over import forms, indented, wrapped
 from handmade import payload, stage, whole_code
 
 from bootstrap.runner.baked import sources
 from bootstrap.runner.baked.sources import Elsewhere, Nothing, Torn, whole
-from bootstrap.targets import cloud_config, mime, starter, stub
+from bootstrap.targets import mime, starter, stub
 
 with whole_code():
     PAYLOAD = payload([stage("one", "echo ran >>/srv/oracle")])
 BUNDLE = PAYLOAD.bundle
-MIME = mime.compose(BUNDLE, mime.read(["#cloud-config\npackages: [curl]\n", "#!/bin/sh\n# initialrunner-like\necho\n"]))
-
-
-def indented(depth: int) -> bytes:
-    return b"#cloud-config\nwrite_files:\n- content: |\n" + textwrap.indent(BUNDLE.decode(), " " * depth).encode()
-
-
-def message(kind: str) -> bytes:
-    """As `cloud-init devel make-mime` and Python's own library compose one."""
-    one = EmailMessage()
-    one.set_content("#cloud-config\n{}\n", subtype="cloud-config")
-    one.add_attachment(BUNDLE, maintype="text", subtype="x-shellscript", filename="b", cte=kind)
-    return one.as_bytes()
-
-
-def wrapped(data: bytes) -> bytes:
-    return base64.encodebytes(data)
-
-
-FORMS = {
-    "plain": BUNDLE,
-    "with a line before": b"\n" + BUNDLE,
-    "with lines behind": BUNDLE + b"\n# more\n",
-    "without its last newline": BUNDLE.rstrip(b"\n"),
-    "with carriage returns": BUNDLE.replace(b"\n", b"\r\n"),
-    "gzip": gzip.compress(BUNDLE),
-    "base64 in one line": base64.b64encode(BUNDLE),
-    "base64 in lines": wrapped(BUNDLE),
-    "base64 of gzip": wrapped(gzip.compress(BUNDLE)),
-    "gzip of base64": gzip.compress(wrapped(BUNDLE)),
-    "our MIME message": MIME,
-    "our MIME message, gzip": gzip.compress(MIME),
-    "our MIME message, base64 of gzip": base64.b64encode(gzip.compress(MIME)),
-    "a message in base64": message("base64"),
-    "a message in quoted-printable": message("quoted-printable"),
-    "our cloud-config": cloud_config.text(PAYLOAD).encode(),
-    "our cloud-config, gzip": gzip.compress(cloud_config.text(PAYLOAD).encode()),
-    "a block of two": indented(2),
-    "a block of seven": indented(7),
-    "a cloud-config with gz+b64": b"#cloud-config\nwrite_files:\n- encoding: gz+b64\n  content: "
-    + base64.b64encode(gzip.compress(BUNDLE)) + b"\n  permissions: '0600'\n",
-    "a cloud-config with !!binary": b"#cloud-config\nwrite_files:\n- content: !!binary |\n"
-    + textwrap.indent(wrapped(BUNDLE).decode(), "    ").encode() + b"  path: /x\n",
-    "a cloud-config with a quoted text": b'#cloud-config\nwrite_files: [{"content": "'
-    + BUNDLE.replace(b'"', b'\\"').replace(b"\n", b"\\n") + b'"}]\n',
-}  # fmt: skip
+FORMS = forms(PAYLOAD)
+MIME = FORMS["our MIME message"]
 
 
 @pytest.mark.parametrize("form", FORMS)
@@ -84,7 +38,7 @@ def test_the_beginning_of_a_bundle_is_torn(form: str, cut: int) -> None:
     data = {
         "plain": BUNDLE[:cut],
         "base64 in lines": wrapped(BUNDLE)[: cut * 4 // 3],
-        "a block of two": indented(2)[: 45 + cut],
+        "a block of two": indented(BUNDLE, 2)[: 45 + cut],
         "our MIME message": MIME[: MIME.index(b"#!/bin/sh") + cut],
         "gzip": gzip.compress(BUNDLE)[: cut * 2 // 3],
     }[form]
@@ -121,7 +75,7 @@ def test_what_holds_no_bundle_says_so(data: bytes, said: str) -> None:
 @pytest.mark.parametrize("form", ["plain", "gzip", "message", "boothook", "boothook in a message, compressed"])
 def test_a_stub_names_what_it_would_fetch(form: str) -> None:
     text = stub.text(presigned.url(), PAYLOAD.digest)
-    hook = stub.boothook(text, "d1")
+    hook = starter.in_background(text, "d1")
     beside = mime.read(["#cloud-config\n{}\n"])
     data = {
         "plain": text, "gzip": gzip.compress(text), "message": mime.compose(text, []), "boothook": hook,
