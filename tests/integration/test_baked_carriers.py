@@ -11,7 +11,7 @@ from pathlib import Path
 
 import keys
 import pytest
-from baked_box import attach, bake_into, find, image, looped, needs_loop, seen, serve
+from baked_box import attach, bake_into, find, image, looped, needs_loop, seen, serve, survives_every_kill
 from box import Box, needs_root
 from handmade import payload, stage
 
@@ -236,6 +236,13 @@ def test_a_url_that_misbehaves_is_left_and_said(behaviour: str, said: str) -> No
         assert box.run(COMMAND, "tick").returncode == 75
         assert f"; {url}/runner: " in seen(box)["nocloud"] and said in seen(box)["nocloud"]
         assert not box.exists("/run/initialrunner/found") and not box.exists(program.REST)
+
+
+# --- kills and power cuts ---
+
+
+def test_a_kill_between_any_two_steps_loses_nothing_and_runs_nothing_twice() -> None:
+    assert survives_every_kill(lambda box: box.put(STUB, CARRIER, 0o400), "files") >= 10
 
 
 # --- signed ---
