@@ -245,6 +245,21 @@ def test_a_kill_between_any_two_steps_loses_nothing_and_runs_nothing_twice() -> 
     assert survives_every_kill(lambda box: box.put(STUB, CARRIER, 0o400), "files") >= 10
 
 
+def test_a_carrier_that_was_started_and_waits_is_taken_from_where_it_left_itself() -> None:
+    """As cloud-init starts it on an image of another version; its own trigger would ask again a minute later."""
+    with Box() as box:
+        newer_image(box)
+        bake_into(box, "files")
+        box.sh(f"rm {PLACE}")
+        box.put("/root/user-data", CARRIER)
+        assert box.sh("sh /root/user-data").returncode == 75
+        assert box.run(COMMAND, "tick").returncode == 75
+        assert seen(box)["files"].endswith("or render with --runner-from URL")
+        box.put(PLACE, TEXT.content)
+        assert box.run(COMMAND, "tick").returncode == 0
+        ends_healthy(box, "files")
+
+
 # --- signed ---
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 from mutants.mutant import Mutant, of_runner
 
 CARRIED = "tests/unit/runner/baked/test_carried.py::"
+UNWRAPPED = "tests/unit/runner/baked/test_unwrapping_carriers.py::"
+INJECTED = "tests/unit/runner/baked/test_sources_injected.py::"
 PROGRAM = "tests/unit/runner/baked/test_program.py::"
 BAKED = "tests/unit/image/test_bake.py::"
 SEALED = "tests/unit/image/test_seal_needs.py::"
@@ -26,14 +28,14 @@ MUTANTS: list[Mutant] = [
         CARRIED + "test_parts_that_do_not_belong_together_make_nothing",
     ),
     of_runner(
-        "baked/sources", "an altered carrier counts as whole",
+        "baked/unwrapping", "an altered carrier counts as whole",
         'if sha256(program.group(1).encode("latin-1") + b"\\n").hexdigest() != program.group(2):', "if False:",
-        CARRIED + "test_a_changed_digest_of_the_runner_is_called_damage_and_not_another_version",
+        UNWRAPPED + "test_a_changed_digest_of_the_runner_is_called_damage_and_not_another_version",
     ),
     of_runner(
         "baked/sources", "an injected carrier needs no trigger that names it",
-        "        pinned(trigger(), carrier.sha256, carrier.bundle)\n", "",
-        CARRIED + "test_an_injected_carrier_must_be_the_one_that_its_trigger_names",
+        "        pinned(trigger(), *carrier.names)\n", "",
+        INJECTED + "test_an_injected_carrier_must_be_the_one_that_its_trigger_names",
     ),
     of_runner(
         "baked/sources", "the authority of a carrier's collector is not trusted",

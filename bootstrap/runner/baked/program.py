@@ -13,6 +13,7 @@ import time
 from hashlib import sha256
 
 from bootstrap.runner.baked.carried import TEXT_S, put_together, text_from, text_on_disk
+from bootstrap.runner.baked.unwrapping import Carried, Elsewhere, Nothing
 from bootstrap.runner.baked.planned import Unplanned, bring, travels_beside
 from bootstrap.runner.baked.signed import Unsigned, check
 from bootstrap.runner.baked.sources import (
@@ -21,9 +22,6 @@ from bootstrap.runner.baked.sources import (
     LOOK_S,
     NAMES,
     WITH_FILES,
-    Carried,
-    Elsewhere,
-    Nothing,
     fetched,
     files_beside,
     in_openstack,
