@@ -2,58 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import socket
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_mock import MockerFixture
+from scripted_collector import Scripted
 
 from bootstrap.client.collector import Collector, Denied, Held, Unreachable, connect, patiently
 from bootstrap.client.wait import Target, targets_of, wait
 from bootstrap.errors import CollectorError, UsageError
-
-
-class Scripted(BaseHTTPRequestHandler):
-    """Answers what the test has put down, and remembers what it was asked."""
-
-    script: list[tuple[int, Any]] = []
-    asked: list[tuple[str, str | None]] = []
-    bodies: list[Any] = []
-
-    def do_GET(self) -> None:
-        type(self).asked.append((self.path, self.headers.get("authorization")))
-        length = int(self.headers.get("content-length", 0))
-        if length:
-            type(self).bodies.append(json.loads(self.rfile.read(length)))
-        status, answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        self.send_response(status)
-        if status == 302:
-            self.send_header("location", "http://169.254.169.254/")
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_POST = do_GET
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Scripted) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        Scripted.asked, Scripted.bodies = [], []
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
