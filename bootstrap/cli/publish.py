@@ -38,8 +38,8 @@ NO_SPEC = Path("\0")
 
 
 @dataclass(frozen=True)
-class MoreOptions:
-    """Further content to publish: bundles, by server, and the runner's text."""
+class MoreOptions(TreeOptions):
+    """Further content to publish: bundles, by server, and the runner's text; or a whole folder in their place."""
 
     servers: tuple[str, ...]
     runner: bool
@@ -50,6 +50,7 @@ more_options = gathered(
     MoreOptions,
     click.option("--server", "servers", multiple=True, metavar="NAME", help="Publish this server's bundle, too."),
     click.option("--runner", is_flag=True, help="Publish the runner's text, too, which all servers share."),
+    *tree_options,
 )
 
 
@@ -57,7 +58,6 @@ more_options = gathered(
 @spec_options(metavar="[SPEC]", optional=NO_SPEC)
 @place_options
 @more_options
-@tree_options
 @report_options
 @sign_option
 @collector_options
@@ -67,7 +67,6 @@ def command(
     inputs: SpecOptions,
     where: PlaceOptions,
     more: MoreOptions,
-    tree: TreeOptions,
     report: ReportOptions,
     sign: Path | None,
     collector: CollectorOptions,
@@ -95,11 +94,11 @@ def command(
     servers, runner = more.servers, more.runner
     place = where.place()
     folder = None if inputs.spec == NO_SPEC else inputs.spec
-    if tree.are_meant(folder):
+    if more.are_meant(folder):
         of_specs = {"--server": servers, "--runner": runner, "--set": inputs.overrides, "--sign": sign}
         of_specs |= {"--values": inputs.values_files, "--base-url": where.base_url}
-        tree.check(folder, place, to, [option for option, value in of_specs.items() if value])
-        tree.run(folder, where.open(place, collector, None).objects, to, dry_run=dry_run)
+        more.check(folder, place, to, [option for option, value in of_specs.items() if value])
+        more.run(folder, where.open(place, collector, None).objects, to, dry_run=dry_run)
         return
     plans, warnings = _plans(inputs, servers, report, runner=runner)
     plan = plans[0].plan if plans else None

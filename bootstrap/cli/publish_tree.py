@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 
 import click
 
-from bootstrap.cli.options import OutputOptions, gathered
+from bootstrap.cli.options import OutputOptions
 from bootstrap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -46,7 +46,10 @@ class TreeOptions:
         options = {"--delete": self.delete, "--resend": self.resend, "--quick": self.quick, "--manifest": self.manifest}
         names = [option for option, value in options.items() if value]
         if names and not is_tree:
-            raise UsageError(f"{', '.join(names)} is for a folder that is published whole", hint="add --tree or --verify")
+            verb = "is" if len(names) == 1 else "are"
+            raise UsageError(
+                f"{', '.join(names)} {verb} for a folder that is published whole", hint="add --tree or --verify"
+            )
         return is_tree
 
     def run(self, folder: Path | None, objects: Objects, to: OutputOptions, *, dry_run: bool) -> None:
@@ -83,7 +86,8 @@ class TreeOptions:
                 to.output.mkdir(parents=True, exist_ok=True)
                 durable.replace(path, outcome.manifest.to_bytes())
             except OSError as error:
-                raise UsageError(f"{path} cannot be written: {error.strerror}", hint="-o names another folder") from error
+                hint = "-o names another folder"
+                raise UsageError(f"{path} cannot be written: {error.strerror}", hint=hint) from error
         if not to.as_json:
             _print(outcome, None if dry_run else path)
         return outcome.manifest, {
@@ -98,7 +102,9 @@ class TreeOptions:
         from bootstrap.publish import places
 
         if of_specs:
-            raise UsageError(f"{', '.join(of_specs)} goes with a spec, and not with a whole folder", hint="take it out")
+            verb = "goes" if len(of_specs) == 1 else "go"
+            message = f"{', '.join(of_specs)} {verb} with a spec, and not with a whole folder"
+            raise UsageError(message, hint="leave it out")
         if place.kind == places.COLLECTOR:
             raise UsageError("a collector keeps no folders", hint="--to swift://…, s3://… or a folder")
         if folder is None and not (self.verify or self.restore):
@@ -153,11 +159,12 @@ def _verify(objects: Objects, trusted: Manifest | None, to: OutputOptions, *, qu
     with Meter("verified", sys.stderr) as meter:
         outcome = verify(objects, trusted, quick=quick, on_progress=meter)
     if not to.as_json:
-        way = "listed with the sizes and MD5 of the manifest" if quick else "read back, with the SHA-256 of the manifest"
-        click.echo(f"{outcome.place}: {_size(outcome.manifest)}, {way}")
+        kind = "listed with the sizes and MD5" if quick else "read back with the SHA-256"
+        click.echo(f"{outcome.place}: {_size(outcome.manifest)}, {kind} of the manifest")
         click.echo(f"manifest {outcome.manifest.sha256}")
         _print_names("not in the tree any more", outcome.extra)
-    return {**_facts(outcome.place, outcome.manifest), "verified": "quick" if quick else "sha256", "extra": outcome.extra}
+    facts = {"verified": "quick" if quick else "sha256", "extra": outcome.extra}
+    return {**_facts(outcome.place, outcome.manifest), **facts}
 
 
 def _facts(place: str, manifest: Manifest) -> dict[str, Any]:
@@ -228,19 +235,20 @@ class Meter:
             self._is_drawn = is_terminal
 
 
-tree_options = gathered(
-    "tree",
-    TreeOptions,
+# `publish` adds them to the options on what else it publishes.
+tree_options = (
     click.option(
-        "--tree", is_flag=True, help="Publish the folder SPEC whole, file by file. A folder without .yaml files needs no "
-        "--tree.",
+        "--tree", is_flag=True,
+        help="Publish the folder SPEC whole, file by file. It is not needed for a folder without .yaml files.",
     ),
     click.option(
         "--delete", is_flag=True, help="With a whole folder: remove files of earlier publishes that it has no longer."
     ),
     click.option("--resend", is_flag=True, help="With a whole folder: send every file, also those that are there."),
     click.option("--verify", is_flag=True, help="Read every file of a published folder back and compare its SHA-256."),
-    click.option("--quick", is_flag=True, help="With --verify: compare the sizes and MD5 of the listing, and read nothing."),
+    click.option(
+        "--quick", is_flag=True, help="With --verify: compare the sizes and MD5 of the listing, and read nothing."
+    ),
     click.option(
         "--restore", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
         help="Bring a published folder back to DIR. What is there is never overwritten.",

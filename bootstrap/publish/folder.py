@@ -88,7 +88,10 @@ class FolderObjects:
     def remove(self, name: str) -> None:
         path = self.folder / name
         try:
-            path.unlink(missing_ok=True)
+            try:
+                path.unlink()
+            except (FileNotFoundError, NotADirectoryError):
+                return
             # An object store has no folders, and so no empty ones either.
             for parent in list(path.parents)[: len(Path(name).parts) - 1]:
                 if any(parent.iterdir()):

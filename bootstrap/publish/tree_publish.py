@@ -215,7 +215,8 @@ class TreePublisher:
         self.objects.put(MANIFEST, raw, hashlib.sha256(raw).hexdigest())
 
     def _put_draft(self, by: str) -> None:
-        draft = Draft(by, tuple(sorted(_names(self._earlier) | self._tree.files.keys())))
+        names = _names(self._earlier) | _names(self._draft) | self._tree.files.keys()
+        draft = Draft(by, tuple(sorted(names)))
         self._put(draft)
         self._draft = draft
 
@@ -223,8 +224,9 @@ class TreePublisher:
         """Put the manifest, remove what is left over, and return the outcome. listed: the names before the run."""
         tree = self._tree
         files = tuple(self._contents[path].file for path in sorted(tree.files))
-        others = set(listed) - tree.files.keys()
-        extra = tuple(sorted(others & _names(self._earlier)))
+        # A file that was sent and is gone from the folder by now is left over, too.
+        others = {*listed, *self._listed} - tree.files.keys()
+        extra = tuple(sorted(others & (_names(self._earlier) | _names(self._draft))))
         manifest = Manifest(tree.root.name, files, tuple(tree.links), tuple(tree.folders), extra)
         removed = extra if self.delete else ()
         if self.dry_run:

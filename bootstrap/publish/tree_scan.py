@@ -112,7 +112,7 @@ def _take_link(tree: Scan, path: str, target: str) -> None:
 
 def _name_faults(path: str) -> Iterator[str]:
     """Yield a sentence if a path cannot be the name of an object anywhere. The place judges its length."""
-    # A name that no terminal can show is quoted as Python does.
+    # A name that would change a terminal, or that it cannot show, is quoted as Python does.
     if not _is_utf8(path):
         yield f"{path!r}: the name is not UTF-8"
     elif match := _UNLISTED.search(path):
