@@ -85,7 +85,8 @@ def spec_options(
         SpecOptions,
         click.argument(
             "spec", metavar=metavar, type=click.Path(exists=must_exist, path_type=Path), required=optional is None,
-            default=optional,
+            # As a default it would be looked for on the disk, as any path.
+            callback=lambda context, parameter, path: optional if path is None else path,
         ),
         click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override one value of the spec."),
         click.option(
