@@ -314,19 +314,33 @@ class Rendering:
 
         return personality.items(self.pack(table.PERSONALITY.name, provider, url=url).payload)
 
-    @overload
-    def stub(self, url: str | None = None, *, encoded: bool | None = None, beside: Beside = ()) -> str: ...
-
+    # As for user_data() below. Without parts of the caller's own it is always text, since a stub alone is small.
     @overload
     def stub(
-        self, url: str | None, provider: str | None, *, encoded: bool | None = None, beside: Beside = ()
-    ) -> str | bytes: ...
-
+        self, url: str | None = None, provider: str | None = None, *, encoded: bool | None = None
+    ) -> str: ...
     @overload
     def stub(
-        self, url: str | None = None, *, provider: str | None, encoded: bool | None = None, beside: Beside = ()
+        self,
+        url: str | None = None,
+        provider: NEVER_BYTES | None = None,
+        *,
+        encoded: bool | None = None,
+        beside: Beside,
+    ) -> str: ...
+    @overload
+    def stub(
+        self, url: str | None = None, provider: TAKES_BASE64 = ..., *, encoded: Literal[True] | None = None,
+        beside: Beside,
+    ) -> str: ...
+    @overload
+    def stub(
+        self, url: str | None = None, provider: str | None = None, *, encoded: Literal[True], beside: Beside
+    ) -> str: ...
+    @overload
+    def stub(
+        self, url: str | None = None, provider: str | None = None, *, encoded: bool | None = None, beside: Beside = ()
     ) -> str | bytes: ...
-
     def stub(
         self,
         url: str | None = None,
@@ -394,6 +408,26 @@ class Rendering:
 
         packed = self.pack(table.USER_DATA.name, provider, beside)
         return user_data.argument(packed.blob, packed.provider, encoded=encoded)
+
+    def user_data_text(self, provider: str | None = None, *, beside: Beside = ()) -> str:
+        """Return the user-data as text, not encoded: for calls and files that take no bytes.
+
+        provider, beside: as for user_data(). Raises PayloadError too where the provider has room only for bytes that
+        are compressed.
+        """
+        from bootstrap.targets import table, user_data
+
+        packed = self.pack(table.USER_DATA.name, provider, beside)
+        return user_data.text(packed.blob, packed.provider)
+
+    def user_data_bytes(self, provider: str | None = None, *, beside: Beside = ()) -> bytes:
+        """Return the user-data as bytes, not encoded, compressed where only that fits: the content of a file.
+
+        It suits calls that take bytes and encode by themselves. provider, beside: as for user_data().
+        """
+        from bootstrap.targets import table
+
+        return self.pack(table.USER_DATA.name, provider, beside).blob
 
     def cloud_config(self, provider: str | None = None) -> str:
         """Return a `#cloud-config` document, as text, that writes and starts the bundle; merge it or pass it on."""
