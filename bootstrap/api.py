@@ -273,7 +273,7 @@ class ServerPlan:
         cron = self.plan.cron.file if self.plan.cron else None
         rendered = render(self.plan, secret=secret, published=published)
         bundle_at = published.bundles.get(rendered.server) if published else None
-        return Rendering(rendered, cron, bundle_at, _opened(sign))
+        return Rendering(rendered, cron, bundle_at, _opened(sign), published.runner if published else ())
 
 
 @dataclass(frozen=True)
@@ -289,6 +289,7 @@ class Rendering:
     cron_template: str | None = None
     bundle_at: PublishedBundle | None = field(default=None, repr=False)
     signer: Signer | None = None
+    runner_at: tuple[str, ...] = field(default=(), repr=False)
 
     @property
     def server(self) -> str:
@@ -465,12 +466,20 @@ class Rendering:
         return output.manifest([self.pack(target, provider) for target in named])
 
     def pack(
-        self, target: str, provider: str | None = None, beside: Beside = (), *, url: str | None = None
+        self,
+        target: str,
+        provider: str | None = None,
+        beside: Beside = (),
+        *,
+        url: str | None = None,
+        runner_from: Sequence[str] | None = None,
     ) -> Packed:
         """Return the payload of one target with its measures, in bytes; the other methods are made of it.
 
         target: tree, personality, user-data, cloud-config, nocloud, config-drive or stub. beside: as for user_data().
-        url: as for stub().
+        url: as for stub(). runner_from: where hosts find the runner's text, for a carrier in place of the bundle: "disk",
+        "collector" or URLs. When it is not given, a carrier is made only if a whole bundle does not fit the provider and
+        the server reports to a collector, or the text was published.
         """
         from bootstrap.errors import PayloadError
         from bootstrap.targets import layout, mime, table
@@ -486,6 +495,8 @@ class Rendering:
             beside=mime.read(beside),
             url=published["url"] if published else url,
             sign=self.signer,
+            runner_from=runner_from,
+            published_runner=self.runner_at,
         )
         # The host would fetch the published bundle and refuse it, since the stub pins the digest of this one.
         if packed.url and published and published["sha256"] != packed.payload.digest:

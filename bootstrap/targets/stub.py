@@ -19,8 +19,8 @@ from bootstrap.errors import Problem
 from bootstrap.payload.build import build
 from bootstrap.payload.model import InjectedFile, Payload
 from bootstrap.payload.refused import Refused
-from bootstrap.runner.host import STATE, STUB, TRIGGER
-from bootstrap.targets import limits, mime, table, user_data
+from bootstrap.runner.host import STUB, TRIGGER
+from bootstrap.targets import limits, mime, starter, table, user_data
 from bootstrap.targets.limits import Measure
 from bootstrap.targets.model import Output, Packed, Request
 from bootstrap.targets.providers import BYTES, Provider
@@ -41,7 +41,7 @@ def pack(request: Request) -> Packed:
     url = require(request.url, provider, beside)
     payload = _apart(request)
     script = text(url, payload.digest)
-    whole = mime.compose(boothook(script, payload.deploy_id), beside) if beside else script
+    whole = mime.compose(starter.in_background(script, payload.deploy_id), beside) if beside else script
     # A stub alone is never compressed: one that does not fit has too long a URL.
     blob = user_data.content(whole, provider) if beside else script
     measures = (
@@ -82,17 +82,6 @@ def text(url: str, digest: str) -> bytes:
     script = resources.text("files/stub/stub.sh").replace("@UNTIL@", until).replace("@SHA256@", digest)
     # The URL is filled in last, since it may hold a text that looks like a placeholder.
     return script.replace("@URL@", url).encode("ascii")
-
-
-def boothook(script: bytes, deploy_id: str) -> bytes:
-    """Return the stub as a boothook: cloud-init starts it early in every boot, and nothing waits for it.
-
-    Once a run has begun, a bundle and a trigger are on the disk and it does nothing; its URL may have expired by then.
-    """
-    # The boothook has a first line of its own, and the stub stands inside it.
-    body = script.decode("ascii").removeprefix("#!/bin/sh\n").removesuffix("\n")
-    hook = resources.text("files/stub/boothook.sh").replace("@STATE@", STATE).replace("@DEPLOY_ID@", deploy_id)
-    return hook.replace("@STUB@", body).encode("ascii")
 
 
 def expiry(url: str) -> str | None:

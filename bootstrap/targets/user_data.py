@@ -15,16 +15,18 @@ from bootstrap.targets.providers import Provider
 def pack(request: Request) -> Packed:
     """Everything rides in the bundle, which is the user-data."""
     payload = request.build(channel="single", units=request.units)
-    return packed_as(request, payload, request.message(payload.bundle))
+    return packed_as(request, payload, request.started_by(payload))
 
 
 def packed_as(request: Request, payload: Payload, text: bytes) -> Packed:
     """Pack a payload whose user-data is this text, measured against the provider if there is one."""
-    blob = content(text, request.provider)
+    blob = content(text, request.provider, is_tight=payload.carrier is not None)
     measures = [limits.unlimited(table.USER_DATA.name, blob)]
     if request.provider is not None:
         measures = limits.user_data(blob, request.provider, contents=request.contents)
-    return Packed(request.target, request.provider, payload, tuple(measures), blob, lean=request.lean)
+    return Packed(
+        request.target, request.provider, payload, tuple(measures), blob, lean=request.lean, sources=request.sources
+    )
 
 
 def output(packed: Packed) -> Output:
@@ -32,14 +34,17 @@ def output(packed: Packed) -> Output:
     return Output(table.BY_NAME[packed.target].file, packed.blob)
 
 
-def content(text: bytes, provider: Provider | None) -> bytes:
+def content(text: bytes, provider: Provider | None, *, is_tight: bool = False) -> bytes:
     """Return what the server should get as user-data: text as it is, or gzip of it where that alone fits.
+
+    is_tight: whether room counts, so that gzip is taken wherever the provider has it.
 
     The result is what command-line tools take as a file. cloud-init undoes gzip by itself, so the host sees the very
     same bytes. What fits neither way is returned in its smaller form, for `limits` to refuse.
     """
     limit = provider.user_data if provider else None
-    if provider is None or limit is None or limit.most is None or limit.used(text) <= limit.most:
+    fits = limit is None or limit.most is None or limit.used(text) <= limit.most
+    if provider is None or (fits and not is_tight):
         return text
     # These providers take text only.
     if provider.gzip == "no":

@@ -42,7 +42,7 @@ def texts() -> Iterator[tuple[str, str, str]]:
     yield "a host without Python", "f() {\n" + script(plan) + "\n}\nf x\n", HEAD_MEANS
     # Meant: the name of the one file is known now (2064), a number needs no quotes (2086).
     yield "stub", resources.text("files/stub/stub.sh"), "SC2064,SC2086"
-    hook = stub.boothook(resources.text("files/stub/stub.sh").encode(), "d1").decode()
+    hook = starter.in_background(resources.text("files/stub/stub.sh").encode(), "d1").decode()
     yield "stub, as a boothook", hook, "SC2064,SC2086"
     values = {"files": "/etc/initialrunner/bundle", "sha256": "0" * 64, "path": "/bin", "state": STATE}
     yield "admin command", WRAPPER % values, "SC2016"
