@@ -18,7 +18,7 @@ __all__ = [
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    from bootstrap.api import Beside, Fleet, Project, Rendering, ServerPlan, load
+    from bootstrap.api import Fleet, Project, ServerPlan, load
     from bootstrap.ask import ServerFailedError, WaitError, WaitTimeoutError, status, wait
     from bootstrap.client.answers import Failure, Group, Server, Stage, WaitResult
     from bootstrap.errors import (
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from bootstrap.payload.sign import Signer, SignError, signer
     from bootstrap.publish.result import read_published
     from bootstrap.render.model import Published
+    from bootstrap.rendering import Beside, Rendering
     from bootstrap.secret import read_secret
     from bootstrap.targets.fleet import FleetError, Index
     from bootstrap.targets.model import Packed
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
 else:
     # Hidden from type checkers: with a __getattr__ in sight they would accept every name, misspelt ones too.
     _NAMES = {
-        "api": ("Beside", "Fleet", "Project", "Rendering", "ServerPlan", "load"),
+        "api": ("Fleet", "Project", "ServerPlan", "load"),
         "ask": ("ServerFailedError", "WaitError", "WaitTimeoutError", "status", "wait"),
         "client.answers": ("Failure", "Group", "Server", "Stage", "WaitResult"),
         "errors": (
@@ -58,6 +59,7 @@ else:
         "payload.sign": ("SignError", "Signer", "signer"),
         "publish.result": ("read_published",),
         "render.model": ("Published",),
+        "rendering": ("Beside", "Rendering"),
         "secret": ("read_secret",),
         "targets.model": ("Packed",),
         "targets.fleet": ("FleetError", "Index"),

@@ -14,9 +14,10 @@ from bootstrap.client.answers import Server, WaitResult, group, server
 from bootstrap.errors import BootstrapError, ExitCode, Problem, UsageError
 
 if TYPE_CHECKING:
-    from bootstrap.api import Fleet, Rendering, ServerPlan
+    from bootstrap.api import Fleet, ServerPlan
     from bootstrap.client.collector import Collector
     from bootstrap.client.wait import Outcome, Target
+    from bootstrap.rendering import Rendering
     from bootstrap.targets.fleet import Index
     from bootstrap.targets.output import Manifest
 
@@ -150,8 +151,9 @@ def _targets(servers: tuple[Awaited, ...], deploy_id: str | None) -> tuple[Targe
 
 def _named(named: Awaited, deploy_id: str | None) -> list[Target]:
     """Return the target of one argument; several for a fleet or its index."""
-    from bootstrap.api import Fleet, Rendering, ServerPlan
+    from bootstrap.api import Fleet, ServerPlan
     from bootstrap.client.wait import Target, in_file, in_manifest, targets_of
+    from bootstrap.rendering import Rendering
 
     if isinstance(named, str):
         return list(targets_of((named,), deploy_id))

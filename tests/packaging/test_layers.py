@@ -49,18 +49,19 @@ ALLOWED = {
     "image": TO_TARGETS | {"runner"},
     "rehearse": TO_TARGETS | {"client", "secret", "runner.host", "runner.tick.run"},
     # The journal of a deploy has the form of the host's.
-    "deploy": TO_TARGETS | {"client", "api", "secret", "runner.tick.journal"},
+    "deploy": TO_TARGETS | {"client", "api", "rendering", "secret", "runner.tick.journal"},
     "publish": TO_TARGETS,
-    "api": TO_TARGETS | {"secret"},
-    "ask": {"api", "client", "durations", "errors", "state_dir", "targets.fleet", "targets.output"},
+    "rendering": TO_TARGETS,
+    "api": TO_TARGETS | {"rendering", "secret"},
+    "ask": {"api", "client", "rendering", "durations", "errors", "state_dir", "targets.fleet", "targets.output"},
     # What the public names are.
     "__init__": {
-        "api", "ask", "client.answers", "errors", "payload.sign", "publish.result", "render.model", "secret",
-        "targets.fleet", "targets.model", "targets.output", "targets.seed",
+        "api", "ask", "client.answers", "errors", "payload.sign", "publish.result", "render.model", "rendering",
+        "secret", "targets.fleet", "targets.model", "targets.output", "targets.seed",
     },
     "cli": {
-        *TO_TARGETS, "client", "collector", "image", "rehearse", "deploy", "publish", "api", "secret", "state_dir",
-        "__init__",
+        *TO_TARGETS, "client", "collector", "image", "rehearse", "deploy", "publish", "api", "rendering", "secret",
+        "state_dir", "__init__",
     },
     "__main__": {"cli"},
 }  # fmt: skip

@@ -14,9 +14,9 @@ import pytest
 
 import bootstrap
 import initialrunner
-from bootstrap.api import Rendering
 from bootstrap.errors import PayloadError, SpecError, UsageError
 from bootstrap.payload.bundle import unpack
+from bootstrap.rendering import Rendering
 from bootstrap.targets import user_data
 from bootstrap.targets.providers import NEVER_BYTES, PROVIDERS, TAKES_BASE64, Provider
 
