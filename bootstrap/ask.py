@@ -80,10 +80,10 @@ def wait(
     """
     from bootstrap.client.wait import wait as wait_for
 
-    targets, client = _targets(servers, deploy_id), _connect(collector, token, ca)
+    targets, seconds = _targets(servers, deploy_id), _seconds(timeout)
     if not targets:
         raise UsageError("there is no server to wait for", hint="name at least one")
-    seconds = _seconds(timeout)
+    client = _connect(collector, token, ca)
     outcome = wait_for(client, targets, seconds, progress or _ignore, count=count, failures=failures)
     result = WaitResult(
         outcome.result, _whole(client, outcome), tuple(group(answer) for answer in outcome.groups), outcome.why
@@ -109,8 +109,8 @@ def status(
     """
     from bootstrap.client.status import every, named
 
-    client = _connect(collector, token, ca)
     targets = _targets(servers, deploy_id)
+    client = _connect(collector, token, ca)
     answers = named(client, [(t.server, t.deploy_id) for t in targets]) if servers else every(client, deploy_id)
     return tuple(server(answer) for answer in answers)
 
