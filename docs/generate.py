@@ -250,13 +250,13 @@ def providers_page() -> str:
         note = f". {one.note[0].upper()}{one.note[1:]}" if one.note else ""
         parts.append(f"| `{one.name}` | {one.title} | {compressed} | {one.call}{note} |")
     parts.append(
-        "\nUser-data is compressed only where it would not fit as it is, and a carrier wherever the provider takes gzip. "
-        "cloud-init undoes gzip by itself."
+        "\nUser-data is compressed only where it would not fit as it is, and a carrier wherever the provider takes "
+        "gzip. cloud-init undoes gzip by itself."
     )
     parts += [
         "\n## Room for your own content\n",
-        "The largest file that still fits, in bytes, beside `examples/hello` with reports: in a whole bundle, and with a",
-        f"carrier, whose runner comes by its SHA-256 from elsewhere ({CARRIER_LINK}). The file does not compress;",
+        "The largest file that still fits, in bytes, beside `examples/hello` with reports: in a whole bundle, and with",
+        f"a carrier, whose runner comes by its SHA-256 from elsewhere ({CARRIER_LINK}). The file does not compress;",
         "of text several times as much fits.\n",
         "| provider | target | in a whole bundle | beside a carrier |",
         "|---|---|---|---|",
