@@ -43,7 +43,9 @@ ALLOWED = {
     # The paths of a payload's files on a host are the runner's.
     "targets": TO_PAYLOAD | {"runner.host"},
     "client": {"errors", "runner.contract"},
-    "collector": {"errors", "resources", "runner.contract", "secret"},
+    # The collector tells a bundle that is uploaded by its form. The runner's text of this toolkit, which it serves, is
+    # packed by `payload` and handed in by cli/serve.py.
+    "collector": {"errors", "resources", "runner.contract", "runner.form", "secret"},
     "image": TO_TARGETS | {"runner"},
     "rehearse": TO_TARGETS | {"client", "secret", "runner.host", "runner.tick.run"},
     # The journal of a deploy has the form of the host's.
