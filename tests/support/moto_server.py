@@ -122,4 +122,8 @@ class MotoServer:
         iam.put_user_policy(UserName="admin", PolicyName="all", PolicyDocument=json.dumps(everything))
         key = iam.create_access_key(UserName="admin")["AccessKey"]
         self.login = Login(key["AccessKeyId"], key["SecretAccessKey"])
-        urllib.request.urlopen(f"{self.url}/moto-api/reset-auth", data=b"0", timeout=30).close()
+        # As the type that urllib sets by itself, the number would be taken for a form.
+        headers = {"Content-Type": "text/plain"}
+        urllib.request.urlopen(
+            urllib.request.Request(f"{self.url}/moto-api/reset-auth", b"0", headers), timeout=30
+        ).close()
