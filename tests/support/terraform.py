@@ -1,11 +1,10 @@
 """Real Terraform with its real AWS provider, in an environment of its own (tests/locks/terraform.in).
 
-    terraform = Terraform(folder, moto)     # folder: with the *.tf files of a page, as they stand
-    terraform.apply(bucket="acme-boot")     # the variables
-    terraform.resources()                   # what the state says of each
+    terraform = Terraform(folder, moto, bucket="acme-boot")     # folder: with the *.tf files of a page; its variables
+    subprocess.run(["terraform", "apply"], cwd=folder, env=terraform.environment, ...)
+    terraform.changes()                                         # what another apply would do
 
-The provider speaks to a moto server; an override file beside the page's own names its endpoints, and no other address
-can be reached.
+An override file beside the page's own has the provider speak to a moto server, and no other address can be reached.
 """
 
 from __future__ import annotations
@@ -15,7 +14,6 @@ import json
 import os
 import subprocess
 from pathlib import Path
-from typing import Any
 
 import venvs
 from moto_server import MotoServer
@@ -40,50 +38,43 @@ NOWHERE = "http://127.0.0.1:9"
 
 
 class Terraform:
-    """A folder whose resources are those of a moto server. version: of Terraform itself."""
+    """A folder whose resources are those of a moto server.
+
+    environment: for the page's own `terraform` commands; it has a `terraform` in its PATH. version: of Terraform.
+    """
 
     version = "1.0.3"
 
-    def __init__(self, folder: Path, moto: MotoServer) -> None:
+    def __init__(self, folder: Path, moto: MotoServer, **variables: object) -> None:
         self.folder = folder
         endpoints = "\n".join(f'    {service} = "{moto.url}"' for service in SERVICES)
         (folder / "moto_override.tf").write_text(OVERRIDE % endpoints)
         login = {key: value for key, value in moto.environment.items() if key != "AWS_ENDPOINT_URL"}
+        values = {
+            f"TF_VAR_{name}": value if isinstance(value, str) else json.dumps(value)
+            for name, value in variables.items()
+        }
         self.environment = {
-            **login, "PATH": os.environ["PATH"], "HOME": str(folder), "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1",
+            **login, **values, "PATH": f"{program().parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(folder),
+            "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_CLI_ARGS_init": f"-plugin-dir={provider_folder()}",
             "AWS_EC2_METADATA_DISABLED": "true", "HTTPS_PROXY": NOWHERE, "HTTP_PROXY": NOWHERE,
         }  # fmt: skip
-        self.run("init", f"-plugin-dir={provider_folder()}")
 
-    def run(self, verb: str, *arguments: str, exit_code: int = 0) -> str:
-        """One command of Terraform; its output. It must end with this exit code."""
-        argv = [program(), verb, *arguments]
+    def run(self, verb: str, *arguments: str) -> str:
+        """The output of a command of Terraform, which must succeed."""
         done = subprocess.run(
-            argv, cwd=self.folder, env=self.environment, capture_output=True, text=True, timeout=LIMIT_S, check=False,
-            stdin=subprocess.DEVNULL,
+            [program(), verb, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True,
+            timeout=LIMIT_S, check=False, stdin=subprocess.DEVNULL,
         )  # fmt: skip
-        assert done.returncode == exit_code, done.stdout[-3000:] + done.stderr[-3000:]
-        return done.stdout + done.stderr
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
+        return done.stdout
 
-    def apply(self, **variables: object) -> str:
-        """Make what the files say."""
-        return self.run("apply", "-no-color", "-auto-approve", *_words(variables))
-
-    def changes(self, **variables: object) -> dict[str, list[str]]:
-        """{address: actions} of what an apply would change now, "no-op" and "read" left out."""
-        self.run("plan", "-no-color", "-out=the.plan", *_words(variables))
+    def changes(self) -> dict[str, list[str]]:
+        """{address: actions} of what an apply would change now."""
+        self.run("plan", "-no-color", "-out=the.plan")
         plan = json.loads(self.run("show", "-json", "the.plan"))
         actions = {change["address"]: change["change"]["actions"] for change in plan["resource_changes"]}
-        return {address: words for address, words in actions.items() if words not in (["no-op"], ["read"])}
-
-    def resources(self) -> dict[str, dict[str, Any]]:
-        """{address: attributes} of the state."""
-        state = json.loads(self.run("show", "-json"))
-        return {item["address"]: item["values"] for item in state["values"]["root_module"]["resources"]}
-
-
-def _words(variables: dict[str, object]) -> list[str]:
-    return [f"-var={name}={value if isinstance(value, str) else json.dumps(value)}" for name, value in variables.items()]
+        return {address: words for address, words in actions.items() if words != ["no-op"]}
 
 
 def _packages() -> Path:
