@@ -43,8 +43,8 @@ def build(
     lean: without the verbs that have a stand-in (see runner/later/no_doctor.py), and without the report of a host that
     has no Python. Code that the plan never calls is left out in any case.
     sign: the signature of a bundle, as base64 text, to go along with it (see payload.sign).
-    sources: the URLs of the runner's text, perhaps none, for a carrier in place of the bundle (see payload.split). Such a
-    bundle has the code of every feature, since all servers share it.
+    sources: the URLs of the runner's text, perhaps none, for a carrier in place of the bundle (see payload.split).
+    Such a bundle has the code of every feature, since all servers share it.
     The same input gives the same bytes. Raises PayloadError when nine chunks are not enough.
     """
     single = channel == "single"

@@ -37,8 +37,8 @@ def pack(
     is to blame (SpecError) when the entry is one that cron would not run. beside: the user's own user-data. url: where
     hosts fetch the bundle from, for the target stub and for providers whose injected files are too small for anything
     else. sign: the key that signs the bundle; its signature counts like every byte. runner_from: the sources of the
-    runner's text, for a carrier in place of the bundle. published_runner: URLs of it, for a carrier where a whole bundle
-    does not fit; the collector that the server reports to is such a source too.
+    runner's text, for a carrier in place of the bundle. published_runner: URLs of it, for a carrier where a whole
+    bundle does not fit; the collector that the server reports to is such a source too.
     """
     request = Request(rendered, target, provider, beside, url, sign.stand_in if sign else None)
     spare = runner_sources.known(rendered, published_runner)
