@@ -57,7 +57,7 @@ class Terraform:
         self.environment = {
             **login, **values, "PATH": f"{program().parent}{os.pathsep}{os.environ['PATH']}", "HOME": str(folder),
             "CHECKPOINT_DISABLE": "1", "TF_IN_AUTOMATION": "1", "TF_CLI_ARGS_init": f"-plugin-dir={provider_folder()}",
-            "AWS_EC2_METADATA_DISABLED": "true", "HTTPS_PROXY": NOWHERE, "HTTP_PROXY": NOWHERE,
+            "AWS_EC2_METADATA_DISABLED": "true", "HTTPS_PROXY": NOWHERE, "HTTP_PROXY": NOWHERE, "NO_PROXY": "127.0.0.1",
         }  # fmt: skip
 
     def run(self, verb: str, *arguments: str) -> str:
