@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from bootstrap.publish.publisher import Publisher
     from bootstrap.render.model import Published, PublishedBundle
 
-# The argument SPEC where none is given. No file can have this path.
-NO_SPEC = Path("\0")
+# The argument SPEC where none is given: a path that no file can have, and that click can look up.
+NO_SPEC = Path("/dev/null/none")
 
 
 @dataclass(frozen=True)
