@@ -57,7 +57,7 @@ def build(
         plan["units"] = unit_texts
     if plan.get("every_boot"):
         plan["boot_unit"] = triggers.boot_unit()
-    choices = (lean, any(file.fetch is not None for file in files), gates.unreached(plan))
+    choices = (lean, gates.absent(plan))
     code = pack.packed(*choices)
     dictionary = pack.sources(*choices)[0].encode()
     # Sorted keys and no spaces: the same plan gives the same bytes, and few.

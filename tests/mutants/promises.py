@@ -113,7 +113,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/stages", "verify is not asked about a cut attempt",
-        'if stage.get("verify") and self.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:\n'
+        'if stage.get("verify") and self.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:  # for: verify\n'
         "            more", "if False:\n            more",
         STAGES + "test_verify_decides_an_attempt_cut_short_after_its_last_effect", faults=(46,),
     ),
@@ -209,7 +209,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/run", "the trigger goes before the reports are taken",
-        "        if not self.report.drain(20) and not self.give_up():", "        if False:",
+        "        if not self.deliver(20) and not self.give_up():", "        if False:",
         REPORTS + "test_while_events_are_owed_status_says_why_and_the_trigger_stays", faults=(33, 60),
     ),
     # --- promise 3: every event once and in order, or given up and said ---
@@ -343,7 +343,7 @@ MUTANTS = [
     # --- promise 5: secrets ---
     of_runner(
         "tick/logs", "secrets stay in the logs",
-        '    for secret in map(str.encode, plan.get("secrets", [])):\n        at', "    for secret in []:\n        at",
+        '    for secret in map(str.encode, plan.get("secrets", [])):  # for: secrets\n        at', "    for secret in []:\n        at",
         STAGES + "test_a_secret_is_in_no_process_list_log_or_file_and_is_gone_after_success", faults=(86,),
     ),
     of_runner(
@@ -442,7 +442,7 @@ MUTANTS = [
     ),
     of_runner(
         "later/leaving", "units of others go too",
-        "plan.get(\"units\", {}).items() if host.text(path) == text]", "plan.get(\"units\", {}).items()]",
+        "texts.items() if host.text(path) == text]", "texts.items()]",
         UNITS + "test_a_unit_of_the_admin_under_our_name_stays",
     ),
     of_runner(

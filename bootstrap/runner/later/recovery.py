@@ -56,7 +56,7 @@ def stuck(run, error):
         # Each tick comes by here: a reason is recorded once, or a full disk would be filled with its own reports.
         elif [e["for"] for e in run.journal.find("waiting") if "for" in e][-1:] != [reason]:
             run.journal.add("waiting", missing=[{"path": run.plan["server"], "why": "cannot go on"}], **{"for": reason})
-        run.report.drain(5)
+        run.deliver(5)
     except (OSError, AttributeError, IndexError):
         pass  # not even the journal can be opened or written
     return EXIT_AGAIN

@@ -267,7 +267,7 @@ def place(host, plan, journal, stage=None):
     brought = [] if stage else plan.get("wait_for", [])
     for entry in entries:
         path = entry["path"]
-        if "fetch" in entry:
+        if "fetch" in entry:  # for: fetch
             continue
         before = host.read(path)
         data = inside[path] if path in inside else before[0]
@@ -281,7 +281,7 @@ def place(host, plan, journal, stage=None):
         if not after or after[0] != data:
             raise OSError(errno.EAGAIN, "changed under our hands", path)
         record_fix(journal, path, before and before[1], after[1])
-    for entry in brought:
+    for entry in brought:  # for: late-files
         if "mode" in entry or "user" in entry:
             owner = ids(entry) or (0, 0) if "user" in entry else (-1, -1)
             record_fix(journal, entry["path"], *give(host, entry, owner))

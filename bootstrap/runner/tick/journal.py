@@ -58,12 +58,7 @@ class Journal:
         self.folder = self.host.folder(STATE)
         # The journal may have been made just now: its name must outlive a power cut before anything is recorded in it.
         os.fsync(self.folder)
-        data = b""
-        while True:
-            block = os.read(self.fd, 1 << 20)
-            if not block:
-                break
-            data += block
+        data = b"".join(iter(lambda: os.read(self.fd, 1 << 20), b""))
         lines = data.split(b"\n")
         events = [unseal(line) for line in lines[:-1]]
         whole = len(events)

@@ -30,13 +30,10 @@ def unless_fails(function, *arguments):
         return {}
 
 
-def disk_full():
-    """Whether a file system that stages write to has no space or no inodes left."""
-    for path in filter(os.path.exists, ("/", "/var/lib", "/tmp")):
-        info = os.statvfs(path)
-        if info.f_bfree * info.f_frsize < 1 << 16 or (info.f_files and not info.f_ffree):
-            return True
-    return False
+def no_room(path):
+    """Whether a file system has no space or no inodes left. btrfs reports no inodes in all, and none free."""
+    info = os.statvfs(path)
+    return info.f_bfree * info.f_frsize < 1 << 16 or (info.f_files and not info.f_ffree)
 
 
 def backoff(delay_s, max_delay_s, failed):
@@ -89,7 +86,7 @@ class Stages:
             rebooted = began["boot_id"] != self.host.boot_id
             more = {"killed": self.kill_leftovers(began), "policy": policy, "rebooted": rebooted}
             self.journal.add("interrupted", stage=name, attempt=began["attempt"], **more)
-        if stage.get("verify") and self.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:
+        if stage.get("verify") and self.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:  # for: verify
             more = unless_fails(outputs, self.host, self.plan, "%s/%d" % (name, began["attempt"]))
             return self.end(stage, "done", began["attempt"], cause="interrupted", **more)
         if policy == "fail" or self.facts(stage).too_often:
@@ -105,7 +102,7 @@ class Stages:
         os.close(log)
         return text
 
-    def needs(self, stage):
+    def needs(self, stage):  # for: needs
         """Wait until every need of the stage is met; a wait that outlives the whole deadline fails the stage."""
         reported, attempt = None, self.facts(stage).attempt
         for need in [{"user": stage["user"]}] + stage.get("needs", []):
@@ -132,23 +129,25 @@ class Stages:
         while True:
             facts = self.facts(stage)
             if facts.state in ("done", "skipped"):
-                return self.reboot(stage)
+                if stage["reboot"] != "never":  # for: reboot
+                    later("reboot_after")(self.run, stage)
+                return
             if facts.state == "failed":
                 raise Failed(stage["name"], facts.end.get("cause"), "stage %s failed" % stage["name"])
             if self.deadline() <= 0:
                 self.end(stage, "failed", facts.attempt, cause="deadline", final=True)
-            self.wait_to_retry(stage, facts)
-            self.needs(stage)
+            self.wait_to_retry(stage, facts)  # for: retry
+            self.needs(stage)  # for: needs
             if (
                 stage.get("skip_if")
                 and not facts.attempt
                 and self.shell.run(stage, stage["name"] + "/skip_if", stage["skip_if"], 300)[0] == 0
-            ):
+            ):  # for: skip-if
                 self.end(stage, "skipped", 0)
-            else:
-                self.attempt(stage, facts)
+                continue
+            self.attempt(stage, facts)
 
-    def wait_to_retry(self, stage, facts):
+    def wait_to_retry(self, stage, facts):  # for: retry
         """Pause before another attempt; at once where the failure was in another boot."""
         if facts.failed and facts.end and facts.end["result"] == "failed":
             end = facts.end["uptime_s"] + backoff(stage["delay_s"], stage["max_delay_s"], facts.failed)
@@ -198,13 +197,13 @@ class Stages:
         kills = killed_for_memory(self.host)
         if oom and kills and kills != oom:  # "" when the stage has unmounted /proc
             cause = "oom"
-        elif disk_full():
+        elif any(map(no_room, filter(os.path.exists, ("/", "/var/lib", "/tmp")))):
             cause = "disk"
         if not timed_out and code == EXIT_AGAIN:
             result = "again"
         elif not timed_out and code == 0:
             result, cause = "done", None
-            if stage.get("verify"):
+            if stage.get("verify"):  # for: verify
                 code, lines = self.shell.run(stage, name + "/verify", stage["verify"], 300)
                 if code:
                     result, cause, more["tail"] = "failed", "verify", "verify exit %d\n%s" % (code, lines)
@@ -215,8 +214,3 @@ class Stages:
         self.end(stage, result, number, self.host.uptime() - start, **more)
         if result == "again":
             raise Again("stage %s says: not yet" % name)
-
-    def reboot(self, stage):
-        """Reboot after a stage that asks for it."""
-        if stage["reboot"] != "never":
-            later("reboot_after")(self.run, stage)
