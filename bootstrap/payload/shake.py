@@ -105,7 +105,7 @@ def names_in(text: str) -> frozenset[str]:
         tables += table.get_children()
     if "later" in names:
         calls = [n for n in ast.walk(node) if isinstance(n, ast.Call) and getattr(n.func, "id", "") == "later"]
-        names |= {arg.value for call in calls for arg in call.args if isinstance(arg, ast.Constant)}
+        names |= {str(arg.value) for call in calls for arg in call.args if isinstance(arg, ast.Constant)}
     # A function that calls itself is no user of itself.
     return frozenset(names - {getattr(node, "name", "")})
 

@@ -7,6 +7,7 @@ from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_R
 from bootstrap.runner.host import STATE
 from bootstrap.runner.later.leaving import tidy_stages
 from bootstrap.runner.later.opening import put_aside
+from bootstrap.runner.later.recovery import settle
 from bootstrap.runner.later.show import ENDED_WELL, NOT_TAKEN, how, lacking, why
 from bootstrap.runner.later.spare import preview
 from bootstrap.runner.later.turn import holder, patient_lock, unmark
@@ -135,7 +136,7 @@ def work_through(run, chosen, force):
         before = stages.facts(stage)
         run.meanwhile = lambda: None
         if before.open:
-            stages.settle(stage, before)
+            settle(stages, stage, before)
             before = stages.facts(stage)
         if before.state in ENDED_WELL and not force:
             print("%s is %s already; --force runs it again" % (name, before.state))

@@ -23,8 +23,8 @@ def scrubbed(plan, files, sha256):
 
 
 def scrub_stage(stage):
-    secret = set(stage.get("secrets", []))
-    return dict(stage, environment={k: v for k, v in stage.get("environment", {}).items() if k not in secret})
+    secret, environment = stage.get("secrets", []), stage.get("environment", {})
+    return dict(stage, environment={k: v for k, v in environment.items() if k not in secret})
 
 
 def heal_motd(host, server):

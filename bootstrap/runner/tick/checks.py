@@ -122,10 +122,8 @@ def need_missing(host, plan, need):
         return ask(host, lambda: connect(value, 5), 6) and "no answer from tcp " + value
     if kind == "dns":  # for: need-dns
         return ask(host, lambda: resolve(plan), 6) and "names do not resolve"
-    if kind == "server":  # for: need-server
-        fault = ask(host, lambda: server_ready(plan, value), 15)
-        return fault and "server %s is not healthy: %s" % (value, fault.replace("OSError: ", ""))
-    return None
+    fault = ask(host, lambda: server_ready(plan, value), 15)  # for: need-server
+    return fault and "server %s is not healthy: %s" % (value, fault.replace("OSError: ", ""))  # for: need-server
 
 
 def ask(host, question, timeout_s):

@@ -8,7 +8,7 @@ import select
 import stat
 import zlib
 
-from bootstrap.runner.bundle import HOT, PARTS, sha256, undo
+from bootstrap.runner.bundle import HOT, PARTS, later, sha256, undo
 from bootstrap.runner.host import BUNDLE, STATE, TRIGGER
 
 CRONS = "/usr/sbin/cron", "/usr/sbin/crond"
@@ -201,12 +201,7 @@ def ensure_trigger(host, plan, journal, sha256, files):
         if data == text and trusted:
             host.settle(TRIGGER)
             return True
-        aside = "%s/quarantine/%s.%d" % (STATE, os.path.basename(TRIGGER), len(host.list(STATE + "/quarantine")))
-        os.close(host.folder(STATE + "/quarantine", True))
-        os.chmod(STATE + "/quarantine", 0o700)
-        host.save(aside, data)
-        now = {"mode": "0644", "owner": "0:0"}
-        journal.add("fixed", path=TRIGGER, quarantined=aside, was=mode_and_owner(info), now=now)
+        later("quarantine")(journal, data, info)
     if os.path.isdir(os.path.dirname(TRIGGER)) or units_wanted(plan):
         host.save(TRIGGER, text, 0o644)
     return True

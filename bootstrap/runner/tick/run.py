@@ -69,7 +69,6 @@ class Run:
             text = "its journal is not there; is its file system mounted? To begin anew: rm " + COMMAND
             raise OSError(errno.ENOENT, text)
         self.journal = Journal(self.host)
-        self.journal.follow = lambda: later("follow")(self)
         if "report" in self.plan:  # for: report
             self.report = Report(self.host, self.plan, self.journal, self.deadline)
         self.shell = Shell(self.host, self.plan, self.journal, lambda: self.meanwhile())
@@ -109,7 +108,7 @@ class Run:
 
         Raises Superseded when the trigger names another bundle.
         """
-        if "report" in self.plan and (self.journal.find("stage.started") or self.journal.find("waiting")):  # for: report
+        if "report" in self.plan and any(map(self.journal.find, ("stage.started", "waiting"))):  # for: report
             self.report.poke()
         if self.host.uptime() - self.trigger_read_at > 2:
             self.trigger_read_at = self.host.uptime()
@@ -319,7 +318,7 @@ def tick(host, plan, kind=Run):
         run.begin()
         return run.go()
     except Superseded:
-        if final(run.journal.events) is None:
+        if not final(run.journal.events):
             run.state("running", reason="superseded")
         return EXIT_DONE
     except Again:

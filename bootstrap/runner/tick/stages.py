@@ -63,45 +63,6 @@ class Stages:
             reason = event["tail"] if event.get("cause") in ("needs", "reboot") else reason
             raise Failed(stage["name"], event.get("cause"), "stage %s failed (%s)" % (stage["name"], reason))
 
-    def kill_leftovers(self, began):
-        """Kill the processes that an attempt without an end has left running. Return their pids.
-
-        began: its stage.started event.
-        """
-        if began["boot_id"] != self.host.boot_id:
-            return []
-        # The pid of its leader may long belong to somebody else: only with the same start time is it ours.
-        is_ours = self.shell.started_at(began["pid"]) == began["start"]
-        mark = self.shell.mark("%s/%d" % (began["stage"], began["attempt"]))
-        return self.shell.kill_session(began["pid"] if is_ours else None, mark)
-
-    def settle(self, stage, facts):
-        """Settle an attempt without an end: kill what is left of it, then let verify or on_interrupt decide.
-
-        The order matters: a leftover that still works could make verify lie, or work beside the next attempt.
-        """
-        began, name = facts.open, stage["name"]
-        policy = stage["on_interrupt"]
-        if facts.state == "running":
-            rebooted = began["boot_id"] != self.host.boot_id
-            more = {"killed": self.kill_leftovers(began), "policy": policy, "rebooted": rebooted}
-            self.journal.add("interrupted", stage=name, attempt=began["attempt"], **more)
-        if stage.get("verify") and self.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:  # for: verify
-            more = unless_fails(outputs, self.host, self.plan, "%s/%d" % (name, began["attempt"]))
-            return self.end(stage, "done", began["attempt"], cause="interrupted", **more)
-        if policy == "fail" or self.facts(stage).too_often:
-            return self.end(
-                stage, "failed", began["attempt"], cause="interrupted", final=True, tail=self.last_lines(name)
-            )
-        return None
-
-    def last_lines(self, name):
-        """Return the end of a stage's log."""
-        log = open_log(self.host, name)
-        text = tail(log, self.plan)
-        os.close(log)
-        return text
-
     def needs(self, stage):  # for: needs
         """Wait until every need of the stage is met; a wait that outlives the whole deadline fails the stage."""
         reported, attempt = None, self.facts(stage).attempt
@@ -125,7 +86,7 @@ class Stages:
         """Bring one stage to its end. Raises Failed, Again or Superseded."""
         facts = self.facts(stage)
         if facts.open:
-            self.settle(stage, facts)
+            later("settle")(self, stage, facts)
         while True:
             facts = self.facts(stage)
             if facts.state in ("done", "skipped"):

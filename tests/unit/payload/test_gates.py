@@ -1,4 +1,4 @@
-"""A plan has the features that it asks for and no others; a marked statement does nothing for a plan that lacks them."""
+"""A plan has the features that it asks for and no others; a marked statement does nothing where a plan lacks them."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ WITH: dict[str, dict[str, Any]] = {
     "health": {"checks": [{"kind": "file", "path": "/a"}]},
     **{f"check-{kind}": {"checks": [{"kind": kind}]} for kind in gates.CHECK_KINDS},
 }
-# Marked statements other than definitions, by feature, each with the reason why it does nothing without the feature: its
-# condition is false then, its loop is empty, or its line is one of INERT. A new one belongs here only if it has one.
+# Marked statements other than definitions, by feature, and why each does nothing without its feature: its condition is
+# false then, its loop is empty, or its line is one of INERT. A new one belongs here only if it has such a reason.
 CONDITIONS = {
     "report": ("'report' in plan", "'report' in self.plan", "'report' in run.plan", "'not_reported' in summary"),
     "https": ("url.startswith('https:')",),
@@ -66,7 +66,7 @@ CONDITIONS = {
     "rollback": ("self.plan['rollback']",),
     "group": ("plan['server'].endswith('*')",),
     "health": ("self.plan.get('health')", "in find('health')", "'health' in summary", "not health['ok']"),
-    **{f"need-{kind}": (f"kind == '{kind}'",) for kind in gates.NEEDS},
+    **{f"need-{kind}": (f"kind == '{kind}'",) for kind in gates.NEEDS if kind != "server"},
 }
 INERT = {
     # Without the plan's key it is None, and the statement behind it goes with it.
@@ -83,6 +83,9 @@ INERT = {
     "self.wait_to_retry(stage, facts)",
     "self.needs(stage)",
     "if not force:",
+    # The other kinds of needs have returned before.
+    "fault = ask(host, lambda: server_ready(plan, value), 15)",
+    "return fault and 'server %s is not healthy: %s' % (value, fault.replace('OSError: ', ''))",
     # Nothing is owed without a collector.
     "if not self.deliver(20) and (not self.give_up()):",
     # Only a run with a collector leaves that file.
