@@ -24,9 +24,10 @@ from bootstrap.errors import UsageError
 from bootstrap.targets import table
 
 if TYPE_CHECKING:
-    from bootstrap.api import Fleet, Rendering, ServerPlan
+    from bootstrap.api import Fleet, ServerPlan
     from bootstrap.errors import Problem
     from bootstrap.payload.sign import Signer
+    from bootstrap.rendering import Rendering
     from bootstrap.targets.model import Packed
 
 
@@ -38,12 +39,18 @@ class PackOptions:
     provider: str | None
     beside: tuple[Path, ...]
     url: str | None
+    runner_from: tuple[str, ...]
 
     def pack(self, rendering: Rendering) -> list[Packed]:
         """Pack one server for every target, each once, in the order of the command line. Raises PayloadError."""
         # A target that is named twice has one output folder.
         targets = dict.fromkeys(self.targets)
-        return [rendering.pack(target, self.provider, self.beside, url=self.url) for target in targets]
+        return [
+            rendering.pack(
+                target, self.provider, self.beside, url=self.url, runner_from=self.runner_from or None
+            )
+            for target in targets
+        ]
 
 
 pack_options = gathered(
@@ -60,6 +67,11 @@ pack_options = gathered(
         help="Your own cloud-config, script or other user-data, to send along with ours; may be given several times.",
     ),
     click.option("--url", metavar="URL", help="For a stub: the URL that hosts fetch the bundle from."),
+    click.option(
+        "--runner-from", multiple=True, metavar="SOURCE",
+        help="Carry everything but the runner, which hosts take by its SHA-256 from SOURCE: disk (of the image), "
+        "collector or a URL; may be given several times.",
+    ),
 )  # fmt: skip
 
 

@@ -51,6 +51,9 @@ def notes(packed: Sequence[Packed]) -> Iterator[str]:
         taker = payload.provider.name if payload.provider else payload.target
         for path in payload.moved:
             yield f"{path} rides in the bundle, since {taker} takes too few files"
+        if payload.chosen:
+            first = (payload.sources or ("",))[0].split("?")[0]
+            yield f"the runner comes by its SHA-256 from {first}, since {taker} has no room for a whole bundle"
         # They are what a tick does not need.
         if payload.lean:
             verbs = "`doctor`, `timeline`, `history`, `verify` and `run --dry-run`"

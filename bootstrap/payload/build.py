@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from bootstrap.errors import PayloadError
 from bootstrap.payload import bundle as bundles
-from bootstrap.payload import gates, pack, triggers
+from bootstrap.payload import gates, pack, split, triggers
+from bootstrap.payload.gzipped import gzipped
 from bootstrap.payload.model import InjectedFile, Payload
 from bootstrap.payload.no_python_report import script
 from bootstrap.render.model import Rendered, RenderedFile
 from bootstrap.runner.defaults import FILE, PLAN
-from bootstrap.runner.host import BUNDLE, TRIGGER
+from bootstrap.runner.host import BUNDLE, STUB, TRIGGER
 from bootstrap.runner.tick.files import trigger_text
 
 RC_LOCAL = "/etc/rc.local"
@@ -31,6 +33,7 @@ def build(
     units: str = "inside",
     lean: bool = False,
     sign: Callable[[bytes], str] | None = None,
+    sources: Sequence[str] | None = None,
 ) -> Payload:
     """Build one server's payload.
 
@@ -42,6 +45,8 @@ def build(
     lean: without the verbs that have a stand-in (see runner/later/no_doctor.py), and without the report of a host that
     has no Python. Code that the plan never calls is left out in any case.
     sign: the signature of a bundle, as base64 text, to go along with it (see payload.sign).
+    sources: the URLs of the runner's text, perhaps none, for a carrier in place of the bundle (see payload.split).
+    Such a bundle has the code of every feature, since all servers share it.
     The same input gives the same bytes. Raises PayloadError when nine chunks are not enough.
     """
     single = channel == "single"
@@ -57,15 +62,19 @@ def build(
         plan["units"] = unit_texts
     if plan.get("every_boot"):
         plan["boot_unit"] = triggers.boot_unit()
-    choices = (lean, gates.absent(plan))
-    code = pack.packed(*choices)
-    dictionary = pack.sources(*choices)[0].encode()
+    is_split = sources is not None
+    if is_split:
+        code, dictionary = split.code()
+    else:
+        choices = (lean, gates.absent(plan))
+        code, dictionary = pack.packed(*choices), pack.sources(*choices)[0].encode()
     # Sorted keys and no spaces: the same plan gives the same bytes, and few.
     packed_plan = pack.deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
     packed_files = pack.deflate(b"".join(f.content for f in inside), dictionary)
     parts = [code, packed_plan, packed_files]
     # It takes 750 bytes and is for hosts that are badly made, so it is the first to give way.
-    no_python_report = "" if lean else script(plan)
+    # In a split the carrier sends it, since the head of the bundle belongs to the text that all servers share.
+    no_python_report = "" if lean or is_split else script(plan)
     text = bundles.compose(parts, no_python_report)
     if sign is not None:
         # The signature is of the bundle without it, so the bundle is put together twice.
@@ -73,14 +82,32 @@ def build(
         text = bundles.compose(parts, no_python_report)
     # The trigger pins the whole text, its own last line and the signature included.
     digest = hashlib.sha256(text).hexdigest()
-    pieces = _pieces(text, chunk_bytes)
-    trigger = InjectedFile(TRIGGER, trigger_text(plan, digest, [piece.path for piece in pieces]), 0o644)
+    carrier = None if sources is None else split.carrier(text, plan, sources)
+    if carrier is None:
+        pieces = _pieces(text, chunk_bytes)
+        start = trigger_text(plan, digest, [piece.path for piece in pieces])
+    else:
+        pieces = [InjectedFile(STUB, carrier, 0o600)]
+        start = split.entry(hashlib.sha256(carrier).hexdigest(), plan).encode()
+    trigger = InjectedFile(TRIGGER, start, 0o644)
     used = dict(zip(("runner", "plan", "files", "signature"), map(len, parts), strict=False))
     used["head"] = len(text) - sum(used.values())
     # Units come after the bundle and before the trigger, which must not start what is not whole.
     started = [InjectedFile(path, text.encode()) for path, text in unit_texts.items()] if units == "apart" else []
     injected = (*(InjectedFile(f.path, f.content, f.mode) for f in apart), *pieces, *started, trigger)
-    return Payload(rendered.server, rendered.deploy_id, rendered.revision, text, digest, injected, used)
+    return Payload(rendered.server, rendered.deploy_id, rendered.revision, text, digest, injected, used, carrier)
+
+
+def least_bytes(rendered: Rendered) -> int:
+    """Return what the runner alone takes of a compressed whole bundle, in its smallest form: no bundle is smaller."""
+    # The files and units that packing adds may need more of the runner, never less.
+    files = [{"path": file.path, "fetch": file.fetch} for file in rendered.files if file.fetch is not None]
+    return _code_bytes(gates.absent({**rendered.host_plan, "files": files}))
+
+
+@functools.cache
+def _code_bytes(absent: frozenset[str]) -> int:
+    return len(gzipped(pack.packed(True, absent).encode()))
 
 
 def cron_entry(rendered: Rendered, payload: Payload) -> bytes:

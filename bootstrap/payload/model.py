@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass, field
 
-from bootstrap.runner.host import BUNDLE
+from bootstrap.runner.host import BUNDLE, STUB
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Payload:
     bundle: ASCII, LF, exactly one final newline, no backslash; digest: its SHA-256 in hex.
     files: the files of an injecting channel, in order; the trigger is last, since it must not come before the bundle.
     used: the bytes of text of each part, for `show` and for refusals ({"runner": …, "plan": …, "files": …}).
+    carrier: what travels in the place of the bundle, when its runner's text comes another way (see payload.split).
     """
 
     server: str
@@ -33,8 +34,21 @@ class Payload:
     digest: str
     files: tuple[InjectedFile, ...]
     used: dict[str, int]
+    carrier: bytes | None = field(default=None, repr=False)
+
+    @property
+    def script(self) -> bytes:
+        """The script that travels and starts everything: the carrier if there is one, else the bundle."""
+        return self.bundle if self.carrier is None else self.carrier
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """The paths of the bundle among the files, in order: one, or bundle.1 and so on."""
+        """The paths of the bundle, in order: one, or bundle.1 and so on. That of a carrier is one file."""
+        if self.carrier is not None:
+            return (BUNDLE,)
         return tuple(file.path for file in self.files if re.fullmatch(re.escape(BUNDLE) + r"(\.[1-9])?", file.path))
+
+    @property
+    def brought(self) -> tuple[str, ...]:
+        """The paths of the script among the files, in order: the pieces of the bundle, or the carrier."""
+        return self.pieces if self.carrier is None else (STUB,)

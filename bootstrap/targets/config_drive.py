@@ -11,7 +11,8 @@ def pack(request: Request) -> Packed:
     """Pack the files, and the starter as user-data. No call carries them, so that no limit holds."""
     payload = request.build(units=request.units)
     blob = request.message(starter.text(payload).encode())
-    return Packed(request.target, None, payload, (unlimited("bundle", payload.bundle),), blob)
+    what = "bundle" if payload.carrier is None else "carrier"
+    return Packed(request.target, None, payload, (unlimited(what, payload.script),), blob, sources=request.sources)
 
 
 def output(packed: Packed) -> Output:

@@ -11,7 +11,7 @@ from bootstrap.payload.build import build
 from bootstrap.payload.model import Payload
 from bootstrap.render.model import Rendered
 from bootstrap.runner.defaults import PLAN
-from bootstrap.targets import mime
+from bootstrap.targets import mime, starter
 from bootstrap.targets.limits import Measure
 from bootstrap.targets.providers import Provider
 
@@ -25,6 +25,7 @@ class Request:
 
     provider: whose limits hold; None measures against no limit. beside: the user's own user-data. url: where hosts
     fetch the bundle from. sign: None leaves the bundle unsigned. lean: whether verbs that no tick needs are left out.
+    sources: the URLs of the runner's text, perhaps none, for a carrier in place of the bundle; None: the bundle itself.
     """
 
     rendered: Rendered
@@ -34,6 +35,7 @@ class Request:
     url: str | None = None
     sign: Sign | None = None
     lean: bool = False
+    sources: tuple[str, ...] | None = None
 
     @property
     def trigger(self) -> str:
@@ -57,11 +59,18 @@ class Request:
 
     def build(self, **how: Any) -> Payload:
         """Build the payload. how: as payload.build takes it."""
-        return build(self.rendered, lean=self.lean, sign=self.sign, **how)
+        return build(self.rendered, lean=self.lean, sign=self.sign, sources=self.sources, **how)
 
     def message(self, boothook: bytes) -> bytes:
         """Return our user-data by itself or, when there are parts of the user's own, one message of all."""
         return mime.compose(boothook, self.beside) if self.beside else boothook
+
+    def started_by(self, payload: Payload) -> bytes:
+        """Return the user-data that starts a payload, with the user's own parts beside it."""
+        if payload.carrier is None or not self.beside:
+            return self.message(payload.script)
+        # A part is a boothook, which must not hold up the boot while the carrier fetches.
+        return self.message(starter.in_background(payload.carrier, payload.deploy_id))
 
 
 @dataclass(frozen=True)
@@ -71,6 +80,7 @@ class Packed:
     blob: the user-data, for the targets that go there, or may (personality: the starter). moved: the files that the
     spec wants injected and that ride in the bundle, since the provider takes too few files. lean: whether the verbs
     that no tick needs are left out for room. url: of the bundle that a stub fetches. signed_by: the key's fingerprint.
+    sources: the URLs of the runner's text for a carrier, else None. chosen: whether it was chosen for want of room.
     """
 
     target: str
@@ -82,6 +92,8 @@ class Packed:
     lean: bool = False
     url: str | None = field(default=None, repr=False)
     signed_by: str | None = None
+    sources: tuple[str, ...] | None = field(default=None, repr=False)
+    chosen: bool = False
 
 
 @dataclass(frozen=True)

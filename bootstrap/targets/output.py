@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import NotRequired, TypedDict
 
 from bootstrap.errors import UsageError
+from bootstrap.payload.split import runner_text
 from bootstrap.targets import starter, table
 from bootstrap.targets.model import Output, Packed
 
@@ -21,12 +22,17 @@ BUNDLE = "bundle"
 
 
 class ManifestBundle(TypedDict):
-    """A bundle's size in bytes and its digest; who signed it, and where it was published, without the URL's query."""
+    """A bundle's size in bytes and its digest; who signed it, and where it was published, without the URL's query.
+
+    runner: the SHA-256 of the runner's text, when that comes another way, and runner_from: its URLs, without queries.
+    """
 
     size: int
     sha256: str
     signed_by: NotRequired[str]
     url: NotRequired[str]
+    runner: NotRequired[str]
+    runner_from: NotRequired[list[str]]
 
 
 class ManifestMeasure(TypedDict):
@@ -142,6 +148,9 @@ def described(packed: Packed) -> ManifestTarget:
     if packed.url:
         # The query of a presigned URL gives the right to read, and a manifest may be shown to anybody.
         described["bundle"]["url"] = packed.url.split("?")[0]
+    if packed.sources is not None:
+        described["bundle"]["runner"] = runner_text().sha256
+        described["bundle"]["runner_from"] = [url.split("?")[0] for url in packed.sources]
     if output.file and output.folder:
         described["output"]["directory"] = output.folder
     if table.BY_NAME[packed.target].carries_files:

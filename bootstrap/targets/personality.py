@@ -24,7 +24,9 @@ def pack(request: Request) -> Packed:
     blob = request.message(starter.text(payload).encode())
     if request.beside:
         measures += limits.user_data(blob, provider)
-    return Packed(request.target, provider, payload, tuple(measures), blob, moved, request.lean)
+    return Packed(
+        request.target, provider, payload, tuple(measures), blob, moved, request.lean, sources=request.sources
+    )
 
 
 def output(packed: Packed) -> Output:

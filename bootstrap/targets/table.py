@@ -34,6 +34,7 @@ class Target(NamedTuple):
     takes_parts: whether user-data of the user's own can travel beside ours.
     carries_files: whether the payload's files travel as files of their own; else they all ride in the bundle.
     is_read_by_all: whether the metadata service hands it to any process of the host, root's or not.
+    takes_carrier: whether a carrier can travel in the place of the bundle.
     provider: the profile that a call of the Python API means when it names none. Personality is Nova's own word.
     """
 
@@ -45,6 +46,7 @@ class Target(NamedTuple):
     takes_parts: bool = False
     carries_files: bool = False
     is_read_by_all: bool = False
+    takes_carrier: bool = True
     provider: str | None = None
 
     @property
@@ -80,8 +82,9 @@ CONFIG_DRIVE = Target(
 )  # fmt: skip
 # Whoever reads a stub can fetch the bundle, so that it is as open as that.
 STUB = Target(
-    "stub", "a small script that fetches the bundle", "stub.sh", "stub", takes_parts=True, is_read_by_all=True
-)
+    "stub", "a small script that fetches the bundle", "stub.sh", "stub", takes_parts=True, is_read_by_all=True,
+    takes_carrier=False,
+)  # fmt: skip
 
 TARGETS = (TREE, PERSONALITY, USER_DATA, CLOUD_CONFIG, NOCLOUD, CONFIG_DRIVE, STUB)
 NAMES = tuple(target.name for target in TARGETS)

@@ -13,7 +13,8 @@ from bootstrap.targets.model import Output, Packed, Request
 def pack(request: Request) -> Packed:
     """Pack the files, systemd's units among them. No call carries them, so that no limit holds."""
     payload = request.build(units="apart")
-    return Packed(request.target, None, payload, (unlimited("bundle", payload.bundle),))
+    what = "bundle" if payload.carrier is None else "carrier"
+    return Packed(request.target, None, payload, (unlimited(what, payload.script),), sources=request.sources)
 
 
 def output(packed: Packed) -> Output:
