@@ -39,8 +39,8 @@ from bootstrap.cli.state_dir import state_path
     "--deploy-token-file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="The token with the right to deploy: it may read, and take the leases of pools; made if it is missing. "
-    "Without this option no token has the right.",
+    help="The token with the right to deploy: it may read, take the leases of pools, and upload runner texts and "
+    "bundles; made if it is missing. Without this option no token has the right.",
 )
 @click.option(
     "--bundle-room", default="1GiB", show_default=True, metavar="SIZE",
