@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from bootstrap.render.model import Published, PublishedBundle
 
 # The argument SPEC where none is given. No file can have this path.
-NO_SPEC = Path("\0")
+NO_SPEC = Path("/dev/null/no-spec")
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from bootstrap.publish.content import digests
 from bootstrap.publish.objects import Listed, PublishError, Unfit
 
 # As many characters as the end and the signature of a bundle's URL have.
-_STAND_IN = "?expires=%d&signature=" + 64 * "0"
+_STAND_IN = "?expires=%d&signature=" + 32 * "0"
 
 
 @dataclass
