@@ -118,6 +118,10 @@ class S3Objects:
                     md5 = etag if len(etag) == 32 else None
                     yield Listed(entry["Key"].removeprefix(self._key("")), entry["Size"], md5)
 
+    def remove(self, name: str) -> None:
+        with self._explaining(f"{self.place}/{name} cannot be removed"):
+            self.client.delete_object(**self._at(name))
+
     def url(self, name: str, expires: int) -> str:
         # An s3:// address cannot be tried without a role: a presigned URL of the same object shows that it is there.
         url = self._presigned(name, int(time.time()) + HOUR_S if self.by_role else expires)
