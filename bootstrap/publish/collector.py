@@ -20,7 +20,7 @@ _STAND_IN = "?expires=%d&signature=" + 32 * "0"
 
 @dataclass
 class CollectorObjects:
-    """What a collector keeps. expires: the wanted end of the bundles' URLs, in seconds since 1970.
+    """The objects that a collector keeps. expires: the wanted end of the bundles' URLs, in seconds since 1970.
 
     base_url: the collector as hosts know it, which may differ from the way of this machine. urls: of what has been put
     so far, by name. The collector signs the URL of a bundle when it takes the bundle.
