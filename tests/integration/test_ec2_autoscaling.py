@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator
 from email.message import Message
 from fnmatch import fnmatch
-from pathlib import Path
 
 import instance_refresh
 import pytest
