@@ -13,6 +13,7 @@ import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 from moto_server import MotoServer
@@ -55,6 +56,14 @@ class Account:
         out, err = process.communicate(timeout=2000)
         assert process.returncode == code, out + err
         return out + err
+
+    def answer(self, folder: Path, *words: str) -> dict[str, Any]:
+        """Run it to its end. Return what --json prints; stderr may tell how far it is meanwhile."""
+        process = self.start(folder, *words, "--json")
+        out, err = process.communicate(timeout=2000)
+        assert process.returncode == 0, out + err
+        facts: dict[str, Any] = json.loads(out)
+        return facts
 
     def count(self) -> int:
         return sum(1 for _ in self.objects.listing())
@@ -167,7 +176,7 @@ def test_a_tree_is_complete_after_kills_and_a_changed_byte_is_found(
         assert account.count() >= reached
     unfinished = account.publish(tmp_path, "--verify", "--quick", code=4)
     assert "a publish has begun and has not ended: the tree is not complete" in unfinished
-    answer = json.loads(account.publish(tmp_path, "data", "--json"))
+    answer = account.answer(tmp_path, "data")
     files = count + 3
     assert answer["files"] == files
     assert answer["sent"] <= files - reached + 1, "what was there already was sent again"
@@ -176,7 +185,7 @@ def test_a_tree_is_complete_after_kills_and_a_changed_byte_is_found(
 
     said = account.publish(tmp_path, "--verify", "--manifest", "build/data.tree.json")
     assert f"{files:,} files, " in said and f"manifest {answer['sha256']}" in said
-    again = json.loads(account.publish(tmp_path, "data", "--json"))
+    again = account.answer(tmp_path, "data")
     assert (again["sent"], again["manifest_sent"], again["sha256"]) == (0, False, answer["sha256"])
 
     changed = f"part 000/{count // 100 - 1:05} ü+&.txt"
@@ -204,16 +213,16 @@ def test_files_that_are_gone_are_left_until_they_are_to_be_removed(account: Acco
     account.objects.put("other/object", b"x", hashlib.sha256(b"x").hexdigest())
     (root / "program").unlink()
     (root / "large.bin").write_text("small now")
-    answer = json.loads(account.publish(tmp_path, "data", "--json"))
+    answer = account.answer(tmp_path, "data")
     assert (answer["sent"], answer["extra"], answer["foreign"]) == (1, ["program"], ["other/object"])
     # What a publish has left there is known to the manifest; the other is not of this tree, and is said.
     said = account.publish(tmp_path, "--verify", code=4)
     assert [line for line in said.splitlines() if line.startswith("error")] == [
         "error[publish.extra]: extra: other/object is not in the manifest"
     ]
-    tried = json.loads(account.publish(tmp_path, "data", "--delete", "--dry-run", "--json"))
+    tried = account.answer(tmp_path, "data", "--delete", "--dry-run")
     assert tried["removed"] == ["program"] and account.objects.digest("program") is not None
-    answer = json.loads(account.publish(tmp_path, "data", "--delete", "--json"))
+    answer = account.answer(tmp_path, "data", "--delete")
     assert (answer["sent"], answer["removed"], answer["extra"]) == (0, ["program"], [])
     assert account.objects.digest("program") is None
     assert account.objects.digest("other/object") is not None
@@ -226,7 +235,7 @@ def test_a_missing_object_is_sent_again(account: Account, tmp_path: Path) -> Non
     account.publish(tmp_path, "data")
     account.objects.remove("program")
     assert "error[publish.missing]: missing: program, 10 bytes" in account.publish(tmp_path, "--verify", code=4)
-    assert json.loads(account.publish(tmp_path, "data", "--verify", "--json"))["sent"] == 1
+    assert account.answer(tmp_path, "data", "--verify")["sent"] == 1
 
 
 def test_wrong_credentials_send_nothing_and_are_not_shown(swift: Swift, tmp_path: Path) -> None:
