@@ -33,8 +33,8 @@ if TYPE_CHECKING:
     from bootstrap.publish.publisher import Publisher
     from bootstrap.render.model import Published, PublishedBundle
 
-# The argument SPEC where none is given. No file can have this path.
-NO_SPEC = Path("\0")
+# The argument SPEC where none is given: a path that no file can have, and that click can look up.
+NO_SPEC = Path("/dev/null/none")
 
 
 @dataclass(frozen=True)
@@ -104,6 +104,11 @@ def command(
     plan = plans[0].plan if plans else None
     if place.kind == places.FOLDER and where.base_url is None and (servers or (plan and has_files(plan))):
         raise UsageError("hosts fetch files and bundles from a URL", hint="--base-url says which URL the folder has")
+    if where.by_role and plan and has_files(plan):
+        raise UsageError(
+            "--instance-role is for bundles and the runner's text: a server fetches its files by URL",
+            hint="publish the files without it; their URLs then end after 7 days at most",
+        )
     secret = report.read_secret() if servers and plans[0].reports else None
     key = open_key(sign)
     # Whatever can be refused without the network has been refused by now: nothing is uploaded for a wrong spec.

@@ -26,7 +26,7 @@ from bootstrap.runner.host import STATE, STUB, TRIGGER
 from bootstrap.runner.tick.files import CRONS
 
 # The runner's text lies below this folder of an image, under the name of its SHA-256.
-FOLDER = "/usr/lib/initialrunner"
+FOLDER = form.RUNNERS
 # Below the URL of a collector.
 COLLECTOR_PATH = "/v1/runner/"
 
@@ -83,14 +83,14 @@ def carrier(bundle: bytes, plan: dict[str, Any], sources: Sequence[str]) -> byte
 
 
 def entry(sha256: str, plan: dict[str, Any]) -> str:
-    """Return the cron entry that starts what lies at STUB, once its SHA-256 is right. For systemd alone it is a comment."""
+    """Return the cron entry that starts what lies at STUB, once its SHA-256 is right; for systemd alone a comment."""
     command = _filled(resources.text("files/carrier/command.sh").rstrip("\n"), {"STUB": STUB, "SHA256": sha256})
     text = _filled(resources.text("files/carrier/cron"), {"COMMAND": command})
     return triggers.entry(text, plan.get("trigger", PLAN["trigger"]))
 
 
 def assemble(carried: bytes, text: bytes) -> bytes:
-    """Return the bundle of a carrier, put together with the runner's text. Raises PayloadError unless both are right."""
+    """Return the bundle of a carrier, put together with the runner's text. Raises PayloadError if either is wrong."""
     runner, whole, _, rest = parts(carried)
     if hashlib.sha256(text).hexdigest() != runner:
         raise PayloadError(f"the carrier needs the runner {runner}, which this text is not")
@@ -98,6 +98,13 @@ def assemble(carried: bytes, text: bytes) -> bytes:
     if hashlib.sha256(bundle).hexdigest() != whole:
         raise PayloadError("the carrier is damaged: its bundle differs from the digest that it names")
     return bundle
+
+
+def find(data: bytes) -> bytes | None:
+    """Return the carrier in a script that may be one, or holds one as a boothook does; None when there is none."""
+    first, second = form.CARRIER_MAGIC.split("\n")
+    match = re.search(re.escape(second.encode()) + rb".*?\nexit 4(?=\n|$)", data, re.DOTALL)
+    return None if match is None else first.encode() + b"\n" + match[0] + b"\n"
 
 
 def parts(carried: bytes) -> tuple[str, str, tuple[str, ...], str]:

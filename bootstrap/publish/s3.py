@@ -78,7 +78,10 @@ class S3Objects:
                 return
             digests(f"{self.place}/{name}", content, sha256)
             checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
-            self.client.put_object(**self._at(name), **_described(sha256), Body=content, ChecksumSHA256=checksum)
+            self.client.put_object(
+                **self._at(name), **_described(sha256), Body=content, ChecksumAlgorithm="SHA256",
+                ChecksumSHA256=checksum,
+            )  # fmt: skip
 
     def _put_parts(self, name: str, path: Path, sha256: str) -> None:
         """Put a large file part by part. The service checks each; the whole is compared before it becomes an object."""
@@ -173,7 +176,8 @@ class S3Objects:
             yield
         except ClientError as error:
             raise s3_errors.explained(error.response, failure, self.bucket, self.region) from error
-        except BotoCoreError as error:
+        # boto3 raises RuntimeError for credentials that have expired and cannot be renewed.
+        except (BotoCoreError, RuntimeError) as error:
             raise s3_errors.unanswered(error, failure, self.client.meta.endpoint_url) from error
 
 

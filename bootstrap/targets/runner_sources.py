@@ -11,7 +11,7 @@ from bootstrap.payload.split import COLLECTOR_PATH, runner_text
 from bootstrap.render.model import Rendered
 
 DISK, COLLECTOR = "disk", "collector"
-# A source stands on a line of its own, in a here-document whose text sh leaves alone. Only what no URL needs is refused.
+# A source stands on a line of its own in a here-document, whose text sh leaves alone: no URL can end that.
 _URL = re.compile(r"(https?|s3)://[A-Za-z0-9._~:/?#@!$&()*+,;=%\[\]-]+")
 _LOOPBACK = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])[:/]")
 OPTION = "--runner-from"

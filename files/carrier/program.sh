@@ -15,7 +15,7 @@ trap "rm -f $f $f.text $f.ca" 0
 (umask 22; mkdir -p ${e%/*})
 mkdir -p ${w%/*}
 echo "$c" >$w.new
-sed s/=D/=$d/ >$w.entry <<"E"
+sed s/=D/$d/ >$w.entry <<"E"
 @ENTRY@
 E
 chmod 644 $w.entry

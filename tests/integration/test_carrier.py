@@ -71,14 +71,14 @@ def test_with_any_one_of_the_programs_that_fetch(program: str) -> None:
 @pytest.mark.parametrize("way", ["404", "403", "500", "other", "cut", "short", "empty", "redirect"])
 def test_a_source_that_answers_wrongly_is_named_and_the_next_one_is_asked(way: str) -> None:
     with RunnerServer() as wrong, RunnerServer() as right, Box(network="host") as box:
-        wrong.answers = [way] * 9
+        wrong.answers = [way] * 20
         box.put("/root/user-data", payload(wrong.url).script)
         alone = box.sh("sh /root/user-data")
         assert alone.returncode == 75
         assert alone.stderr.startswith(f"initialrunner: waits for the runner {runner_text().sha256}: ")
         assert wrong.url in alone.stderr and alone.stderr.count("\n") == 1
         assert not box.exists(STATE) and not box.exists(BUNDLE)
-        wrong.answers = [way] * 9
+        wrong.answers = [way] * 20
         box.put("/root/user-data", payload(wrong.url, right.url).script)
         assert box.sh("sh /root/user-data").returncode == 0
         box.wait_for(lambda: healthy(box))
@@ -87,7 +87,7 @@ def test_a_source_that_answers_wrongly_is_named_and_the_next_one_is_asked(way: s
 def test_a_damaged_text_on_the_disk_is_named_and_the_url_is_asked() -> None:
     with RunnerServer() as server, Box(network="host") as box:
         box.put(TEXT, runner_text().content[:-1] + b"~")
-        server.answers = ["404"]
+        server.answers = ["404"] * 2
         box.put("/root/user-data", payload(server.url).script)
         first = box.sh("rm -f /usr/bin/wget; sh /root/user-data")
         assert first.returncode == 75 and f"{TEXT} is damaged" in first.stderr

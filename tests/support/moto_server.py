@@ -51,10 +51,13 @@ class Login:
 
 
 class MotoServer:
-    """The server, from start to end. url: of all its services; environment: what boto3 reads of where and who."""
+    """The server, from start to end. url: of all its services; environment: what boto3 reads of where and who.
 
-    def __init__(self) -> None:
-        self.url = ""
+    also: a program that its process runs first, which may give moto what it lacks (see instance_refresh).
+    """
+
+    def __init__(self, also: str = "") -> None:
+        self.url, self._also = "", also
         self.login = Login("AKIAIOSFODNN7EXAMPLE", "two")
         self._process: subprocess.Popen[str] | None = None
 
@@ -65,7 +68,7 @@ class MotoServer:
     def __enter__(self) -> Self:
         own = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "AWS_"))}
         self._process = subprocess.Popen(
-            [venvs.python("moto"), "-c", SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
+            [venvs.python("moto"), "-c", self._also + SERVER], stdin=subprocess.PIPE, stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL, text=True, env=own,
         )  # fmt: skip
         assert self._process.stdout
@@ -119,4 +122,8 @@ class MotoServer:
         iam.put_user_policy(UserName="admin", PolicyName="all", PolicyDocument=json.dumps(everything))
         key = iam.create_access_key(UserName="admin")["AccessKey"]
         self.login = Login(key["AccessKeyId"], key["SecretAccessKey"])
-        urllib.request.urlopen(f"{self.url}/moto-api/reset-auth", data=b"0", timeout=30).close()
+        # As the type that urllib sets by itself, the number would be taken for a form.
+        headers = {"Content-Type": "text/plain"}
+        urllib.request.urlopen(
+            urllib.request.Request(f"{self.url}/moto-api/reset-auth", b"0", headers), timeout=30
+        ).close()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -201,3 +202,26 @@ def test_the_token_of_the_command_line_comes_first(tmp_path: Path, monkeypatch: 
 def test_a_url_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="is not an http:// or https:// URL"):
         Collector(url, "t")
+
+
+def test_a_server_is_announced_with_the_runner_texts_that_its_targets_fetch(
+    collector: Collector, tmp_path: Path
+) -> None:
+    bundles = [{"sha256": "b"}, {"sha256": "c", "runner": "r1"}, {"runner": "r1"}, {"runner": None}]
+    manifest = {"server": "web-1", "deploy_id": "d1", "deadline_s": 60, "targets": [{"bundle": b} for b in bundles]}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    second = {"server": "web-2", "targets": [{"bundle": {"runner": "r2"}}]}
+    fleet = {**manifest, "servers": [second, {"server": "web-3"}]}
+    (tmp_path / "fleet.json").write_text(json.dumps(fleet))
+    targets = targets_of((str(tmp_path), str(tmp_path / "fleet.json")), None)
+    assert [(target.server, target.runners) for target in targets] == [
+        ("web-1", ("r1",)),
+        ("web-2", ("r2",)),
+        ("web-3", ()),
+    ]
+    Scripted.script = [(200, {"expected": 2}), (200, {"server": "x", "deploy_id": "d1", "state": "failed"})]
+    wait(collector, (targets[0], targets[2]), 1, lambda line: None)
+    assert Scripted.bodies[0] == [
+        {"server": "web-1", "deploy_id": "d1", "deadline_s": 60, "targets": [{"bundle": {"runner": "r1"}}]},
+        {"server": "web-3", "deploy_id": "d1", "deadline_s": 60},
+    ]
