@@ -16,6 +16,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from box import Box, needs_root
 from moto_server import MotoServer
 from swift import Swift, needs_memcached
 
@@ -236,6 +237,29 @@ def test_a_missing_object_is_sent_again(account: Account, tmp_path: Path) -> Non
     account.objects.remove("program")
     assert "error[publish.missing]: missing: program, 10 bytes" in account.publish(tmp_path, "--verify", code=4)
     assert account.answer(tmp_path, "data", "--verify")["sent"] == 1
+
+
+@needs_root
+def test_the_files_of_a_published_folder_reach_the_server(swift: Swift, tmp_path: Path) -> None:
+    account = of_swift(swift)
+    root = grow(tmp_path, 20)
+    (root / "link").unlink()
+    (root / "program").write_text("#!/bin/sh\necho run\n")
+    (tmp_path / "web.yaml").write_text(
+        "version: 1\nname: web\nfiles: [{path: /srv/data, source: data, publish: true, owner: 'nobody:root'}]\n"
+        "stages: [{name: one, run: '/srv/data/program >/srv/said'}]\nhealth: {checks: [{file: /srv/said}]}\n"
+    )
+    account.publish(tmp_path, "web.yaml", "--server", "web-1")
+    assert (tmp_path / "build/web-1/bundle").stat().st_size < 60_000, "the files travel beside the bundle"
+    with Box(network="host", server="web-1") as box:
+        box.put("/var/lib/cloud/instance/scripts/part-001", (tmp_path / "build/web-1/stub.sh").read_bytes(), 0o700)
+        assert box.run("/var/lib/cloud/instance/scripts/part-001").returncode == 0
+        box.wait_for(lambda: box.state() == "healthy", 120)
+        assert box.text("/srv/said") == "run\n"
+        for path in (path for path in root.rglob("*") if path.is_file()):
+            there = f"/srv/data/{path.relative_to(root)}"
+            assert box.read(there) == path.read_bytes()
+            assert box.stat(there)[:2] == ("0755" if path.name == "program" else "0644", "nobody:root")
 
 
 def test_wrong_credentials_send_nothing_and_are_not_shown(swift: Swift, tmp_path: Path) -> None:
