@@ -6,8 +6,10 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
@@ -24,6 +26,7 @@ from bootstrap.publish import clouds, preflight, store
 from bootstrap.publish.objects import Objects
 from bootstrap.publish.s3_login import open_bucket
 from bootstrap.publish.swift import SwiftObjects
+from bootstrap.publish.tree_publish import Progress, TreePublisher
 
 pytestmark = [pytest.mark.integration, needs_memcached]
 ROOT = Path(__file__).resolve().parents[2]
@@ -260,6 +263,25 @@ def test_the_files_of_a_published_folder_reach_the_server(swift: Swift, tmp_path
             there = f"/srv/data/{path.relative_to(root)}"
             assert box.read(there) == path.read_bytes()
             assert box.stat(there)[:2] == ("0755" if path.name == "program" else "0644", "nobody:root")
+
+
+def test_a_token_that_ends_on_the_way_is_renewed(swift: Swift, tmp_path: Path) -> None:
+    account, root, renewed, once = of_swift(swift), grow(tmp_path, 30), [], threading.Lock()
+
+    def forget_tokens(progress: Progress) -> None:
+        # TempAuth keeps its tokens in memcached.
+        if progress.done >= 5 and once.acquire(blocking=False):
+            with socket.create_connection(("127.0.0.1", swift.ports[4]), 10) as memcached:
+                memcached.sendall(b"flush_all\r\n")
+                assert memcached.recv(100) == b"OK\r\n"
+
+    assert isinstance(account.objects, SwiftObjects)
+    log_in = account.objects.account.renew
+    assert log_in is not None
+    account.objects.account.renew = lambda: renewed.append(1) or log_in()  # type: ignore[func-returns-value]
+    assert TreePublisher(account.objects, root, on_progress=forget_tokens).run().sent == 33
+    assert len(renewed) == 1
+    account.publish(tmp_path, "--verify")
 
 
 def test_wrong_credentials_send_nothing_and_are_not_shown(swift: Swift, tmp_path: Path) -> None:
