@@ -24,9 +24,10 @@ from bootstrap.errors import UsageError
 from bootstrap.targets import table
 
 if TYPE_CHECKING:
-    from bootstrap.api import Fleet, Rendering, ServerPlan
+    from bootstrap.api import Fleet, ServerPlan
     from bootstrap.errors import Problem
     from bootstrap.payload.sign import Signer
+    from bootstrap.rendering import Rendering
     from bootstrap.targets.model import Packed
 
 
@@ -68,8 +69,8 @@ pack_options = gathered(
     click.option("--url", metavar="URL", help="For a stub: the URL that hosts fetch the bundle from."),
     click.option(
         "--runner-from", multiple=True, metavar="SOURCE",
-        help="Carry everything but the runner, which hosts take by its SHA-256 from SOURCE: disk (the image's), collector "
-        "or a URL; may be given several times.",
+        help="Carry everything but the runner, which hosts take by its SHA-256 from SOURCE: disk (of the image), "
+        "collector or a URL; may be given several times.",
     ),
 )  # fmt: skip
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bootstrap.cli.state_dir import state_path
+from bootstrap.state_dir import state_path
 
 
 @click.command()
@@ -43,6 +43,10 @@ from bootstrap.cli.state_dir import state_path
     "Without this option no token has the right.",
 )
 @click.option(
+    "--bundle-room", default="1GiB", show_default=True, metavar="SIZE",
+    help="The room for all bundles that were published to this collector together.",
+)
+@click.option(
     "--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
     help="Serve https with this certificate chain, PEM.",
 )
@@ -63,6 +67,7 @@ def command(
     secret_file: Path | None,
     token_file: Path | None,
     deploy_token_file: Path | None,
+    bundle_room: str,
     tls_cert: Path | None,
     tls_key: Path | None,
     allow_host: tuple[str, ...],
@@ -88,11 +93,13 @@ def command(
         raise UsageError(f"the collector needs {error.name}, which is not installed", hint=hint) from error
     from bootstrap.collector.stores import store_of
     from bootstrap.collector.tokens import read_or_make_token
+    from bootstrap.payload.split import runner_text
 
     if (tls_cert is None) != (tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together", hint="give both, or neither for plain http")
     tls = (tls_cert, tls_key) if tls_cert and tls_key else None
     address = server.parse_listen(listen)
+    room_bytes = _room(bundle_room)
     database = store_of(store or f"sqlite:///{state_path('collector.db', make=True)}")
     secret = _secret(secret_file)
     token_path = token_file or state_path("token", make=True)
@@ -104,6 +111,9 @@ def command(
         token=token,
         deploy_token=deploy_token,
         allowed_hosts=(address.host, *allow_host),
+        # Handed over here, so that the collector itself knows nothing of packing.
+        runner=runner_text().content,
+        bundle_room=room_bytes,
         is_tls=tls is not None,
     )
     # Bound here and not by uvicorn: with port 0 the URL is only known afterwards.
@@ -126,6 +136,17 @@ def command(
             )
 
     server.serve(app, bound, tls=tls, ready=ready)
+
+
+def _room(text: str) -> int:
+    """Return the bytes of --bundle-room. Raises UsageError."""
+    from bootstrap.errors import UsageError
+    from bootstrap.spec.types import size
+
+    try:
+        return size(text)
+    except ValueError as error:
+        raise UsageError(f"--bundle-room {text!r} is not a size", hint="write 512MiB or 4GiB") from error
 
 
 def _deploy_token(path: Path | None, token: str, token_path: Path) -> str | None:

@@ -86,7 +86,8 @@ WHOLE = re.compile(
 CARRIER_MAGIC = "#!/bin/sh\n# initialrunner: sets this server up once, with a runner"
 CARRIER = re.compile(
     "(?s)%s.*?\nr=([0-9a-f]{64}) b=([0-9a-f]{64})\n(?:.*?\ndone <<\"E\"\n(.*?)\nE\n)?"
-    ".*?\n{ cat [$]t; cat <<\"E\"\n(.*?\n)E\n.*\nc=[$]\\(_carrier\\) d=[0-9a-f]{64}\n.*exit 4\n" % re.escape(CARRIER_MAGIC)
+    ".*?\n{ cat [$]t; cat <<\"E\"\n(.*?\n)E\n.*\nc=[$]\\(_carrier\\) d=[0-9a-f]{64}\n.*exit 4\n"
+    % re.escape(CARRIER_MAGIC)
 )
 # The text lies in this folder of an image, under the name of its SHA-256.
 RUNNERS = "/usr/lib/initialrunner"

@@ -12,8 +12,8 @@ from deploys import LOG, Deploys, assert_clean, started_by_the_image
 from guest import Guest
 from images import Image, Recipe
 
-from bootstrap.api import Rendering
 from bootstrap.image.bake import Settings, bake
+from bootstrap.rendering import Rendering
 from bootstrap.runner.baked.program import TAKEN
 from bootstrap.runner.host import BUNDLE
 from bootstrap.targets import iso
