@@ -9,7 +9,6 @@ import json
 from collections.abc import Iterator
 from email.message import Message
 from fnmatch import fnmatch
-from pathlib import Path
 
 import instance_refresh
 import pytest
@@ -21,7 +20,7 @@ import bootstrap
 from bootstrap.payload.split import assemble, runner_text
 from bootstrap.targets.model import Packed
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow]
 # The page's own commands, by their beginnings.
 RENDER, APPLY = "bootstrap render", "terraform apply"
 
@@ -34,8 +33,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         MotoServer(also=instance_refresh.SOURCE) as moto,
         CollectorProcess(tmp_path_factory.mktemp("collector")) as own,
     ):
-        # From now on it judges every request by the policies of whoever makes it.
-        moto.require_login()
+        moto.become_admin()
         page = Page(folder, moto, own)
         page.play(
             "cat >mine.yaml", "terraform init", "terraform apply -target", "bootstrap publish", "bootstrap secret",
