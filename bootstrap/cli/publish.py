@@ -22,6 +22,7 @@ from bootstrap.cli.options import (
     spec_options,
 )
 from bootstrap.cli.publish_place import PlaceOptions, place_options
+from bootstrap.cli.publish_tree import TreeOptions, tree_options
 from bootstrap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -37,8 +38,8 @@ NO_SPEC = Path("/dev/null/none")
 
 
 @dataclass(frozen=True)
-class MoreOptions:
-    """Further content to publish: bundles, by server, and the runner's text."""
+class MoreOptions(TreeOptions):
+    """Further content to publish: bundles, by server, and the runner's text; or a whole folder in their place."""
 
     servers: tuple[str, ...]
     runner: bool
@@ -49,6 +50,7 @@ more_options = gathered(
     MoreOptions,
     click.option("--server", "servers", multiple=True, metavar="NAME", help="Publish this server's bundle, too."),
     click.option("--runner", is_flag=True, help="Publish the runner's text, too, which all servers share."),
+    *tree_options,
 )
 
 
@@ -76,6 +78,9 @@ def command(
     With --server the bundle is uploaded as well, and DIR/NAME/stub.sh fetches it. With --runner the runner's text is
     uploaded, and SPEC may be left out. An object that is there with the same digest is not sent again.
 
+    If SPEC is a folder without a spec, or with --tree, the whole folder is published, each file under its own name, and
+    a manifest with the SHA-256 of each. --verify compares them again, and --restore brings the folder back.
+
     Credentials come from clouds.yaml, boto3's own chain or the environment only. Everybody who has a URL can read its
     object, so the files written have mode 0600. S3 needs the extra: pip install 'initialrunner[s3]'.
     """
@@ -88,10 +93,22 @@ def command(
 
     servers, runner = more.servers, more.runner
     place = where.place()
+    folder = None if inputs.spec == NO_SPEC else inputs.spec
+    if more.are_meant(folder):
+        of_specs = {"--server": servers, "--runner": runner, "--set": inputs.overrides, "--sign": sign}
+        of_specs |= {"--values": inputs.values_files, "--base-url": where.base_url}
+        more.check(folder, place, to, [option for option, value in of_specs.items() if value])
+        more.run(folder, where.open(place, collector, None).objects, to, dry_run=dry_run)
+        return
     plans, warnings = _plans(inputs, servers, report, runner=runner)
     plan = plans[0].plan if plans else None
     if place.kind == places.FOLDER and where.base_url is None and (servers or (plan and has_files(plan))):
         raise UsageError("hosts fetch files and bundles from a URL", hint="--base-url says which URL the folder has")
+    if where.by_role and plan and has_files(plan):
+        raise UsageError(
+            "--instance-role is for bundles and the runner's text: a server fetches its files by URL",
+            hint="publish the files without it; their URLs then end after 7 days at most",
+        )
     secret = report.read_secret() if servers and plans[0].reports else None
     key = open_key(sign)
     # Whatever can be refused without the network has been refused by now: nothing is uploaded for a wrong spec.

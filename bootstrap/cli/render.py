@@ -24,9 +24,10 @@ from bootstrap.errors import UsageError
 from bootstrap.targets import table
 
 if TYPE_CHECKING:
-    from bootstrap.api import Fleet, Rendering, ServerPlan
+    from bootstrap.api import Fleet, ServerPlan
     from bootstrap.errors import Problem
     from bootstrap.payload.sign import Signer
+    from bootstrap.rendering import Rendering
     from bootstrap.targets.model import Packed
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bootstrap.cli.state_dir import state_path
+from bootstrap.state_dir import state_path
 
 
 @click.command()

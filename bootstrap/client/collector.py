@@ -60,7 +60,7 @@ class Collector:
     def __init__(self, url: str, token: str, *, ca: Path | None = None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"--collector {url!r} is not an http:// or https:// URL")
+            raise UsageError(f"the collector {url!r} is not an http:// or https:// URL")
         self.url = url.rstrip("/")
         self._session = requests.Session()
         self._session.auth = _Bearer(token)
@@ -176,7 +176,8 @@ class Collector:
             )
         except requests.exceptions.SSLError as error:
             raise CollectorError(
-                f"the certificate of {self.url} is not trusted: {_cause(error)}", hint="give its CA with --ca FILE"
+                f"the certificate of {self.url} is not trusted: {_cause(error)}",
+                hint="give its CA with --ca FILE (Python: ca=)",
             ) from error
         except requests.exceptions.RequestException as error:
             raise Unreachable(f"the collector at {self.url} does not answer: {_cause(error)}") from error
@@ -201,10 +202,10 @@ class Collector:
             raise Unreachable(f"the collector at {self.url} answers {response.status_code}: {message}")
         if response.status_code in GOOD or message is None:
             raise CollectorError(
-                f"{self.url} answers {response.status_code}, and not as a collector does", hint="check --collector"
+                f"{self.url} answers {response.status_code}, and not as a collector does", hint="check the URL"
             )
         hints = {
-            401: "give --token-file FILE: `bootstrap serve` prints its path",
+            401: "give --token-file FILE (Python: token=Path(FILE)): `bootstrap serve` prints its path",
             421: "start the collector with `bootstrap serve --allow-host NAME`",
         }
         kinds: dict[int, type[CollectorError]] = {401: Denied, 403: Denied, 409: Held}
@@ -216,15 +217,24 @@ class Collector:
         raise refusal
 
 
-def connect(url: str | None, token_file: Path | None, *, default_token: Path, ca: Path | None = None) -> Collector:
+def connect(
+    url: str | None,
+    token_file: Path | None,
+    *,
+    default_token: Path,
+    ca: Path | None = None,
+    token: str | None = None,
+) -> Collector:
     """Return the collector that the arguments name, or BOOTSTRAP_COLLECTOR, BOOTSTRAP_TOKEN and BOOTSTRAP_TOKEN_FILE.
 
-    default_token: the file in which `bootstrap serve` on this machine keeps its token. Raises UsageError.
+    default_token: the file in which `bootstrap serve` on this machine keeps its token. token: the token itself, in the
+    place of a file. Raises UsageError.
     """
     url = url or os.environ.get("BOOTSTRAP_COLLECTOR") or "http://127.0.0.1:8080"
-    # The command line outweighs the environment.
-    token = None if token_file else os.environ.get("BOOTSTRAP_TOKEN")
-    if not token:
+    if token is None and token_file is None:
+        # The arguments outweigh the environment, in which an empty variable is one that is not set.
+        token = os.environ.get("BOOTSTRAP_TOKEN") or None
+    if token is None:
         path = token_file or Path(os.environ.get("BOOTSTRAP_TOKEN_FILE") or default_token)
         try:
             token = path.read_text(encoding="ascii").strip()

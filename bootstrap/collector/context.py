@@ -24,7 +24,7 @@ from bootstrap.collector.texts import Texts
 from bootstrap.collector.tokens import COOKIE, Readers
 
 MAX_HELD_BYTES = 64 << 20  # bodies in memory at once; a burst of 3,000 usual reports is 3 MB
-BODY_TIMEOUT_S = 20.0
+BODY_TIMEOUT_S = 20.0  # for MAX_BODY_BYTES; more for a bundle, which may be larger
 MAX_UPLOADS = 3  # bundles of up to 16 MiB, so that they leave room for reports
 
 
@@ -66,9 +66,9 @@ def refuse(refusal: Refusal) -> Response:
     return answer(refusal.shape, refusal.status, refusal.headers)
 
 
-async def body_of(request: Request, most: int = MAX_BODY_BYTES, timeout_s: float | None = None) -> bytes:
+async def body_of(request: Request, most: int = MAX_BODY_BYTES) -> bytes:
     """The body. Its size, its time and the bytes of all requests are bounded. Raises Refusal 400, 408, 413, 429."""
-    timeout_s = BODY_TIMEOUT_S if timeout_s is None else timeout_s
+    timeout_s = BODY_TIMEOUT_S * most / MAX_BODY_BYTES
     collector = collector_of(request)
     # A length that is announced is judged before a byte is read; a body without one is bounded while it comes.
     announced = request.headers.get("content-length", "")

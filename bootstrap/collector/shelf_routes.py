@@ -21,7 +21,6 @@ from bootstrap.collector.shelf import MAX_BUNDLE_BYTES, MAX_TEXT_BYTES, blocks_o
 
 # A year, and never asked for again: other content has another name.
 CACHING = "public, max-age=31536000, immutable"
-UPLOAD_TIMEOUT_S = 120.0
 _BINARY = {"type": "string", "format": "binary"}
 
 logger = logging.getLogger(__name__)
@@ -107,7 +106,7 @@ async def put_bundle(request: Request) -> Response:
         raise Refusal("full", "too many bundles are uploaded at the same time", retry_after_s=2)
     # Held in memory one by one: each may have 16 MiB.
     async with collector.uploads:
-        content = await body_of(request, MAX_BUNDLE_BYTES, UPLOAD_TIMEOUT_S)
+        content = await body_of(request, MAX_BUNDLE_BYTES)
         # Other requests must not wait for the digest of a large one.
         await asyncio.to_thread(check_bundle, sha256, content)
         expires = end_of(collector.clock(), expires_s)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import gzip
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -94,6 +96,18 @@ def build(
     started = [InjectedFile(path, text.encode()) for path, text in unit_texts.items()] if units == "apart" else []
     injected = (*(InjectedFile(f.path, f.content, f.mode) for f in apart), *pieces, *started, trigger)
     return Payload(rendered.server, rendered.deploy_id, rendered.revision, text, digest, injected, used, carrier)
+
+
+def least_bytes(rendered: Rendered) -> int:
+    """Return what the runner alone takes of a compressed whole bundle, in its smallest form: no bundle is smaller."""
+    fetches = any(file.fetch is not None for file in rendered.files)
+    # The files and units that packing adds may need more of the runner, never less.
+    return _code_bytes(fetches, gates.unreached({"files": [], **rendered.host_plan}))
+
+
+@functools.cache
+def _code_bytes(fetches: bool, unreached: frozenset[str]) -> int:
+    return len(gzip.compress(pack.packed(True, fetches, unreached).encode(), 9))
 
 
 def cron_entry(rendered: Rendered, payload: Payload) -> bytes:

@@ -26,7 +26,7 @@ from bootstrap.runner.host import STATE, STUB, TRIGGER
 from bootstrap.runner.tick.files import CRONS
 
 # The runner's text lies below this folder of an image, under the name of its SHA-256.
-FOLDER = "/usr/lib/initialrunner"
+FOLDER = form.RUNNERS
 # Below the URL of a collector.
 COLLECTOR_PATH = "/v1/runner/"
 

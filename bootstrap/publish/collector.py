@@ -68,6 +68,9 @@ class CollectorObjects:
     def listing(self, prefix: str = "") -> Iterator[Listed]:
         raise PublishError(f"{self.place} is a collector, which lists nothing", hint="publish to another place")
 
+    def remove(self, name: str) -> None:
+        raise PublishError(f"{self.place} is a collector, which removes nothing", hint="publish to another place")
+
     def url(self, name: str, expires: int) -> str:
         """Return the URL of what has been put by this object. The collector itself has made it, so it is not tried."""
         return self.urls[name]

@@ -85,6 +85,21 @@ class FolderObjects:
                 md5.update(block)
             yield Listed(name, relative[name].stat().st_size, md5.hexdigest())
 
+    def remove(self, name: str) -> None:
+        path = self.folder / name
+        try:
+            try:
+                path.unlink()
+            except (FileNotFoundError, NotADirectoryError):
+                return
+            # An object store has no folders, and so no empty ones either.
+            for parent in list(path.parents)[: len(Path(name).parts) - 1]:
+                if any(parent.iterdir()):
+                    break
+                parent.rmdir()
+        except OSError as error:
+            raise PublishError(f"{path} cannot be removed: {error.strerror}", hint="check the folder's mode") from error
+
     def url(self, name: str, expires: int) -> str:
         """Return the URL below `base_url`, which is not tried: the folder may have to be copied there first.
 

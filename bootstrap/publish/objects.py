@@ -48,7 +48,7 @@ class Objects(Protocol):
     """The objects below one place: a container, a bucket and prefix, a folder. Names are relative to it.
 
     Every call raises PublishError with what was refused, and what to do. A call that got no answer, 429 or 5xx is tried
-    again a bounded number of times before that.
+    again a bounded number of times before that. Once one object has been put, threads may call at the same time.
     """
 
     @property
@@ -69,6 +69,9 @@ class Objects(Protocol):
 
     def listing(self, prefix: str = "") -> Iterator[Listed]:
         """Yield every object whose name begins so, in the order of the names."""
+
+    def remove(self, name: str) -> None:
+        """Remove an object. One that is missing counts as removed."""
 
     def url(self, name: str, expires: int) -> str:
         """Return the URL that hosts fetch an object from, tried once. expires: seconds since 1970."""

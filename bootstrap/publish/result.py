@@ -24,7 +24,10 @@ def read(path: str | Path) -> Published:
                 hint="publish again",
             )
         # Files of earlier releases name no runner.
-        return Published(dict(content["urls"]), dict(content["bundles"]), tuple(map(str, content.get("runner", []))))
+        runner = content.get("runner", [])
+        if not isinstance(runner, list) or not all(isinstance(url, str) for url in runner):
+            raise TypeError("the runner's URLs are a list")
+        return Published(dict(content["urls"]), dict(content["bundles"]), tuple(runner))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", hint="bootstrap publish writes it") from error
     except (ValueError, KeyError, TypeError) as error:

@@ -78,7 +78,10 @@ class S3Objects:
                 return
             digests(f"{self.place}/{name}", content, sha256)
             checksum = base64.b64encode(bytes.fromhex(sha256)).decode()
-            self.client.put_object(**self._at(name), **_described(sha256), Body=content, ChecksumSHA256=checksum)
+            self.client.put_object(
+                **self._at(name), **_described(sha256), Body=content, ChecksumAlgorithm="SHA256",
+                ChecksumSHA256=checksum,
+            )  # fmt: skip
 
     def _put_parts(self, name: str, path: Path, sha256: str) -> None:
         """Put a large file part by part. The service checks each; the whole is compared before it becomes an object."""
@@ -114,6 +117,10 @@ class S3Objects:
                     # The ETag of an object of several parts is no MD5, and has a hyphen.
                     md5 = etag if len(etag) == 32 else None
                     yield Listed(entry["Key"].removeprefix(self._key("")), entry["Size"], md5)
+
+    def remove(self, name: str) -> None:
+        with self._explaining(f"{self.place}/{name} cannot be removed"):
+            self.client.delete_object(**self._at(name))
 
     def url(self, name: str, expires: int) -> str:
         # An s3:// address cannot be tried without a role: a presigned URL of the same object shows that it is there.
@@ -169,7 +176,8 @@ class S3Objects:
             yield
         except ClientError as error:
             raise s3_errors.explained(error.response, failure, self.bucket, self.region) from error
-        except BotoCoreError as error:
+        # boto3 raises RuntimeError for credentials that have expired and cannot be renewed.
+        except (BotoCoreError, RuntimeError) as error:
             raise s3_errors.unanswered(error, failure, self.client.meta.endpoint_url) from error
 
 

@@ -64,7 +64,7 @@ def of_http(answer: Any) -> dict[str, Any]:
 def unanswered(error: Exception, failure: str, endpoint: str) -> PublishError:
     """Return the error of a request that got no answer, or was not even sent: no credentials, no route."""
     kind = type(error).__name__
-    if "Credential" in kind or "Token" in kind or "SSO" in kind:
+    if "Credential" in kind or "Token" in kind or "SSO" in kind or isinstance(error, RuntimeError):
         return PublishError(f"{failure}: {error}", hint="log in again, or export new credentials")
     return PublishError(
         f"{failure}: {endpoint} does not answer: {kind}", hint="check its name, the route, the proxy and the CA"

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import calendar
-import os
-import time
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -26,6 +23,7 @@ def open_bucket(bucket: str, prefix: str = "", *, endpoint_url: str | None = Non
     if fault:
         raise UsageError(f"s3://{bucket}: {fault}", hint="write s3://BUCKET or s3://BUCKET/PREFIX")
     session = _session()
+    credentials = _credentials(session)
     client = _client(session, None, endpoint_url)
     service = client.meta.endpoint_url
     if not is_private(service):
@@ -37,7 +35,7 @@ def open_bucket(bucket: str, prefix: str = "", *, endpoint_url: str | None = Non
         client = _client(session, region, endpoint_url)
     is_aws = (urlsplit(service).hostname or "").endswith((".amazonaws.com", ".amazonaws.com.cn"))
     return S3Objects(
-        client, _credentials(session), bucket, prefix.strip("/"), client.meta.region_name,
+        client, credentials, bucket, prefix.strip("/"), client.meta.region_name,
         None if is_aws else service, by_role,
     )  # fmt: skip
 
@@ -76,7 +74,7 @@ def _credentials(session: Any) -> Credentials:
     try:
         credentials = session.get_credentials()
         frozen = credentials.get_frozen_credentials() if credentials else None
-    except BotoCoreError as error:
+    except (BotoCoreError, RuntimeError) as error:
         raise s3_errors.unanswered(error, "the credentials cannot be renewed", "the login service") from error
     if frozen is None:
         raise UsageError(
@@ -85,27 +83,15 @@ def _credentials(session: Any) -> Credentials:
         )
     # boto3 renews temporary credentials before their end, which it has no public name for.
     ends = getattr(credentials, "_expiry_time", None)
-    seconds = ends.timestamp() if ends else _exported_end()
-    return Credentials(frozen.access_key, frozen.secret_key, frozen.token, seconds if frozen.token else None)
-
-
-def _exported_end() -> float | None:
-    """Return the end of credentials in the environment, where `aws configure export-credentials` has noted it."""
-    text = os.environ.get("AWS_CREDENTIAL_EXPIRATION", "").replace("+00:00", "Z")
-    try:
-        return calendar.timegm(time.strptime(text, "%Y-%m-%dT%H:%M:%SZ"))
-    except ValueError:
-        return None
+    return Credentials(frozen.access_key, frozen.secret_key, frozen.token, ends.timestamp() if ends else None)
 
 
 def _region_of(client: Any, bucket: str) -> str | None:
     """Return the region of a bucket, as its service tells everybody; None if it does not. Raises PublishError."""
-    from botocore.exceptions import BotoCoreError, ClientError, NoCredentialsError
+    from botocore.exceptions import BotoCoreError, ClientError
 
     try:
         answer = client.head_bucket(Bucket=bucket)
-    except NoCredentialsError:
-        return None
     except ClientError as error:
         answer = error.response
     except BotoCoreError as error:

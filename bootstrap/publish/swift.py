@@ -78,6 +78,11 @@ class SwiftObjects:
                 yield Listed(entry["name"].removeprefix(self._name("")), entry["bytes"], entry["hash"])
             marker = entries[-1]["name"]
 
+    def remove(self, name: str) -> None:
+        answer = self.account.call("DELETE", self._path(name))
+        if answer.status_code != 404:
+            good(answer, f"{self.place}/{name} cannot be removed")
+
     def url(self, name: str, expires: int) -> str:
         key = self._key()
         # The signature covers only the path, so the URLs of both endpoints are good or bad together. This machine tries

@@ -42,7 +42,8 @@ def pack(request: Request) -> Packed:
     payload = _apart(request)
     script = text(url, payload.digest)
     whole = mime.compose(starter.in_background(script, payload.deploy_id), beside) if beside else script
-    blob = user_data.content(whole, provider)
+    # A stub alone is never compressed: one that does not fit has too long a URL.
+    blob = user_data.content(whole, provider) if beside else script
     measures = (
         measured(blob, script, provider, url, beside),
         Measure("bundle, at the URL", len(payload.bundle), None, BYTES, "text", is_apart=True),

@@ -14,7 +14,7 @@ from bundle_server import BundleServer
 from cloud_init import boot, first_boot, seeded
 
 import bootstrap
-from bootstrap.api import Rendering
+from bootstrap.rendering import Rendering
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
 from bootstrap.targets import stub
 

@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "bootstrap"
 
 # What each folder may import of this tree, besides itself. "x" stands for all of bootstrap/x, "runner.contract" for
 # that one module. The data flows along spec, plan, render, payload, targets, and so do the imports.
-BASE = {"errors", "resources", "runner.contract", "runner.defaults"}
+BASE = {"durations", "errors", "resources", "runner.contract", "runner.defaults"}
 TO_SPEC = BASE | {"spec"}
 TO_PLAN = TO_SPEC | {"plan"}
 TO_RENDER = TO_PLAN | {"render"}
@@ -27,6 +27,8 @@ ALLOWED = {
     "errors": set(),
     "resources": {"errors"},
     "secret": {"errors"},
+    "durations": set(),
+    "state_dir": {"errors"},
     # The ground of the runner's three programs, then these. `later` may use all that a tick has, never the reverse:
     # a tick asks for a function by its name. What an image carries shares only what it needs of the ground.
     "runner": {"runner.bundle"},
@@ -49,15 +51,20 @@ ALLOWED = {
     "image": TO_TARGETS | {"runner"},
     "rehearse": TO_TARGETS | {"client", "secret", "runner.host", "runner.tick.run"},
     # The journal of a deploy has the form of the host's.
-    "deploy": TO_TARGETS | {"client", "api", "secret", "runner.tick.journal"},
+    "deploy": TO_TARGETS | {"client", "api", "rendering", "secret", "runner.tick.journal"},
     "publish": TO_TARGETS | {"client"},
-    "api": TO_TARGETS | {"secret"},
+    "rendering": TO_TARGETS,
+    "api": TO_TARGETS | {"rendering", "secret"},
+    "ask": {"api", "client", "rendering", "durations", "errors", "state_dir", "targets.fleet", "targets.output"},
     # What the public names are.
     "__init__": {
-        "api", "errors", "payload.sign", "publish.result", "render.model", "secret", "targets.fleet", "targets.model",
-        "targets.output", "targets.seed",
+        "api", "ask", "client.answers", "errors", "payload.sign", "publish.result", "render.model", "rendering",
+        "secret", "targets.fleet", "targets.model", "targets.output", "targets.seed",
     },
-    "cli": {*TO_TARGETS, "client", "collector", "image", "rehearse", "deploy", "publish", "api", "secret", "__init__"},
+    "cli": {
+        *TO_TARGETS, "client", "collector", "image", "rehearse", "deploy", "publish", "api", "rendering", "secret",
+        "state_dir", "__init__",
+    },
     "__main__": {"cli"},
 }  # fmt: skip
 
@@ -270,7 +277,7 @@ def test_help_of_a_verb_imports_nothing_heavy(verb: str) -> None:
     loaded = loaded_by(verb, "--help")
     # click itself brings some of the standard library along; what counts are the dependencies and our own folders.
     assert loaded & set(OUTSIDE) - {"click"} == set()
-    light = {"__init__", "__main__", "cli", "errors", "resources", "runner"}
+    light = {"__init__", "__main__", "cli", "durations", "errors", "resources", "runner", "state_dir"}
     # The table of targets is for help: it imports none of them.
     table = {"bootstrap.targets", "bootstrap.targets.table"}
     assert {folder_of(m) for m in (loaded - table) if own(m)} <= light

@@ -130,6 +130,19 @@ def a_listing_has_the_order_of_the_names(bench: ObjectsBench, _: Path) -> None:
     assert [entry.name for entry in objects.listing("b/")] == ["b/10", "b/2"]
 
 
+def an_object_that_is_removed_is_gone(bench: ObjectsBench, _: Path) -> None:
+    objects = bench.objects()
+    for name in ("deep/er/one", "deep/two"):
+        objects.put(name, SMALL, sha256(SMALL))
+    for _ in range(2):
+        objects.remove("deep/er/one")
+        assert objects.digest("deep/er/one") is None
+    assert [entry.name for entry in objects.listing()] == ["deep/two"]
+    # An object may have the name of what was the folder of another.
+    objects.put("deep/er", SMALL, sha256(SMALL))
+    assert objects.digest("deep/er") == sha256(SMALL)
+
+
 def names_with_marks_and_letters_of_all_kinds_are_fetched(bench: ObjectsBench, _: Path) -> None:
     objects = bench.objects()
     objects.check(STRANGE)
@@ -180,6 +193,7 @@ CONTRACT: tuple[Behaviour, ...] = (
     a_file_that_cannot_be_read_is_named,
     an_object_is_replaced_by_another,
     a_listing_has_the_order_of_the_names,
+    an_object_that_is_removed_is_gone,
     names_with_marks_and_letters_of_all_kinds_are_fetched,
     names_that_it_cannot_hold_are_refused_all_at_once,
     a_url_of_nothing_is_not_handed_out,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import re
@@ -24,11 +25,14 @@ from bootstrap.image.bake import Settings
 from bootstrap.image.root_writer import RootWriter
 from bootstrap.payload import crontab
 from bootstrap.payload.refused import Refused
+from bootstrap.payload.split import runner_text
 from bootstrap.runner.baked.program import BUILDER
 
 TOP = Path(__file__).resolve().parents[3]
 KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0pC1xnIgrOgNfHhrvLnV4bXHjXvTSwFTBX1JxvV2yY"
-COMMON = ["/etc/initialrunner/image.json", own_paths.PROGRAM, "/usr/local/sbin/initialrunner"]
+TEXT = runner_text()
+TEXT_PATH = f"/usr/lib/initialrunner/{TEXT.sha256}"
+COMMON = ["/etc/initialrunner/image.json", own_paths.PROGRAM, "/usr/local/sbin/initialrunner", TEXT_PATH]
 SYSTEMD = [
     "/etc/systemd/system/initialrunner-image.service",
     "/etc/systemd/system/initialrunner-image.timer",
@@ -101,7 +105,33 @@ def test_what_is_written_and_with_which_mode(root: Path) -> None:
     )
     image = json.loads(after[COMMON[0]][1])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", image.pop("baked_at"))
-    assert image == {"toolkit": "", "version": 1, "sources": ["files"], "trigger": "both", "cloud_init_deadline_s": 600}
+    assert image == {
+        "toolkit": "", "version": 1, "sources": ["files"], "trigger": "both", "cloud_init_deadline_s": 600,
+        "runner": TEXT.sha256,
+    }  # fmt: skip
+    assert after[TEXT_PATH] == (0o644, TEXT.content)
+    assert stat.S_IMODE((root / TEXT_PATH[1:]).parent.stat().st_mode) == 0o755
+
+
+def test_the_text_of_another_toolkit_version_stays_and_a_damaged_one_goes(root: Path) -> None:
+    """Payloads of the other version may still come, and nobody but that version could write its text again."""
+    folder = root / "usr/lib/initialrunner"
+    bake.bake(root, Settings())
+    other, damaged = hashlib.sha256(b"of another version").hexdigest(), "0" * 64
+    (folder / other).write_bytes(b"of another version")
+    (folder / damaged).write_bytes(b"of no version")
+    (folder / f".{other}.bake").write_bytes(b"of ano")
+    (folder / "README").write_bytes(b"somebody's")
+    (root / TEXT_PATH[1:]).write_bytes(TEXT.content[:-1])
+    changes = {change.path: change.did for change in bake.bake(root, Settings()).changes if change.did != "same"}
+    assert changes == {
+        TEXT_PATH: "written", f"/usr/lib/initialrunner/{damaged}": "removed",
+        f"/usr/lib/initialrunner/.{other}.bake": "removed",
+    }  # fmt: skip
+    assert (root / TEXT_PATH[1:]).read_bytes() == TEXT.content
+    assert sorted(path.name for path in folder.iterdir()) == sorted(["README", other, TEXT.sha256])
+    bake.remove(root)
+    assert [path.name for path in folder.iterdir()] == ["README"]
 
 
 def test_again_with_the_same_options_gives_the_same_bytes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,10 +173,11 @@ def test_remove_takes_all_of_it_away_and_nothing_else(root: Path) -> None:
     put(root, "/etc/initialrunner/mine", "/etc/cron.d/other")
     before = tree(root)
     bake.bake(root, Settings(signers=b"me " + KEY))
-    assert len(bake.remove(root)) == 9
+    assert len(bake.remove(root)) == 10
     assert tree(root) == before
     assert bake.remove(root) == ()
     assert not (root / "usr/local/lib/initialrunner").exists()
+    assert not (root / "usr/lib/initialrunner").exists()
 
 
 def test_remove_leaves_the_command_of_a_bundle(root: Path) -> None:
@@ -242,7 +273,9 @@ def outside(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "place", ["etc/initialrunner", "etc/cron.d", "usr/local", "usr/local/sbin", "etc/systemd", "var/lib/initialrunner"]
+    "place",
+    ["etc/initialrunner", "etc/cron.d", "usr/local", "usr/local/sbin", "etc/systemd", "var/lib/initialrunner",
+     "usr/lib/initialrunner"],
 )
 @pytest.mark.parametrize("first", ["", "here/../"])
 def test_a_link_that_climbs_out_of_the_root_is_refused(root: Path, tmp_path: Path, place: str, first: str) -> None:
@@ -408,14 +441,14 @@ def test_a_full_disk_is_said_with_the_file_and_leaves_no_half_of_it(root: Path, 
         assert caught.value.message == f"{root}{own_paths.PROGRAM} cannot be written: No space left on device"
         assert caught.value.hint == "make room there, and bake again"
         # Nothing that starts it, and no half of it.
-        assert new(root, before) == [COMMON[0]]
+        assert new(root, before) == [COMMON[0], TEXT_PATH]
     finally:
         subprocess.run(["umount", place], check=True)
     bake.bake(root, Settings())
     assert new(root, before) == sorted([*COMMON, own_paths.CRON, *SYSTEMD])
 
 
-@pytest.mark.parametrize("path", [COMMON[0], own_paths.CRON, SYSTEMD[2]])
+@pytest.mark.parametrize("path", [COMMON[0], own_paths.CRON, SYSTEMD[2], TEXT_PATH])
 def test_a_folder_in_place_of_a_file_is_said_before_anything_is_written(root: Path, path: str) -> None:
     (root / path.lstrip("/")).mkdir(parents=True)
     assert refusals(root) == [("image.root", f"{path} is a folder")]
