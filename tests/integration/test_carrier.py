@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,23 @@ from bootstrap.payload.split import FOLDER, runner_text
 from bootstrap.runner.host import BUNDLE, STATE, STUB, TRIGGER
 
 pytestmark = [pytest.mark.integration, needs_root]
-HELLO = Path(__file__).parents[2] / "examples/hello/hello.yaml"
+SPEC = """
+version: 1
+name: plain
+files: [{path: /etc/plain/made, content: "{{ server }}"}]
+stages: [{name: site, run: cp /etc/plain/made /srv/made, verify: test -s /srv/made}]
+every_boot: [{name: worker, run: touch /srv/booted}]
+health: {checks: [{file: /srv/made}]}
+"""
 TEXT = f"{FOLDER}/{runner_text().sha256}"
 
 
 def payload(*sources: str, target: str = "user-data") -> Payload:
-    """Return the payload of examples/hello whose runner comes from these sources."""
-    rendering = bootstrap.load(HELLO).plan("hello-1", deploy_id="by-hand").render()
-    return rendering.pack(target, runner_from=sources).payload
+    """Return a payload whose runner comes from these sources. It opens no port, since boxes share that of this host."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "plain.yaml").write_text(SPEC)
+        rendering = bootstrap.load(Path(folder, "plain.yaml")).plan("plain-1", deploy_id="by-hand").render()
+        return rendering.pack(target, runner_from=sources).payload
 
 
 def healthy(box: Box) -> bool:

@@ -10,7 +10,6 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from email.message import Message
 from fnmatch import fnmatch
-from pathlib import Path
 
 import instance_refresh
 import pytest
