@@ -51,7 +51,7 @@ GATES = (
     Gate("proxy", lambda plan: bool(plan.get("proxy")), ("proxy_for", "through")),
     Gate("units", lambda plan: bool(plan.get("units")), ("ensure_units",)),
     Gate("needs", _of_a_stage("needs"), ("need_missing", "network", "resolve", "server_ready")),
-    Gate("tcp", _connects, ("address", "connect")),
+    Gate("tcp", _connects, ("connect",)),
     Gate("reboot", _reboots, ("reboot_after", "required", "covered_at_boot")),
     Gate("rollback", lambda plan: bool(plan["rollback"]), ("roll_back",)),
     Gate("group", lambda plan: plan["server"].endswith("*"), ("instance_name",)),
