@@ -1,4 +1,4 @@
-"""JSON by the C half of Python's json: the other half loads `re` and `enum`, which take as much CPU as Python's start."""
+"""JSON by the C half of Python's json: the other half loads `re`, which takes as much CPU as the start of Python."""
 
 
 class Defaults:

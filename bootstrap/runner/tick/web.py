@@ -131,7 +131,7 @@ class Answer(io.RawIOBase):
         return line.decode("latin-1").strip()
 
     def blocks(self):
-        """Yield the body piece by piece. Raises OSError when it is cut off, ValueError for what is no size of a chunk."""
+        """Yield the body piece by piece. Raises OSError when it is cut off, ValueError for a chunk of no size."""
         # An empty line ends the chunk before.
         sizes = iter(lambda: int((self.line() or self.line()).split(";")[0], 16), 0)
         for left in sizes if self.is_chunked else [self.length]:
