@@ -24,16 +24,18 @@ def dial(place, timeout_s):
     """Return a socket that is connected to (host, port). timeout_s: also of each wait for bytes. Raises OSError."""
     import _socket
 
-    # A text would load the tables of international names.
+    # Bytes, since a text would load the tables of international names.
     for family, kind, protocol, _, there in _socket.getaddrinfo(place[0].encode(), place[1], 0, _socket.SOCK_STREAM):
+        link = None
         try:
             link = _socket.socket(family, kind, protocol)
             link.settimeout(timeout_s)
             link.connect(there)
             return link
         except OSError as error:
-            link.close()
             fault = error
+            if link:
+                link.close()
     raise fault
 
 
@@ -64,15 +66,18 @@ def exchange(url, plan, timeout_s, ca=None, headers=(), body=b"", public=False):
         raise ValueError("a URL with spaces in it")
     scheme, _, host, path = (url + "/").split("/", 3)
     place, path = address(host, 443 if scheme == "https:" else 80), "/" + path[:-1]
-    headers, proxy = dict(headers, Connection="close"), plan.get("proxy") and proxy_for(plan, url)
-    answer = Answer(dial(address(proxy.split("/")[2], 80) if proxy else place, timeout_s))
-    if proxy:
+    headers, there = dict(headers, Connection="close"), place
+    if plan.get("proxy"):  # for: proxy
+        proxy = proxy_for(plan, url)
+        there = address(proxy.split("/")[2], 80) if proxy else place
+    answer = Answer(dial(there, timeout_s))
+    if there != place:  # for: proxy
         path = through(answer, proxy, place, path, url, headers)
-    if scheme == "https:":
+    if scheme == "https:":  # for: https
         import ssl
 
         context = ssl.create_default_context(cadata=ca)
-        if public:
+        if public:  # for: fetch
             context.load_default_certs()
         # Python 3.13 sets VERIFY_X509_STRICT, which rejects an authority that `openssl req -x509` made. One bundle must
         # behave alike on every Python.
