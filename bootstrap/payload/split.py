@@ -17,7 +17,7 @@ from typing import Any
 from bootstrap import resources
 from bootstrap.errors import PayloadError
 from bootstrap.payload import bundle as bundles
-from bootstrap.payload import pack, triggers
+from bootstrap.payload import pack, role, triggers
 from bootstrap.payload.no_python_report import script as no_python_report
 from bootstrap.payload.words import words
 from bootstrap.runner import form
@@ -103,7 +103,7 @@ def assemble(carried: bytes, text: bytes) -> bytes:
 def find(data: bytes) -> bytes | None:
     """Return the carrier in a script that may be one, or holds one as a boothook does; None when there is none."""
     first, second = form.CARRIER_MAGIC.split("\n")
-    match = re.search(re.escape(second.encode()) + rb".*?\nexit 4(?=\n|$)", data, re.DOTALL)
+    match = re.search(re.escape(second.encode()) + rb".*?\n};exit 4(?=\n|$)", data, re.DOTALL)
     return None if match is None else first.encode() + b"\n" + match[0] + b"\n"
 
 
@@ -124,7 +124,10 @@ def _fetch(sources: Sequence[str], authority: str | None) -> str:
         return ""
     trusted = _text("ca", {"CA": authority.rstrip("\n")}) + "\n" if authority else ""
     option = "--ca-certificate=$SSL_CERT_FILE" if authority else ""
-    return trusted + _text("fetch", {"SOURCES": "\n".join(sources), "CA": option})
+    by_role = any(source.startswith(role.SCHEME) for source in sources)
+    signs = f"case $u in {role.SCHEME}*)g|{role.fetcher('$t')};;*)" if by_role else ""
+    end = ";;esac" if by_role else ""
+    return trusted + _text("fetch", {"SOURCES": "\n".join(sources), "CA": option, "ROLE": signs, "END": end})
 
 
 def _units(plan: dict[str, Any]) -> str:

@@ -16,11 +16,12 @@ from urllib.parse import parse_qsl
 
 from bootstrap import resources
 from bootstrap.errors import Problem
+from bootstrap.payload import role
 from bootstrap.payload.build import build
 from bootstrap.payload.model import InjectedFile, Payload
 from bootstrap.payload.refused import Refused
 from bootstrap.runner.host import STUB, TRIGGER
-from bootstrap.targets import limits, mime, role, starter, table, user_data
+from bootstrap.targets import limits, mime, starter, table, user_data
 from bootstrap.targets.limits import Measure
 from bootstrap.targets.model import Output, Packed, Request
 from bootstrap.targets.providers import BYTES, Provider

@@ -23,7 +23,7 @@ from botocore.awsrequest import AWSRequest
 from botocore.credentials import Credentials
 from bundle_server import holders
 
-from bootstrap.targets import role
+from bootstrap.payload import role
 
 TOKEN = "AQAAAK-imds-token"
 KEY_ID, SECRET, SESSION = "ASIAIOSFODNN7EXAMPLE", "wJalrXUtnFEMI/K7MDENG/bPxRfiCYEXAMPLEKEY", "IQoJb3JpZ2luX2VjE+/=="

@@ -7,8 +7,8 @@ whole bundle too, so that it does not matter where the text comes from.
 import re
 from hashlib import sha256
 
-from bootstrap.runner.baked.unwrapping import Nothing
 from bootstrap.runner.baked.sources import read_some, request
+from bootstrap.runner.baked.unwrapping import Nothing
 from bootstrap.runner.form import RUNNERS
 
 TEXT_S = 60  # for one URL

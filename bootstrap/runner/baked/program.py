@@ -13,7 +13,6 @@ import time
 from hashlib import sha256
 
 from bootstrap.runner.baked.carried import TEXT_S, put_together, text_from, text_on_disk
-from bootstrap.runner.baked.unwrapping import Carried, Elsewhere, Nothing
 from bootstrap.runner.baked.planned import Unplanned, bring, travels_beside
 from bootstrap.runner.baked.signed import Unsigned, check
 from bootstrap.runner.baked.sources import (
@@ -28,6 +27,7 @@ from bootstrap.runner.baked.sources import (
     look_at,
     named,
 )
+from bootstrap.runner.baked.unwrapping import Carried, Elsewhere, Nothing
 from bootstrap.runner.defaults import BAKED
 from bootstrap.runner.host import STATE, TRIGGER
 

@@ -8,7 +8,8 @@ import pytest
 
 from bootstrap import resources
 from bootstrap.errors import PayloadError
-from bootstrap.targets import role, stub
+from bootstrap.payload import role
+from bootstrap.targets import stub
 from bootstrap.targets.providers import PROVIDERS, Provider, provider
 
 DIGEST = "ab" * 32
