@@ -87,8 +87,8 @@ class S3Objects:
         """Put a large file part by part. The service checks each; the whole is compared before it becomes an object."""
         at = self._at(name)
         part_bytes = max(PART_BYTES, -(-path.stat().st_size // MAX_PARTS))
-        made = self.client.create_multipart_upload(**at, **_described(sha256), ChecksumAlgorithm="SHA256")
-        upload = {**at, "UploadId": made["UploadId"]}
+        started = self.client.create_multipart_upload(**at, **_described(sha256), ChecksumAlgorithm="SHA256")
+        upload = {**at, "UploadId": started["UploadId"]}
         digest, parts = hashlib.sha256(), []
         try:
             for number, block in enumerate(blocks(path, part_bytes), 1):

@@ -30,6 +30,7 @@ def open_bucket(bucket: str, prefix: str = "", *, endpoint_url: str | None = Non
         raise PublishError(
             f"the endpoint {service} is not encrypted: hosts fetch by https only", hint="ask its operator for TLS"
         )
+    # A request for another region would be redirected, and a presigned URL for it would never work.
     region = _region_of(client, bucket)
     if region and region != client.meta.region_name:
         client = _client(session, region, endpoint_url)

@@ -16,7 +16,7 @@ from cloud_init import boot, first_boot, seeded
 import bootstrap
 from bootstrap.rendering import Rendering
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
-from bootstrap.targets import stub
+from bootstrap.targets import starter
 
 pytestmark = [
     pytest.mark.integration,
@@ -127,7 +127,7 @@ def test_what_cloud_init_makes_of_a_message_is_what_we_put_in(hello: Rendering, 
         message, first = hello.user_data(beside=beside), hello.pack("user-data").payload.bundle
     else:
         message = hello.stub(presigned.url(), beside=beside)
-        first = stub.boothook(hello.pack("stub", url=presigned.url()).blob, hello.deploy_id)
+        first = starter.in_background(hello.pack("stub", url=presigned.url()).blob, hello.deploy_id)
     (tmp_path / "user-data").write_text(str(message))
     source = (
         "import sys, json, base64, email\nfrom cloudinit import user_data, util\n"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import calendar
+import contextlib
 import hashlib
 import http.client
 import shutil
@@ -17,10 +18,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import reports
+from box import Box, needs_root
 from collector_process import DEPLOY_TOKEN, ROOT, TOKEN, CollectorProcess, assert_error
 from stores import empty
 from whole_bundles import bundle_of, text_of
 
+import bootstrap
 from bootstrap.client.collector import Collector, Denied
 from bootstrap.client.uploads import put_bundle, put_runner
 from bootstrap.collector.bundles import url_of
@@ -31,6 +34,7 @@ from bootstrap.targets import stub
 OWN = runner_text()
 RUNNER = "/v1/runner/"
 DAY_S = 86400
+HELLO = ROOT / "examples/hello/hello.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +222,14 @@ def test_a_text_outlives_the_toolkit_as_long_as_its_deploy(tmp_path: Path) -> No
         assert f"texts={OWN.sha256}" in collector.errors()
 
 
+def test_a_text_is_stored_before_the_first_host_is_answered(tmp_path: Path) -> None:
+    with CollectorProcess(tmp_path) as collector:
+        collector.kill()
+        with contextlib.closing(sqlite3.connect(tmp_path / "collector.db")) as connection:
+            rows = connection.execute("SELECT sha256, content FROM runner_texts").fetchall()
+    assert rows == [(OWN.sha256, OWN.content)]
+
+
 def another_toolkit(folder: Path) -> Path:
     """A copy of what `bootstrap serve` needs, whose runner has other words."""
     for name in ("bootstrap", "files", "templates", "cron"):
@@ -243,6 +255,19 @@ def sweep_is_over(collector: CollectorProcess, sha256: str) -> None:
         assert time.monotonic() < end, collector.errors()
         time.sleep(0.02)
     assert_error(collector.ask("GET", RUNNER + sha256, token=False), 404, "not_found")
+
+
+@needs_root
+def test_a_carrier_on_a_host_gets_its_runner_from_the_collector(collector: CollectorProcess) -> None:
+    rendering = bootstrap.load(HELLO).plan("hello-1", deploy_id="by-hand").render()
+    carrier = rendering.pack("user-data", runner_from=[collector.url + RUNNER]).payload
+    before = served(collector, "runner")
+    with Box(network="host") as box:
+        box.put("/root/user-data", carrier.script)
+        done = box.sh("sh /root/user-data")
+        assert done.returncode == 0, done.stderr
+        box.wait_for(lambda: box.state() == "healthy")
+    assert served(collector, "runner") == before + 1
 
 
 # --- bundles ----------------------------------------------------------------------------------------------------------

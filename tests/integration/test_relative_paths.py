@@ -68,6 +68,11 @@ RUNS: tuple[tuple[str, set[str], str], ...] = (
         f"publish specs/web.yaml --server web-1 --deploy-id {DEPLOY} --container b "
         "--values specs/values.yaml --secret-file deploy/secret --sign deploy/key -o out/published",
     ),
+    ("publish", {"spec"}, "publish specs --tree --to ./out/store -o out/trees"),
+    (
+        "publish", {"restore", "manifest"},
+        "publish --restore out/back --to ./out/store --manifest out/trees/specs.tree.json",
+    ),
     (
         "render", {"spec", "values_files", "beside", "secret_file", "sign", "output"},
         "render specs/web.yaml --server web-1 --target user-data --provider nova --values specs/values.yaml "
@@ -148,6 +153,7 @@ def test_every_verb_takes_names_relative_to_the_callers_folder(folder: Path) -> 
             assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
     assert (folder / "out/kept/collector/collector.sqlite").exists()
     assert list((folder / "made").glob("*.yaml"))
+    assert (folder / "out/back/web.yaml").read_text() == SPEC
     # A path of a deploy file is relative to its folder.
     assert (folder / "deploy/cloud.json").exists()
 
