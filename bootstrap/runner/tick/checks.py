@@ -3,7 +3,9 @@
 In every module of the runner a fault is None, or a text for people that says what is wrong.
 """
 
+import json
 import os
+import time
 
 SHELL = ["/bin/sh", "-eu"]
 LOCAL = ["localhost", "127.0.0.1", "::1"]
@@ -156,8 +158,6 @@ def resolve(plan):
 
 def server_ready(plan, name):
     """Ask the collector for a server of this roll-out. Raises OSError, with its state, unless it is healthy."""
-    import json
-
     path = "/v1/servers/%s?deploy_id=%s&group=%s" % (name, plan["deploy_id"], plan.get("group", ""))
     status, body, _ = signed(plan, "GET", path, b"", "needs", 0)
     state = json.loads(body.decode())["state"] if status == 200 else "the collector answers %d" % status
@@ -171,7 +171,6 @@ def signed(plan, method, path, body, journal, first):
     journal, first: the journal's id and the number of the first event, which the id of the request is made of.
     """
     import binascii
-    import time
 
     from bootstrap.runner.contract import signature
 
