@@ -199,6 +199,12 @@ sign_option = click.option(
     "--sign", type=click.Path(path_type=Path), metavar="KEY", help="Sign every bundle with this SSH key."
 )
 
+runner_from_option = click.option(
+    "--runner-from", multiple=True, metavar="SOURCE",
+    help="Carry everything but the runner, which hosts take by its SHA-256 from SOURCE: disk (of the image), collector "
+    "or a URL; may be given several times.",
+)  # fmt: skip
+
 
 def json_option(text: str = "Print the result as JSON.") -> Callable[[_F], _F]:
     """Add --json; the command takes `as_json`. text: the help, where a verb prints something of its own."""

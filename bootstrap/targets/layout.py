@@ -98,7 +98,7 @@ def _fitted(target: table.Target, request: Request, spare: tuple[str, ...]) -> P
         raise refusal from None
     if spare:
         return replace(packed, chosen=True)
-    mend = f"or let the runner come another way, which fits: add `report:`, or give {runner_sources.OPTION}"
+    mend = f"or let the runner come another way, which fits: add `report:`, or give {runner_sources.OPTION} SOURCE"
     raise Refused([replace(p, hint=f"{p.hint}; {mend}" if p.hint else mend) for p in refusal.problems])
 
 

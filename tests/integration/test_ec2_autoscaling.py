@@ -7,20 +7,25 @@ import email
 import gzip
 import json
 from collections.abc import Iterator
+from contextlib import ExitStack
 from email.message import Message
 from fnmatch import fnmatch
 
 import instance_refresh
 import pytest
+import venvs
+from box import Box, needs_root
 from collector_process import CollectorProcess
+from ec2_instance import boot, dmi, metadata_service
 from ec2_page import Page
-from moto_server import MotoServer
+from moto_server import Login, MotoServer
+from namespaces import private_namespaces
 
 import bootstrap
 from bootstrap.payload.split import assemble, runner_text
 from bootstrap.targets.model import Packed
 
-pytestmark = pytest.mark.integration
+pytestmark = [pytest.mark.integration, pytest.mark.slow, needs_root]
 # The page's own commands, by their beginnings.
 RENDER, APPLY = "bootstrap render", "terraform apply"
 
@@ -33,8 +38,7 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
         MotoServer(also=instance_refresh.SOURCE) as moto,
         CollectorProcess(tmp_path_factory.mktemp("collector")) as own,
     ):
-        # From now on it judges every request by the policies of whoever makes it.
-        moto.require_login()
+        moto.become_admin()
         page = Page(folder, moto, own)
         page.play(
             "cat >mine.yaml", "terraform init", "terraform apply -target", "bootstrap publish", "bootstrap secret",
@@ -94,6 +98,23 @@ def test_the_secrets_are_in_the_state_as_the_page_says(page: Page) -> None:
     (template,) = (item for item in state["resources"] if item["type"] == "aws_launch_template")
     carried = template["instances"][0]["attributes"]["user_data"]
     assert base64.b64decode(carried) == page.user_data()
+
+
+def test_instances_start_with_the_role_through_cloud_init_and_wait_counts_them(page: Page, tmp_path: Path) -> None:
+    arn = page.moto.client("iam").get_role(RoleName="web")["Role"]["Arn"]
+    given = page.moto.client("sts").assume_role(RoleArn=arn, RoleSessionName="i-0123456789abcdef0")["Credentials"]
+    page.moto.require_login()
+    login = Login(given["AccessKeyId"], given["SecretAccessKey"], given["SessionToken"])
+    with ExitStack() as stack:
+        stack.enter_context(metadata_service(tmp_path, page.user_data(), login))
+        boxes = [stack.enter_context(Box(network="host", dmi=dmi(number))) for number in range(3)]
+        for box in boxes:
+            boot(box)
+        page.play("bootstrap wait")
+        for number, box in enumerate(boxes):
+            assert box.text("/srv/web/index.html") == f"web-ec2d{number:04x}c7c4\n"
+            assert "deploy" in box.sh("id -nG deploy; id -un deploy").stdout
+        assert "iam/security-credentials/web" in (tmp_path / "log").read_text()
 
 
 def test_the_same_payload_changes_nothing_and_a_new_one_replaces_every_instance(page: Page) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import base64
 import json
 import os
-import subprocess
 import sys
 from pathlib import Path
 
@@ -18,7 +17,7 @@ import sdk_pages
 from collector_process import CollectorProcess
 from moto_server import MotoServer
 from pages import blocks
-from terraform import LIMIT_S, Terraform
+from terraform import Terraform, ended
 
 NAME = "ec2-autoscaling.md"
 # An image that moto has.
@@ -60,12 +59,7 @@ class Page:
 
     def sh(self, command: str) -> str:
         """One command in the page's folder, which must succeed; its output."""
-        done = subprocess.run(
-            ["sh", "-c", command], cwd=self.folder, env=self.environment, input="yes\n", capture_output=True, text=True,
-            timeout=LIMIT_S, check=False,
-        )  # fmt: skip
-        assert done.returncode == 0, f"$ {command}\n{done.stdout[-3000:]}{done.stderr[-3000:]}"
-        return done.stdout
+        return ended(["sh", "-c", command], self.folder, self.environment)
 
     def user_data(self) -> bytes:
         """What `render` wrote last."""

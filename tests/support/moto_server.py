@@ -57,7 +57,7 @@ class MotoServer:
     """
 
     def __init__(self, also: str = "") -> None:
-        self.url, self._also = "", also
+        self.url, self._also, self._is_admin = "", also, False
         self.login = Login("AKIAIOSFODNN7EXAMPLE", "two")
         self._process: subprocess.Popen[str] | None = None
 
@@ -115,15 +115,19 @@ class MotoServer:
         return Login(made["AccessKeyId"], made["SecretAccessKey"], made["SessionToken"])
 
     def require_login(self) -> None:
-        """Make an administrator, whose key the server's own login is now, and take no other key from now on."""
+        """Take no key from now on but the administrator's and those of roles."""
+        self.become_admin()
+        # As the type that urllib sets by itself, the number would be taken for a form.
+        request = urllib.request.Request(f"{self.url}/moto-api/reset-auth", b"0", {"Content-Type": "text/plain"})
+        urllib.request.urlopen(request, timeout=30).close()
+
+    def become_admin(self) -> None:
+        """Make an administrator, whose key the server's own login is from now on."""
+        if self._is_admin:
+            return
         iam = self.client("iam")
         iam.create_user(UserName="admin")
         everything = {"Version": "2012-10-17", "Statement": [{"Effect": "Allow", "Action": "*", "Resource": "*"}]}
         iam.put_user_policy(UserName="admin", PolicyName="all", PolicyDocument=json.dumps(everything))
         key = iam.create_access_key(UserName="admin")["AccessKey"]
-        self.login = Login(key["AccessKeyId"], key["SecretAccessKey"])
-        # As the type that urllib sets by itself, the number would be taken for a form.
-        headers = {"Content-Type": "text/plain"}
-        urllib.request.urlopen(
-            urllib.request.Request(f"{self.url}/moto-api/reset-auth", b"0", headers), timeout=30
-        ).close()
+        self.login, self._is_admin = Login(key["AccessKeyId"], key["SecretAccessKey"]), True

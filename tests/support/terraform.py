@@ -9,9 +9,11 @@ An override file beside the page's own has the provider speak to a moto server, 
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import json
 import os
+import signal
 import subprocess
 from pathlib import Path
 
@@ -62,12 +64,7 @@ class Terraform:
 
     def run(self, verb: str, *arguments: str) -> str:
         """The output of a command of Terraform, which must succeed."""
-        done = subprocess.run(
-            [program(), verb, *arguments], cwd=self.folder, env=self.environment, capture_output=True, text=True,
-            timeout=LIMIT_S, check=False, stdin=subprocess.DEVNULL,
-        )  # fmt: skip
-        assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-3000:]
-        return done.stdout
+        return ended([str(program()), verb, *arguments], self.folder, self.environment)
 
     def changes(self) -> dict[str, list[str]]:
         """{address: actions} of what an apply would change now."""
@@ -75,6 +72,23 @@ class Terraform:
         plan = json.loads(self.run("show", "-json", "the.plan"))
         actions = {change["address"]: change["change"]["actions"] for change in plan["resource_changes"]}
         return {address: words for address, words in actions.items() if words != ["no-op"]}
+
+
+def ended(argv: list[str], folder: Path, environment: dict[str, str]) -> str:
+    """The output of a command that succeeds within the limit. Where it asks, the answer is "yes"."""
+    process = subprocess.Popen(
+        argv, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
+        text=True, start_new_session=True,
+    )  # fmt: skip
+    try:
+        output, _ = process.communicate("yes\n", timeout=LIMIT_S)
+    finally:
+        # A provider outlives a Terraform that was killed.
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    assert process.returncode == 0, f"{argv}\n{output[-5000:]}"
+    return output
 
 
 def _packages() -> Path:
