@@ -52,7 +52,7 @@ WITH: dict[str, dict[str, Any]] = {
 CONDITIONS = {
     "report": ("'report' in plan", "'report' in self.plan", "'report' in run.plan", "'not_reported' in summary"),
     "https": ("scheme == 'https:'",),
-    "proxy": ("plan.get('proxy')",),
+    "proxy": ("plan.get('proxy')", "if proxy:"),
     "late-files": ("awaited(self.plan)", "awaited(run.plan)", "awaited(plan)", "in brought"),
     # Nothing else asks for what is public.
     "fetch": ("'fetch' in entry", "in self.plan['files']", "if public:"),
