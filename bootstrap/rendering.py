@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, overload
 
@@ -33,6 +33,7 @@ class Rendering:
     bundle_at: PublishedBundle | None = field(default=None, repr=False)
     signer: Signer | None = None
     runner_at: tuple[str, ...] = field(default=(), repr=False)
+    runner_from: tuple[str, ...] | None = field(default=None, repr=False)
 
     @property
     def server(self) -> str:
@@ -48,6 +49,14 @@ class Rendering:
     def revision(self) -> str:
         """Twelve hex digits of what was checked in: the spec, the roll-out's values, the files that it names."""
         return self.rendered.revision
+
+    def split(self, *sources: str) -> Rendering:
+        """Return the same for hosts that get the runner another way: a carrier takes the place of the bundle.
+
+        sources: where they find the runner's text, by its SHA-256: "collector", URLs, or "disk", which they look at
+        first in any case. user_data(), cloud_config(), nocloud() and the like of the result carry all else.
+        """
+        return replace(self, runner_from=sources or ("disk",))
 
     def personality(self, provider: str = "nova", *, url: str | None = None) -> list[dict[str, str]]:
         """Return `[{"path": …, "contents": base64}]`, in order, as openstacksdk's compute proxy and Nova's API take it.
@@ -222,9 +231,8 @@ class Rendering:
         """Return the payload of one target with its measures, in bytes; the other methods are made of it.
 
         target: tree, personality, user-data, cloud-config, nocloud, config-drive or stub. beside: as for user_data().
-        url: as for stub(). runner_from: where hosts find the runner's text, for a carrier in place of the bundle: "disk",
-        "collector" or URLs. When it is not given, a carrier is made only if a whole bundle does not fit the provider and
-        the server reports to a collector, or the text was published.
+        url: as for stub(). runner_from: the sources of split(). When neither is given, a carrier is made only if a
+        whole bundle does not fit the provider, and the server reports to a collector or the text was published.
         """
         from bootstrap.errors import PayloadError
         from bootstrap.targets import layout, mime, table
@@ -240,7 +248,7 @@ class Rendering:
             beside=mime.read(beside),
             url=published["url"] if published else url,
             sign=self.signer,
-            runner_from=runner_from,
+            runner_from=self.runner_from if runner_from is None else runner_from,
             published_runner=self.runner_at,
         )
         # The host would fetch the published bundle and refuse it, since the stub pins the digest of this one.

@@ -70,15 +70,22 @@ class SpecOptions:
         return api.load(self.spec, overrides=self.overrides, values_files=self.values_files)
 
 
-def spec_options(metavar: str = "SPEC", *, must_exist: bool = False) -> Callable[[_F], _F]:
+def spec_options(
+    metavar: str = "SPEC", *, must_exist: bool = False, optional: Path | None = None
+) -> Callable[[_F], _F]:
     """Add the argument SPEC, --set and --values; the command takes `inputs: SpecOptions`.
 
-    must_exist: let click refuse a path that does not exist, before the command runs.
+    must_exist: let click refuse a path that does not exist, before the command runs. optional: the path that stands for
+    no SPEC, in a verb that has something to do without one.
     """
     return gathered(
         "inputs",
         SpecOptions,
-        click.argument("spec", metavar=metavar, type=click.Path(exists=must_exist, path_type=Path)),
+        click.argument(
+            "spec", metavar=metavar, type=click.Path(exists=must_exist, path_type=Path), required=optional is None,
+            # As a default it would be looked for on the disk, as any path.
+            callback=lambda context, parameter, path: optional if path is None else path,
+        ),
         click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override one value of the spec."),
         click.option(
             "--values", "values_files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
@@ -191,6 +198,12 @@ def confirm(question: str, *, yes: bool) -> bool:
 sign_option = click.option(
     "--sign", type=click.Path(path_type=Path), metavar="KEY", help="Sign every bundle with this SSH key."
 )
+
+runner_from_option = click.option(
+    "--runner-from", multiple=True, metavar="SOURCE",
+    help="Carry everything but the runner, which hosts take by its SHA-256 from SOURCE: disk (of the image), collector "
+    "or a URL; may be given several times.",
+)  # fmt: skip
 
 
 def json_option(text: str = "Print the result as JSON.") -> Callable[[_F], _F]:

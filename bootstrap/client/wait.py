@@ -29,12 +29,16 @@ Servers = dict["Target", dict[str, Any]]
 
 @dataclass(frozen=True)
 class Target:
-    """A server, or a group (`web-*`), to wait for. deploy_id None: whichever deploy is its current one."""
+    """A server, or a group (`web-*`), to wait for. deploy_id None: whichever deploy is its current one.
+
+    runners: SHA-256 of the runner texts that its payloads fetch.
+    """
 
     server: str
     deploy_id: str | None = None
     revision: str | None = None
     deadline_s: float | None = None
+    runners: tuple[str, ...] = ()
 
     @property
     def is_group(self) -> bool:
@@ -85,14 +89,21 @@ def in_file(path: Path) -> list[Target]:
 def in_manifest(manifest: Any, source: str) -> list[Target]:
     """Return the server of a manifest, or every server of a fleet's index. source: its name in messages."""
     try:
-        servers = [entry["server"] for entry in manifest["servers"]] if "servers" in manifest else [manifest["server"]]
+        servers = {entry["server"]: _runners(entry) for entry in manifest.get("servers", [manifest])}
         deploy_id = manifest["deploy_id"]
         # A manifest may come from anywhere; a wrong type would fail much later, in the middle of the wait.
         if not (all(isinstance(server, str) for server in servers) and isinstance(deploy_id, str)):
             raise TypeError
-    except (KeyError, TypeError) as error:
+    except (KeyError, TypeError, AttributeError) as error:
         raise UsageError(f"{source} is not a manifest: it must name server and deploy_id") from error
-    return [Target(server, deploy_id, manifest.get("revision"), manifest.get("deadline_s")) for server in servers]
+    revision, deadline_s = manifest.get("revision"), manifest.get("deadline_s")
+    return [Target(server, deploy_id, revision, deadline_s, runners) for server, runners in servers.items()]
+
+
+def _runners(entry: dict[str, Any]) -> tuple[str, ...]:
+    """Return the SHA-256 of the runner texts that the targets of a server fetch, each once."""
+    runners = [target["bundle"].get("runner") for target in entry.get("targets", ())]
+    return tuple(dict.fromkeys(runner for runner in runners if runner is not None))
 
 
 def wait(
@@ -211,6 +222,8 @@ class _Waiting:
         manifests = [
             {"server": t.server, "deploy_id": t.deploy_id, "deadline_s": t.deadline_s}
             | ({"revision": t.revision} if t.revision else {})
+            # The collector keeps a text for as long as it keeps a deploy that needs it.
+            | ({"targets": [{"bundle": {"runner": runner}} for runner in t.runners]} if t.runners else {})
             for t in self._targets
             # The members of a group are not known before they report, so nobody can miss one.
             if t.deploy_id and t.deadline_s is not None and not t.is_group

@@ -185,7 +185,8 @@ def path(value: Any) -> str:
     if any(part in ("..", ".") for part in word.split("/")) or "//" in word:
         raise wrong("spec.path", f"{quoted} contains `.`, `..` or a double slash", "write the path without them")
     if word.endswith("/"):
-        raise wrong("spec.path", f"{quoted} is a folder", "name a file")
+        hint = "name a file; for a folder of files, leave the last slash out"
+        raise wrong("spec.path", f"{quoted} is a folder", hint)
     # Nova's limit for the path of an injected file.
     if len(word.encode()) > 255:
         raise wrong("spec.path", f"the path has {len(word.encode())} bytes, and the limit is 255", "shorten it")

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import os
 import re
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +12,7 @@ from pathlib import Path
 import presigned
 import pytest
 import sdk_pages
-import venvs
+from moto_server import MotoServer
 from scripted_clouds import ScriptedClouds
 
 import bootstrap
@@ -23,16 +22,6 @@ from bootstrap.payload.bundle import unpack
 pytestmark = pytest.mark.integration
 
 URL = "https://objects.example/deploys/web-1"
-# In the environment of tests/locks/moto.lock; it ends with its standard input.
-MOTO = """\
-import os, sys
-from moto.server import ThreadedMotoServer
-server = ThreadedMotoServer(ip_address="127.0.0.1", port=0, verbose=False)
-server.start()
-print("http://%s:%s" % server.get_host_and_port(), flush=True)
-sys.stdin.read()
-os._exit(0)
-"""
 BUCKET = "acme-boot"
 MAKE_BUCKET = f"""\
 import boto3
@@ -55,27 +44,8 @@ print(json.dumps({
 @pytest.fixture(scope="module")
 def ec2() -> Iterator[dict[str, str]]:
     """A moto server: what boto3 reads of where and who."""
-    environment = {key: value for key, value in os.environ.items() if not key.startswith(("PYTHON", "AWS_"))}
-    process = subprocess.Popen(
-        [venvs.python("moto"), "-c", MOTO], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL,
-        text=True, env=environment,
-    )  # fmt: skip
-    assert process.stdin and process.stdout
-    try:
-        url = process.stdout.readline().strip()
-        assert url.startswith("http://127.0.0.1:"), url
-        yield {
-            "AWS_ENDPOINT_URL": url, "AWS_ACCESS_KEY_ID": "one", "AWS_SECRET_ACCESS_KEY": "two",
-            "AWS_DEFAULT_REGION": "eu-west-1", "AMI": "ami-12c6146b", "BUNDLE_URL": URL,
-        }  # fmt: skip
-    finally:
-        process.stdin.close()
-        process.stdout.close()
-        try:
-            process.wait(timeout=10)
-        except subprocess.TimeoutExpired:
-            process.kill()
-            process.wait()
+    with MotoServer() as moto:
+        yield {**moto.environment, "AMI": "ami-12c6146b", "BUNDLE_URL": URL}
 
 
 def is_the_stub_of(folder: Path, arrived: bytes, bundle: bytes, url: str = URL) -> bool:
