@@ -23,9 +23,9 @@ HELLO = Path(__file__).parents[1] / "examples/hello"
 
 def main() -> int:
     """Print the sizes; 1 when over."""
-    hot, whole = pack.hot_bytes(), len(pack.packed(fetches=False))
-    unreached = gates.unreached(unpack(load(HELLO).plan("hello-1").render().pack("tree").payload.bundle).plan)
-    hello_hot, hello_whole = pack.hot_bytes(unreached), len(pack.packed(fetches=False, unreached=unreached))
+    hot, whole = pack.hot_bytes(), len(pack.packed())
+    absent = gates.absent(unpack(load(HELLO).plan("hello-1").render().pack("tree").payload.bundle).plan)
+    hello_hot, hello_whole = pack.hot_bytes(absent), len(pack.packed(absent=absent))
     head_bytes = len(head()) + len(reader())
     folder = Path(bootstrap.runner.__file__).parent
     modules = {}

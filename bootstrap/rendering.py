@@ -231,8 +231,8 @@ class Rendering:
         """Return the payload of one target with its measures, in bytes; the other methods are made of it.
 
         target: tree, personality, user-data, cloud-config, nocloud, config-drive or stub. beside: as for user_data().
-        url: as for stub(). runner_from: the sources of split(). When neither is given, a carrier is made only if a whole bundle does not fit the
-        provider, and the server reports to a collector or the text was published.
+        url: as for stub(). runner_from: the sources of split(). When neither is given, a carrier is made only if a
+        whole bundle does not fit the provider, and the server reports to a collector or the text was published.
         """
         from bootstrap.errors import PayloadError
         from bootstrap.targets import layout, mime, table

@@ -92,7 +92,7 @@ class PlaceOptions:
         lifetime_s = self.lifetime_s()
         if place.kind == places.SWIFT:
             return places.open_swift(
-                place, os.environ, lifetime_s, cloud=self.cloud, region=self.region, way=self.interface
+                place, os.environ, lifetime_s, cloud=self.cloud, region=self.region, interface=self.interface
             )
         if place.kind == places.S3:
             return places.open_s3(

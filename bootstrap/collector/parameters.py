@@ -117,9 +117,10 @@ EXPIRES_S: Parameter[int] = Parameter(
     LIFETIME_S,
 )
 # Both are judged together: a wrong one is answered like a missing one.
-_ANY: Schema = {"type": "string", "default": ""}
-EXPIRES: Parameter[str] = Parameter("expires", "The end of the URL, seconds since 1970.", _ANY, str, "")
-SIGNATURE: Parameter[str] = Parameter("signature", "The collector's signature.", _ANY, str, "")
+EXPIRES: Parameter[str | None] = Parameter(
+    "expires", "The end of the URL, seconds since 1970.", {"type": "string"}, str, None
+)
+SIGNATURE: Parameter[str | None] = Parameter("signature", "The collector's signature.", {"type": "string"}, str, None)
 COUNT: Parameter[int | None] = Parameter(
     "count",
     "The number of servers that must be healthy. Without it: all that were announced or have reported.",

@@ -97,9 +97,9 @@ async def put_runner(request: Request) -> Response:
 async def put_bundle(request: Request) -> Response:
     """Store the bundle of one server and make the URL that the server fetches it from.
 
-    Everybody who knows the URL can fetch the bundle until the end, so the URL is as secret as the bundle. The end is
-    moved to the next full hour if it is an hour away or more; the same bundle then gets the same URL within the hour.
-    After the end the bundle is removed.
+    Everybody who knows the URL can fetch the bundle until its end, so the URL is as secret as the bundle. With an
+    `expires_s` of an hour or more the URL ends at a full hour, so that the same bundle gets the same URL again within
+    the hour. After the end the bundle is removed.
     """
     collector, sha256, expires_s = collector_of(request), _digest_of(request), EXPIRES_S.of(request)
     if collector.uploads.locked():
@@ -131,7 +131,8 @@ async def get_bundle(request: Request) -> Response:
     Any collector that has the same secret and the same store answers it.
     """
     collector, sha256 = collector_of(request), request.path_params["sha256"]
-    require_signed(collector.secret, sha256, EXPIRES.of(request), SIGNATURE.of(request), collector.clock())
+    expires, signature = EXPIRES.of(request) or "", SIGNATURE.of(request) or ""
+    require_signed(collector.secret, sha256, expires, signature, collector.clock())
     bundle = await collector.store.shelf.bundle(sha256)
     if bundle is None:
         raise Refusal("not_found", f"this collector does not have bundle {sha256}; publish it again")

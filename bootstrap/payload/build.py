@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-import gzip
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -12,6 +11,7 @@ from typing import Any
 from bootstrap.errors import PayloadError
 from bootstrap.payload import bundle as bundles
 from bootstrap.payload import gates, pack, split, triggers
+from bootstrap.payload.gzipped import gzipped
 from bootstrap.payload.model import InjectedFile, Payload
 from bootstrap.payload.no_python_report import script
 from bootstrap.render.model import Rendered, RenderedFile
@@ -66,7 +66,7 @@ def build(
     if is_split:
         code, dictionary = split.code()
     else:
-        choices = (lean, any(file.fetch is not None for file in files), gates.unreached(plan))
+        choices = (lean, gates.absent(plan))
         code, dictionary = pack.packed(*choices), pack.sources(*choices)[0].encode()
     # Sorted keys and no spaces: the same plan gives the same bytes, and few.
     packed_plan = pack.deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
@@ -100,14 +100,14 @@ def build(
 
 def least_bytes(rendered: Rendered) -> int:
     """Return what the runner alone takes of a compressed whole bundle, in its smallest form: no bundle is smaller."""
-    fetches = any(file.fetch is not None for file in rendered.files)
     # The files and units that packing adds may need more of the runner, never less.
-    return _code_bytes(fetches, gates.unreached({"files": [], **rendered.host_plan}))
+    files = [{"path": file.path, "fetch": file.fetch} for file in rendered.files if file.fetch is not None]
+    return _code_bytes(gates.absent({**rendered.host_plan, "files": files}))
 
 
 @functools.cache
-def _code_bytes(fetches: bool, unreached: frozenset[str]) -> int:
-    return len(gzip.compress(pack.packed(True, fetches, unreached).encode(), 9))
+def _code_bytes(absent: frozenset[str]) -> int:
+    return len(gzipped(pack.packed(True, absent).encode()))
 
 
 def cron_entry(rendered: Rendered, payload: Payload) -> bytes:

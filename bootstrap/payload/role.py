@@ -38,6 +38,7 @@ def fetcher(target: str) -> str:
     target: a path for sh, which may be a variable ($f). The command holds neither a secret nor a backslash, and writes
     one line to stderr when it fails. It needs python3, which every bundle needs.
     """
+    # One program for all hosts: what differs comes by its input, where no process list shows it.
     imports, body = pack.flatten(resources.text("files/stub/s3.py"))
     modules = ",".join(line.removeprefix("import ") for line in imports)
     program = f"import {modules}\n{body.strip()}"

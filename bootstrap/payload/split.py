@@ -103,7 +103,7 @@ def assemble(carried: bytes, text: bytes) -> bytes:
 def find(data: bytes) -> bytes | None:
     """Return the carrier in a script that may be one, or holds one as a boothook does; None when there is none."""
     first, second = form.CARRIER_MAGIC.split("\n")
-    match = re.search(re.escape(second.encode()) + rb".*?\nexit 4(?=\n|$)", data, re.DOTALL)
+    match = re.search(re.escape(second.encode()) + rb".*?\n};exit 4(?=\n|$)", data, re.DOTALL)
     return None if match is None else first.encode() + b"\n" + match[0] + b"\n"
 
 

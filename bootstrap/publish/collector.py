@@ -15,12 +15,12 @@ from bootstrap.publish.content import digests
 from bootstrap.publish.objects import Listed, PublishError, Unfit
 
 # As many characters as the end and the signature of a bundle's URL have.
-_STAND_IN = "?expires=%d&signature=" + 64 * "0"
+_STAND_IN = "?expires=%d&signature=" + 32 * "0"
 
 
 @dataclass
 class CollectorObjects:
-    """What a collector keeps. expires: the wanted end of the bundles' URLs, in seconds since 1970.
+    """The objects that a collector keeps. expires: the wanted end of the bundles' URLs, in seconds since 1970.
 
     base_url: the collector as hosts know it, which may differ from the way of this machine. urls: of what has been put
     so far, by name. The collector signs the URL of a bundle when it takes the bundle.

@@ -23,6 +23,7 @@ def digests(subject: str, content: bytes | Path, sha256: str, *more: _Hash) -> b
     """
     content = read_small(content)
     digest = hashlib.sha256()
+    # A large file is read twice, here and to send it: nothing of a wrong one is sent.
     for block in blocks(content):
         for each in (digest, *more):
             each.update(block)

@@ -71,7 +71,8 @@ class FolderObjects:
                 f"{path} cannot be written: {error.strerror}", hint="check the folder's mode and its disk"
             ) from error
         finally:
-            temporary.unlink(missing_ok=True)
+            with suppress(OSError):
+                temporary.unlink()
 
     def read(self, name: str) -> Iterator[bytes]:
         return blocks(self.folder / name)

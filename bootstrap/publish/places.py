@@ -50,8 +50,8 @@ class Opened:
 
 def parse(text: str) -> Place:
     """Return the place that a text names, once its names are checked. Raises UsageError."""
-    scheme, mark, rest = text.partition("://")
-    name, _, prefix = rest.partition("/")
+    scheme, mark, address = text.partition("://")
+    name, _, prefix = address.partition("/")
     prefix = prefix.strip("/")
     if mark and scheme in (SWIFT, S3):
         fault = container_fault(name) if scheme == SWIFT else bucket_fault(name)
@@ -60,6 +60,7 @@ def parse(text: str) -> Place:
         return Place(scheme, name, prefix)
     if text == COLLECTOR:
         return Place(COLLECTOR)
+    # A word without a slash is more likely a container whose scheme was forgotten than a new folder.
     if not mark and "/" in text:
         return Place(FOLDER, text)
     raise UsageError(
@@ -70,14 +71,20 @@ def parse(text: str) -> Place:
 
 
 def open_swift(
-    place: Place, environment: Mapping[str, str], lifetime_s: float, *, cloud: str | None, region: str | None, way: str
+    place: Place,
+    environment: Mapping[str, str],
+    lifetime_s: float,
+    *,
+    cloud: str | None,
+    region: str | None,
+    interface: str,
 ) -> Opened:
-    """Log in to Swift and choose the endpoint. way: auto, public or internal. Raises PublishError."""
+    """Log in to Swift and choose the endpoint. interface: auto, public or internal. Raises PublishError."""
     from bootstrap.publish import clouds, preflight, store
     from bootstrap.publish.swift import SwiftObjects
 
     account = store.log_in(clouds.find(cloud, environment), region)
-    endpoint, choice = preflight.choose(account, way, region)
+    endpoint, choice = preflight.choose(account, interface, region)
 
     def find(address: str) -> tuple[Objects, str]:
         container, _, name = address.removeprefix(f"{SWIFT}://").partition("/")
@@ -86,11 +93,12 @@ def open_swift(
         return SwiftObjects(account, endpoint, container), name
 
     below = f" below {place.prefix}" if place.prefix else ""
-    there = f"region {account.region}, " if account.region else ""
+    # The service of auth v1 may not tell its region.
+    region_part = f"region {account.region}, " if account.region else ""
     facts = {"container": place.name, "region": account.region, "endpoint": endpoint.interface}
     return Opened(
         SwiftObjects(account, endpoint, place.name, place.prefix), _next_hour(time.time() + lifetime_s),
-        f"container {place.name}{below}, {there}endpoint {choice}", find, facts,
+        f"container {place.name}{below}, {region_part}endpoint {choice}", find, facts,
     )  # fmt: skip
 
 
@@ -112,6 +120,7 @@ def open_s3(
     credentials = objects.credentials
     if by_role:
         ends = None
+    # Credentials of the environment seldom have their end beside them.
     elif credentials.token and credentials.ends is None:
         warnings.append(
             "the credentials are temporary, so the URLs end when they do, at an hour that the credentials do not tell"

@@ -25,12 +25,12 @@ def explained(answer: dict[str, Any], failure: str, bucket: str, region: str) ->
     # The message comes from a machine of somebody else: it must not move the cursor of a terminal.
     message = "".join(letter if letter.isprintable() else " " for letter in str(error.get("Message", "")))[:300]
     pinned = _REGION.search(message)
-    there = error.get("Region") or headers.get("x-amz-bucket-region") or (pinned[1] if pinned else None)
-    if code in _ELSEWHERE or (code == "400" and there and there != region):
-        home = f"region {there}" if there else f"another region, at {error.get('Endpoint', 'an endpoint not named')}"
+    home = error.get("Region") or headers.get("x-amz-bucket-region") or (pinned[1] if pinned else None)
+    if code in _ELSEWHERE or (code == "400" and home and home != region):
+        place = f"region {home}" if home else f"another region, at {error.get('Endpoint', 'an endpoint not named')}"
         return PublishError(
-            f"{failure}: the bucket {bucket} is in {home}, and the request was for region {region}",
-            hint=f"export AWS_REGION={there or 'REGION'}, or set it in the profile",
+            f"{failure}: the bucket {bucket} is in {place}, and the request was for region {region}",
+            hint=f"export AWS_REGION={home or 'REGION'}, or set it in the profile",
         )
     if code in ("NoSuchBucket", "404") or message == "The specified bucket does not exist":
         return PublishError(
@@ -49,8 +49,9 @@ def explained(answer: dict[str, Any], failure: str, bucket: str, region: str) ->
     hints |= dict.fromkeys(_WRONG, "check the credentials: aws sts get-caller-identity shows whose they are")
     hints |= dict.fromkeys(_DAMAGED, "the object was damaged on its way, and was not stored: publish again")
     status = answer.get("ResponseMetadata", {}).get("HTTPStatusCode", "")
-    said = f"{code}: {message}" if message and not code.isdigit() else f"{status} {message}".strip()
-    return PublishError(f"{failure}: the service answers {said}", hint=hints.get(code))
+    # A code of digits is botocore's own stand-in for an answer without a body.
+    reply = f"{code}: {message}" if message and not code.isdigit() else f"{status} {message}".strip()
+    return PublishError(f"{failure}: the service answers {reply}", hint=hints.get(code))
 
 
 def of_http(answer: Any) -> dict[str, Any]:

@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import hmac
 import secrets
+import threading
 import time
+from collections.abc import Callable
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -39,12 +41,14 @@ class Endpoint:
 
 @dataclass
 class Account:
-    """A logged-in account with all its endpoints. token: the right to change it."""
+    """A logged-in account with all its endpoints. token: the right to change it; renew: logs in again for a new one."""
 
     endpoints: tuple[Endpoint, ...]
     region: str | None
     token: str = field(repr=False)
     session: requests.Session = field(repr=False)
+    renew: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+    _renewing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def reachable(self) -> Endpoint:
@@ -53,8 +57,17 @@ class Account:
 
     def call(self, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> requests.Response:
         """Send one request about the account. more: as for `call`. Raises PublishError when there is no answer."""
-        all_headers = {"X-Auth-Token": self.token, **(headers or {})}
-        return call(self.session, method, self.reachable.url + quote(path), all_headers, **more)
+        url, token = self.reachable.url + quote(path), self.token
+        answer = call(self.session, method, url, {"X-Auth-Token": token, **(headers or {})}, **more)
+        if answer.status_code != 401 or self.renew is None:
+            return answer
+        answer.close()
+        # A token is good for an hour or a day, and to publish a large folder may take longer. Of several threads that
+        # are refused at once, one logs in.
+        with self._renewing:
+            if self.token == token:
+                self.token = self.renew()
+        return call(self.session, method, url, {"X-Auth-Token": self.token, **(headers or {})}, **more)
 
     def container(self, name: str) -> str:
         """Make the container if it is missing. Return the key that signs its TempURLs, drawn if it has none."""
@@ -80,7 +93,13 @@ def log_in(cloud: Cloud, region: str | None = None) -> Account:
 
     session = requests.Session()
     session.verify = cloud.verify
-    return _version_1(cloud, session) if cloud.version == 1 else _version_3(cloud, session, region)
+
+    def logged_in() -> Account:
+        return _version_1(cloud, session) if cloud.version == 1 else _version_3(cloud, session, region)
+
+    account = logged_in()
+    account.renew = lambda: logged_in().token
+    return account
 
 
 def temp_url(endpoint: Endpoint, container: str, name: str, key: str, expires: int) -> str:

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import base64
-import gzip
 
 from bootstrap.errors import PayloadError
+from bootstrap.payload.gzipped import gzipped
 from bootstrap.payload.model import Payload
 from bootstrap.targets import limits, table
 from bootstrap.targets.model import Output, Packed, Request
@@ -49,8 +49,7 @@ def content(text: bytes, provider: Provider | None, *, is_tight: bool = False) -
     # These providers take text only.
     if provider.gzip == "no":
         return text
-    # No time and no name in the header: equal text gives equal bytes.
-    compressed = gzip.compress(text, 9, mtime=0)
+    compressed = gzipped(text)
     if provider.gzip == "base64":
         compressed = base64.b64encode(compressed)
     return min(text, compressed, key=len)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import calendar
+import contextlib
 import hashlib
 import http.client
 import shutil
@@ -17,10 +18,12 @@ from urllib.parse import urlsplit
 
 import pytest
 import reports
-from collector_process import DEPLOY_TOKEN, ROOT, TOKEN, CollectorProcess, assert_error
+from box import Box, needs_root
+from collector_process import DEPLOY_TOKEN, ROOT, TOKEN, CollectorProcess, assert_error, until
 from stores import empty
 from whole_bundles import bundle_of, text_of
 
+import bootstrap
 from bootstrap.client.collector import Collector, Denied
 from bootstrap.client.uploads import put_bundle, put_runner
 from bootstrap.collector.bundles import url_of
@@ -31,6 +34,7 @@ from bootstrap.targets import stub
 OWN = runner_text()
 RUNNER = "/v1/runner/"
 DAY_S = 86400
+HELLO = ROOT / "examples/hello/hello.yaml"
 
 
 @pytest.fixture(scope="module")
@@ -218,6 +222,14 @@ def test_a_text_outlives_the_toolkit_as_long_as_its_deploy(tmp_path: Path) -> No
         assert f"texts={OWN.sha256}" in collector.errors()
 
 
+def test_a_text_is_stored_before_the_first_host_is_answered(tmp_path: Path) -> None:
+    with CollectorProcess(tmp_path) as collector:
+        collector.kill()
+        with contextlib.closing(sqlite3.connect(tmp_path / "collector.db")) as connection:
+            rows = connection.execute("SELECT sha256, content FROM runner_texts").fetchall()
+    assert rows == [(OWN.sha256, OWN.content)]
+
+
 def another_toolkit(folder: Path) -> Path:
     """A copy of what `bootstrap serve` needs, whose runner has other words."""
     for name in ("bootstrap", "files", "templates", "cron"):
@@ -238,11 +250,21 @@ def in_store(folder: Path, sql: str) -> None:
 
 def sweep_is_over(collector: CollectorProcess, sha256: str) -> None:
     """Wait until the collector has removed this text, which it does as soon as it has started."""
-    end = time.monotonic() + 20
-    while not any("sweep result=removed" in line and sha256 in line for line in collector.errors().splitlines()):
-        assert time.monotonic() < end, collector.errors()
-        time.sleep(0.02)
+    until(lambda: any("sweep result=removed" in line and sha256 in line for line in collector.errors().splitlines()))
     assert_error(collector.ask("GET", RUNNER + sha256, token=False), 404, "not_found")
+
+
+@needs_root
+def test_a_carrier_on_a_host_gets_its_runner_from_the_collector(collector: CollectorProcess) -> None:
+    rendering = bootstrap.load(HELLO).plan("hello-1", deploy_id="by-hand").render()
+    carrier = rendering.pack("user-data", runner_from=[collector.url + RUNNER]).payload
+    before = served(collector, "runner")
+    with Box(network="host") as box:
+        box.put("/root/user-data", carrier.script)
+        done = box.sh("sh /root/user-data")
+        assert done.returncode == 0, done.stderr
+        box.wait_for(lambda: box.state() == "healthy")
+    assert served(collector, "runner") == before + 1
 
 
 # --- bundles ----------------------------------------------------------------------------------------------------------
@@ -393,20 +415,20 @@ def test_no_more_than_a_few_uploads_are_held_in_memory(collector: CollectorProce
         f"PUT /v1/bundles/{sha256} HTTP/1.1\r\nhost: localhost\r\nauthorization: Bearer {DEPLOY_TOKEN}\r\n"
         f"content-length: {len(content)}\r\n\r\n"
     ).encode()
-    slow = [socket.create_connection(address) for _ in range(3)]
-    for connection in slow:
-        connection.sendall(head + content[:10])
-    end = time.monotonic() + 20
-    while (refusal := collector.deploy("PUT", f"/v1/bundles/{sha256}", data=content)).status_code != 429:
-        assert time.monotonic() < end, refusal.text
-    assert_error(refusal, 429, "full")
-    assert refusal.headers["retry-after"] == "2"
-    for connection in slow:
-        connection.sendall(content[10:])
-        answer = http.client.HTTPResponse(connection)
-        answer.begin()
-        assert answer.status in (200, 201)
-        connection.close()
+    with contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(socket.create_connection(address)) for _ in range(3)]
+        for connection in slow:
+            connection.sendall(head + content[:10])
+        until(lambda: "\ninitialrunner_collector_held_bytes 30\n" in collector.ask("GET", "/metrics").text)
+        refusal = collector.deploy("PUT", f"/v1/bundles/{sha256}", data=content)
+        assert_error(refusal, 429, "full")
+        assert refusal.headers["retry-after"] == "2"
+        for connection in slow:
+            connection.sendall(content[10:])
+            answer = http.client.HTTPResponse(connection)
+            answer.begin()
+            assert answer.status in (200, 201)
+            answer.close()
     assert collector.deploy("PUT", f"/v1/bundles/{sha256}", data=content).status_code == 200
 
 
@@ -440,10 +462,8 @@ def test_replicas_with_one_store_serve_each_others_texts_and_bundles(tmp_path: P
         created = first.deploy("PUT", f"/v1/bundles/{bundle[0]}", data=bundle[1])
         assert second.ask("GET", created.json()["url"], token=False).content == bundle[1]
         # Strangers cannot make it ask the store for each digest, so that it looks again after a second.
-        end = time.monotonic() + 20
-        while (answer := second.ask("GET", RUNNER + text[0], token=False)).status_code == 404:
-            assert time.monotonic() < end
-            time.sleep(0.05)
+        until(lambda: second.ask("GET", RUNNER + text[0], token=False).status_code == 200)
+        answer = second.ask("GET", RUNNER + text[0], token=False)
         assert (answer.status_code, answer.content) == (200, text[1])
         assert second.deploy("PUT", f"/v1/bundles/{bundle[0]}", data=bundle[1]).status_code == 200
 

@@ -398,7 +398,8 @@ RARE = [
 @pytest.mark.parametrize(("name", "code"), RARE, ids=lambda value: value)
 def test_a_rare_error_is_as_the_document_says(monkeypatch: pytest.MonkeyPatch, name: str, code: str) -> None:
     case, described = GOOD[name], document(ENDPOINTS)
-    error = RuntimeError() if code == "bug" else Refusal(code, "it is so", retry_after_s=None if code == "no_room" else 5)
+    retry_after_s = None if code == "no_room" else 5
+    error = RuntimeError() if code == "bug" else Refusal(code, "it is so", retry_after_s=retry_after_s)
     app = create_app(BrokenStore(error), secret=reports.SECRET, token=TOKEN, deploy_token=DEPLOY_TOKEN)
     incoming: Messages | None = whole(case)
     host = "evil.example" if code == "wrong_host" else "localhost"

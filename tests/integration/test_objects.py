@@ -1,4 +1,4 @@
-"""Every place that `bootstrap publish` puts objects to passes the contract: Swift, S3 (moto, Swift's own), a folder."""
+"""Every place that `bootstrap publish` puts objects to passes the contract; a collector, which keeps less, a part."""
 
 from __future__ import annotations
 
@@ -11,13 +11,18 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from collector_process import DEPLOY_TOKEN, CollectorProcess
+from handmade import payload, stage
 from moto_server import MotoServer
-from objects_contract import CONTRACT, Behaviour, name_of
+from objects_contract import CONTRACT, SMALL, Behaviour, fetched, name_of, sha256, soon
 from swift import Swift, needs_memcached
 
+from bootstrap.client.collector import Collector
+from bootstrap.payload.split import runner_text
 from bootstrap.publish import clouds, preflight, store
+from bootstrap.publish.collector import CollectorObjects
 from bootstrap.publish.folder import FolderObjects
-from bootstrap.publish.objects import Objects
+from bootstrap.publish.objects import Objects, PublishError, Unfit
 from bootstrap.publish.s3_login import open_bucket
 from bootstrap.publish.swift import SwiftObjects
 
@@ -123,3 +128,41 @@ def test_a_folder(behaviour: Behaviour, tmp_path: Path) -> None:
             behaviour(FolderBench(tmp_path / "served", f"http://127.0.0.1:{server.server_port}"), tmp_path)
         finally:
             server.shutdown()
+
+
+# --- a collector: bundles and the runner's text only, which hosts read ---
+
+
+@pytest.fixture(scope="module")
+def kept(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CollectorObjects]:
+    with CollectorProcess(tmp_path_factory.mktemp("collector")) as collector:
+        yield CollectorObjects(Collector(collector.url, DEPLOY_TOKEN), soon(), collector.url)
+
+
+def test_a_collector_gives_a_bundle_by_a_signed_url(kept: CollectorObjects) -> None:
+    bundle = payload([stage("one", "true")], channel="single").bundle
+    name = sha256(bundle)[:16]
+    kept.put(name, bundle, sha256(bundle))
+    url = kept.url(name, kept.expires)
+    assert fetched(url) == bundle
+    assert len(kept.untried_url(name, kept.expires)) == len(url)
+    kept.put(name, bundle, sha256(bundle))
+    assert kept.url(name, kept.expires) == url
+
+
+def test_a_collector_gives_the_runner_to_everybody(kept: CollectorObjects) -> None:
+    runner = runner_text()
+    kept.put(runner.sha256, runner.content, runner.sha256)
+    assert fetched(kept.url(runner.sha256, 0)) == runner.content
+    assert kept.url(runner.sha256, 0) == kept.untried_url(runner.sha256, 0) == f"{kept.place}/v1/runner/{runner.sha256}"
+
+
+def test_a_collector_refuses_what_it_does_not_keep(kept: CollectorObjects, tmp_path: Path) -> None:
+    with pytest.raises(PublishError, match="was to be published"):
+        kept.put("bundle", SMALL, sha256(b"else"))
+    with pytest.raises(Unfit) as refused:
+        kept.check(["0123456789abcdef", "0123456789abcdef/app.bin", "fedcba9876543210/b"])
+    assert len(refused.value.problems) == 2
+    for question in (kept.listing, lambda: kept.read("bundle")):
+        with pytest.raises(PublishError, match="is a collector, which"):
+            question()

@@ -18,12 +18,14 @@ import pytest
 from box import Box, needs_root
 from instance import Instance
 from moto_server import MotoServer
+from oracle import said
 from swift import Swift, needs_memcached
 
 from bootstrap import api
 from bootstrap.errors import PayloadError
 from bootstrap.payload.split import runner_text
 from bootstrap.publish import result
+from bootstrap.render.model import Published
 
 pytestmark = [pytest.mark.integration, needs_memcached]
 ROOT = Path(__file__).resolve().parents[2]
@@ -116,18 +118,22 @@ def test_a_stub_brings_bundle_and_file_by_presigned_urls(swift: Swift, folder: P
         assert "X-Amz-Signature" not in str(box.journal())
 
 
-def test_a_url_that_has_expired_is_refused_by_the_service(swift: Swift, folder: Path) -> None:
+@needs_root
+def test_an_expired_url_is_refused_and_the_server_says_when_it_ended(swift: Swift, folder: Path) -> None:
     publish(folder, swift.s3, "--to", f"s3://{BUCKET}")
+    ended = int(time.time()) - 60
     (folder / "old.py").write_text(
-        "import time\nfrom bootstrap.publish.s3_login import open_bucket\n"
-        f"print(open_bucket('{BUCKET}').untried_url('{SHA256[:16]}/app.bin', int(time.time()) - 60))\n"
+        "from bootstrap.publish.s3_login import open_bucket\n"
+        f"print(open_bucket('{BUCKET}').untried_url('{SHA256[:16]}/app.bin', {ended}))\n"
     )
     environment = {**os.environ, **swift.s3, "PYTHONPATH": str(ROOT), "HOME": str(folder)}
-    url = subprocess.run(
-        [sys.executable, "old.py"], cwd=folder, env=environment, capture_output=True, text=True, check=True
-    ).stdout.strip()
-    fetched = subprocess.run(["curl", "-gsS", "-K-"], input=f"url={url}\n", capture_output=True, text=True, check=True)
-    assert "<Code>AccessDenied</Code>" in fetched.stdout and "expired" in fetched.stdout
+    argv = [sys.executable, "old.py"]
+    url = subprocess.run(argv, cwd=folder, env=environment, capture_output=True, text=True, check=True).stdout.strip()
+    rendering = api.load(folder / "web.yaml").plan("web-1").render(published=Published({SHA256: url}))
+    with Box(rendering.pack("tree").payload.files, network="host", server="web-1") as box:
+        assert box.tick().returncode == 5
+        moment = time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(ended))
+        assert f"answer 403 Forbidden: the URL expired at {moment}" in said(box, "why")[1]
 
 
 def test_what_arrives_is_checked_by_the_service_and_private(moto: MotoServer, folder: Path) -> None:

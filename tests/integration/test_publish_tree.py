@@ -6,15 +6,19 @@ import hashlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
+import threading
 import time
 import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from box import Box, needs_root
 from moto_server import MotoServer
 from swift import Swift, needs_memcached
 
@@ -22,6 +26,7 @@ from bootstrap.publish import clouds, preflight, store
 from bootstrap.publish.objects import Objects
 from bootstrap.publish.s3_login import open_bucket
 from bootstrap.publish.swift import SwiftObjects
+from bootstrap.publish.tree_publish import Progress, TreePublisher
 
 pytestmark = [pytest.mark.integration, needs_memcached]
 ROOT = Path(__file__).resolve().parents[2]
@@ -55,6 +60,14 @@ class Account:
         out, err = process.communicate(timeout=2000)
         assert process.returncode == code, out + err
         return out + err
+
+    def answer(self, folder: Path, *words: str) -> dict[str, Any]:
+        """Run it to its end. Return what --json prints; stderr may tell how far it is meanwhile."""
+        process = self.start(folder, *words, "--json")
+        out, err = process.communicate(timeout=2000)
+        assert process.returncode == 0, out + err
+        facts: dict[str, Any] = json.loads(out)
+        return facts
 
     def count(self) -> int:
         return sum(1 for _ in self.objects.listing())
@@ -167,7 +180,7 @@ def test_a_tree_is_complete_after_kills_and_a_changed_byte_is_found(
         assert account.count() >= reached
     unfinished = account.publish(tmp_path, "--verify", "--quick", code=4)
     assert "a publish has begun and has not ended: the tree is not complete" in unfinished
-    answer = json.loads(account.publish(tmp_path, "data", "--json"))
+    answer = account.answer(tmp_path, "data")
     files = count + 3
     assert answer["files"] == files
     assert answer["sent"] <= files - reached + 1, "what was there already was sent again"
@@ -176,7 +189,7 @@ def test_a_tree_is_complete_after_kills_and_a_changed_byte_is_found(
 
     said = account.publish(tmp_path, "--verify", "--manifest", "build/data.tree.json")
     assert f"{files:,} files, " in said and f"manifest {answer['sha256']}" in said
-    again = json.loads(account.publish(tmp_path, "data", "--json"))
+    again = account.answer(tmp_path, "data")
     assert (again["sent"], again["manifest_sent"], again["sha256"]) == (0, False, answer["sha256"])
 
     changed = f"part 000/{count // 100 - 1:05} ü+&.txt"
@@ -204,16 +217,16 @@ def test_files_that_are_gone_are_left_until_they_are_to_be_removed(account: Acco
     account.objects.put("other/object", b"x", hashlib.sha256(b"x").hexdigest())
     (root / "program").unlink()
     (root / "large.bin").write_text("small now")
-    answer = json.loads(account.publish(tmp_path, "data", "--json"))
+    answer = account.answer(tmp_path, "data")
     assert (answer["sent"], answer["extra"], answer["foreign"]) == (1, ["program"], ["other/object"])
     # What a publish has left there is known to the manifest; the other is not of this tree, and is said.
     said = account.publish(tmp_path, "--verify", code=4)
     assert [line for line in said.splitlines() if line.startswith("error")] == [
         "error[publish.extra]: extra: other/object is not in the manifest"
     ]
-    tried = json.loads(account.publish(tmp_path, "data", "--delete", "--dry-run", "--json"))
+    tried = account.answer(tmp_path, "data", "--delete", "--dry-run")
     assert tried["removed"] == ["program"] and account.objects.digest("program") is not None
-    answer = json.loads(account.publish(tmp_path, "data", "--delete", "--json"))
+    answer = account.answer(tmp_path, "data", "--delete")
     assert (answer["sent"], answer["removed"], answer["extra"]) == (0, ["program"], [])
     assert account.objects.digest("program") is None
     assert account.objects.digest("other/object") is not None
@@ -226,7 +239,49 @@ def test_a_missing_object_is_sent_again(account: Account, tmp_path: Path) -> Non
     account.publish(tmp_path, "data")
     account.objects.remove("program")
     assert "error[publish.missing]: missing: program, 10 bytes" in account.publish(tmp_path, "--verify", code=4)
-    assert json.loads(account.publish(tmp_path, "data", "--verify", "--json"))["sent"] == 1
+    assert account.answer(tmp_path, "data", "--verify")["sent"] == 1
+
+
+@needs_root
+def test_the_files_of_a_published_folder_reach_the_server(swift: Swift, tmp_path: Path) -> None:
+    account = of_swift(swift)
+    root = grow(tmp_path, 20)
+    (root / "link").unlink()
+    (root / "program").write_text("#!/bin/sh\necho run\n")
+    (tmp_path / "web.yaml").write_text(
+        "version: 1\nname: web\nfiles: [{path: /srv/data, source: data, publish: true, owner: 'nobody:root'}]\n"
+        "stages: [{name: one, run: '/srv/data/program >/srv/said'}]\nhealth: {checks: [{file: /srv/said}]}\n"
+    )
+    account.publish(tmp_path, "web.yaml", "--server", "web-1")
+    assert (tmp_path / "build/web-1/bundle").stat().st_size < 60_000, "the files travel beside the bundle"
+    with Box(network="host", server="web-1") as box:
+        box.put("/var/lib/cloud/instance/scripts/part-001", (tmp_path / "build/web-1/stub.sh").read_bytes(), 0o700)
+        assert box.run("/var/lib/cloud/instance/scripts/part-001").returncode == 0
+        box.wait_for(lambda: box.state() == "healthy", 120)
+        assert box.text("/srv/said") == "run\n"
+        for path in (path for path in root.rglob("*") if path.is_file()):
+            there = f"/srv/data/{path.relative_to(root)}"
+            assert box.read(there) == path.read_bytes()
+            assert box.stat(there)[:2] == ("0755" if path.name == "program" else "0644", "nobody:root")
+
+
+def test_a_token_that_ends_on_the_way_is_renewed(swift: Swift, tmp_path: Path) -> None:
+    account, root, renewed, once = of_swift(swift), grow(tmp_path, 30), [], threading.Lock()
+
+    def forget_tokens(progress: Progress) -> None:
+        # TempAuth keeps its tokens in memcached.
+        if progress.done >= 5 and once.acquire(blocking=False):
+            with socket.create_connection(("127.0.0.1", swift.ports[4]), 10) as memcached:
+                memcached.sendall(b"flush_all\r\n")
+                assert memcached.recv(100) == b"OK\r\n"
+
+    assert isinstance(account.objects, SwiftObjects)
+    log_in = account.objects.account.renew
+    assert log_in is not None
+    account.objects.account.renew = lambda: renewed.append(1) or log_in()  # type: ignore[func-returns-value]
+    assert TreePublisher(account.objects, root, on_progress=forget_tokens).run().sent == 33
+    assert len(renewed) == 1
+    account.publish(tmp_path, "--verify")
 
 
 def test_wrong_credentials_send_nothing_and_are_not_shown(swift: Swift, tmp_path: Path) -> None:

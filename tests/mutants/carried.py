@@ -8,7 +8,7 @@ CARRIED = "tests/unit/runner/baked/test_carried.py::"
 UNWRAPPED = "tests/unit/runner/baked/test_unwrapping_carriers.py::"
 INJECTED = "tests/unit/runner/baked/test_sources_injected.py::"
 PROGRAM = "tests/unit/runner/baked/test_program.py::"
-BAKED = "tests/unit/image/test_bake.py::"
+BAKED = "tests/unit/image/test_runner_texts.py::"
 SEALED = "tests/unit/image/test_seal_needs.py::"
 
 MUTANTS: list[Mutant] = [

@@ -14,13 +14,14 @@ HELLO_HOT_CEILING, HELLO_WHOLE_CEILING = 17_960, 30_460
 
 
 def test_the_packed_runner_does_not_grow() -> None:
-    assert pack.hot_bytes() <= HOT_CEILING
-    assert len(pack.packed(fetches=False)) <= WHOLE_CEILING
+    without_fetch = frozenset({"fetch"})
+    assert pack.hot_bytes(without_fetch) <= HOT_CEILING
+    assert len(pack.packed(absent=without_fetch)) <= WHOLE_CEILING
     assert len(pack.packed()) <= FETCH_CEILING
 
 
 def test_what_hello_calls_does_not_grow(root: Path) -> None:
     plan = unpack(load(root / "examples/hello").plan("hello-1").render().pack("tree").payload.bundle).plan
-    unreached = gates.unreached(plan)
-    assert pack.hot_bytes(unreached) <= HELLO_HOT_CEILING
-    assert len(pack.packed(fetches=False, unreached=unreached)) <= HELLO_WHOLE_CEILING
+    absent = gates.absent(plan)
+    assert pack.hot_bytes(absent) <= HELLO_HOT_CEILING
+    assert len(pack.packed(absent=absent)) <= HELLO_WHOLE_CEILING

@@ -31,7 +31,7 @@ def stage(name: str, text: str, **more: Any) -> dict[str, Any]:
 @contextmanager
 def whole_code() -> Iterator[None]:
     """Within this, every bundle holds all of the runner: packed once it serves all payloads, whatever they call."""
-    form = (False, True, frozenset[str]())
+    form = (False, frozenset[str]())
     packed, sources = pack.packed, pack.sources
     with (
         patch.object(pack, "packed", lambda *_: packed(*form)),
