@@ -193,7 +193,7 @@ def test_a_tree_is_complete_after_kills_and_a_changed_byte_is_found(
     again = account.answer(tmp_path, "data")
     assert (again["sent"], again["manifest_sent"], again["sha256"]) == (0, False, answer["sha256"])
 
-    changed = f"part 000/{count // 100 - 1:05} ü+&.txt"
+    changed = f"part 000/{count // 200:05} ü+&.txt"
     account.meddle(changed)
     said = account.publish(tmp_path, "--verify", code=4)
     (line,) = [line for line in said.splitlines() if line.startswith("error")]
