@@ -15,7 +15,7 @@ from bootstrap.payload.bundle import unpack
 EVERY_CEILING, WITHOUT_FETCH_CEILING = (18_790, 34_700), (18_790, 32_400)
 CEILINGS = {"hello": (13_490, 25_650), "web": (14_040, 26_170), "usual": (15_650, 28_440)}
 HELLO_TREE_CEILING = (14_820, 27_030)
-# DESIGN's budget of a usual carrier, gzipped, and the bytes that hello leaves free in Nova's files with all of its verbs.
+# The budget of a usual carrier, gzipped; and the bytes that hello leaves free in Nova's files, with `doctor`.
 CARRIER_CEILING, HELLO_NOVA_FLOOR = 4_500, 440
 
 
