@@ -52,9 +52,10 @@ WITH: dict[str, dict[str, Any]] = {
 CONDITIONS = {
     "report": ("'report' in plan", "'report' in self.plan", "'report' in run.plan", "'not_reported' in summary"),
     "https": ("scheme == 'https:'",),
-    "proxy": ("proxy",),
+    "proxy": ("plan.get('proxy')", "if proxy:"),
     "late-files": ("awaited(self.plan)", "awaited(run.plan)", "awaited(plan)", "in brought"),
-    "fetch": ("if public:", "'fetch' in entry", "in self.plan['files']"),
+    # Nothing else asks for what is public.
+    "fetch": ("'fetch' in entry", "in self.plan['files']", "if public:"),
     "after": ("in plan['stages'][:plan['stages'].index(planned)]",),
     "keep": ("in plan['files']",),
     "units": ("units_wanted(self.plan)", "units_wanted(run.plan)"),
@@ -69,8 +70,6 @@ CONDITIONS = {
     **{f"need-{kind}": (f"kind == '{kind}'",) for kind in gates.NEEDS if kind != "server"},
 }
 INERT = {
-    # Without the plan's key it is None, and the statement behind it goes with it.
-    "proxy = plan.get('proxy') and proxy_for(plan, url)",
     # These return at once without an entry of the kind.
     "self.every_boot()",
     "if final(self.journal.events)['state'] == 'healthy':",
