@@ -80,6 +80,7 @@ class TreeOptions:
                 objects, folder, delete=self.delete, resend=self.resend, dry_run=dry_run, on_progress=meter
             )
             outcome = publisher.run()
+        # Published is published: the copy is written last, and a failure to write it changes nothing there.
         path = to.output / f"{outcome.manifest.name or 'root'}.tree.json"
         if not dry_run:
             try:
@@ -128,6 +129,7 @@ def _is_tree(folder: Path) -> bool:
     """Whether a folder is no spec. Raises UsageError if it may be either."""
     from bootstrap.spec.load import find_spec
 
+    # A folder without any is no spec for the other verbs either.
     names = sorted(path.name for path in folder.iterdir() if path.suffix in (".yaml", ".yml"))
     if not names:
         return True

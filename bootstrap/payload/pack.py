@@ -19,7 +19,7 @@ from bootstrap.payload import shake
 from bootstrap.runner import form, later, tick
 
 # `loader` stands in for bundle.py, whose other names the head of a bundle brings.
-_GROUND = ("contract", "defaults", "disk", "processes", "console", "host", "loader")
+_GROUND = ("contract", "defaults", "disk", "processes", "console", "host", "jsontext", "loader")
 HOT = (*_GROUND, *(f"tick/{name}" for name in tick.MODULES))
 COLD = ("terminal", "form", *(f"later/{name}" for name in later.MODULES))
 LEAN_COLD = ("terminal", "form", *(f"later/{name}" for name in later.LEAN_MODULES))

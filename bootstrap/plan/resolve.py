@@ -167,6 +167,7 @@ def _secrets(spec: Spec) -> Iterable[SecretRef]:
 def _files(spec: Spec, number: int, file: File) -> Iterable[PlannedFile]:
     """The files of one entry: one, or all those of a folder, in the order of their names."""
     planned = _file(spec, number, file)
+    # A folder has no entry of its own among the sources, and a file has no others.
     in_folder = spec.folder(number)
     if not in_folder:
         yield planned

@@ -104,6 +104,7 @@ class Draft:
 
     def to_bytes(self) -> bytes:
         """Return the draft as it is stored in the place of a manifest."""
+        # The name is random: two publishes at the same time tell their drafts apart by it.
         draft = {"version": VERSION, "complete": False, "by": self.by, "names": list(self.names)}
         return (json.dumps(draft, ensure_ascii=False) + "\n").encode()
 
@@ -115,6 +116,7 @@ def parse(raw: bytes, source: str) -> Manifest | Draft:
         if content["version"] != VERSION:
             message = f"{source} has version {content['version']!r}, and this program reads version {VERSION}"
             raise OtherVersionError(message, hint="use the release that published the tree")
+        # A draft has no files, so it must never be taken for a manifest of an empty tree.
         if content["complete"] is not True:
             return Draft(str(content["by"]), tuple(map(str, content["names"])))
         manifest = Manifest(

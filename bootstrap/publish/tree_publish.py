@@ -141,6 +141,7 @@ class TreePublisher:
                 unreadable.append(Problem("publish.read", f"{path} cannot be read: {error}"))
             self.on_progress(Progress(len(self._tree.files), len(self._contents), self._sent, self._sent_bytes))
 
+        # A job holds a name only: a file is read by the thread that sends it, so few are in memory at a time.
         with ThreadPoolExecutor(WORKERS, "publish") as pool:
             jobs = [pool.submit(send, path) for path in paths]
             try:
@@ -270,6 +271,7 @@ def earlier(objects: Objects) -> Manifest | Draft | None:
 
 def stored(objects: Objects) -> Manifest | Draft | None:
     """Return the manifest of a place, or its draft, None if it has none. Raises ManifestError and PublishError."""
+    # Every place answers for a missing object in the same way, but to read it is an error.
     if objects.digest(MANIFEST) is None:
         return None
     return parse(b"".join(objects.read(MANIFEST)), f"{objects.place}: {MANIFEST}")

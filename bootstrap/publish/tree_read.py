@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import os
 import stat
@@ -70,9 +71,10 @@ def _read_once(file_path: Path, path: str) -> Content | None:
     try:
         # A link, or a pipe that nobody writes to, may have come into the place of the file.
         descriptor = os.open(file_path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
-    except FileNotFoundError:
-        raise ChangedError(path) from None
     except OSError as error:
+        # It is gone, or a link, or below one: the next look at the folder shows what it is by now.
+        if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
+            raise ChangedError(path) from None
         raise UnreadableError((error.strerror or "unreadable").lower()) from error
     with os.fdopen(descriptor, "rb", buffering=0) as stream:
         before = os.fstat(descriptor)

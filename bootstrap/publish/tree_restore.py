@@ -43,6 +43,7 @@ def restore(
     A restore that was killed goes on: files that are right are kept, and a file that differs is refused before anything
     is fetched. Raises TreeError with every such file, and with every object that is not as the manifest says.
     """
+    # With the caller's own manifest it does not matter what stands in the place of the stored one.
     manifest = manifest or complete(objects)
     pending = _pending(folder, manifest)
     for below in manifest.folders:
@@ -76,6 +77,7 @@ def _pending(folder: Path, manifest: Manifest) -> list[File]:
         folder.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UsageError(f"{folder} cannot be made: {error.strerror}") from error
+    # A link in the place of a folder would lead files out of the tree.
     for below in manifest.folders:
         path = folder / below.path
         if path.is_symlink() or (path.exists() and not path.is_dir()):

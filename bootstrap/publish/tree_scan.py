@@ -57,6 +57,7 @@ def scan(root: Path) -> Scan:
     while waiting:
         below = waiting.pop()
         try:
+            # The order of a folder differs between machines, and messages have the same one everywhere.
             with os.scandir(tree.root / below) as listing:
                 entries = sorted(listing, key=lambda entry: entry.name)
         except OSError as error:

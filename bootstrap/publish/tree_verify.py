@@ -70,6 +70,7 @@ def verify(
         manifest = complete(objects)
     else:
         problems += _other_manifest(objects, manifest)
+    # The manifest has been read already, and is in no list of files.
     listed = {entry.name: entry for entry in objects.listing() if entry.name != MANIFEST}
     total, done = len(manifest.files), 0
     with ThreadPoolExecutor(WORKERS, "verify") as pool:
@@ -132,6 +133,7 @@ def _quickly(objects: Objects, file: File, listed: Listed | None) -> Problem | N
         return _missing(file) if objects.digest(file.path) is None else None
     if listed.size != file.size:
         return _altered(file, f"{listed.size:,} bytes, not {file.size:,}")
+    # Objects that were sent in several parts have no MD5, but the note of `publish`.
     if listed.md5 is not None:
         return None if listed.md5 == file.md5 else _altered(file, f"MD5 {listed.md5}, not {file.md5}")
     noted = objects.digest(file.path)

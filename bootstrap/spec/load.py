@@ -47,6 +47,7 @@ class Spec:
 
     def folder(self, number: int) -> dict[str, Source]:
         """The files of the folder that `files[number].source` names, by their names in it; of a file, none."""
+        # No other key contains a slash: they are made of the spec's own keys.
         begin = f"files[{number}].source/"
         return {key.removeprefix(begin): source for key, source in self.sources.items() if key.startswith(begin)}
 

@@ -54,6 +54,7 @@ def gather(spec: Spec, storage: Storage = DISK) -> tuple[dict[str, Source], list
         key = _dotted(path)
         try:
             if path[-1] == "source" and storage.is_folder(name):
+                # All faults of the folder are reported at once, and its other files are read for the rules below.
                 entries = storage.below(name)
                 problems += _faults(name, entries, key, where)
                 for entry in (entry for entry in entries if entry.fault is None):

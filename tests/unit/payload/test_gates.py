@@ -51,10 +51,11 @@ WITH: dict[str, dict[str, Any]] = {
 # false then, its loop is empty, or its line is one of INERT. A new one belongs here only if it has such a reason.
 CONDITIONS = {
     "report": ("'report' in plan", "'report' in self.plan", "'report' in run.plan", "'not_reported' in summary"),
-    "https": ("url.startswith('https:')",),
-    "proxy": ("proxy",),
+    "https": ("scheme == 'https:'",),
+    "proxy": ("plan.get('proxy')", "if proxy:"),
     "late-files": ("awaited(self.plan)", "awaited(run.plan)", "awaited(plan)", "in brought"),
-    "fetch": ("'fetch' in entry", "in self.plan['files']"),
+    # Nothing else asks for what is public.
+    "fetch": ("'fetch' in entry", "in self.plan['files']", "if public:"),
     "after": ("in plan['stages'][:plan['stages'].index(planned)]",),
     "keep": ("in plan['files']",),
     "units": ("units_wanted(self.plan)", "units_wanted(run.plan)"),
@@ -69,8 +70,6 @@ CONDITIONS = {
     **{f"need-{kind}": (f"kind == '{kind}'",) for kind in gates.NEEDS if kind != "server"},
 }
 INERT = {
-    # Without the plan's key it is None, and the statement behind it goes with it.
-    "proxy = plan.get('proxy') and proxy_for(plan, url)",
     # These return at once without an entry of the kind.
     "self.every_boot()",
     "if final(self.journal.events)['state'] == 'healthy':",
@@ -87,6 +86,9 @@ INERT = {
     "fault = ask(host, lambda: server_ready(plan, value), 15)",
     "return fault and 'server %s is not healthy: %s' % (value, fault.replace('OSError: ', ''))",
     # Nothing is owed without a collector.
+    "run.deliver(5)",
+    "run.deliver(10)",
+    "run.deliver(20)",
     "if not self.deliver(20) and (not self.give_up()):",
     # Only a run with a collector leaves that file.
     "if unsent(host):",

@@ -6,16 +6,19 @@ import hashlib
 import json
 import os
 import socket
+import time
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from bootstrap.publish import tree_read
+from bootstrap.publish import tree_publish, tree_read
 from bootstrap.publish.folder import FolderObjects
 from bootstrap.publish.objects import Objects, PublishError
 from bootstrap.publish.tree_manifest import MANIFEST, Draft, Manifest, ManifestError, OtherVersionError, parse
 from bootstrap.publish.tree_publish import Published, TreeError, TreePublisher, stored
+from bootstrap.publish.tree_scan import Stamp
 from bootstrap.publish.tree_verify import complete, verify
 
 LARGE = tree_read.SMALL_BYTES + 1
@@ -137,13 +140,27 @@ def test_the_place_judges_names_as_well(root: Path, place: FolderObjects, monkey
     assert not place.folder.exists()
 
 
-def test_a_file_that_was_written_to_meanwhile_is_sent_again(root: Path, tmp_path: Path) -> None:
+@pytest.mark.parametrize("clock", ["fine", "coarse"])
+def test_a_file_that_was_written_to_after_it_was_sent_is_sent_again(
+    root: Path, tmp_path: Path, clock: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    of, future = Stamp.of, time.time_ns() + 3600 * 10**9
+
+    def of_coarse_clock(status: os.stat_result) -> Stamp:
+        # No time of the file tells of the change, as within one tick of a file system's clock.
+        return replace(of(status), mtime_ns=future, ctime_ns=future)
+
+    if clock == "coarse":
+        monkeypatch.setattr(Stamp, "of", of_coarse_clock)
+    else:
+        # No file is read a second time because it is young: its times alone tell.
+        monkeypatch.setattr(tree_read, "CLOCK_NS", -3600 * 10**9)
+    monkeypatch.setattr(tree_publish, "WORKERS", 1)
+
     def meddle(name: str) -> None:
-        # Of the same size, within the clock's tick of the file system: only its bytes tell.
-        if name == "css/a.css" and not (tmp_path / "once").exists():
-            before = (root / "index.html").stat()
+        # By now index.html has been sent; its size stays the same.
+        if name == "large" and not (tmp_path / "once").exists():
             (root / "index.html").write_text("<i>\n")
-            os.utime(root / "index.html", ns=(before.st_atime_ns, before.st_mtime_ns))
             (tmp_path / "once").touch()
 
     objects = meddled(tmp_path, meddle)
@@ -237,6 +254,24 @@ def test_objects_of_others_are_never_removed_and_ours_only_on_demand(root: Path,
     assert (outcome.extra, outcome.foreign, outcome.removed) == ((), ("theirs",), ("css/a.css",))
     assert [entry.name for entry in place.listing()] == ["index.html", "large", "theirs"]
     assert complete(place).extra == ()
+
+
+def test_a_file_that_came_late_is_known_as_ours_too(root: Path, tmp_path: Path) -> None:
+    def meddle(name: str) -> None:
+        if name == "large":
+            (root / "late").write_text("")
+        if name == "late":
+            (root / "later").write_text("")
+        if name == "later":
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        publish(root, meddled(tmp_path, meddle))
+    place = FolderObjects(tmp_path / "store")
+    assert place.digest("late") is not None
+    (root / "late").unlink()
+    (root / "later").unlink()
+    assert publish(root, place, delete=True).removed == ("late",)
 
 
 def test_what_a_run_that_was_cut_off_had_sent_is_known_as_ours(root: Path, tmp_path: Path) -> None:
