@@ -10,17 +10,31 @@ from typing import TYPE_CHECKING
 
 __version__ = "0.1.0"
 __all__ = [
-    "Beside", "BootstrapError", "Fleet", "FleetError", "Index", "Manifest", "Packed", "PayloadError", "Problem",
-    "Project", "Published", "RenderError", "Rendering", "Seed", "ServerPlan", "SignError", "Signer", "SpecError",
-    "UsageError", "Where", "__version__", "load", "read_published", "read_secret", "signer",
+    "Beside", "BootstrapError", "CollectorError", "Failure", "Fleet", "FleetError", "Group", "Index", "Manifest",
+    "Packed", "PayloadError", "Problem", "Project", "Published", "RenderError", "Rendering", "Seed", "Server",
+    "ServerFailedError", "ServerPlan", "SignError", "Signer", "SpecError", "Stage", "UsageError", "WaitError",
+    "WaitResult", "WaitTimeoutError", "Where", "__version__", "load", "read_published", "read_secret", "signer",
+    "status", "wait",
 ]  # fmt: skip
 
 if TYPE_CHECKING:
-    from bootstrap.api import Beside, Fleet, Project, Rendering, ServerPlan, load
-    from bootstrap.errors import BootstrapError, PayloadError, Problem, RenderError, SpecError, UsageError, Where
+    from bootstrap.api import Fleet, Project, ServerPlan, load
+    from bootstrap.ask import ServerFailedError, WaitError, WaitTimeoutError, status, wait
+    from bootstrap.client.answers import Failure, Group, Server, Stage, WaitResult
+    from bootstrap.errors import (
+        BootstrapError,
+        CollectorError,
+        PayloadError,
+        Problem,
+        RenderError,
+        SpecError,
+        UsageError,
+        Where,
+    )
     from bootstrap.payload.sign import Signer, SignError, signer
     from bootstrap.publish.result import read_published
     from bootstrap.render.model import Published
+    from bootstrap.rendering import Beside, Rendering
     from bootstrap.secret import read_secret
     from bootstrap.targets.fleet import FleetError, Index
     from bootstrap.targets.model import Packed
@@ -29,11 +43,23 @@ if TYPE_CHECKING:
 else:
     # Hidden from type checkers: with a __getattr__ in sight they would accept every name, misspelt ones too.
     _NAMES = {
-        "api": ("Beside", "Fleet", "Project", "Rendering", "ServerPlan", "load"),
-        "errors": ("BootstrapError", "PayloadError", "Problem", "RenderError", "SpecError", "UsageError", "Where"),
+        "api": ("Fleet", "Project", "ServerPlan", "load"),
+        "ask": ("ServerFailedError", "WaitError", "WaitTimeoutError", "status", "wait"),
+        "client.answers": ("Failure", "Group", "Server", "Stage", "WaitResult"),
+        "errors": (
+            "BootstrapError",
+            "CollectorError",
+            "PayloadError",
+            "Problem",
+            "RenderError",
+            "SpecError",
+            "UsageError",
+            "Where",
+        ),
         "payload.sign": ("SignError", "Signer", "signer"),
         "publish.result": ("read_published",),
         "render.model": ("Published",),
+        "rendering": ("Beside", "Rendering"),
         "secret": ("read_secret",),
         "targets.model": ("Packed",),
         "targets.fleet": ("FleetError", "Index"),

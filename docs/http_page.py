@@ -10,7 +10,8 @@ from http_examples import DEPLOY, EXAMPLES, SCRIPT, recorded
 
 from bootstrap.collector import body, context
 from bootstrap.collector.app import ENDPOINTS
-from bootstrap.collector.endpoint import JSON, Access, Endpoint
+from bootstrap.collector.endpoint import BYTES, JSON, Access, Endpoint
+from bootstrap.collector.fields import DIGEST
 from bootstrap.collector.openapi import path_parameters
 from bootstrap.collector.refusal import CODES
 from bootstrap.collector.schemas import SCHEMAS
@@ -29,11 +30,15 @@ Every route of `bootstrap serve`. The same as an OpenAPI 3.1 document, for gener
   instead, which [`POST /login`](#post-login) sets. A server signs with its key, as Standard Webhooks do
   ([the signature](events.md#the-report)). With the token one can read everything and announce servers, and change
   nothing else. A deployer sends the token of `--deploy-token-file`, in the examples `BOOTSTRAP_DEPLOY_TOKEN`: it may
-  do all that a reader may, and [take leases](#post-v1leasespool).
+  do all that a reader may, [take leases](#post-v1leasespool), and upload
+  [runner texts](#put-v1runnersha256) and [bundles](#put-v1bundlessha256).
 - **Bodies** are JSON in UTF-8, at most {body.MAX_BODY_BYTES:,} bytes, nested at most {body.MAX_DEPTH} deep, and must
-  arrive within {context.BODY_TIMEOUT_S:g} seconds. Answers are JSON in ASCII.
+  arrive within {context.BODY_TIMEOUT_S:g} seconds. Answers are JSON in ASCII. Runner texts and bundles are bytes, and a
+  bundle may take longer.
 - **New keys** may appear in answers at any time: ignore those that you do not know.
-- **Caching.** No JSON may be cached (`cache-control: no-store`), and no answer has an ETag. To learn of a change, wait
+- **Caching.** No JSON may be cached (`cache-control: no-store`) or has an ETag. A
+  [runner text](#get-v1runnersha256) has both, since it never changes: a cache between hosts and collector may keep
+  it. To learn of a change, wait
   for it ([`/wait`](#get-v1serversnamewait)) or listen to [the stream](#get-v1stream); both cost the collector less than
   asking again and again.
 - **Connections** stay open for {KEEP_ALIVE_S} seconds without a request. `GET` routes answer `HEAD` too. Only
@@ -91,6 +96,7 @@ def _caller(access: Access) -> str:
         Access.DEPLOYER: "deployer",
         Access.SIGNED: "server",
         Access.READER_OR_SIGNED: "reader or server",
+        Access.URL: "anybody with the URL",
         Access.PAGE: "browser",
     }
     return short[access]
@@ -104,7 +110,8 @@ def _route(route: Endpoint, answer: str) -> Iterator[str]:
     if route.body:
         shape = "[ReportedEvent](#reportedevent) has the rules for the events." if route.name == "post_events" else ""
         yield f"**Body:** `{route.body.media}`. {route.body.text} {shape}".rstrip() + "\n"
-        yield from _fields(route.body.schema)
+        if route.body.media != BYTES:
+            yield from _fields(route.body.schema)
     yield "| status | code | answer |\n|---|---|---|"
     for status, good in route.answers.items():
         kind = f" {_kind(good.schema)}" if good.schema and good.schema.keys() & {"$ref", "anyOf"} else ""
@@ -184,6 +191,8 @@ def _kind(schema: dict[str, Any]) -> str:
         words = ", ".join(f"`{word}`" for word in schema["enum"])
         return "a code of [the table](#errors)" if schema["enum"] == list(CODES) else words
     kinds = schema["type"] if isinstance(schema["type"], list) else [schema["type"]]
+    if schema == DIGEST.schema:
+        return "SHA-256 in hex"
     if "pattern" in schema and "maxLength" not in schema:
         return " or ".join(["name", *kinds[1:]])
     if "array" in kinds:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootstrap.cli.options import SpecOptions, json_option, server_option, spec_options
+from bootstrap.cli.options import SpecOptions, json_option, runner_from_option, server_option, spec_options
 
 if TYPE_CHECKING:
     from bootstrap.errors import Problem
@@ -29,6 +29,7 @@ DEPLOY_ID = "20000101T000000-check0"
     help="Also measure it against this provider's limits: for each --target, or for every target that the provider "
     "takes.",
 )
+@runner_from_option
 @click.option("--lint", is_flag=True, help="Let shellcheck read every stage, check and shell file.")
 @click.option("--strict", is_flag=True, help="Treat warnings as errors.")
 @json_option()
@@ -37,6 +38,7 @@ def command(
     server: str | None,
     targets: tuple[str, ...],
     provider: str | None,
+    runner_from: tuple[str, ...],
     lint: bool,
     strict: bool,
     as_json: bool,
@@ -62,7 +64,7 @@ def command(
     # Texts stand in for the secrets, which need not exist on the machine that checks.
     rendered = render(plan, stand_in=True)
     warnings = [*spec.warnings, *rendered.warnings]
-    packed, refused = _packed(spec, rendered, targets, provider)
+    packed, refused = _packed(spec, rendered, targets, provider, runner_from or None)
     if not packed:
         # Packing judges the cron entry as well.
         warnings += _cron_warnings(spec, rendered)
@@ -107,7 +109,11 @@ def _cron_template(spec: Spec) -> str | None:
 
 
 def _packed(
-    spec: Spec, rendered: Rendered, targets: tuple[str, ...], provider: str | None
+    spec: Spec,
+    rendered: Rendered,
+    targets: tuple[str, ...],
+    provider: str | None,
+    runner_from: tuple[str, ...] | None,
 ) -> tuple[list[Packed], list[str]]:
     """Pack the spec for every --target, or without one for every target that the provider takes.
 
@@ -127,7 +133,8 @@ def _packed(
     packed, refused = [], list[PayloadError]()
     for target in targets or (profile.ways if profile else ()):
         try:
-            packed.append(layout.pack(rendered, target, profile, cron_template=_cron_template(spec)))
+            template = _cron_template(spec)
+            packed.append(layout.pack(rendered, target, profile, cron_template=template, runner_from=runner_from))
         except PayloadError as error:
             refused.append(error)
     # A target that nobody asked for may be too small, as long as another one of the provider's fits.

@@ -66,8 +66,8 @@ def command(
       130  taken back after Ctrl-C, or left after the second one
     """
     from bootstrap.cli.rolling import Ways, print_plan, watch
-    from bootstrap.cli.state_dir import state_path
     from bootstrap.deploy import start
+    from bootstrap.state_dir import state_path
 
     if not dry_run:
         need_answer(yes=yes)

@@ -50,9 +50,9 @@ def command(deploy_id: str | None, as_json: bool) -> None:
 
 def _pasts() -> list[Past]:
     """Read the folders of all deploys. One that is damaged is named on stderr, and hides no other."""
-    from bootstrap.cli.state_dir import state_path
     from bootstrap.deploy.history import Past
     from bootstrap.deploy.state import Deploys
+    from bootstrap.state_dir import state_path
 
     pasts = []
     for folder in Deploys(state_path("deploys")).all():

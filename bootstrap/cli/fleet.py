@@ -13,9 +13,10 @@ from typing import TYPE_CHECKING
 import click
 
 if TYPE_CHECKING:
-    from bootstrap.api import Fleet, Rendering
+    from bootstrap.api import Fleet
     from bootstrap.errors import Problem
     from bootstrap.payload.sign import Signer
+    from bootstrap.rendering import Rendering
     from bootstrap.targets.fleet import Index
     from bootstrap.targets.limits import Measure
     from bootstrap.targets.model import Packed

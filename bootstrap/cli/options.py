@@ -6,7 +6,6 @@ A decorator that adds more than one option hands them to the command as one froz
 from __future__ import annotations
 
 import functools
-import re
 from collections.abc import Callable
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 import click
 
+from bootstrap import durations
 from bootstrap.errors import UsageError
 
 if TYPE_CHECKING:
@@ -22,16 +22,14 @@ if TYPE_CHECKING:
     from bootstrap.deploy.file import DeployFile
 
 _F = TypeVar("_F", bound=Callable[..., Any])
-# The same units as in a spec. They stand here as well, since `--help` must not import the models of a spec.
-_UNITS = {"ms": 0.001, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0}
 
 
 def duration(text: str) -> float:
     """Return the seconds of a duration with a unit (`90s`, `15m`, `1h`). It is the `type` of an option."""
-    match = re.fullmatch(r"(\d+(?:\.\d+)?)(ms|s|m|h|d)", text.strip())
-    if match is None:
+    seconds = durations.seconds(text.strip())
+    if seconds is None:
         raise click.BadParameter(f"{text!r} is not a duration with a unit; write 90s, 15m or 1h")
-    return float(match[1]) * _UNITS[match[2]]
+    return seconds
 
 
 def gathered(parameter: str, kind: type, *options: Callable[[Any], Any]) -> Callable[[_F], _F]:
@@ -72,15 +70,22 @@ class SpecOptions:
         return api.load(self.spec, overrides=self.overrides, values_files=self.values_files)
 
 
-def spec_options(metavar: str = "SPEC", *, must_exist: bool = False) -> Callable[[_F], _F]:
+def spec_options(
+    metavar: str = "SPEC", *, must_exist: bool = False, optional: Path | None = None
+) -> Callable[[_F], _F]:
     """Add the argument SPEC, --set and --values; the command takes `inputs: SpecOptions`.
 
-    must_exist: let click refuse a path that does not exist, before the command runs.
+    must_exist: let click refuse a path that does not exist, before the command runs. optional: the path that stands for
+    no SPEC, in a verb that has something to do without one.
     """
     return gathered(
         "inputs",
         SpecOptions,
-        click.argument("spec", metavar=metavar, type=click.Path(exists=must_exist, path_type=Path)),
+        click.argument(
+            "spec", metavar=metavar, type=click.Path(exists=must_exist, path_type=Path), required=optional is None,
+            # As a default it would be looked for on the disk, as any path.
+            callback=lambda context, parameter, path: optional if path is None else path,
+        ),
         click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override one value of the spec."),
         click.option(
             "--values", "values_files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
@@ -194,6 +199,12 @@ sign_option = click.option(
     "--sign", type=click.Path(path_type=Path), metavar="KEY", help="Sign every bundle with this SSH key."
 )
 
+runner_from_option = click.option(
+    "--runner-from", multiple=True, metavar="SOURCE",
+    help="Carry everything but the runner, which hosts take by its SHA-256 from SOURCE: disk (of the image), collector "
+    "or a URL; may be given several times.",
+)  # fmt: skip
+
 
 def json_option(text: str = "Print the result as JSON.") -> Callable[[_F], _F]:
     """Add --json; the command takes `as_json`. text: the help, where a verb prints something of its own."""
@@ -229,8 +240,8 @@ class CollectorOptions:
 
     def connect(self) -> Collector:
         """Return the collector that the options or the environment name. Raises UsageError."""
-        from bootstrap.cli.state_dir import state_path
         from bootstrap.client.collector import connect
+        from bootstrap.state_dir import state_path
 
         # On the machine of the collector no option is needed: `serve` left its token in the state folder.
         return connect(self.url, self.token_file, default_token=state_path("token"), ca=self.ca)

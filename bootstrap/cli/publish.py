@@ -1,4 +1,4 @@
-"""`bootstrap publish`: puts a spec's files and servers' bundles into Swift, and writes their URLs for `render`."""
+"""`bootstrap publish`: puts files, bundles and the runner's text where hosts fetch them, and writes their URLs."""
 
 from __future__ import annotations
 
@@ -10,152 +10,160 @@ from typing import TYPE_CHECKING
 import click
 
 from bootstrap.cli.options import (
+    CollectorOptions,
     OutputOptions,
     ReportOptions,
     SpecOptions,
+    collector_options,
     gathered,
     output_options,
     report_options,
     sign_option,
     spec_options,
 )
+from bootstrap.cli.publish_place import PlaceOptions, place_options
+from bootstrap.cli.publish_tree import TreeOptions, tree_options
 from bootstrap.errors import UsageError
 
 if TYPE_CHECKING:
     from bootstrap.api import ServerPlan
+    from bootstrap.errors import Problem
     from bootstrap.payload.sign import Signer
+    from bootstrap.plan.model import Plan
     from bootstrap.publish.publisher import Publisher
     from bootstrap.render.model import Published, PublishedBundle
 
-MIN_LIFETIME_S, HOUR_S = 60.0, 3600
-# Swift's own limit, in its default configuration.
-MAX_CONTAINER_CHARACTERS = 256
+# The argument SPEC where none is given: a path that no file can have, and that click can look up.
+NO_SPEC = Path("/dev/null/none")
 
 
 @dataclass(frozen=True)
-class StoreOptions:
-    """The object store to publish to, and the URLs to make: by which endpoint, and how long they are good."""
+class MoreOptions(TreeOptions):
+    """Further content to publish: bundles, by server, and the runner's text; or a whole folder in their place."""
 
-    container: str
-    cloud: str | None
-    region: str | None
-    interface: str
-    expires: str
-
-    def lifetime_s(self) -> float:
-        """Return how long the URLs are good, once container and duration are checked. Raises UsageError."""
-        from bootstrap.spec.types import duration
-
-        if not self.container or "/" in self.container or len(self.container) > MAX_CONTAINER_CHARACTERS:
-            raise UsageError(
-                f"{self.container!r} cannot be the name of a container", hint="no slash; at most 256 characters"
-            )
-        try:
-            lifetime_s = duration(self.expires)
-        except ValueError as error:
-            raise UsageError(f"--expires {self.expires!r} is not a duration", hint="write 12h or 7d") from error
-        if lifetime_s < MIN_LIFETIME_S:
-            raise UsageError(f"--expires {self.expires} is too short for a server to start", hint="write 12h or 7d")
-        return lifetime_s
-
-    def publisher(self, lifetime_s: float, *, dry_run: bool) -> tuple[Publisher, str]:
-        """Log in and choose the endpoint. Return the publisher and a remark on the choice. Raises PublishError."""
-        import os
-        import time
-
-        from bootstrap.publish import clouds, preflight, store
-        from bootstrap.publish.publisher import Publisher
-
-        account = store.log_in(clouds.find(self.cloud, os.environ), self.region)
-        endpoint, remark = preflight.choose(account, self.interface, self.region)
-        # Rounded up to the full hour: publishing again within it makes the same URLs, and so the same bundles.
-        expires = int(-(-(time.time() + lifetime_s) // HOUR_S) * HOUR_S)
-        return Publisher(account, endpoint, self.container, expires, dry_run), remark
+    servers: tuple[str, ...]
+    runner: bool
 
 
-store_options = gathered(
-    "store",
-    StoreOptions,
-    click.option(
-        "--container", required=True, metavar="NAME",
-        help="The container to upload to, made if it is missing; a short name keeps stubs small.",
-    ),
-    click.option(
-        "--cloud", metavar="NAME", help="A cloud of clouds.yaml.  [default: OS_CLOUD, OS_* or ST_* in the environment]"
-    ),
-    click.option("--region", metavar="NAME", help="The servers' region, which is compared with the object store's."),
-    click.option(
-        "--endpoint", "interface", type=click.Choice(("auto", "public", "internal")), default="auto", show_default=True,
-        help="The endpoint in the URLs; auto: internal if it is known to be in the servers' region, else public.",
-    ),
-    click.option("--expires", default="7d", show_default=True, metavar="DURATION", help="How long the URLs are good."),
-)  # fmt: skip
+more_options = gathered(
+    "more",
+    MoreOptions,
+    click.option("--server", "servers", multiple=True, metavar="NAME", help="Publish this server's bundle, too."),
+    click.option("--runner", is_flag=True, help="Publish the runner's text, too, which all servers share."),
+    *tree_options,
+)
 
 
 @click.command()
-@spec_options()
-@store_options
-@click.option("--server", "servers", multiple=True, metavar="NAME", help="Publish this server's bundle, too.")
+@spec_options(metavar="[SPEC]", optional=NO_SPEC)
+@place_options
+@more_options
 @report_options
 @sign_option
+@collector_options
 @output_options
 @click.option("--dry-run", is_flag=True, help="Log in, check the endpoint, and print what would be uploaded.")
 def command(
     inputs: SpecOptions,
-    store: StoreOptions,
-    servers: tuple[str, ...],
+    where: PlaceOptions,
+    more: MoreOptions,
     report: ReportOptions,
     sign: Path | None,
+    collector: CollectorOptions,
     to: OutputOptions,
     dry_run: bool,
 ) -> None:
-    """Upload files marked `publish: true`, make TempURLs for them and for swift:// ones, and write DIR/published.json.
+    """Upload files marked `publish: true`, make URLs for them and for swift:// ones, and write DIR/published.json.
 
-    With --server the bundle is uploaded as well, and DIR/NAME/stub.sh fetches it. An object that is there with the same
-    digest is not sent again. Credentials come from clouds.yaml or the environment only. Everybody who has a URL can
-    read its object, so the files written have mode 0600.
+    With --server the bundle is uploaded as well, and DIR/NAME/stub.sh fetches it. With --runner the runner's text is
+    uploaded, and SPEC may be left out. An object that is there with the same digest is not sent again.
+
+    If SPEC is a folder without a spec, or with --tree, the whole folder is published, each file under its own name, and
+    a manifest with the SHA-256 of each. --verify compares them again, and --restore brings the folder back.
+
+    Credentials come from clouds.yaml, boto3's own chain or the environment only. Everybody who has a URL can read its
+    object, so the files written have mode 0600. S3 needs the extra: pip install 'initialrunner[s3]'.
     """
-    import time
-
     from bootstrap.cli.main import print_warnings
     from bootstrap.cli.signing import open_key, print_signer
-    from bootstrap.plan.deploy_id import new_deploy_id
-    from bootstrap.publish import result
+    from bootstrap.publish import places, result
+    from bootstrap.publish.publisher import Publisher
     from bootstrap.render.model import Published
+    from bootstrap.spec.types import is_template
 
-    lifetime_s = store.lifetime_s()
+    servers, runner = more.servers, more.runner
+    place = where.place()
+    folder = None if inputs.spec == NO_SPEC else inputs.spec
+    if more.are_meant(folder):
+        of_specs = {"--server": servers, "--runner": runner, "--set": inputs.overrides, "--sign": sign}
+        of_specs |= {"--values": inputs.values_files, "--base-url": where.base_url}
+        more.check(folder, place, to, [option for option, value in of_specs.items() if value])
+        more.run(folder, where.open(place, collector, None).objects, to, dry_run=dry_run)
+        return
+    plans, warnings = _plans(inputs, servers, report, runner=runner)
+    plan = plans[0].plan if plans else None
+    if place.kind == places.FOLDER and where.base_url is None and (servers or (plan and has_files(plan))):
+        raise UsageError("hosts fetch files and bundles from a URL", hint="--base-url says which URL the folder has")
+    if where.by_role and plan and has_files(plan):
+        raise UsageError(
+            "--instance-role is for bundles and the runner's text: a server fetches its files by URL",
+            hint="publish the files without it; their URLs then end after 7 days at most",
+        )
+    secret = report.read_secret() if servers and plans[0].reports else None
+    key = open_key(sign)
+    # Whatever can be refused without the network has been refused by now: nothing is uploaded for a wrong spec.
+    # A URL that is a template has no value before it is rendered for a server.
+    reports = plan.report_url if plan else None
+    opened = where.open(place, collector, reports.value if reports and not is_template(reports.value) else None)
+    publisher = Publisher(opened, dry_run)
+    publisher.check(plan, runner=runner)
+    print_warnings(warnings, opened.warnings)
+    # The runner's text is public, and so is its place in a folder; it has a URL only where the folder has one.
+    runner_url = publisher.runner() if runner else None
+    runner_urls = (runner_url,) if runner_url and "://" in runner_url else ()
+    urls = publisher.files(plan) if plan else {}
+    bundles, written = _publish_bundles(publisher, plans if servers else [], Published(urls), secret, key, to.output)
+    expires = None if opened.expires is None else places.moment(opened.expires)
+    facts = {
+        "place": opened.objects.place, "container": None, "region": None, "endpoint": None, **opened.facts,
+        # Files belong to no roll-out; a bundle does, and `render` has to be given the same id.
+        "expires": expires, "deploy_id": plans[0].deploy_id if servers else None,
+    }  # fmt: skip
+    # Written last: the file exists only if every upload has succeeded.
+    if not dry_run:
+        written.append(result.write(Published(urls, bundles, runner_urls), to.output, **facts))
+    if to.as_json:
+        objects = {"objects": [vars(entry) for entry in publisher.done], "written": [str(path) for path in written]}
+        click.echo(json.dumps({**facts, "dry_run": dry_run, **objects}, indent=1))
+        return
+    click.echo(opened.remark + (f"; URLs are good until {expires}" if expires else ""))
+    click.echo(table(publisher))
+    print_signer(key)
+    for path in written:
+        click.echo(f"{path}  {path.stat().st_size:,} bytes")
+
+
+def _plans(
+    inputs: SpecOptions, servers: tuple[str, ...], report: ReportOptions, *, runner: bool
+) -> tuple[list[ServerPlan], tuple[Problem, ...]]:
+    """Return the plans to publish for, none without a spec, and the spec's warnings. Raises UsageError, SpecError."""
+    from bootstrap.plan.deploy_id import new_deploy_id
+
+    if inputs.spec == NO_SPEC:
+        if not runner or servers or inputs.overrides or inputs.values_files:
+            raise UsageError("there is no SPEC", hint="name the spec; only --runner by itself needs none")
+        return [], ()
     project = inputs.load()
     deploy_id = report.deploy_id or new_deploy_id()
     # Without --server no bundle is made, and the files are the same for every server: any name gives their plan.
     names = servers or ("any",)
     plans = [project.plan(name, deploy_id=deploy_id, report_url=report.report_url) for name in names]
-    secret = report.read_secret() if servers and plans[0].reports else None
-    key = open_key(sign)
-    # Whatever can be refused without the network has been refused by now: nothing is uploaded for a wrong spec.
-    publisher, remark = store.publisher(lifetime_s, dry_run=dry_run)
-    print_warnings(project.warnings)
-    urls = publisher.files(plans[0].plan)
-    bundles, written = _publish_bundles(publisher, plans if servers else [], Published(urls), secret, key, to.output)
-    endpoint, region = publisher.endpoint, publisher.account.region
-    expires = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(publisher.expires))
-    facts = {
-        "container": store.container, "region": region, "endpoint": endpoint.interface, "expires": expires,
-        # Files belong to no roll-out; a bundle does, and `render` has to be given the same id.
-        "deploy_id": deploy_id if servers else None,
-    }  # fmt: skip
-    # Written last: the file exists only if every upload has succeeded.
-    if not dry_run:
-        written.append(result.write(Published(urls, bundles), to.output, **facts))
-    if to.as_json:
-        objects = {"objects": [vars(entry) for entry in publisher.done], "written": [str(path) for path in written]}
-        click.echo(json.dumps({**facts, "dry_run": dry_run, **objects}, indent=1))
-        return
-    place = f"container {store.container}, " + (f"region {region}, " if region else "")
-    click.echo(f"{place}endpoint {remark}; URLs are good until {expires}")
-    click.echo(table(publisher))
-    print_signer(key)
-    for path in written:
-        click.echo(f"{path}  {path.stat().st_size:,} bytes")
+    return plans, project.warnings
+
+
+def has_files(plan: Plan) -> bool:
+    """Whether a plan has files that are fetched from where they are published."""
+    return any(file.publish for file in plan.files)
 
 
 def _publish_bundles(

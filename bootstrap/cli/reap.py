@@ -47,8 +47,8 @@ def command(deploy_id: str | None, dry_run: bool, named: FileOptions, as_json: b
 def reap(deploy_id: str | None, deploy_file: DeployFile, *, as_json: bool, yes: bool, dry_run: bool) -> int:
     """Do the work of the verb, which `resume --file` does too."""
     from bootstrap.cli.rolling import Ways, to_stderr, watch
-    from bootstrap.cli.state_dir import state_path
     from bootstrap.deploy.reaping import by_marks
+    from bootstrap.state_dir import state_path
 
     with by_marks(deploy_file, state_path(""), deploy_id, dry_run=dry_run, show=to_stderr) as reaping:
         _print(reaping, as_json=as_json)
@@ -59,8 +59,8 @@ def reap(deploy_id: str | None, deploy_file: DeployFile, *, as_json: bool, yes: 
 
 def _kept_file(deploy_id: str | None) -> DeployFile:
     """Load the deploy file that was kept for a deploy, or for the newest one. Raises UsageError."""
-    from bootstrap.cli.state_dir import state_path
     from bootstrap.deploy.state import Deploys
+    from bootstrap.state_dir import state_path
 
     deploys = Deploys(state_path("deploys"))
     if deploy_id is not None:

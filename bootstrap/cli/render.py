@@ -17,6 +17,7 @@ from bootstrap.cli.options import (
     gathered,
     output_options,
     report_options,
+    runner_from_option,
     sign_option,
     spec_options,
 )
@@ -24,9 +25,10 @@ from bootstrap.errors import UsageError
 from bootstrap.targets import table
 
 if TYPE_CHECKING:
-    from bootstrap.api import Fleet, Rendering, ServerPlan
+    from bootstrap.api import Fleet, ServerPlan
     from bootstrap.errors import Problem
     from bootstrap.payload.sign import Signer
+    from bootstrap.rendering import Rendering
     from bootstrap.targets.model import Packed
 
 
@@ -45,9 +47,7 @@ class PackOptions:
         # A target that is named twice has one output folder.
         targets = dict.fromkeys(self.targets)
         return [
-            rendering.pack(
-                target, self.provider, self.beside, url=self.url, runner_from=self.runner_from or None
-            )
+            rendering.pack(target, self.provider, self.beside, url=self.url, runner_from=self.runner_from or None)
             for target in targets
         ]
 
@@ -66,11 +66,7 @@ pack_options = gathered(
         help="Your own cloud-config, script or other user-data, to send along with ours; may be given several times.",
     ),
     click.option("--url", metavar="URL", help="For a stub: the URL that hosts fetch the bundle from."),
-    click.option(
-        "--runner-from", multiple=True, metavar="SOURCE",
-        help="Carry everything but the runner, which hosts take by its SHA-256 from SOURCE: disk (the image's), collector "
-        "or a URL; may be given several times.",
-    ),
+    runner_from_option,
 )  # fmt: skip
 
 

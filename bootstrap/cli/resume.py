@@ -51,9 +51,9 @@ def command(
       130  stopped by Ctrl-C
     """
     from bootstrap.cli.rolling import Ways, to_stderr, watch
-    from bootstrap.cli.state_dir import state_path
     from bootstrap.deploy import start
     from bootstrap.deploy.state import Deploys
+    from bootstrap.state_dir import state_path
 
     if named.file is not None:
         need_answer(yes=yes)

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import click
 
-from bootstrap.cli.state_dir import state_path
+from bootstrap.state_dir import state_path
 
 
 @click.command()
@@ -39,8 +39,12 @@ from bootstrap.cli.state_dir import state_path
     "--deploy-token-file",
     type=click.Path(dir_okay=False, path_type=Path),
     metavar="FILE",
-    help="The token with the right to deploy: it may read, and take the leases of pools; made if it is missing. "
-    "Without this option no token has the right.",
+    help="The token with the right to deploy: it may read, take the leases of pools, and upload runner texts and "
+    "bundles; made if it is missing. Without this option no token has the right.",
+)
+@click.option(
+    "--bundle-room", default="1GiB", show_default=True, metavar="SIZE",
+    help="The room for all bundles that were published to this collector together.",
 )
 @click.option(
     "--tls-cert", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
@@ -63,6 +67,7 @@ def command(
     secret_file: Path | None,
     token_file: Path | None,
     deploy_token_file: Path | None,
+    bundle_room: str,
     tls_cert: Path | None,
     tls_key: Path | None,
     allow_host: tuple[str, ...],
@@ -88,11 +93,13 @@ def command(
         raise UsageError(f"the collector needs {error.name}, which is not installed", hint=hint) from error
     from bootstrap.collector.stores import store_of
     from bootstrap.collector.tokens import read_or_make_token
+    from bootstrap.payload.split import runner_text
 
     if (tls_cert is None) != (tls_key is None):
         raise UsageError("--tls-cert and --tls-key go together", hint="give both, or neither for plain http")
     tls = (tls_cert, tls_key) if tls_cert and tls_key else None
     address = server.parse_listen(listen)
+    room_bytes = _room(bundle_room)
     database = store_of(store or f"sqlite:///{state_path('collector.db', make=True)}")
     secret = _secret(secret_file)
     token_path = token_file or state_path("token", make=True)
@@ -104,6 +111,9 @@ def command(
         token=token,
         deploy_token=deploy_token,
         allowed_hosts=(address.host, *allow_host),
+        # Handed over here, so that the collector itself knows nothing of packing.
+        runner=runner_text().content,
+        bundle_room=room_bytes,
         is_tls=tls is not None,
     )
     # Bound here and not by uvicorn: with port 0 the URL is only known afterwards.
@@ -126,6 +136,19 @@ def command(
             )
 
     server.serve(app, bound, tls=tls, ready=ready)
+
+
+def _room(text: str) -> int:
+    """Return the bytes of --bundle-room. Raises UsageError."""
+    import re
+
+    from bootstrap.errors import UsageError
+
+    # Not the parser of specs: a collector that runs for months does without pydantic's memory.
+    match = re.fullmatch(r"([0-9]{1,9})(KiB|MiB|GiB)", text)
+    if match is None:
+        raise UsageError(f"--bundle-room {text!r} is not a size", hint="write 512MiB or 4GiB")
+    return int(match[1]) * {"KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}[match[2]]
 
 
 def _deploy_token(path: Path | None, token: str, token_path: Path) -> str | None:

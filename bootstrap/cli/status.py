@@ -2,18 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
-
 import click
 
 from bootstrap.cli.options import CollectorOptions, collector_options, json_option
-from bootstrap.errors import UsageError
-
-if TYPE_CHECKING:
-    from bootstrap.client.collector import Collector
-
-# Longer than a collector needs to start again, shorter than somebody at a terminal would wait.
-PATIENCE_S = 5.0
 
 
 @click.command()
@@ -31,14 +22,11 @@ def command(
 
     For a group, such as 'web-*', its members are listed.
     """
-    from bootstrap.client.collector import patiently
+    from bootstrap.client.status import every, named
     from bootstrap.client.wording import details, json_text, overview
 
     client = collector.connect()
-    if servers:
-        entries = _entries(client, servers, deploy_id)
-    else:
-        entries = patiently(lambda: client.servers(deploy_id), PATIENCE_S)
+    entries = named(client, [(name, deploy_id) for name in servers]) if servers else every(client, deploy_id)
     # Details of a group would be many pages; its members get a line each.
     is_list = not servers or any(name.endswith("*") for name in servers)
     if as_json:
@@ -49,30 +37,6 @@ def command(
         click.echo("\n".join(_paint(line) for line in overview(entries)))
     else:
         click.echo("\n\n".join(_paint("\n".join(details(server))) for server in entries))
-
-
-def _entries(client: Collector, servers: tuple[str, ...], deploy_id: str | None) -> list[dict[str, Any]]:
-    """Ask for each server by name, and for each group's members. Raises UsageError with all that are unknown."""
-    from functools import partial
-
-    from bootstrap.client.collector import patiently
-
-    entries: list[dict[str, Any]] = []
-    unknown = []
-    for name in servers:
-        if name.endswith("*"):
-            members = patiently(partial(client.servers, deploy_id, group=name), PATIENCE_S)
-        else:
-            server = patiently(partial(client.server, name, deploy_id), PATIENCE_S)
-            members = [server] if server else []
-        entries += members
-        # All unknown names are reported at once.
-        unknown += [] if members else [name]
-    if unknown:
-        deploy = f" in deploy {deploy_id}" if deploy_id else ""
-        hint = "`bootstrap status` lists those that have reported"
-        raise UsageError(f"nothing has been heard of {', '.join(unknown)}{deploy}", hint=hint)
-    return entries
 
 
 def _paint(text: str) -> str:

@@ -18,6 +18,7 @@ from bootstrap.errors import CollectorError, ExitCode, UsageError
 CONNECT_S = 5.0
 ANSWER_S = 15.0  # in addition to the time that a long poll is asked to take
 LEASE_S = 4.0  # a lease runs out meanwhile, so an answer that comes later is worth less than another try
+GOOD, NO_ROOM = (200, 201), 507
 # Short at first, since a collector that is just starting answers soon; at most 5 s, since somebody is waiting.
 FIRST_PAUSE_S, LONGEST_PAUSE_S = 0.2, 5.0
 
@@ -59,7 +60,7 @@ class Collector:
     def __init__(self, url: str, token: str, *, ca: Path | None = None) -> None:
         parts = urlsplit(url)
         if parts.scheme not in ("http", "https") or not parts.hostname:
-            raise UsageError(f"--collector {url!r} is not an http:// or https:// URL")
+            raise UsageError(f"the collector {url!r} is not an http:// or https:// URL")
         self.url = url.rstrip("/")
         self._session = requests.Session()
         self._session.auth = _Bearer(token)
@@ -143,6 +144,11 @@ class Collector:
         leases: list[dict[str, Any]] = self._ask("GET", "/v1/leases", {}, answer_s=LEASE_S)["leases"]
         return leases
 
+    def put(self, path: str, query: dict[str, str | None], content: bytes, answer_s: float) -> dict[str, Any]:
+        """Store bytes at the collector and return its answer. It needs the token with the right to deploy."""
+        answer: dict[str, Any] = self._ask("PUT", path, query, content=content, answer_s=answer_s)
+        return answer
+
     def _ask(
         self,
         method: str,
@@ -150,6 +156,7 @@ class Collector:
         query: dict[str, str | None],
         *,
         json: Any = None,
+        content: bytes | None = None,
         patience_s: float = 0.0,
         answer_s: float = ANSWER_S,
     ) -> Any:
@@ -161,13 +168,16 @@ class Collector:
                 self.url + path,
                 params=params,
                 json=json,
+                data=content,
+                headers=None if content is None else {"content-type": "application/octet-stream"},
                 verify=self._verify,
                 timeout=(min(CONNECT_S, answer_s), patience_s + answer_s),
                 allow_redirects=False,
             )
         except requests.exceptions.SSLError as error:
             raise CollectorError(
-                f"the certificate of {self.url} is not trusted: {_cause(error)}", hint="give its CA with --ca FILE"
+                f"the certificate of {self.url} is not trusted: {_cause(error)}",
+                hint="give its CA with --ca FILE (Python: ca=)",
             ) from error
         except requests.exceptions.RequestException as error:
             raise Unreachable(f"the collector at {self.url} does not answer: {_cause(error)}") from error
@@ -179,21 +189,23 @@ class Collector:
             answer = response.json()
         except ValueError:
             answer = None
-        if response.status_code == 200 and isinstance(answer, dict):
+        if response.status_code in GOOD and isinstance(answer, dict):
             return answer
         error = answer.get("error") if isinstance(answer, dict) else None
         # The message goes to a terminal, and the other end may be anybody: it must not move the cursor.
         message = plain(error["message"]) if isinstance(error, dict) and "message" in error else None
-        # A time-out, a full collector, and every error of a load balancer or a server that is starting may pass.
-        if response.status_code in (408, 429) or response.status_code >= 500:
+        # A time-out, a busy collector, and every error of a load balancer or a server that is starting may pass. A
+        # collector without room keeps its objects for days.
+        is_later = response.status_code in (408, 429) or response.status_code >= 500
+        if is_later and response.status_code != NO_ROOM:
             message = message or plain(response.reason)
             raise Unreachable(f"the collector at {self.url} answers {response.status_code}: {message}")
-        if response.status_code == 200 or message is None:
+        if response.status_code in GOOD or message is None:
             raise CollectorError(
-                f"{self.url} answers {response.status_code}, and not as a collector does", hint="check --collector"
+                f"{self.url} answers {response.status_code}, and not as a collector does", hint="check the URL"
             )
         hints = {
-            401: "give --token-file FILE: `bootstrap serve` prints its path",
+            401: "give --token-file FILE (Python: token=Path(FILE)): `bootstrap serve` prints its path",
             421: "start the collector with `bootstrap serve --allow-host NAME`",
         }
         kinds: dict[int, type[CollectorError]] = {401: Denied, 403: Denied, 409: Held}
@@ -205,15 +217,24 @@ class Collector:
         raise refusal
 
 
-def connect(url: str | None, token_file: Path | None, *, default_token: Path, ca: Path | None = None) -> Collector:
+def connect(
+    url: str | None,
+    token_file: Path | None,
+    *,
+    default_token: Path,
+    ca: Path | None = None,
+    token: str | None = None,
+) -> Collector:
     """Return the collector that the arguments name, or BOOTSTRAP_COLLECTOR, BOOTSTRAP_TOKEN and BOOTSTRAP_TOKEN_FILE.
 
-    default_token: the file in which `bootstrap serve` on this machine keeps its token. Raises UsageError.
+    default_token: the file in which `bootstrap serve` on this machine keeps its token. token: the token itself, in the
+    place of a file. Raises UsageError.
     """
     url = url or os.environ.get("BOOTSTRAP_COLLECTOR") or "http://127.0.0.1:8080"
-    # The command line outweighs the environment.
-    token = None if token_file else os.environ.get("BOOTSTRAP_TOKEN")
-    if not token:
+    if token is None and token_file is None:
+        # The arguments outweigh the environment, in which an empty variable is one that is not set.
+        token = os.environ.get("BOOTSTRAP_TOKEN") or None
+    if token is None:
         path = token_file or Path(os.environ.get("BOOTSTRAP_TOKEN_FILE") or default_token)
         try:
             token = path.read_text(encoding="ascii").strip()

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from bootstrap.client.answers import Result
 from bootstrap.client.collector import FIRST_PAUSE_S, LONGEST_PAUSE_S, Collector, Unreachable
 from bootstrap.client.early import ENDED, Early
 from bootstrap.client.refused import Refused
@@ -28,12 +29,16 @@ Servers = dict["Target", dict[str, Any]]
 
 @dataclass(frozen=True)
 class Target:
-    """A server, or a group (`web-*`), to wait for. deploy_id None: whichever deploy is its current one."""
+    """A server, or a group (`web-*`), to wait for. deploy_id None: whichever deploy is its current one.
+
+    runners: SHA-256 of the runner texts that its payloads fetch.
+    """
 
     server: str
     deploy_id: str | None = None
     revision: str | None = None
     deadline_s: float | None = None
+    runners: tuple[str, ...] = ()
 
     @property
     def is_group(self) -> bool:
@@ -50,7 +55,7 @@ class Outcome:
     reason of a time-out.
     """
 
-    result: str
+    result: Result
     servers: tuple[dict[str, Any], ...]
     why: str | None = None
     groups: tuple[dict[str, Any], ...] = ()
@@ -64,26 +69,41 @@ def targets_of(arguments: tuple[str, ...], deploy_id: str | None) -> tuple[Targe
         # With a deploy id a bare word is the name of a server, even if a folder of this name exists.
         is_folder = deploy_id is None and (Path(argument) / "manifest.json").is_file()
         is_manifest = is_folder or argument.endswith(".json") or "/" in argument
-        targets |= dict.fromkeys(_manifest(argument) if is_manifest else [Target(argument, deploy_id)])
+        targets |= dict.fromkeys(in_file(Path(argument)) if is_manifest else [Target(argument, deploy_id)])
     return tuple(targets)
 
 
-def _manifest(argument: str) -> list[Target]:
-    """Return the server of a manifest, or every server of a fleet's index."""
-    path = Path(argument)
+def in_file(path: Path) -> list[Target]:
+    """Return the server of a manifest's file or folder, or every server of a fleet's index. Raises UsageError."""
     path = path / "manifest.json" if path.is_dir() else path
     try:
-        raw = json.loads(path.read_text(encoding="utf-8"))
-        servers = [entry["server"] for entry in raw["servers"]] if "servers" in raw else [raw["server"]]
-        deploy_id = raw["deploy_id"]
+        manifest = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+    except ValueError:
+        # Neither is null.
+        manifest = None
+    return in_manifest(manifest, str(path))
+
+
+def in_manifest(manifest: Any, source: str) -> list[Target]:
+    """Return the server of a manifest, or every server of a fleet's index. source: its name in messages."""
+    try:
+        servers = {entry["server"]: _runners(entry) for entry in manifest.get("servers", [manifest])}
+        deploy_id = manifest["deploy_id"]
         # A manifest may come from anywhere; a wrong type would fail much later, in the middle of the wait.
         if not (all(isinstance(server, str) for server in servers) and isinstance(deploy_id, str)):
             raise TypeError
-    except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
-    except (ValueError, KeyError, TypeError) as error:
-        raise UsageError(f"{path} is not a manifest: it must name server and deploy_id") from error
-    return [Target(server, deploy_id, raw.get("revision"), raw.get("deadline_s")) for server in servers]
+    except (KeyError, TypeError, AttributeError) as error:
+        raise UsageError(f"{source} is not a manifest: it must name server and deploy_id") from error
+    revision, deadline_s = manifest.get("revision"), manifest.get("deadline_s")
+    return [Target(server, deploy_id, revision, deadline_s, runners) for server, runners in servers.items()]
+
+
+def _runners(entry: dict[str, Any]) -> tuple[str, ...]:
+    """Return the SHA-256 of the runner texts that the targets of a server fetch, each once."""
+    runners = [target["bundle"].get("runner") for target in entry.get("targets", ())]
+    return tuple(dict.fromkeys(runner for runner in runners if runner is not None))
 
 
 def wait(
@@ -105,9 +125,12 @@ def wait(
     """
     groups = [target.server for target in targets if target.is_group]
     if groups and count is None:
-        raise UsageError(f"{groups[0]} is a group, and --count is missing", hint="--count N: how many must be healthy")
+        raise UsageError(
+            f"{groups[0]} is a group, and its count is missing",
+            hint="--count N (Python: count=N): how many must be healthy",
+        )
     if not groups and (count is not None or failures):
-        raise UsageError("no group is named", hint="--count and --failures go with a group, such as 'web-*'")
+        raise UsageError("no group is named", hint="count and failures go with a group, such as 'web-*'")
     return _Waiting(collector, targets, time.monotonic() + timeout_s, show, warn or show, count, failures).run()
 
 
@@ -199,6 +222,8 @@ class _Waiting:
         manifests = [
             {"server": t.server, "deploy_id": t.deploy_id, "deadline_s": t.deadline_s}
             | ({"revision": t.revision} if t.revision else {})
+            # The collector keeps a text for as long as it keeps a deploy that needs it.
+            | ({"targets": [{"bundle": {"runner": runner}} for runner in t.runners]} if t.runners else {})
             for t in self._targets
             # The members of a group are not known before they report, so nobody can miss one.
             if t.deploy_id and t.deadline_s is not None and not t.is_group

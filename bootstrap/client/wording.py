@@ -52,19 +52,40 @@ def waits(server: dict[str, Any]) -> str:
 def failure(server: dict[str, Any]) -> list[str]:
     """Return the lines about a failed server: stage, exit code, attempts, the end of its log, and the next step."""
     cause = server.get("failure") or {}
-    name, stage = server["server"], cause.get("stage")
-    lines = [f"{name} failed{f' in stage {stage}' if stage else ''}: {_reason(cause)}"]
-    # If no log has a failing line, the collector repeats the reason in its place.
-    if cause.get("line") and cause["line"] != cause.get("reason"):
-        lines.append(f"  first failing line: {cause['line']}")
+    lines = [headline(server)]
+    line = failing_line(server)
+    if line:
+        lines.append(f"  first failing line: {line}")
     tail = (cause.get("tail") or "").rstrip().splitlines()[-LOG_LINES:]
     if tail:
-        lines += [f"  last lines of {stage}.log:", *(f"    | {line}" for line in tail)]
-    lines.append(f"  next: on {name}, `initialrunner why`" + (f" and `initialrunner logs {stage}`" if stage else ""))
+        lines += [f"  last lines of {cause.get('stage')}.log:", *(f"    | {line}" for line in tail)]
+    lines.append(f"  next: {next_step(server)}")
     return [plain(line) for line in lines]
 
 
-def _reason(failure: dict[str, Any]) -> str:
+def headline(server: dict[str, Any]) -> str:
+    """Return `web-1 failed in stage packages: exit 100, after 2 attempts`."""
+    cause = server.get("failure") or {}
+    stage = cause.get("stage")
+    return plain(f"{server['server']} failed{f' in stage {stage}' if stage else ''}: {reason(cause)}")
+
+
+def failing_line(server: dict[str, Any]) -> str | None:
+    """Return the first failing line of a failed server's log; None where no log has one."""
+    cause = server.get("failure") or {}
+    line = cause.get("line")
+    # The collector repeats the reason in its place.
+    return plain(line) if line and line != cause.get("reason") else None
+
+
+def next_step(server: dict[str, Any]) -> str:
+    """Return what to type on the host of a failed server."""
+    stage = (server.get("failure") or {}).get("stage")
+    logs = f" and `initialrunner logs {stage}`" if stage else ""
+    return plain(f"on {server['server']}, `initialrunner why`{logs}")
+
+
+def reason(failure: dict[str, Any]) -> str:
     """Return `exit 100, cause verify, after 2 attempts`, or else the reason that the host gave."""
     ends = [f"exit {failure['exit_code']}"] if failure.get("exit_code") is not None else []
     ends += [f"signal {failure['signal']}"] if failure.get("signal") is not None else []
@@ -124,9 +145,9 @@ def _remark(server: dict[str, Any]) -> str:
     """Return the last column of the table: why a server failed, or what it does now; at most 100 characters."""
     cause = server.get("failure")
     if cause:
-        reason = " ".join(part for part in (cause.get("stage"), _reason(cause)) if part)
+        end = " ".join(part for part in (cause.get("stage"), reason(cause)) if part)
         line = cause.get("line")
-        text = f"{reason}: {line}" if line and cause.get("stage") else reason
+        text = f"{end}: {line}" if line and cause.get("stage") else end
     elif server.get("conflict"):
         text = "conflict: two hosts report as this server"
     else:

@@ -16,7 +16,7 @@ from starlette.responses import Response
 from starlette.routing import Route
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bootstrap.collector import dashboard, lease_routes, metrics, openapi, reads, reports, stream, waits
+from bootstrap.collector import dashboard, lease_routes, metrics, openapi, reads, reports, shelf_routes, stream, waits
 from bootstrap.collector.context import Collector, answer, collector_of, peer_of, refuse
 from bootstrap.collector.endpoint import Access, Answer, Endpoint, endpoint
 from bootstrap.collector.hub import Hub
@@ -24,7 +24,9 @@ from bootstrap.collector.ingest import read_headers
 from bootstrap.collector.refusal import Refusal, error_shape
 from bootstrap.collector.refused import MAX_QUOTED_HOST, RefusedReport, unknown_name
 from bootstrap.collector.schemas import ref
+from bootstrap.collector.shelf import BUNDLE_ROOM_BYTES
 from bootstrap.collector.store import Clock, Store
+from bootstrap.collector.texts import Texts
 from bootstrap.collector.tokens import Readers
 
 logger = logging.getLogger(__name__)
@@ -39,6 +41,8 @@ def create_app(
     token: str,
     deploy_token: str | None = None,
     allowed_hosts: tuple[str, ...] = (),
+    runner: bytes | None = None,
+    bundle_room: int = BUNDLE_ROOM_BYTES,
     is_tls: bool = False,
     clock: Clock = time.time,
 ) -> Starlette:
@@ -46,8 +50,10 @@ def create_app(
 
     deploy_token: the one with the right to deploy, None: nobody has it.
     allowed_hosts: names, without port, under which hosts and people reach it besides localhost.
+    runner: the runner's text of this toolkit; bundle_room: bytes that all stored bundles may have together.
     """
-    collector = Collector(store, secret, Readers(token, deploy_token), Hub(), clock, is_tls)
+    texts = Texts(store.shelf, runner, clock)
+    collector = Collector(store, secret, Readers(token, deploy_token), Hub(), clock, texts, bundle_room, is_tls)
     app = Starlette(
         routes=[Route(route.path, route.handler, methods=[route.method]) for route in ENDPOINTS],
         exception_handlers={Refusal: _refused, HTTPException: _http_error, Exception: _bug},
@@ -90,7 +96,9 @@ async def readyz(request: Request) -> Response:
 
 # The modules that have routes, in the order of the reference page: every function with @endpoint in them is one. The
 # app, the OpenAPI file and docs/reference/http.md are made from this list.
-_MODULES = (reports, reads, waits, stream, lease_routes, openapi, metrics, sys.modules[__name__], dashboard)
+_MODULES = (
+    reports, reads, waits, stream, shelf_routes, lease_routes, openapi, metrics, sys.modules[__name__], dashboard,
+)  # fmt: skip
 ENDPOINTS: tuple[Endpoint, ...] = tuple(
     route for module in _MODULES for route in vars(module).values() if isinstance(route, Endpoint)
 )

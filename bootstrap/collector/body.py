@@ -143,7 +143,9 @@ def read_expect(body: bytes) -> tuple[Expected, ...]:
             raise malformed(f"manifests[{i}] is not an object")
         _check(manifest, MANIFEST, f"manifests[{i}].")
         deadline_s = min(float(manifest["deadline_s"]), MAX_DEADLINE_S)
-        announced.append(Expected(manifest["server"], manifest["deploy_id"], deadline_s, manifest.get("revision")))
+        runners = [target.get("bundle", {}).get("runner") for target in manifest.get("targets") or ()]
+        names = manifest["server"], manifest["deploy_id"]
+        announced.append(Expected(*names, deadline_s, manifest.get("revision"), tuple(filter(None, runners))))
     return tuple(announced)
 
 

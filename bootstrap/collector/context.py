@@ -18,26 +18,35 @@ from bootstrap.collector.hub import Hub
 from bootstrap.collector.model import Run
 from bootstrap.collector.refusal import Refusal
 from bootstrap.collector.refused import Refusals
+from bootstrap.collector.shelf import BUNDLE_ROOM_BYTES
 from bootstrap.collector.store import Clock, Store
+from bootstrap.collector.texts import Texts
 from bootstrap.collector.tokens import COOKIE, Readers
 
 MAX_HELD_BYTES = 64 << 20  # bodies in memory at once; a burst of 3,000 usual reports is 3 MB
-BODY_TIMEOUT_S = 20.0
+BODY_TIMEOUT_S = 20.0  # for MAX_BODY_BYTES; more for a bundle, which may be larger
+MAX_UPLOADS = 3  # bundles of up to 16 MiB, so that they leave room for reports
 
 
 @dataclass
 class Collector:
-    """The parts of one running collector. counts: the counters of /metrics, by (name, label)."""
+    """The parts of one running collector. counts: the counters of /metrics, by (name, label).
+
+    bundle_room: bytes that all bundles may have together; uploads: the bundles that are on their way.
+    """
 
     store: Store
     secret: bytes = field(repr=False)
     readers: Readers
     hub: Hub
     clock: Clock
+    texts: Texts
+    bundle_room: int = BUNDLE_ROOM_BYTES
     is_tls: bool = False
     held_bytes: int = 0
     refusals: Refusals = field(default_factory=Refusals)
     counts: Counter[tuple[str, str]] = field(default_factory=Counter)
+    uploads: asyncio.Semaphore = field(default_factory=lambda: asyncio.Semaphore(MAX_UPLOADS))
 
 
 def collector_of(request: Request) -> Collector:
@@ -57,28 +66,29 @@ def refuse(refusal: Refusal) -> Response:
     return answer(refusal.shape, refusal.status, refusal.headers)
 
 
-async def body_of(request: Request) -> bytes:
+async def body_of(request: Request, most: int = MAX_BODY_BYTES) -> bytes:
     """The body. Its size, its time and the bytes of all requests are bounded. Raises Refusal 400, 408, 413, 429."""
+    timeout_s = BODY_TIMEOUT_S * most / MAX_BODY_BYTES
     collector = collector_of(request)
     # A length that is announced is judged before a byte is read; a body without one is bounded while it comes.
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and (len(announced) > 12 or int(announced) > MAX_BODY_BYTES):
-        raise _too_large()
+    if announced.isdigit() and (len(announced) > 12 or int(announced) > most):
+        raise _too_large(most)
     parts: list[bytes] = []
     held = 0
     try:
-        async with asyncio.timeout(BODY_TIMEOUT_S):
+        async with asyncio.timeout(timeout_s):
             async for part in request.stream():
                 # Also counted over all requests: a thousand slow senders of a megabyte each would fill the memory.
                 held += len(part)
                 collector.held_bytes += len(part)
-                if held > MAX_BODY_BYTES:
-                    raise _too_large()
+                if held > most:
+                    raise _too_large(most)
                 if collector.held_bytes > MAX_HELD_BYTES:
-                    raise Refusal("full", "too many reports at once", retry_after_s=2)
+                    raise Refusal("full", "too many bodies at once", retry_after_s=2)
                 parts.append(part)
     except TimeoutError as error:
-        raise Refusal("slow", f"the body did not arrive within {BODY_TIMEOUT_S:.0f} s") from error
+        raise Refusal("slow", f"the body did not arrive within {timeout_s:.0f} s") from error
     except ClientDisconnect as error:
         raise Refusal("cut", "the connection ended before the whole body had arrived") from error
     finally:
@@ -86,9 +96,9 @@ async def body_of(request: Request) -> bytes:
     return b"".join(parts)
 
 
-def _too_large() -> Refusal:
+def _too_large(most: int) -> Refusal:
     # The rest of the body is not read, so the connection cannot be used again.
-    return Refusal("too_large", f"the body is larger than {MAX_BODY_BYTES} bytes")
+    return Refusal("too_large", f"the body is larger than {most} bytes")
 
 
 def may_read(request: Request, *, cookie: bool = True) -> bool:

@@ -15,7 +15,7 @@ from bootstrap.collector.context import may_read, require_deployer, unauthorised
 from bootstrap.collector.fields import Schema
 from bootstrap.collector.parameters import Parameter
 
-JSON, HTML, STREAM = "application/json", "text/html", "text/event-stream"
+JSON, HTML, STREAM, BYTES = "application/json", "text/html", "text/event-stream", "application/octet-stream"
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -29,6 +29,7 @@ class Access(enum.Enum):
     DEPLOYER = "the token with the right to deploy"
     SIGNED = "a server, with its key"
     READER_OR_SIGNED = "the token, the cookie of a browser, or the key of a server of the same deploy"
+    URL = "the signature in the URL"
     PAGE = "the token or the cookie; others are sent to `/login`"
 
 
@@ -39,6 +40,7 @@ _CODES_OF = {
     Access.DEPLOYER: ("unauthorised", "forbidden"),
     Access.SIGNED: ("forged",),
     Access.READER_OR_SIGNED: ("unauthorised", "forged"),
+    Access.URL: ("unsigned",),
 }
 _CODES_OF_BODY = ("cut", "slow", "too_large", "full")
 _CODES_OF_ALL = ("wrong_host", "bug")

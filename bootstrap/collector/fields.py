@@ -64,6 +64,16 @@ def _choice(words: tuple[str, ...]) -> Check:
     )
 
 
+def _is_target_list(value: Any) -> bool:
+    # A target of a manifest has more keys, of which only the digest of a runner text counts here.
+    return isinstance(value, list) and all(
+        isinstance(target, dict)
+        and isinstance(bundle := target.get("bundle", {}), dict)
+        and ((runner := bundle.get("runner")) is None or _is_digest(runner))
+        for target in value
+    )
+
+
 def _is_missing_list(value: Any) -> bool:
     # `have` and `want` are not judged here: a reader gets them only when they are whole numbers.
     return isinstance(value, list) and all(
@@ -85,6 +95,16 @@ POOL = Check(
     {"type": "string", "pattern": f"^{POOL_PATTERN}$"},
     f"the name of a pool ({POOL_PATTERN})",
     lambda value: isinstance(value, str) and _POOL.fullmatch(value) is not None,
+)
+_DIGEST_PATTERN = "[0-9a-f]{64}"
+
+
+def _is_digest(value: Any) -> bool:
+    return isinstance(value, str) and re.fullmatch(_DIGEST_PATTERN, value) is not None
+
+
+DIGEST = Check(
+    {"type": "string", "pattern": f"^{_DIGEST_PATTERN}$"}, "a SHA-256 of 64 hex digits in small letters", _is_digest
 )
 _SHORT, _LONG = _text(256), _text(65_536)
 _TIME = Check(
@@ -116,6 +136,23 @@ _MISSING = Check(
     },
     "a list of objects with a path",
     _is_missing_list,
+)
+_TARGETS = Check(
+    {
+        "type": "array",
+        "items": {
+            "type": "object",
+            "properties": {
+                "bundle": {
+                    "type": "object",
+                    "properties": {"runner": {"anyOf": [DIGEST.schema, {"type": "null"}]}},
+                }
+            },
+        },
+        "description": "As `render` writes them: the runner texts that these bundles need stay stored.",
+    },
+    "a list of targets, whose bundle.runner is a SHA-256",
+    _is_target_list,
 )
 _OUTPUTS = Check(
     {"type": "object", "additionalProperties": {"type": "string"}},
@@ -175,7 +212,13 @@ REPORT: Fields = {
     "deadline_s": _AMOUNT,
 }
 LEASE: Fields = {"holder!": _HOLDER, "ttl_s!": _TTL, "fence": _integer(1)}
-MANIFEST: Fields = {"server!": NAME, "deploy_id!": NAME, "revision": _SHORT, "deadline_s!": _AMOUNT}
+MANIFEST: Fields = {
+    "server!": NAME,
+    "deploy_id!": NAME,
+    "revision": _SHORT,
+    "deadline_s!": _AMOUNT,
+    "targets": _TARGETS,
+}
 
 
 def object_schema(*tables: Fields) -> Schema:

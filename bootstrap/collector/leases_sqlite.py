@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import sqlite3
 
 from bootstrap.collector.leases import MAX_LEASES, Lease, LeaseRequest, Ledger, settle_lease
@@ -16,18 +15,10 @@ TABLES = (
 
 
 def lease(connection: sqlite3.Connection, request: LeaseRequest, now: float) -> Lease:
-    """Take, renew or end a lease; it is on disk when this returns. Raises Refusal 409 or 429."""
-    connection.execute("BEGIN IMMEDIATE")
-    try:
-        ledger = _ledger(connection, request.pool, now)
-        settled = settle_lease(request, ledger, now)
-        _keep(connection, request, settled, ledger.last_fence, now)
-        connection.execute("COMMIT")
-    except BaseException:
-        # When the error is that of the connection itself, there is no transaction left to end.
-        with contextlib.suppress(sqlite3.Error):
-            connection.execute("ROLLBACK")
-        raise
+    """Take, renew or end a lease, in the transaction of the connection. Raises Refusal 409 or 429."""
+    ledger = _ledger(connection, request.pool, now)
+    settled = settle_lease(request, ledger, now)
+    _keep(connection, request, settled, ledger.last_fence, now)
     return settled
 
 

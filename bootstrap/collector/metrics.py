@@ -51,6 +51,13 @@ def metrics(collector: Collector, runs: list[Run], now: float) -> str:
         *_family(
             "events_total", "counter", "Events in accepted reports.", "", [("", collector.counts["events", "taken"])]
         ),
+        *_family(
+            "objects_served_total",
+            "counter",
+            "Runner texts and bundles that were fetched.",
+            "kind",
+            [(kind, collector.counts["objects", kind]) for kind in ("bundle", "runner")],
+        ),
         *_family("servers", "gauge", "Servers by state.", "state", [(state, states[state]) for state in STATES]),
         *_family(
             "conflicts", "gauge", "Servers as which two hosts report.", "", [("", sum(bool(r.conflict) for r in runs))]

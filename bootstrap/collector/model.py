@@ -123,12 +123,16 @@ class StoredEvent:
 
 @dataclass(frozen=True)
 class Expected:
-    """A server that a roll-out has announced. deadline_s counts from the registration."""
+    """A server that a roll-out has announced. deadline_s counts from the registration.
+
+    runners: SHA-256 of the runner texts that its payloads fetch.
+    """
 
     server: str
     deploy_id: str
     deadline_s: float
     revision: str | None = None
+    runners: tuple[str, ...] = ()
 
 
 def encode(run: Run) -> str:

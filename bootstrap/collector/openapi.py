@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from bootstrap.collector.context import answer
 from bootstrap.collector.endpoint import JSON, Access, Answer, Body, Endpoint, endpoint
-from bootstrap.collector.fields import NAME, POOL, Schema
+from bootstrap.collector.fields import DIGEST, NAME, POOL, Schema
 from bootstrap.collector.parameters import Parameter
 from bootstrap.collector.refusal import CODES
 from bootstrap.collector.schemas import SCHEMAS, ref
@@ -24,6 +24,8 @@ PATH_PARAMETERS: dict[str, tuple[Schema, str]] = {
     "/v1/servers/{name}": (NAME.schema, "The server's name."),
     "/v1/deploys/{id}": (NAME.schema, "The deploy id."),
     "/v1/leases/{pool}": (POOL.schema, "The pool; its name may have 127 characters."),
+    "/v1/runner/{sha256}": (DIGEST.schema, "The SHA-256 of the text."),
+    "/v1/bundles/{sha256}": (DIGEST.schema, "The SHA-256 of the bundle."),
     "/assets/{name}": ({"type": "string"}, "`dashboard.css` or `dashboard.js`."),
 }
 # A signature is three headers, and OpenAPI has no scheme for several: each is a scheme of its own.
@@ -59,6 +61,8 @@ _SECURITY: dict[Access, list[dict[str, list[str]]]] = {
     Access.DEPLOYER: [{"deployToken": []}],
     Access.SIGNED: [_SIGNATURE],
     Access.READER_OR_SIGNED: [{"token": []}, {"deployToken": []}, {"cookie": []}, _SIGNATURE],
+    # The signature is a parameter of the query, which each operation describes.
+    Access.URL: [{}],
     Access.PAGE: [{"token": []}, {"deployToken": []}, {"cookie": []}, {}],
 }
 

@@ -15,6 +15,8 @@ from bootstrap.collector.state import STATES
 
 DEFAULT_WAIT_S = 30.0
 MAX_WAIT_S = 300.0  # proxies cut longer silences; a caller asks again
+# The life of a bundle's URL: long enough for a server to start, and not for ever, since it opens a secret.
+MIN_LIFETIME_S, LIFETIME_S, MAX_LIFETIME_S = 60, 7 * 86400, 366 * 86400
 # A refusal quotes what the caller sent, but never a megabyte of it.
 QUOTED = 60
 
@@ -100,6 +102,25 @@ TIMEOUT_S: Parameter[float] = Parameter(
     lambda value: min(_read_number("timeout_s", value, 0), MAX_WAIT_S),
     DEFAULT_WAIT_S,
 )
+def _read_lifetime(value: str) -> int:
+    if re.fullmatch(r"[0-9]{1,9}", value) is None or not MIN_LIFETIME_S <= int(value) <= MAX_LIFETIME_S:
+        expected = f"whole seconds from {MIN_LIFETIME_S} to {MAX_LIFETIME_S}"
+        raise malformed(f"expires_s: {value[:QUOTED]!r} is not {expected}")
+    return int(value)
+
+
+EXPIRES_S: Parameter[int] = Parameter(
+    "expires_s",
+    "Seconds for which the URL is good.",
+    {"type": "integer", "minimum": MIN_LIFETIME_S, "maximum": MAX_LIFETIME_S, "default": LIFETIME_S},
+    _read_lifetime,
+    LIFETIME_S,
+)
+# Both are judged together: a wrong one is answered like a missing one.
+EXPIRES: Parameter[str | None] = Parameter(
+    "expires", "The end of the URL, seconds since 1970.", {"type": "string"}, str, None
+)
+SIGNATURE: Parameter[str | None] = Parameter("signature", "The collector's signature.", {"type": "string"}, str, None)
 COUNT: Parameter[int | None] = Parameter(
     "count",
     "The number of servers that must be healthy. Without it: all that were announced or have reported.",

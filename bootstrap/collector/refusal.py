@@ -20,11 +20,13 @@ CODES = {
     "unauthorised": Code(401, "the token, or the cookie of a browser, is missing, wrong or expired"),
     "forged": Code(401, "the signature headers are missing or malformed, or another key has signed"),
     "forbidden": Code(403, "the token may read, but has no right to deploy"),
-    "not_found": Code(404, "nothing is known of this server, or there is no such path"),
+    "unsigned": Code(403, "the URL has no signature of this collector"),
+    "not_found": Code(404, "nothing is known of this server or digest, or there is no such path"),
     "method_not_allowed": Code(405, "the path exists, but not with this method"),
     "slow": Code(408, "the body did not arrive in time"),
     "held": Code(409, "another holder has the lease; the message names it and says until when"),
     "lost": Code(409, "the lease to renew or to end is over, or another holder has had it since"),
+    "expired": Code(410, "the URL was good until the hour that the message names"),
     "too_large": Code(413, "the body is too large; nothing of it was stored"),
     "wrong_host": Code(421, "the Host header is not a name of this collector (`bootstrap serve --allow-host NAME`)"),
     "malformed": Code(422, "a parameter or the body is wrong; the message names the place and the value"),
@@ -32,6 +34,7 @@ CODES = {
     "bug": Code(500, "the collector has a bug; its log has the details"),
     "stopping": Code(503, "the collector is stopping; try again after `retry-after` seconds"),
     "unavailable": Code(503, "the store did not answer; try again after `retry-after` seconds"),
+    "no_room": Code(507, "the collector keeps as much of this as it may; only what expires makes room"),
 }
 
 

@@ -72,7 +72,8 @@ async def post_events(request: Request) -> Response:
 async def post_expect(request: Request) -> Response:
     """Announce servers that should report, so that one which never reports becomes overdue too.
 
-    `deadline_s` counts from now. The first announcement of a server in a deploy stands.
+    `deadline_s` counts from now. The first announcement of a server in a deploy stands. `targets` are those of a
+    manifest: the runner texts that they need (`bundle.runner`) stay stored as long as the deploy.
     """
     manifests = read_expect(await body_of(request))
     await collector_of(request).store.expect(manifests)

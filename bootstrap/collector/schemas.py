@@ -254,6 +254,14 @@ SCHEMAS: dict[str, Schema] = {
     "Lease": _object("The right of one holder to change a pool, until it ends.", _LEASE),
     "HeldLease": _object("A lease, and its pool.", {"pool": _typed("string", "The pool."), **_LEASE}),
     "Leases": _object("The leases that have not ended.", {"leases": _list(ref("HeldLease"), "By pool.")}),
+    "StoredText": _object("A runner text that is stored.", {"url": _typed("string", "Its path.")}),
+    "StoredBundle": _object(
+        "A bundle that is stored.",
+        {
+            "url": _typed("string", "The path and query to fetch it by. Secret."),
+            "expires": {"type": "string", "format": "date-time", "description": "The end of the URL."},
+        },
+    ),
     "RefusedReports": _object(
         "The reports that were refused.", {"refused": _list(ref("RefusedReport"), "The last one first.")}
     ),

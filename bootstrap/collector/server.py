@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
 import ipaddress
 import resource
@@ -15,6 +16,7 @@ import uvicorn
 from starlette.applications import Starlette
 
 from bootstrap.collector.context import Collector
+from bootstrap.collector.texts import keep_sweeping
 from bootstrap.errors import CollectorError, UsageError
 
 BACKLOG = 4096  # a fleet that boots together connects together; the kernel's somaxconn bounds it too
@@ -90,12 +92,16 @@ class _Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         await self._collector.store.open(self._collector.hub.changed)
+        await self._collector.texts.keep_own()
+        self._sweeper = asyncio.create_task(keep_sweeping(self._collector.texts))
         await super().startup(sockets)
         self._ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
         self._collector.hub.close()
         await super().shutdown(sockets)
+        self._sweeper.cancel()
+        await self._collector.texts.settle()
         await self._collector.store.close()
 
 

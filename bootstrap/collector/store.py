@@ -13,8 +13,10 @@ from bootstrap.collector.ingest import expect, take
 from bootstrap.collector.leases import Lease, LeaseRequest
 from bootstrap.collector.model import Expected, Report, Run, StoredEvent
 from bootstrap.collector.refusal import Refusal
+from bootstrap.collector.shelf import Shelf
 
 Key = tuple[str, str]  # (server, deploy_id)
+Ref = tuple[str, str]  # (SHA-256 of a runner text, id of a deploy that needs it)
 Changed = Callable[[Iterable[Key]], None]
 Clock = Callable[[], float]
 
@@ -23,9 +25,16 @@ MAX_WAITING = 20_000  # writes in the queue; beyond it the collector says 429 in
 
 
 class Store(Protocol):
-    """Stores runs and events. recheck_s: the time after which a reader looks again even without a call of `changed`."""
+    """Stores runs and events. recheck_s: the time after which a reader looks again even without a call of `changed`.
+
+    shelf: the runner texts and bundles that it keeps.
+    """
 
     recheck_s: float
+
+    @property
+    def shelf(self) -> Shelf:
+        """See `shelf.Shelf`."""
 
     async def open(self, changed: Changed) -> None:
         """Connect and bring the schema up to date. changed: called on the loop, after commit, with what has changed.
@@ -83,6 +92,12 @@ def keys_of(writes: Sequence[Write]) -> set[Key]:
     for write in writes:
         keys.update([write.key] if isinstance(write, Report) else [(m.server, m.deploy_id) for m in write.manifests])
     return keys
+
+
+def refs_of(writes: Sequence[Write]) -> set[Ref]:
+    """The runner texts that announced servers need, each with the deploy."""
+    expects = (write for write in writes if isinstance(write, Expect))
+    return {(sha256, m.deploy_id) for write in expects for m in write.manifests for sha256 in m.runners}
 
 
 def settle(writes: Sequence[Write], runs: dict[Key, Run], now: float) -> Settled:

@@ -16,10 +16,11 @@ from typing import Any
 
 import asyncpg
 
-from bootstrap.collector import leases_postgres
+from bootstrap.collector import leases_postgres, shelf_postgres
 from bootstrap.collector.leases import Lease, LeaseRequest
 from bootstrap.collector.model import Expected, Report, Run, decode, encode
 from bootstrap.collector.refusal import Refusal
+from bootstrap.collector.shelf_postgres import Job, PostgresShelf
 from bootstrap.collector.store import (
     MAX_BATCH,
     MAX_WAITING,
@@ -30,6 +31,7 @@ from bootstrap.collector.store import (
     Settled,
     Write,
     keys_of,
+    refs_of,
     settle,
 )
 from bootstrap.errors import CollectorError
@@ -49,6 +51,7 @@ MIGRATIONS: tuple[str, ...] = (
     CREATE UNIQUE INDEX events_once ON events (server, deploy_id, journal, seq);
     """,
     leases_postgres.TABLES,
+    shelf_postgres.TABLES,
 )
 CHANNEL = "initialrunner"
 LOCK = 0x1217  # of the schema: replicas that start together migrate one after another
@@ -71,6 +74,7 @@ class PostgresStore:
         self._bell = asyncio.Event()
         self._tasks: list[asyncio.Task[None]] = []
         self._closing = False
+        self.shelf = PostgresShelf(self._job, self._question, clock)
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -132,11 +136,16 @@ class PostgresStore:
         await self._write(Expect(manifests))
 
     async def lease(self, request: LeaseRequest) -> Lease:
+        lease: Lease = await self._job(lambda connection: leases_postgres.lease(connection, request))
+        return lease
+
+    async def _job(self, job: Job) -> Any:
+        """The outcome of a write that is no report, in a transaction of its own."""
         if self._closing:
             raise Refusal("stopping", "the collector is stopping", retry_after_s=2)
         try:
             async with self._transaction() as connection:
-                return await leases_postgres.lease(connection, request)
+                return await job(connection)
         except _ERRORS as error:
             raise _refusal(error) from error
 
@@ -196,6 +205,8 @@ class PostgresStore:
                 "DELETE FROM runs WHERE server=$1 AND deploy_id=$2 AND record=''",
                 [key for key in keys_of(writes) if key not in settled.runs and key not in runs],
             )
+            if refs := refs_of(writes):
+                await shelf_postgres.keep_refs(connection, refs)
             await connection.executemany(
                 "SELECT pg_notify($1, $2)", [(CHANNEL, f"{server}/{deploy_id}") for server, deploy_id in settled.runs]
             )
@@ -234,18 +245,19 @@ class PostgresStore:
         ]
 
     async def leases(self) -> list[Lease]:
-        try:
-            async with self._pool.acquire() as connection:
-                return await leases_postgres.held(connection)
-        except _ERRORS as error:
-            raise _refusal(error) from error
+        leases: list[Lease] = await self._question(leases_postgres.held)
+        return leases
 
     async def _fetch(self, sql: str, *values: str) -> list[Any]:
+        rows: list[Any] = await self._question(lambda connection: connection.fetch(sql, *values))
+        return rows
+
+    async def _question(self, question: Job) -> Any:
         try:
-            rows: list[Any] = await self._pool.fetch(sql, *values)
+            async with self._pool.acquire() as connection:
+                return await question(connection)
         except _ERRORS as error:
             raise _refusal(error) from error
-        return rows
 
 
 async def _locked(connection: Any, keys: list[Key]) -> dict[Key, Run]:

@@ -21,10 +21,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, TypeVar
 
-from bootstrap.collector import leases_sqlite
+from bootstrap.collector import leases_sqlite, shelf_sqlite
 from bootstrap.collector.leases import Lease, LeaseRequest
 from bootstrap.collector.model import Expected, Report, Run, decode, encode
 from bootstrap.collector.refusal import Refusal
+from bootstrap.collector.shelf_sqlite import SqliteShelf
 from bootstrap.collector.store import (
     MAX_BATCH,
     MAX_WAITING,
@@ -35,6 +36,7 @@ from bootstrap.collector.store import (
     Settled,
     Write,
     keys_of,
+    refs_of,
     settle,
 )
 from bootstrap.errors import CollectorError
@@ -53,6 +55,7 @@ MIGRATIONS: tuple[tuple[str, ...], ...] = (
         "CREATE UNIQUE INDEX events_once ON events (server, deploy_id, journal, seq)",
     ),
     leases_sqlite.TABLES,
+    shelf_sqlite.TABLES,
 )
 # A batch is one statement of each kind, and its rows are handed over as JSON. Every step of a statement releases
 # Python's lock and waits to get it back, so one statement for each row would be slower than the disk.
@@ -69,7 +72,9 @@ KEEP_RUNS = """INSERT INTO runs (server, deploy_id, record)
 MAX_REMEMBERED = 20_000  # runs, about 2 KB each; past it they are read again
 
 _T = TypeVar("_T")
-_Queued = tuple[Write | LeaseRequest, "asyncio.Future[Any]"]
+# A write that is no report: it gets the writer's connection, and a transaction of its own.
+Job = Callable[[sqlite3.Connection], Any]
+_Queued = tuple[Write | Job, "asyncio.Future[Any]"]
 
 
 class SqliteStore:
@@ -87,6 +92,7 @@ class SqliteStore:
         self._connections: list[sqlite3.Connection] = []
         self._writer: threading.Thread | None = None
         self._lock: int | None = None
+        self.shelf = SqliteShelf(self._write, self._read, clock)
 
     # --- life -------------------------------------------------------------------------------------------------------
 
@@ -150,10 +156,10 @@ class SqliteStore:
         await self._write(Expect(manifests))
 
     async def lease(self, request: LeaseRequest) -> Lease:
-        lease: Lease = await self._write(request)
+        lease: Lease = await self._write(lambda connection: leases_sqlite.lease(connection, request, self._clock()))
         return lease
 
-    async def _write(self, write: Write | LeaseRequest) -> Any:
+    async def _write(self, write: Write | Job) -> Any:
         if self._waiting >= MAX_WAITING:
             raise Refusal("full", f"{self._waiting} writes are waiting for the disk", retry_after_s=2)
         if self._writer is None:
@@ -178,28 +184,27 @@ class SqliteStore:
                     break
             # None is the last entry of the queue: close() puts it there, and everything before it is written.
             stop = item is None
-            writes = [queued for queued in batch if not isinstance(queued[0], LeaseRequest)]
+            writes = [queued for queued in batch if not callable(queued[0])]
             if writes:
                 self._commit(connection, writes)
             for write, done in batch:
                 # A transaction of its own, so that no lease waits for a report to be right, nor a report for a lease.
-                if isinstance(write, LeaseRequest):
-                    self._commit_lease(connection, write, done)
+                if callable(write):
+                    self._commit_job(connection, write, done)
 
-    def _commit_lease(self, connection: sqlite3.Connection, request: LeaseRequest, done: asyncio.Future[Any]) -> None:
-        outcome: Lease | Refusal
+    def _commit_job(self, connection: sqlite3.Connection, job: Job, done: asyncio.Future[Any]) -> None:
         try:
-            outcome = leases_sqlite.lease(connection, request, self._clock())
+            outcome = _in_transaction(connection, job)
         except Refusal as refusal:
             outcome = refusal
         except Exception as error:
-            logger.exception("store=sqlite result=failed lease=%s", request.pool)
+            logger.exception("store=sqlite result=failed job=%s", job.__qualname__)
             outcome = _refusal(error)
         with contextlib.suppress(RuntimeError):
             self._loop.call_soon_threadsafe(self._answer_one, done, outcome)
 
     def _commit(self, connection: sqlite3.Connection, batch: list[_Queued]) -> None:
-        writes = [write for write, _ in batch if not isinstance(write, LeaseRequest)]
+        writes = [write for write, _ in batch if not callable(write)]
         try:
             settled = self._transact(connection, writes)
             outcomes, keys = settled.outcomes, list(settled.runs)
@@ -226,12 +231,14 @@ class SqliteStore:
         events = [(*key, e.journal, e.seq, e.late, now, json.dumps(e.event)) for key, e in settled.events]
         connection.execute(ADD_EVENTS, (json.dumps(events),))
         connection.execute(KEEP_RUNS, (json.dumps([(*key, encode(run)) for key, run in settled.runs.items()]),))
+        if refs := refs_of(writes):
+            shelf_sqlite.keep_refs(connection, refs)
         connection.execute("COMMIT")
         # Only now: what is remembered is on disk.
         self._remembered.update(settled.runs)
         return settled
 
-    def _answer_one(self, done: asyncio.Future[Any], outcome: int | Lease | Refusal) -> None:
+    def _answer_one(self, done: asyncio.Future[Any], outcome: Any) -> None:
         self._waiting -= 1
         # A future is done already when its client has closed the connection.
         if done.done():
@@ -290,6 +297,20 @@ class SqliteStore:
         if connection is None:
             connection = self._local.connection = self._connect()
         return question(connection)
+
+
+def _in_transaction(connection: sqlite3.Connection, job: Job) -> Any:
+    """The outcome of a job, which is on disk when this returns."""
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        outcome = job(connection)
+        connection.execute("COMMIT")
+    except BaseException:
+        # When the error is that of the connection itself, there is no transaction left to end.
+        with contextlib.suppress(sqlite3.Error):
+            connection.execute("ROLLBACK")
+        raise
+    return outcome
 
 
 def _refusal(error: Exception) -> Refusal:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 from bootstrap.deploy.model import DeployPlan, TierPlan
 
 if TYPE_CHECKING:
-    from bootstrap.api import Key, Rendering
+    from bootstrap.api import Key
     from bootstrap.deploy.file import DeployFile
+    from bootstrap.rendering import Rendering
 
 # The value of a spec that holds the earlier tiers.
 VALUE = "tiers"

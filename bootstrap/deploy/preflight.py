@@ -11,7 +11,7 @@ from bootstrap.deploy.protocols import Payloads, Pool, Servers
 from bootstrap.errors import BootstrapError, ExitCode, Problem
 
 if TYPE_CHECKING:
-    from bootstrap.api import Rendering
+    from bootstrap.rendering import Rendering
 
 CODE = "deploy.preflight"
 

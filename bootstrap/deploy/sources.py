@@ -19,6 +19,7 @@ from bootstrap.deploy import durable
 from bootstrap.deploy.file import DeployFile
 from bootstrap.deploy.file import load as load_file
 from bootstrap.errors import Problem, UsageError
+from bootstrap.spec import folders
 from bootstrap.spec.storage import DISK, Storage
 
 VERSION = 1
@@ -52,6 +53,13 @@ class Recorder:
     def specs_in(self, folder: Path) -> list[Path]:
         return self.storage.specs_in(folder)
 
+    def below(self, folder: Path) -> list[folders.Entry]:
+        # The list is kept like a file, under the name of the folder, for the bits that make a file executable.
+        name = f"{absolute(folder)}/"
+        if name not in self.files:
+            self.files[name] = folders.to_bytes(self.storage.below(folder))
+        return folders.from_bytes(self.files[name])
+
     def real(self, path: Path) -> Path:
         return self.storage.real(path)
 
@@ -77,6 +85,9 @@ class Kept:
     def specs_in(self, folder: Path) -> list[Path]:
         below = (Path(name) for name in sorted(self.files))
         return [path for path in below if path.parent == Path(absolute(folder)) and path.suffix == ".yaml"]
+
+    def below(self, folder: Path) -> list[folders.Entry]:
+        return folders.from_bytes(self.files[f"{absolute(folder)}/"])
 
     def real(self, path: Path) -> Path:
         # The disk may have other links by now. The files were read once, so that they include no circle.

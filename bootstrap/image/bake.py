@@ -20,10 +20,11 @@ from urllib.parse import urlsplit
 
 from bootstrap import resources
 from bootstrap.errors import Problem, UsageError
-from bootstrap.image import bake_needs, baked, signers
+from bootstrap.image import bake_needs, baked, runner_texts, signers
 from bootstrap.image.own_paths import BUNDLE_FOLDER, CRON, ENABLED, PROGRAM, PROGRAM_FOLDER, UNITS
 from bootstrap.image.root import LeadsOut
 from bootstrap.image.root_writer import RootWriter
+from bootstrap.payload import split
 from bootstrap.payload.refused import Refused
 from bootstrap.runner.baked.program import BUILDER, IMAGE, SIGNERS, TAKEN
 from bootstrap.runner.baked.sources import NAMES, WITH_URL, named
@@ -33,7 +34,7 @@ from bootstrap.runner.host import COMMAND, STATE, Host
 # Every command of ours, a bundle's or a baked one, begins so.
 _OUR_COMMAND = b"#!/bin/sh\n# initialrunner"
 # Our folders, which are removed when they are empty.
-_FOLDERS = (PROGRAM_FOLDER, BUNDLE_FOLDER, STATE)
+_FOLDERS = (PROGRAM_FOLDER, split.FOLDER, BUNDLE_FOLDER, STATE)
 
 
 @dataclass(frozen=True)
@@ -111,6 +112,10 @@ def bake(root: Path, settings: Settings) -> Baked:
             raise Refused(problems)
         files, links = _layout(writer, verdict, settings)
         changes = [_removed(writer, path) for path in _earlier(links, files) if path != SIGNERS]
+        # Whole texts of other toolkit versions stay, since payloads of those versions may still come. A damaged one is
+        # of no use to anybody, and only the version that it is of could write it anew.
+        damaged = [text.path for text in runner_texts.found_in(writer) if not text.is_whole and text.path not in files]
+        changes += [_removed(writer, path) for path in damaged]
         for path, (data, mode) in files.items():
             did = "written" if writer.write(path, data, mode) else "same"
             changes.append(Change(path, did, len(data), hashlib.sha256(data).hexdigest()))
@@ -128,10 +133,10 @@ def remove(root: Path) -> tuple[Change, ...]:
     """Remove the files of a bake, and nothing else."""
     with _opened(root) as writer:
         command = writer.content(COMMAND)
-        paths = [*_earlier({}, {}), IMAGE, BUILDER, PROGRAM]
+        paths = [*_earlier({}, {}), IMAGE, BUILDER, PROGRAM, *(text.path for text in runner_texts.found_in(writer))]
         # The command may be that of a bundle which has run here: then it stays.
         if command is not None and PROGRAM.encode() in command[0]:
-            paths.insert(-1, COMMAND)
+            paths.insert(paths.index(PROGRAM), COMMAND)
         changes = [_removed(writer, path) for path in paths]
         for folder in _FOLDERS:
             if writer.link(folder) is None:
@@ -163,6 +168,8 @@ def _layout(
         files[BUILDER] = (_builder(), 0o644)
     if settings.signers is not None:
         files[SIGNERS] = (settings.signers, 0o644)
+    text = split.runner_text()
+    files[runner_texts.place(text.sha256)] = (text.content, 0o644)
     files[IMAGE] = (_image(writer, verdict, settings), 0o644)
     files[PROGRAM] = (baked.text().encode(), 0o644)
     files[COMMAND] = (_shipped("command.sh", verdict.python), 0o700)
@@ -203,6 +210,7 @@ def _image(writer: RootWriter, verdict: bake_needs.Verdict, settings: Settings) 
         "sources": list(settings.sources),
         "trigger": verdict.trigger,
         "toolkit": settings.toolkit,
+        "runner": split.runner_text().sha256,
         "cloud_init_deadline_s": settings.cloud_init_deadline_s,
     }
     before: Any = None
@@ -220,7 +228,7 @@ def _image(writer: RootWriter, verdict: bake_needs.Verdict, settings: Settings) 
 def _foreign(writer: RootWriter) -> list[Problem]:
     """A problem for each file or folder under one of our names that somebody else made."""
     problems = []
-    for path in (IMAGE, PROGRAM, COMMAND, *_earlier({}, {})):
+    for path in (IMAGE, PROGRAM, COMMAND, runner_texts.place(split.runner_text().sha256), *_earlier({}, {})):
         try:
             entry, command = writer.look(path), writer.content(path) if path == COMMAND else None
         except (LeadsOut, OSError):

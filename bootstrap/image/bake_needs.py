@@ -10,12 +10,13 @@ from bootstrap.image import programs, signers
 from bootstrap.image.own_paths import CRON, PROGRAM, UNITS
 from bootstrap.image.root import LeadsOut
 from bootstrap.image.root_writer import RootWriter
+from bootstrap.payload.split import FOLDER
 from bootstrap.runner.baked.program import IMAGE
 from bootstrap.runner.contract import PYTHON_FLOOR
 from bootstrap.runner.host import COMMAND, STATE
 
 # A file in each folder that bake writes to. The way to it must stay in the root.
-_PLACES = (IMAGE, COMMAND, f"{STATE}/x", PROGRAM, CRON, f"{UNITS}/x/x")
+_PLACES = (IMAGE, COMMAND, f"{STATE}/x", PROGRAM, f"{FOLDER}/x", CRON, f"{UNITS}/x/x")
 
 
 @dataclass(frozen=True)

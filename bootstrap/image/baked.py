@@ -9,7 +9,8 @@ import ast
 import functools
 
 from bootstrap.errors import PayloadError
-from bootstrap.payload.pack import lines_of, source
+from bootstrap.payload.pack import source
+from bootstrap.payload.shake import lines_of
 from bootstrap.runner import baked as runner_baked
 
 # A module stands after those that it imports.

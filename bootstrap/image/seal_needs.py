@@ -10,12 +10,13 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from bootstrap.image import programs, signers
+from bootstrap.image import programs, runner_texts, signers
 from bootstrap.image.finding import Finding, Severity
-from bootstrap.image.own_paths import CRON, PROGRAM, SERVICE
+from bootstrap.image.own_paths import BUNDLE_FOLDER, CRON, PROGRAM, PROGRAM_FOLDER, SERVICE
 from bootstrap.image.root import Entry
 from bootstrap.image.tree import Tree
 from bootstrap.image.units import Start, Units
+from bootstrap.payload.split import FOLDER
 from bootstrap.runner.baked.program import IMAGE, SIGNERS, TIMER
 from bootstrap.runner.contract import PYTHON_FLOOR
 from bootstrap.runner.host import COMMAND
@@ -25,6 +26,8 @@ MACHINE_ID = "/etc/machine-id"
 # Every code of this module, each with its line in the reference page.
 CODES = {
     "need.runner": "the baked runner is missing or damaged, or others than root may write it",
+    "need.runner-text": f"the runner's text that `{IMAGE}` names is missing from `{FOLDER}`, or a text there is not the"
+    " one that its name says",
     "need.command": f"`{COMMAND}` is missing, or the Python that it names is",
     "need.image": "the baked settings are missing or cannot be read",
     "need.signers": "the image takes signed payloads only, and its list of keys is empty, has a line that no host can"
@@ -57,6 +60,7 @@ _NO_PAYLOAD = "a clone would take no payload"
 _NO_SOURCE = "the runner would not look for a payload anywhere"
 _NO_ANSWER = "nobody could ask a clone about its state"
 _REFUSED = "every payload would be refused"
+_NOT_PUT_TOGETHER = "a payload that comes without its runner would not be taken"
 
 
 def missing(tree: Tree, *, require: tuple[str, ...] = (), trigger: str = "auto", runner: bool = True) -> list[Finding]:
@@ -103,18 +107,32 @@ def _runner(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:
     elif python := _missing_python(tree, tree.read(command.path) or b""):
         yield _need("command", COMMAND, f"a command that needs {python}, which is missing", _NO_ANSWER, _AGAIN)
     yield from _image(tree, image)
+    yield from _runner_texts(tree, image)
     allowed = tree.look(SIGNERS)
     if allowed is not None:
         yield from _signers(tree, allowed)
 
 
+def _runner_texts(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:
+    """Judge the runner texts in the image. image.json names none where an older toolkit has baked it."""
+    texts = runner_texts.found_in(tree)
+    # Those of other versions are judged as well: a clone that asks for one would find it damaged.
+    for text in texts:
+        if not text.is_whole:
+            yield _need("runner-text", text.path, "a damaged text of the runner", _NOT_PUT_TOGETHER, _AGAIN)
+    path = runner_texts.place(str(image.get("runner")))
+    if "runner" in image and path not in (text.path for text in texts):
+        yield _need("runner-text", path, "the text of the runner is missing", _NOT_PUT_TOGETHER, _AGAIN)
+
+
 def _writable_by_others(tree: Tree, baked: Entry) -> Iterator[Finding]:
     """The runner's programs and folders that others could change. All of them run, or are read, as root."""
-    for entry in (baked, tree.look(COMMAND)):
+    texts = (text.entry for text in runner_texts.found_in(tree) if text.is_whole)
+    for entry in (baked, tree.look(COMMAND), *texts):
         if entry is not None and _is_open(entry):
             subject = "a program that others than root may write"
             yield _need("runner", entry.path, subject, "it runs as root", f"chown root:root, chmod go-w; or {_AGAIN}")
-    for folder in (tree.look(path.rpartition("/")[0]) for path in (PROGRAM, IMAGE)):
+    for folder in (tree.look(path) for path in (PROGRAM_FOLDER, BUNDLE_FOLDER, FOLDER)):
         if folder is not None and folder.is_folder and _is_others(folder):
             subject, fix = "a folder that others than root may write", "chown root:root, chmod go-w"
             yield _need("runner", folder.path, subject, "they could replace the runner or its settings", fix)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from collections.abc import Callable, Sequence
@@ -10,6 +11,7 @@ from typing import Any
 from bootstrap.errors import PayloadError
 from bootstrap.payload import bundle as bundles
 from bootstrap.payload import gates, pack, split, triggers
+from bootstrap.payload.gzipped import gzipped
 from bootstrap.payload.model import InjectedFile, Payload
 from bootstrap.payload.no_python_report import script
 from bootstrap.render.model import Rendered, RenderedFile
@@ -43,8 +45,8 @@ def build(
     lean: without the verbs that have a stand-in (see runner/later/no_doctor.py), and without the report of a host that
     has no Python. Code that the plan never calls is left out in any case.
     sign: the signature of a bundle, as base64 text, to go along with it (see payload.sign).
-    sources: the URLs of the runner's text, perhaps none, for a carrier in place of the bundle (see payload.split). Such a
-    bundle has the code of every feature, since all servers share it.
+    sources: the URLs of the runner's text, perhaps none, for a carrier in place of the bundle (see payload.split).
+    Such a bundle has the code of every feature, since all servers share it.
     The same input gives the same bytes. Raises PayloadError when nine chunks are not enough.
     """
     single = channel == "single"
@@ -64,7 +66,7 @@ def build(
     if is_split:
         code, dictionary = split.code()
     else:
-        choices = (lean, any(file.fetch is not None for file in files), gates.unreached(plan))
+        choices = (lean, gates.absent(plan))
         code, dictionary = pack.packed(*choices), pack.sources(*choices)[0].encode()
     # Sorted keys and no spaces: the same plan gives the same bytes, and few.
     packed_plan = pack.deflate(json.dumps(plan, sort_keys=True, separators=(",", ":")).encode(), dictionary)
@@ -94,6 +96,18 @@ def build(
     started = [InjectedFile(path, text.encode()) for path, text in unit_texts.items()] if units == "apart" else []
     injected = (*(InjectedFile(f.path, f.content, f.mode) for f in apart), *pieces, *started, trigger)
     return Payload(rendered.server, rendered.deploy_id, rendered.revision, text, digest, injected, used, carrier)
+
+
+def least_bytes(rendered: Rendered) -> int:
+    """Return what the runner alone takes of a compressed whole bundle, in its smallest form: no bundle is smaller."""
+    # The files and units that packing adds may need more of the runner, never less.
+    files = [{"path": file.path, "fetch": file.fetch} for file in rendered.files if file.fetch is not None]
+    return _code_bytes(gates.absent({**rendered.host_plan, "files": files}))
+
+
+@functools.cache
+def _code_bytes(absent: frozenset[str]) -> int:
+    return len(gzipped(pack.packed(True, absent).encode()))
 
 
 def cron_entry(rendered: Rendered, payload: Payload) -> bytes:

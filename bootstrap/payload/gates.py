@@ -1,66 +1,104 @@
-"""Names the runner's functions that a plan never calls: they are left out, since every byte counts in some channel.
+"""Decides which features of the runner a plan asks for: a bundle leaves out the code of the others.
 
-A gate depends on the plan alone. Functions that depend on the host (dpkg, a mount over the state) are always in.
+In the runner a statement that only one feature needs ends with `# for: FEATURE`. It does nothing for a plan that lacks
+the feature, so that shake.py may leave it out, and what nothing else uses with it. A gate depends on the plan alone:
+code that depends on the host (dpkg, a mount over the state) is always in, and so is what a text on the image may use.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from bootstrap.runner.defaults import filled
+from bootstrap.runner.defaults import FILE, STAGE, filled
 from bootstrap.spec.check_kinds import CHECK_KINDS
 
 Plan = Mapping[str, Any]
+Wanted = Callable[[Plan], bool]
+# The kinds of needs, as host plans have them.
+NEEDS = ("network", "file", "cloud-init", "tcp", "dns", "server")
 
 
-@dataclass(frozen=True)
-class Gate:
-    """Top-level names of the runner that only a plan with this feature calls."""
-
-    feature: str
-    wanted: Callable[[Plan], bool]
-    names: tuple[str, ...]
+def _top(key: str) -> Wanted:
+    return lambda plan: bool(plan.get(key))
 
 
-def _of_a_stage(key: str) -> Callable[[Plan], bool]:
+def _of_a_stage(key: str) -> Wanted:
     return lambda plan: any(stage.get(key) for stage in plan["stages"])
 
 
-def _check(kind: str) -> Callable[[Plan], bool]:
-    return lambda plan: any(check["kind"] == kind for check in plan.get("health", {}).get("checks", ()))
+def _of_a_file(key: str) -> Wanted:
+    return lambda plan: any(file.get(key) for file in plan["files"])
 
 
-def _connects(plan: Plan) -> bool:
-    needs = [need for stage in plan["stages"] for need in stage.get("needs", ())]
-    return _check("tcp")(plan) or any("tcp" in need for need in needs)
+def _check(kind: str) -> Wanted:
+    return lambda plan: any(check["kind"] == kind for check in _checks(plan))
 
 
-def _reboots(plan: Plan) -> bool:
-    return any(stage["reboot"] != "never" for stage in plan["stages"])
+def _need(kind: str) -> Wanted:
+    return lambda plan: any(kind in need for stage in plan["stages"] for need in stage.get("needs", ()))
+
+
+def _checks(plan: Plan) -> list[dict[str, Any]]:
+    return list(plan.get("health", {}).get("checks", ()))
+
+
+def _texts(plan: Plan) -> Iterator[dict[str, Any]]:
+    return iter([*plan["stages"], *plan["every_boot"]])
 
 
 def _awaits(plan: Plan) -> bool:
     return bool(plan.get("wait_for")) or any(file.get("deliver") == "inject" for file in plan["files"])
 
 
-# tests/unit/payload/test_gates.py compares each name with its callers.
-GATES = (
-    Gate("late files", _awaits, ("Waiting", "wait_for_files", "still_missing")),
-    Gate("proxy", lambda plan: bool(plan.get("proxy")), ("proxy_for", "through")),
-    Gate("units", lambda plan: bool(plan.get("units")), ("ensure_units",)),
-    Gate("needs", _of_a_stage("needs"), ("need_missing", "network", "resolve", "server_ready")),
-    Gate("tcp", _connects, ("connect",)),
-    Gate("reboot", _reboots, ("reboot_after", "required", "covered_at_boot")),
-    Gate("rollback", lambda plan: bool(plan["rollback"]), ("roll_back",)),
-    Gate("group", lambda plan: plan["server"].endswith("*"), ("instance_name",)),
-    *(Gate(f"{kind} check", _check(kind), (f"look_{kind}",)) for kind in CHECK_KINDS),
-)
+def _encrypts(plan: Plan) -> bool:
+    # A fetch may be redirected from http to https.
+    urls = [plan.get("report", {}).get("url", ""), *(check.get("url", "") for check in _checks(plan))]
+    return _of_a_file("fetch")(plan) or any(url.startswith("https:") for url in urls)
 
 
-def unreached(plan: Plan) -> frozenset[str]:
-    """Return the names that this host plan never calls."""
+def _has_owners(plan: Plan) -> bool:
+    owners = {owner for file in [*plan["files"], *plan.get("wait_for", ())] for owner in _owner(file)}
+    return owners != {FILE["user"]} and bool(owners)
+
+
+def _owner(file: Plan) -> tuple[str, str]:
+    return file.get("user", FILE["user"]), file.get("group", FILE["group"])
+
+
+def _has_users(plan: Plan) -> bool:
+    return any(text["user"] != STAGE["user"] for text in _texts(plan))
+
+
+# Feature: whether a plan asks for it. `make size` prints what each saves.
+GATES: dict[str, Wanted] = {
+    "report": _top("report"),
+    "https": _encrypts,
+    "proxy": _top("proxy"),
+    "late-files": _awaits,
+    "fetch": _of_a_file("fetch"),
+    "owners": _has_owners,
+    "after": _of_a_file("after"),
+    "keep": lambda plan: any(not file["keep"] for file in plan["files"]),
+    "units": _top("units"),
+    "needs": lambda plan: _of_a_stage("needs")(plan) or any(s["user"] != STAGE["user"] for s in plan["stages"]),
+    **{f"need-{kind}": _need(kind) for kind in NEEDS},
+    "retry": lambda plan: any(stage["attempts"] > 1 for stage in plan["stages"]),
+    "skip-if": _of_a_stage("skip_if"),
+    "verify": _of_a_stage("verify"),
+    "user": _has_users,
+    "secrets": lambda plan: bool(plan.get("secrets")) or any(text.get("secrets") for text in _texts(plan)),
+    "reboot": lambda plan: any(stage["reboot"] != STAGE["reboot"] for stage in plan["stages"]),
+    "rollback": _top("rollback"),
+    "group": lambda plan: plan["server"].endswith("*"),
+    "every-boot": _top("every_boot"),
+    "health": _top("health"),
+    **{f"check-{kind}": _check(kind) for kind in CHECK_KINDS},
+}
+
+
+def absent(plan: Plan) -> frozenset[str]:
+    """Return the features that this host plan lacks."""
     # A gate must see what the host will do, so the defaults are filled in that the plan leaves out.
     plan = filled(plan)
-    return frozenset(name for gate in GATES if not gate.wanted(plan) for name in gate.names)
+    return frozenset(feature for feature, is_wanted in GATES.items() if not is_wanted(plan))

@@ -43,7 +43,7 @@ class Payload:
 
     @property
     def pieces(self) -> tuple[str, ...]:
-        """The paths of the bundle, in order: one, or bundle.1 and so on. A host writes that of a carrier to one file."""
+        """The paths of the bundle, in order: one, or bundle.1 and so on. That of a carrier is one file."""
         if self.carrier is not None:
             return (BUNDLE,)
         return tuple(file.path for file in self.files if re.fullmatch(re.escape(BUNDLE) + r"(\.[1-9])?", file.path))

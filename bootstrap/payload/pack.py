@@ -15,6 +15,7 @@ import tokenize
 from pathlib import Path
 
 from bootstrap.errors import PayloadError
+from bootstrap.payload import shake
 from bootstrap.runner import form, later, tick
 
 # `loader` stands in for bundle.py, whose other names the head of a bundle brings.
@@ -22,11 +23,6 @@ _GROUND = ("contract", "defaults", "disk", "processes", "console", "host", "json
 HOT = (*_GROUND, *(f"tick/{name}" for name in tick.MODULES))
 COLD = ("terminal", "form", *(f"later/{name}" for name in later.MODULES))
 LEAN_COLD = ("terminal", "form", *(f"later/{name}" for name in later.LEAN_MODULES))
-FETCHES = "later/fetch"
-# These names are put together when they are called: by the head, and by check_fault for the kind of a check.
-BY_NAME = ("main", "look_")
-# The head of a bundle brings this name of form.py, so that no part has to hold it.
-BY_HEAD = ("SEAM",)
 _SEAM = form.SEAM.decode()
 # Two letters at a time take half the steps.
 _PAIRS = [first + second for first in form.LETTERS for second in form.LETTERS]
@@ -38,25 +34,31 @@ _RUNNER = Path(__file__).resolve().parent.parent / "runner"
 
 
 @functools.cache
-def sources(lean: bool = False, fetches: bool = True, unreached: frozenset[str] = frozenset()) -> tuple[str, str]:
+def sources(lean: bool = False, absent: frozenset[str] = frozenset()) -> tuple[str, str]:
     """Return (hot, cold), the two sections of the code, as they run on hosts.
 
-    lean: without the verbs that no tick needs; fetches: with what fetches files, which few plans need and all would pay
-    for; unreached: names that the plan never calls (see payload.gates). Raises PayloadError when two modules use one
-    top-level name.
+    lean: without the verbs that no tick needs; absent: features that the plan lacks (see payload.gates), whose code is
+    left out. Raises PayloadError when two modules use one top-level name.
     """
-    if unreached:
-        hot, cold = (without(part, unreached) for part in sources(lean, fetches))
+    if lean:
         # The full form's verbs count as users, so that the code of a tick does not depend on the room for verbs.
-        return shake(hot, without(sources(False, fetches)[1], unreached)), cold
-    if lean or not fetches:
-        # A call without arguments, since `sources(False, True)` would be another key of the cache.
-        names = LEAN_COLD if lean else COLD
-        hot = sources()[0]
-        return hot, shake(_joined(tuple(name for name in names if fetches or name != FETCHES), {}), hot)
+        hot = sources(False, absent)[0]
+        return hot, _beside(hot, shake.shake(shake.without(_joined(LEAN_COLD, {}), absent), hot))
+    hot, cold = shake.shaken(*(shake.without(part, absent) for part in marked()))
+    return hot, _beside(hot, cold)
+
+
+def _beside(hot: str, cold: str) -> str:
+    """Return the cold section without the imports that the hot one has: one namespace serves both."""
+    imports = {line for line in hot.split("\n") if line.startswith("import ")}
+    return "\n".join(line for line in cold.split("\n") if line not in imports)
+
+
+@functools.cache
+def marked() -> tuple[str, str]:
+    """Return hot and cold with all of their code, and with the marks of features."""
     origins: dict[str, str] = {}
-    hot, cold = _joined(HOT, origins), _joined(COLD, origins)
-    return shake(hot, cold), shake(cold, hot)
+    return _joined(HOT, origins), _joined(COLD, origins)
 
 
 def _joined(names: tuple[str, ...], origins: dict[str, str]) -> str:
@@ -79,51 +81,6 @@ def source(name: str, origins: dict[str, str]) -> str:
     return text
 
 
-def shake(text: str, others: str) -> str:
-    """Return the text without the top-level names and imports that neither it nor `others` uses.
-
-    Such names are for the generator, for the tests or for a plan of another kind. A name counts as used where it stands
-    as a string, too: `later("NAME")` calls it so.
-    """
-    elsewhere, words = _words(ast.parse(others)), {node: _words(node) for node in ast.parse(text).body}
-    every = nodes = list(words)
-    while True:
-        # A name may have been used by nothing but one that was dropped just now, so this goes on until nothing changes.
-        used = elsewhere.union(*(words[node] for node in nodes))
-        remaining = [node for node in nodes if _is_used(node, used)]
-        if len(remaining) == len(nodes):
-            return _dropped(text, [node for node in every if node not in nodes])
-        nodes = remaining
-
-
-def _words(tree: ast.AST) -> set[str]:
-    """Return the names that some code reads, and its strings."""
-    nodes = list(ast.walk(tree))
-    names = {node.id for node in nodes if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Load)}
-    return names | {node.value for node in nodes if isinstance(node, ast.Constant) and isinstance(node.value, str)}
-
-
-def _is_used(node: ast.stmt, used: set[str]) -> bool:
-    if isinstance(node, ast.FunctionDef | ast.ClassDef):
-        return node.name in used or node.name.startswith(BY_NAME)
-    if isinstance(node, ast.Assign) and isinstance(node.targets[0], ast.Name):
-        return node.targets[0].id in used and node.targets[0].id not in BY_HEAD
-    if isinstance(node, ast.Import):
-        return any((alias.asname or alias.name).split(".")[0] in used for alias in node.names)
-    return True
-
-
-def without(text: str, names: frozenset[str]) -> str:
-    """Return the text without these top-level functions and classes."""
-    kinds = ast.FunctionDef | ast.ClassDef
-    return _dropped(text, [n for n in ast.parse(text).body if isinstance(n, kinds) and n.name in names])
-
-
-def _dropped(text: str, nodes: list[ast.stmt]) -> str:
-    drop = {line for node in nodes for line in lines_of(node)}
-    return "\n".join(line for number, line in enumerate(text.split("\n"), 1) if number not in drop)
-
-
 def top_level_names(text: str) -> list[str]:
     """Return the names that a module defines at its top level, imports left out."""
     names: list[str] = []
@@ -135,8 +92,12 @@ def top_level_names(text: str) -> list[str]:
     return names
 
 
+@functools.cache
 def flatten(text: str) -> tuple[list[str], str]:
-    """Return (top-level stdlib imports, the rest) of one module: no docstrings, no comments, one space a level."""
+    """Return (top-level stdlib imports, the rest) of one module: no docstrings, no comments, one space a level.
+
+    The marks of features stay, for shake.without().
+    """
     tree = ast.parse(text)
     drop: set[int] = set()
     bare: set[int] = set()  # where a docstring was the whole body
@@ -147,16 +108,19 @@ def flatten(text: str) -> tuple[list[str], str]:
             is_ours = isinstance(node, ast.ImportFrom) and (node.module or "").startswith("bootstrap.runner")
             # Imports within a function stay there, unless they are of our own modules: what is rare is imported late.
             if is_ours or node in tree.body:
-                drop.update(lines_of(node))
+                drop.update(shake.lines_of(node))
             if node in tree.body and not is_ours:
                 imports.append(ast.unparse(node))
         elif isinstance(node, ast.Module | ast.FunctionDef | ast.ClassDef):
             first = node.body[0]
             # A function needs a body, so that a docstring which is the whole of it becomes `pass`.
             if _is_docstring(first):
-                drop.update(lines_of(first))
+                drop.update(shake.lines_of(first))
                 if len(node.body) == 1:
                     bare.add(first.lineno)
+            if isinstance(node, ast.FunctionDef) and len(node.body) > 1 and _is_return_none(node.body[-1]):
+                # Python does so by itself at the end of a function.
+                drop.update(shake.lines_of(node.body[-1]))
     return imports, _strip(text, drop, bare)
 
 
@@ -164,9 +128,8 @@ def _is_docstring(node: ast.stmt) -> bool:
     return isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant) and isinstance(node.value.value, str)
 
 
-def lines_of(node: ast.stmt) -> range:
-    """Return the numbers of a statement's lines, from 1."""
-    return range(node.lineno, (node.end_lineno or node.lineno) + 1)
+def _is_return_none(node: ast.stmt) -> bool:
+    return isinstance(node, ast.Return) and isinstance(node.value, ast.Constant) and node.value.value is None
 
 
 def _strip(text: str, drop: set[int], bare: set[int]) -> str:
@@ -174,36 +137,45 @@ def _strip(text: str, drop: set[int], bare: set[int]) -> str:
 
     bare: the lines of `drop` in whose place a body needs a statement.
     """
-    statements: list[tuple[int, str]] = []
-    line, depth, before = "", 0, ""
+    statements: list[tuple[int, str, str]] = []
+    line, mark, depth, before, commas = "", "", 0, "", [0]
     # Tokens, not lines: a string that holds a # or a line break must stay as it is.
     for token in tokenize.generate_tokens(io.StringIO(text).readline):
         if token.type in (tokenize.INDENT, tokenize.DEDENT):
             depth += 1 if token.type == tokenize.INDENT else -1
         elif token.start[0] in bare and token.type == tokenize.STRING:
-            statements.append((depth, "pass"))
+            statements.append((depth, "pass", ""))
+        elif token.type == tokenize.COMMENT and line and shake.COMMENT.match(token.string):
+            mark = shake.COMMENT.sub(shake.MARK + r"\1", token.string)
         elif token.start[0] in drop or token.type in (tokenize.COMMENT, tokenize.NL, tokenize.ENDMARKER):
             continue
         elif token.type == tokenize.NEWLINE:
-            statements.append((depth, line))
-            line, before = "", ""
+            statements.append((depth, line, mark))
+            line, mark, before = "", "", ""
         else:
+            if token.string in ("(", "[", "{"):
+                commas.append(0)
+            elif token.string == ",":
+                commas[-1] += 1
+            # A last comma means something only in a tuple of one.
+            elif token.string in (")", "]", "}") and commas.pop() > 1 and before == ",":
+                line = line[:-1]
             line += (" " if _glued(before, token.string) else "") + token.string
             before = token.string
-    return "\n".join(" " * depth + line for depth, line in _folded(statements)) + "\n"
+    return "\n".join(" " * depth + line + mark for depth, line, mark in _folded(statements)) + "\n"
 
 
-def _folded(statements: list[tuple[int, str]]) -> list[tuple[int, str]]:
+def _folded(statements: list[tuple[int, str, str]]) -> list[tuple[int, str, str]]:
     """Put a block of one simple statement on the line of its header, which saves the line's end and its spaces."""
-    folded: list[tuple[int, str]] = []
-    for (depth, line), (next_depth, _) in zip(statements, [*statements[1:], (0, "")], strict=True):
+    folded: list[tuple[int, str, str]] = []
+    for (depth, line, mark), (next_depth, _, _) in zip(statements, [*statements[1:], (0, "", "")], strict=True):
         is_first = bool(folded) and folded[-1][0] < depth and folded[-1][1].endswith(":")
         # A statement that has a block of its own cannot stand there, nor can the first of several.
-        if is_first and next_depth < depth and not _BLOCK_WORD.match(line):
-            header_depth, header = folded.pop()
-            folded.append((header_depth, header + line))
+        if is_first and next_depth < depth and not mark and not _BLOCK_WORD.match(line):
+            header_depth, header, header_mark = folded.pop()
+            folded.append((header_depth, header + line, header_mark))
         else:
-            folded.append((depth, line))
+            folded.append((depth, line, mark))
     return folded
 
 
@@ -239,15 +211,15 @@ def squeezed(text: str) -> bytes:
 
 
 @functools.cache
-def packed(lean: bool = False, fetches: bool = True, unreached: frozenset[str] = frozenset()) -> str:
-    """Return both sections as text, ready for a bundle. lean, fetches and unreached: as for sources().
+def packed(lean: bool = False, absent: frozenset[str] = frozenset()) -> str:
+    """Return both sections as text, ready for a bundle. lean and absent: as for sources().
 
     They are one stream, since the cold section uses the hot one's words. bzip2, which the Python of every distribution
     reads, takes a tenth less than deflate.
     """
-    return encode(squeezed(form.PARTING.decode().join(sources(lean, fetches, unreached))))
+    return encode(squeezed(form.PARTING.decode().join(sources(lean, absent))))
 
 
-def hot_bytes(unreached: frozenset[str] = frozenset()) -> int:
-    """Return the bytes of text that the hot section would take alone, for the budget. unreached: as for sources()."""
-    return len(encode(squeezed(sources(unreached=unreached)[0])))
+def hot_bytes(absent: frozenset[str] = frozenset()) -> int:
+    """Return the bytes of text that the hot section would take alone, for the budget. absent: as for sources()."""
+    return len(encode(squeezed(sources(absent=absent)[0])))

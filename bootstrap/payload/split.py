@@ -17,7 +17,7 @@ from typing import Any
 from bootstrap import resources
 from bootstrap.errors import PayloadError
 from bootstrap.payload import bundle as bundles
-from bootstrap.payload import pack, triggers
+from bootstrap.payload import pack, role, triggers
 from bootstrap.payload.no_python_report import script as no_python_report
 from bootstrap.payload.words import words
 from bootstrap.runner import form
@@ -26,7 +26,7 @@ from bootstrap.runner.host import STATE, STUB, TRIGGER
 from bootstrap.runner.tick.files import CRONS
 
 # The runner's text lies below this folder of an image, under the name of its SHA-256.
-FOLDER = "/usr/lib/initialrunner"
+FOLDER = form.RUNNERS
 # Below the URL of a collector.
 COLLECTOR_PATH = "/v1/runner/"
 
@@ -83,14 +83,14 @@ def carrier(bundle: bytes, plan: dict[str, Any], sources: Sequence[str]) -> byte
 
 
 def entry(sha256: str, plan: dict[str, Any]) -> str:
-    """Return the cron entry that starts what lies at STUB, once its SHA-256 is right. For systemd alone it is a comment."""
+    """Return the cron entry that starts what lies at STUB, once its SHA-256 is right; for systemd alone a comment."""
     command = _filled(resources.text("files/carrier/command.sh").rstrip("\n"), {"STUB": STUB, "SHA256": sha256})
     text = _filled(resources.text("files/carrier/cron"), {"COMMAND": command})
     return triggers.entry(text, plan.get("trigger", PLAN["trigger"]))
 
 
 def assemble(carried: bytes, text: bytes) -> bytes:
-    """Return the bundle of a carrier, put together with the runner's text. Raises PayloadError unless both are right."""
+    """Return the bundle of a carrier, put together with the runner's text. Raises PayloadError if either is wrong."""
     runner, whole, _, rest = parts(carried)
     if hashlib.sha256(text).hexdigest() != runner:
         raise PayloadError(f"the carrier needs the runner {runner}, which this text is not")
@@ -98,6 +98,13 @@ def assemble(carried: bytes, text: bytes) -> bytes:
     if hashlib.sha256(bundle).hexdigest() != whole:
         raise PayloadError("the carrier is damaged: its bundle differs from the digest that it names")
     return bundle
+
+
+def find(data: bytes) -> bytes | None:
+    """Return the carrier in a script that may be one, or holds one as a boothook does; None when there is none."""
+    first, second = form.CARRIER_MAGIC.split("\n")
+    match = re.search(re.escape(second.encode()) + rb".*?\n};exit 4(?=\n|$)", data, re.DOTALL)
+    return None if match is None else first.encode() + b"\n" + match[0] + b"\n"
 
 
 def parts(carried: bytes) -> tuple[str, str, tuple[str, ...], str]:
@@ -117,7 +124,10 @@ def _fetch(sources: Sequence[str], authority: str | None) -> str:
         return ""
     trusted = _text("ca", {"CA": authority.rstrip("\n")}) + "\n" if authority else ""
     option = "--ca-certificate=$SSL_CERT_FILE" if authority else ""
-    return trusted + _text("fetch", {"SOURCES": "\n".join(sources), "CA": option})
+    by_role = any(source.startswith(role.SCHEME) for source in sources)
+    signs = f"case $u in {role.SCHEME}*)g|{role.fetcher('$t')};;*)" if by_role else ""
+    end = ";;esac" if by_role else ""
+    return trusted + _text("fetch", {"SOURCES": "\n".join(sources), "CA": option, "ROLE": signs, "END": end})
 
 
 def _units(plan: dict[str, Any]) -> str:

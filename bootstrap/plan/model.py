@@ -33,9 +33,11 @@ class Text:
 class PlannedFile:
     """One file, with exactly one of text (a template), data (final bytes) and fetch_url.
 
-    owner: renders to user:group. after: the stage after whose success it is placed; None: before all stages.
+    key: the entry of the spec (`files[0]`), which stands for all files of a folder. owner: renders to user:group.
+    after: the stage after whose success it is placed; None: before all stages.
     """
 
+    key: str
     path: Text
     where: Where
     mode: int

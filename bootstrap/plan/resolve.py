@@ -62,7 +62,7 @@ def resolve(
         revision=revision(spec),
         values=model.values,
         secrets=tuple(_secrets(spec)),
-        files=tuple(_file(spec, number, file) for number, file in enumerate(model.files)),
+        files=tuple(planned for number, file in enumerate(model.files) for planned in _files(spec, number, file)),
         wait_for=tuple(_wait_for(spec)),
         stages=tuple(_stage(spec, number, stage) for number, stage in enumerate(model.stages)),
         every_boot=tuple(_script(spec, "every_boot", n, script) for n, script in enumerate(model.every_boot)),
@@ -122,7 +122,9 @@ def revision(spec: Spec) -> str:
     digest = hashlib.sha256(json.dumps(model, sort_keys=True).encode())
     for place, source in sorted(spec.sources.items()):
         # NUL cannot stand in a path, so no two lists of files give the same text.
-        digest.update(f"\0{place}\0{hashlib.sha256(source.data).hexdigest()}".encode())
+        # A file of a folder also has its execute bits from the disk.
+        kind = "x" if source.executable else ""
+        digest.update(f"\0{place}\0{hashlib.sha256(source.data).hexdigest()}{kind}".encode())
     return digest.hexdigest()[:12]
 
 
@@ -162,6 +164,24 @@ def _secrets(spec: Spec) -> Iterable[SecretRef]:
         yield SecretRef(name, kind, location, spec.where("secrets", name))
 
 
+def _files(spec: Spec, number: int, file: File) -> Iterable[PlannedFile]:
+    """The files of one entry: one, or all those of a folder, in the order of their names."""
+    planned = _file(spec, number, file)
+    # A folder has no entry of its own among the sources, and a file has no others.
+    in_folder = spec.folder(number)
+    if not in_folder:
+        yield planned
+    for name, source in sorted(in_folder.items()):
+        yield replace(
+            planned,
+            path=replace(planned.path, value=f"{planned.path.value}/{name}"),
+            # Whoever may read an executable file may run it.
+            mode=planned.mode | (planned.mode & 0o444) >> 2 if source.executable else planned.mode,
+            data=source.data,
+            source_name=source.name,
+        )
+
+
 def _file(spec: Spec, number: int, file: File) -> PlannedFile:
     text, data, name = None, None, None
     if file.content is not None:
@@ -170,12 +190,13 @@ def _file(spec: Spec, number: int, file: File) -> PlannedFile:
         source = spec.sources[f"files[{number}].template"]
         # Bytes that are not UTF-8 pass as surrogates, and the host gets them unchanged.
         text = Text(source.data.decode("utf-8", "surrogateescape"), source.where, file=source.name)
-    elif file.source is not None:
+    elif f"files[{number}].source" in spec.sources:
         # A `source` is taken as it is: its bytes are final, and no template is looked for in them.
         source = spec.sources[f"files[{number}].source"]
         data, name = source.data, source.name
     fetch = file.fetch
     return PlannedFile(
+        key=f"files[{number}]",
         path=_text(spec, file.path, "files", number, "path", rule="path"),
         where=spec.where("files", number, "path"),
         mode=file.mode if file.mode is not None else SECRET_MODE if file.secret else FILE["mode"],

@@ -1,1 +1,1 @@
-"""Puts a server's large parts into OpenStack Swift: uploads, TempURLs, and the check that hosts can reach them."""
+"""Puts a server's large parts where hosts fetch them: Swift, S3, a collector or a folder, with URLs that work."""

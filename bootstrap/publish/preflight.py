@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from urllib.parse import urlsplit
 
-from bootstrap.publish.store import Account, Endpoint, PublishError
+from bootstrap.publish.objects import PublishError
+from bootstrap.publish.store import Account, Endpoint
 
 LOOPBACK = ("localhost", "127.0.0.1", "::1")
 
@@ -31,7 +32,7 @@ def choose(account: Account, interface: str, region: str | None) -> tuple[Endpoi
             )
         endpoint = endpoints["internal"]
         remark = "as asked" if same else "as asked; the servers' region is not known: --region checks it"
-    elif interface == "auto" and same and _is_private(endpoints.get("internal")):
+    elif interface == "auto" and same and "internal" in endpoints and is_private(endpoints["internal"].url):
         # Inside its region the internal network is nearer, and its traffic is usually free of charge.
         endpoint, remark = endpoints["internal"], f"internal, since store and servers are in {account.region}"
     elif interface == "auto" and both_known and not same:
@@ -39,7 +40,7 @@ def choose(account: Account, interface: str, region: str | None) -> tuple[Endpoi
         remark = f"public, since the store is in {account.region} and the servers are in {region}"
     else:
         endpoint, remark = account.reachable, "public"
-    if not _is_private(endpoint):
+    if not is_private(endpoint.url):
         host = urlsplit(endpoint.url).netloc
         raise PublishError(
             f"the {endpoint.interface} endpoint http://{host} is not encrypted: hosts fetch by https only",
@@ -48,7 +49,7 @@ def choose(account: Account, interface: str, region: str | None) -> tuple[Endpoi
     return endpoint, remark
 
 
-def _is_private(endpoint: Endpoint | None) -> bool:
+def is_private(url: str) -> bool:
     """Whether nobody else can read the traffic. This machine itself counts as private, for trials."""
-    parts = urlsplit(endpoint.url) if endpoint else None
-    return parts is not None and (parts.scheme == "https" or parts.hostname in LOOPBACK)
+    parts = urlsplit(url)
+    return parts.scheme == "https" or parts.hostname in LOOPBACK

@@ -1,13 +1,17 @@
-"""Publishes for one spec: its files marked `publish: true`, its swift:// objects, and bundles."""
+"""Publishes files marked `publish: true`, swift:// objects of a spec, bundles, and the text of the runner."""
 
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import PurePosixPath
 from typing import TYPE_CHECKING
 
-from bootstrap.publish.store import Account, Endpoint, PublishError, temp_url
+from bootstrap.errors import Problem
+from bootstrap.payload.split import runner_text
+from bootstrap.publish.objects import Objects, PublishError, Unfit
+from bootstrap.publish.places import Opened
 from bootstrap.spec.types import is_template
 
 if TYPE_CHECKING:
@@ -35,79 +39,100 @@ class Done:
 
 @dataclass
 class Publisher:
-    """Uploads to one container and makes the URLs that hosts fetch from. expires: seconds since 1970.
+    """Uploads to one place and makes the URLs that hosts fetch from. done: all objects so far."""
 
-    keys: the key of each container that signs its TempURLs. done: all objects so far.
-    """
-
-    account: Account
-    endpoint: Endpoint
-    container: str
-    expires: int
+    at: Opened
     dry_run: bool = False
-    keys: dict[str, str] = field(default_factory=dict, repr=False)
     done: list[Done] = field(default_factory=list)
 
+    def check(self, plan: Plan | None, *, runner: bool) -> None:
+        """Refuse all that cannot be published, at once, before anything is sent. Raises Unfit.
+
+        plan: of the servers whose files are published; runner: whether the runner's text is.
+        """
+        names = [name for _, name, _ in _files(plan)] if plan else []
+        # The name of a bundle is shorter than that of the runner's text.
+        names += [runner_text().sha256] if runner else ["0" * DIGITS]
+        problems: list[Problem] = []
+        try:
+            self.at.objects.check(names)
+        except Unfit as refused:
+            problems += refused.problems
+        for subject, address, _ in _addresses(plan) if plan else ():
+            try:
+                self.at.find(address)
+            except PublishError as refused:
+                problems.append(Problem(refused.code, f"{subject}: {refused.message}", hint=refused.hint))
+        if problems:
+            raise Unfit(problems)
+
     def files(self, plan: Plan) -> dict[str, str]:
-        """Upload or find everything that a plan's host will fetch from Swift. Return SHA-256 or swift://… -> URL."""
+        """Upload or find everything that a plan's host will fetch. Return SHA-256 or swift://… -> URL."""
         urls = {}
-        for file in plan.files:
-            if file.publish and file.data is not None:
-                digest = hashlib.sha256(file.data).hexdigest()
-                # One object serves all servers. If its path is a template, it differs between them and cannot name the
-                # object; the name of its source can.
-                path = file.source_name if is_template(file.path.value) and file.source_name else file.path.value
-                urls[digest] = self.put(path, f"{digest[:DIGITS]}/{PurePosixPath(path).name}", file.data)
-            elif file.fetch_url is not None and file.fetch_url.value.startswith("swift://"):
-                # The address is not rendered: an object's name cannot depend on the server.
-                urls[file.fetch_url.value] = self.find(file.path.value, file.fetch_url.value, str(file.fetch_sha256))
+        for path, name, data in _files(plan):
+            urls[hashlib.sha256(data).hexdigest()] = self.put(path, name, data)
+        for path, address, sha256 in _addresses(plan):
+            urls[address] = self.find(path, address, sha256)
         return urls
+
+    def runner(self) -> str:
+        """Upload the runner's text under its SHA-256, unless it is there already, and return its URL."""
+        text = runner_text()
+        return self.put("runner's text", text.sha256, text.content)
 
     def put(self, subject: str, name: str, data: bytes) -> str:
         """Upload `data` under that name, unless it is there already, and return its URL. subject: for the table."""
-        digest = hashlib.sha256(data).hexdigest()
-        if self.dry_run:
-            did = "there" if self.account.has(self.container, name) == digest else "would upload"
-            # Signed with an empty key, the URL is as long as the true one: a stub that contains it has its true size.
-            url = temp_url(self.endpoint, self.container, name, "", self.expires)
-        else:
-            key = self._key(self.container)
-            did = "uploaded" if self.account.upload(self.container, name, data) else "there"
-            url = self._url(self.container, name, key)
-        self.done.append(Done(subject, f"{self.container}/{name}", digest, len(data), did, "" if self.dry_run else url))
-        return url
+        objects, digest = self.at.objects, hashlib.sha256(data).hexdigest()
+        did = "there" if objects.digest(name) == digest else "would upload" if self.dry_run else "uploaded"
+        if did == "uploaded":
+            objects.put(name, data, digest)
+        return self._add(subject, objects, name, digest, len(data), did)
 
     def find(self, subject: str, address: str, sha256: str) -> str:
         """Return the URL of an object that somebody else has uploaded.
 
         Raises PublishError if it is missing or was published with another SHA-256.
         """
-        container, _, name = address.removeprefix("swift://").partition("/")
-        if not container or not name:
-            raise PublishError(f"{subject}: {address} names no object", hint="write swift://CONTAINER/OBJECT")
-        published = self.account.has(container, name)
+        objects, name = self.at.find(address)
+        label, published = _label(objects, name), objects.digest(name)
         if published is None:
-            raise PublishError(f"{subject}: there is no {container}/{name} in this account", hint="upload it first")
+            raise PublishError(f"{subject}: there is no {label} in this account", hint="upload it first")
         # An object that was not uploaded by `bootstrap publish` has no note of its SHA-256. The host checks it anyway.
         if published and published != sha256:
             raise PublishError(
-                f"{subject}: {container}/{name} was published with SHA-256 {published}, but the spec pins {sha256}",
+                f"{subject}: {label} was published with SHA-256 {published}, but the spec pins {sha256}",
                 hint="pin the SHA-256 of the object, or upload the content that the spec pins",
             )
-        url = temp_url(self.endpoint, container, name, "", self.expires)
-        if not self.dry_run:
-            url = self._url(container, name, self._key(container))
-        self.done.append(Done(subject, f"{container}/{name}", sha256, None, "found", "" if self.dry_run else url))
+        return self._add(subject, objects, name, sha256, None, "found")
+
+    def _add(self, subject: str, objects: Objects, name: str, sha256: str, size: int | None, did: str) -> str:
+        """Note an object for the table, and return its URL."""
+        # Places whose URLs have no end do not look at it.
+        expires = self.at.expires or 0
+        url = objects.untried_url(name, expires) if self.dry_run else objects.url(name, expires)
+        self.done.append(Done(subject, _label(objects, name), sha256, size, did, "" if self.dry_run else url))
         return url
 
-    def _key(self, container: str) -> str:
-        """Return the key of a container. The account is asked for it once."""
-        if container not in self.keys:
-            self.keys[container] = self.account.container(container)
-        return self.keys[container]
 
-    def _url(self, container: str, name: str, key: str) -> str:
-        """Return a TempURL at the hosts' endpoint, after a test at the endpoint that this machine can reach."""
-        # The signature covers only the path, so both URLs are good or bad together.
-        self.account.try_url(temp_url(self.account.reachable, container, name, key, self.expires))
-        return temp_url(self.endpoint, container, name, key, self.expires)
+def _files(plan: Plan) -> Iterator[tuple[str, str, bytes]]:
+    """Yield (path for people, name of the object, content) of every file of a plan that is published."""
+    for file in plan.files:
+        if file.publish and file.data is not None:
+            digest = hashlib.sha256(file.data).hexdigest()
+            # One object serves all servers. If its path is a template, it differs between them and cannot name the
+            # object; the name of its source can.
+            path = file.source_name if is_template(file.path.value) and file.source_name else file.path.value
+            yield path, f"{digest[:DIGITS]}/{PurePosixPath(path).name}", file.data
+
+
+def _addresses(plan: Plan) -> Iterator[tuple[str, str, str]]:
+    """Yield (path on the host, swift://… address, SHA-256) of every file that somebody else has uploaded."""
+    for file in plan.files:
+        # The address is not rendered: an object's name cannot depend on the server.
+        if file.fetch_url is not None and file.fetch_url.value.startswith("swift://"):
+            yield file.path.value, file.fetch_url.value, str(file.fetch_sha256)
+
+
+def _label(objects: Objects, name: str) -> str:
+    """Return an object's place and name for people: boot/0123456789abcdef."""
+    return f"{objects.place.rpartition('://')[2]}/{name}"

@@ -23,7 +23,11 @@ def read(path: str | Path) -> Published:
                 f"{path} has version {content['version']}, but this program reads version {VERSION}",
                 hint="publish again",
             )
-        return Published(dict(content["urls"]), dict(content["bundles"]))
+        # Files of earlier releases name no runner.
+        runner = content.get("runner", [])
+        if not isinstance(runner, list) or not all(isinstance(url, str) for url in runner):
+            raise TypeError("the runner's URLs are a list")
+        return Published(dict(content["urls"]), dict(content["bundles"]), tuple(runner))
     except OSError as error:
         raise UsageError(f"{path} cannot be read: {error.strerror}", hint="bootstrap publish writes it") from error
     except (ValueError, KeyError, TypeError) as error:
@@ -37,7 +41,10 @@ read_published = read
 def write(published: Published, folder: Path, **more: Any) -> Path:
     """Write published.json (0600) into a folder and return its path. more: facts for people, such as `expires`."""
     path = folder / NAME
-    text = json.dumps({"version": VERSION, **more, "urls": published.urls, "bundles": published.bundles}, indent=1)
+    content = {"version": VERSION, **more, "urls": published.urls, "bundles": published.bundles}
+    if published.runner:
+        content["runner"] = list(published.runner)
+    text = json.dumps(content, indent=1)
     temporary = folder / f".{NAME}.new"
     try:
         folder.mkdir(parents=True, exist_ok=True)

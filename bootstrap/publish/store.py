@@ -1,34 +1,33 @@
-"""Talks to one Swift account: logging in (Keystone v3 or auth v1), uploads that are checked, keys, TempURLs.
+"""Talks to one Swift account: logging in (Keystone v3 or auth v1), single requests, keys, TempURLs.
 
 No secret is put into a URL, a message or a log, except for the TempURLs that are its result.
 """
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
+import threading
+import time
+from collections.abc import Callable
+from contextlib import ExitStack
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
-from bootstrap.errors import BootstrapError, ExitCode
 from bootstrap.publish.clouds import Cloud
+from bootstrap.publish.objects import PublishError
 
 if TYPE_CHECKING:
     import requests
 
 # To connect, and for each read: a store may take a minute to confirm a large object.
 TIMEOUT_S = (10, 120)
-# An object's note of its SHA-256 is ours; the key of a container is where Swift's tempurl middleware reads it.
-SHA256_META, KEY_META = "X-Object-Meta-Sha256", "X-Container-Meta-Temp-Url-Key"
-
-
-class PublishError(BootstrapError):
-    """The object store refuses, does not answer, or could not be reached by the hosts."""
-
-    exit_code = ExitCode.REFUSED
-    code = "publish"
+# The pauses before a request is sent again that got no answer, or one of these.
+PAUSES_S, LATER = (0.5, 1.0, 2.0), (408, 429, 500, 502, 503, 504)
+# Swift's tempurl middleware reads the key of a container here.
+KEY_META = "X-Container-Meta-Temp-Url-Key"
 
 
 @dataclass(frozen=True)
@@ -42,74 +41,47 @@ class Endpoint:
 
 @dataclass
 class Account:
-    """A logged-in account with all its endpoints. token: the right to change it."""
+    """A logged-in account with all its endpoints. token: the right to change it; renew: logs in again for a new one."""
 
     endpoints: tuple[Endpoint, ...]
     region: str | None
     token: str = field(repr=False)
     session: requests.Session = field(repr=False)
+    renew: Callable[[], str] | None = field(default=None, repr=False, compare=False)
+    _renewing: threading.Lock = field(default_factory=threading.Lock, repr=False, compare=False)
 
     @property
     def reachable(self) -> Endpoint:
         """The public endpoint of the store's region. This machine uses it, since it is seldom inside of the region."""
         return next(e for e in self.endpoints if e.interface == "public" and e.region == self.region)
 
-    def call(
-        self, method: str, path: str, headers: dict[str, str] | None = None, data: Any = None
-    ) -> requests.Response:
-        """Send one request about the account. Raises PublishError when there is no answer."""
-        all_headers = {"X-Auth-Token": self.token, **(headers or {})}
-        return _call(self.session, method, self.reachable.url + quote(path), all_headers, data)
+    def call(self, method: str, path: str, headers: dict[str, str] | None = None, **more: Any) -> requests.Response:
+        """Send one request about the account. more: as for `call`. Raises PublishError when there is no answer."""
+        url, token = self.reachable.url + quote(path), self.token
+        answer = call(self.session, method, url, {"X-Auth-Token": token, **(headers or {})}, **more)
+        if answer.status_code != 401 or self.renew is None:
+            return answer
+        answer.close()
+        # A token is good for an hour or a day, and to publish a large folder may take longer. Of several threads that
+        # are refused at once, one logs in.
+        with self._renewing:
+            if self.token == token:
+                self.token = self.renew()
+        return call(self.session, method, url, {"X-Auth-Token": self.token, **(headers or {})}, **more)
 
     def container(self, name: str) -> str:
         """Make the container if it is missing. Return the key that signs its TempURLs, drawn if it has none."""
         answer = self.call("HEAD", f"/{name}")
         if answer.status_code == 404:
-            _good(self.call("PUT", f"/{name}"), f"container {name} cannot be made")
+            good(self.call("PUT", f"/{name}"), f"container {name} cannot be made")
             answer = self.call("HEAD", f"/{name}")
-        _good(answer, f"container {name} cannot be read")
+        good(answer, f"container {name} cannot be read")
         key = answer.headers.get(KEY_META)
         if not key:
             # An existing key is never replaced: that would end every URL that was made with it.
             key = secrets.token_hex(32)
-            _good(self.call("POST", f"/{name}", {KEY_META: key}), f"container {name} takes no key for TempURLs")
+            good(self.call("POST", f"/{name}", {KEY_META: key}), f"container {name} takes no key for TempURLs")
         return key
-
-    def upload(self, container: str, name: str, data: bytes) -> bool:
-        """Upload an object, unless it is there with the same content, and check it. Return whether it was sent."""
-        # Swift compares the MD5, which guards against a broken transfer; the SHA-256 identifies the content.
-        md5 = hashlib.md5(data, usedforsecurity=False).hexdigest()
-        sha256 = hashlib.sha256(data).hexdigest()
-        answer = self.call("HEAD", f"/{container}/{name}")
-        digests = answer.headers.get("etag", "").strip('"'), answer.headers.get(SHA256_META)
-        if answer.status_code == 200 and digests == (md5, sha256):
-            return False
-        headers = {"ETag": md5, SHA256_META: sha256, "Content-Type": "application/octet-stream"}
-        put = _good(self.call("PUT", f"/{container}/{name}", headers, data), f"{container}/{name} cannot be uploaded")
-        if put.headers.get("etag", "").strip('"') != md5:
-            message = f"{container}/{name}: the service has stored other bytes than were sent"
-            raise PublishError(message, hint="publish again")
-        return True
-
-    def has(self, container: str, name: str) -> str | None:
-        """Return the SHA-256 that an object was published with, "" if it has no note of it, None if it is missing."""
-        answer = self.call("HEAD", f"/{container}/{name}")
-        if answer.status_code == 404:
-            return None
-        return _good(answer, f"{container}/{name} cannot be read").headers.get(SHA256_META, "")
-
-    def try_url(self, url: str) -> None:
-        """Ask for an object by its TempURL, without its body, to see that a host can fetch it. Raises PublishError."""
-        path, query = urlsplit(url).path, urlsplit(url).query
-        base = urlsplit(self.reachable.url)
-        # No token is sent, since a host has none either.
-        answer = _call(self.session, "HEAD", f"{base.scheme}://{base.netloc}{path}?{query}", {}, None)
-        if answer.status_code == 401:
-            raise PublishError(
-                "the service refuses the TempURL that was just made",
-                hint="its tempurl middleware is off or refuses sha256 signatures: see https://SERVICE/info",
-            )
-        _good(answer, "the TempURL that was just made does not lead to the object")
 
 
 def log_in(cloud: Cloud, region: str | None = None) -> Account:
@@ -121,7 +93,13 @@ def log_in(cloud: Cloud, region: str | None = None) -> Account:
 
     session = requests.Session()
     session.verify = cloud.verify
-    return _version_1(cloud, session) if cloud.version == 1 else _version_3(cloud, session, region)
+
+    def logged_in() -> Account:
+        return _version_1(cloud, session) if cloud.version == 1 else _version_3(cloud, session, region)
+
+    account = logged_in()
+    account.renew = lambda: logged_in().token
+    return account
 
 
 def temp_url(endpoint: Endpoint, container: str, name: str, key: str, expires: int) -> str:
@@ -138,7 +116,7 @@ def temp_url(endpoint: Endpoint, container: str, name: str, key: str, expires: i
 def _version_1(cloud: Cloud, session: requests.Session) -> Account:
     """Log in by Swift's auth v1: the answer's headers hold the token and one URL."""
     headers = {"X-Auth-User": cloud.auth["user"], "X-Auth-Key": cloud.auth["key"]}
-    answer = _good(_call(session, "GET", cloud.auth["auth"], headers, None), "auth v1")
+    answer = good(call(session, "GET", cloud.auth["auth"], headers), "auth v1")
     endpoints = endpoints_1(answer.headers.get("X-Storage-Url", ""), cloud.region)
     return Account(endpoints, endpoints[0].region, answer.headers.get("X-Auth-Token", ""), session)
 
@@ -163,7 +141,7 @@ def _version_3(cloud: Cloud, session: requests.Session, region: str | None) -> A
     auth = cloud.auth
     url = auth["auth_url"].rstrip("/")
     url = url if url.endswith("/v3") else f"{url}/v3"
-    answer = _good(_call(session, "POST", f"{url}/auth/tokens", {}, None, json=_identity(auth)), "Keystone")
+    answer = good(call(session, "POST", f"{url}/auth/tokens", {}, json=_identity(auth)), "Keystone")
     try:
         services = [s for s in answer.json()["token"].get("catalog", []) if s["type"] == "object-store"]
         endpoints = [
@@ -213,29 +191,50 @@ def _identity(auth: dict[str, str]) -> dict[str, Any]:
     return {"auth": identity}
 
 
-def _call(
-    session: requests.Session, method: str, url: str, headers: dict[str, str], data: Any, json: Any = None
+def call(
+    session: requests.Session,
+    method: str,
+    url: str,
+    headers: dict[str, str],
+    data: bytes | Path | None = None,
+    **more: Any,
 ) -> requests.Response:
-    """Send one request. Raises PublishError when there is no answer."""
+    """Send one request, again if need be. data: a Path is streamed; more: as requests takes it.
+
+    Raises PublishError when there is no answer.
+    """
     import requests
 
-    try:
-        # Redirects are not followed: they could send the token to another machine.
-        return session.request(
-            method, url, headers=headers, data=data, json=json, timeout=TIMEOUT_S, allow_redirects=False
-        )
-    except requests.RequestException as error:
-        # A TempURL's query is a secret, and so is left out; the text of the error would repeat it.
-        address = url.split("?")[0]
-        raise PublishError(
-            f"{address} does not answer: {type(error).__name__}", hint="check its name, the route, the proxy and the CA"
-        ) from error
+    for pause_s in (*PAUSES_S, None):
+        try:
+            # A file is opened anew for each attempt, which has to send it from its beginning.
+            with ExitStack() as stack:
+                body = stack.enter_context(data.open("rb")) if isinstance(data, Path) else data
+                # Redirects are not followed: they could send the token to another machine.
+                answer = session.request(
+                    method, url, headers=headers, data=body, timeout=TIMEOUT_S, allow_redirects=False, **more
+                )
+            if answer.status_code not in LATER or pause_s is None:
+                return answer
+        except requests.RequestException as error:
+            # A TempURL's query is a secret, and so is left out; the text of the error would repeat it.
+            if pause_s is None:
+                raise PublishError(
+                    f"{url.split('?')[0]} does not answer: {type(error).__name__}",
+                    hint="check its name, the route, the proxy and the CA",
+                ) from error
+        time.sleep(pause_s)
+    raise AssertionError("the last attempt returns or raises")
 
 
-def _good(answer: requests.Response, failure: str) -> requests.Response:
+def good(answer: requests.Response, failure: str) -> requests.Response:
     """Return an answer of success. Raises PublishError for every other. failure: the beginning of its message."""
     if answer.status_code < 300:
         return answer
-    hints = {401: "check user, key and project", 403: "check the user's role", 413: "check the quota"}
+    hints = {
+        401: "check user, key and project", 403: "check the user's role",
+        413: "check the quota, and the size: Swift's own limit of an object is 5 GiB",
+        422: "it has changed meanwhile, or was damaged on its way: publish again",
+    }  # fmt: skip
     message = f"{failure}: the service answers {answer.status_code} {answer.reason}"
     raise PublishError(message, hint=hints.get(answer.status_code))

@@ -27,16 +27,21 @@ def judge(
     files: Sequence[RenderedFile], stages: Sequence[Mapping[str, Any]], places: Mapping[str, Where]
 ) -> Iterator[Problem]:
     """A warning for each file that is placed too early. places: where `files[0].path` stands."""
-    early = [(number, file) for number, file in enumerate(files) if file.after is None]
+    early = [file for file in files if file.after is None]
     if not early:
         return
     fstab = "".join(file.content.decode("utf-8", "replace") for file in files if file.path == "/etc/fstab")
     points = _points(stages, fstab)
     homes = {home: (user, stage) for user, home, stage in _homes(stages)}
-    for number, file in early:
-        key = f"files[{number}].path"
+    warned: set[str] = set()
+    for file in early:
+        key = f"{file.key}.path"
+        # The files of a folder have one entry in the spec, and one warning is enough.
+        if key in warned:
+            continue
         point = _above(file.path, points)
         home = _above(file.path, homes)
+        warned |= {key} if point or home else set()
         if point:
             stage = points[point]
             message = f"{key}: {file.path} is placed before the stage {stage} mounts over {point}, which hides it"

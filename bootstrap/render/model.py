@@ -15,7 +15,8 @@ class RenderedFile:
 
     deliver: "bundle" (inside the bundle), "inject" (a file of its own in the create call) or "fetch" (content is
     empty; the host gets it from fetch["url"], pinned by fetch["sha256"], at most fetch["max_size"] bytes).
-    after: the stage whose good end it is placed after; None: it is placed before all stages.
+    after: the stage whose good end it is placed after; None: it is placed before all stages. key: the entry of the spec
+    (`files[0]`), "" for a file of the toolkit's own.
     """
 
     path: str
@@ -27,6 +28,7 @@ class RenderedFile:
     deliver: str = "bundle"
     fetch: dict[str, Any] | None = None
     after: str | None = None
+    key: str = ""
 
 
 class PublishedBundle(TypedDict):

@@ -126,10 +126,12 @@ class _Renderer:
         user, _, group = self.text(text, f"{key}.owner").partition(":")
         return user, group
 
-    def file(self, number: int, file: PlannedFile) -> RenderedFile:
-        key = f"files[{number}]"
+    def file(self, file: PlannedFile) -> RenderedFile:
+        key = file.key
         path, owner = self.text(file.path, f"{key}.path"), self.owner(file.owner, key)
-        placed = RenderedFile(path, b"", file.mode, owner, file.secret, file.keep, file.deliver, after=file.after)
+        placed = RenderedFile(
+            path, b"", file.mode, owner, file.secret, file.keep, file.deliver, after=file.after, key=key
+        )
         if file.fetch_url is not None:
             url = self.text(file.fetch_url, f"{key}.fetch.url")
             # Only a swift:// URL is in the table. An https:// URL goes to the host as it is.
@@ -180,7 +182,7 @@ class _Renderer:
         # Without templates the spec's own rules have compared these paths already.
         if not any(map(jinja.has_marks, written)):
             return
-        paths = [(f"files[{n}]", file.path, plan.files[n].path.where) for n, file in enumerate(files)]
+        paths = [(file.key, file.path, plan.files[n].path.where) for n, file in enumerate(files)]
         paths += [(f"wait_for[{n}]", wait["path"], plan.wait_for[n].path.where) for n, wait in enumerate(wait_for)]
         rc_local = "every_boot, which is rendered as rc.local," if plan.every_boot else None
         rc_local = rc_local or ("templates.rc.local" if plan.rc_local else None)
@@ -188,10 +190,10 @@ class _Renderer:
 
     def refuse_open_secrets(self, files: tuple[RenderedFile, ...]) -> None:
         """Report secret files that a group may read and whose rendered group is root: nobody chose that group."""
-        for number, (file, planned) in enumerate(zip(files, self.plan.files, strict=True)):
+        for file, planned in zip(files, self.plan.files, strict=True):
             if file.secret and file.mode & 0o077 and file.owner[1] in ("root", "0") and jinja.has_marks(planned.owner):
                 owner = ":".join(file.owner)
-                message = f"files[{number}].mode: other users could read this secret file; owner is {owner}"
+                message = f"{file.key}.mode: other users could read this secret file; owner is {owner}"
                 hint = "let owner name the group that reads it"
                 self.problems.append(Problem("render.secret", message, planned.owner.where, hint))
 
@@ -295,7 +297,7 @@ def render(
     # Everything is rendered even after a problem, so that all problems of a plan are reported at once.
     secrets, problems = secret_values.read(plan, stand_in=stand_in)
     renderer = _Renderer(plan, secrets, problems, published=published or Published(), stand_in=stand_in)
-    files = tuple(renderer.file(number, file) for number, file in enumerate(plan.files))
+    files = tuple(map(renderer.file, plan.files))
     every_boot = [renderer.entry("every_boot", n, script, "") for n, script in enumerate(plan.every_boot)]
     host_plan = _host_plan(renderer, files, every_boot, secret or (b"\0" * 32 if stand_in else None))
     cron = _shipped(renderer, plan.cron, CRON, {"files": "@FILES@", "sha256": "@SHA256@", "mark": "@MARK@"})
@@ -375,7 +377,10 @@ def _seen(plan: Plan, files: tuple[RenderedFile, ...], number: int) -> str:
     """
     stages_before = {None, *(stage.name for stage in plan.stages[:number])}
     placed = (file for file in files if not file.secret and file.after in stages_before)
-    digests = (hashlib.sha256(file.content).digest() for file in placed)
+    # The host fetches what is pinned, so the same file gives the same digest whichever way it comes.
+    digests = (
+        bytes.fromhex(file.fetch["sha256"]) if file.fetch else hashlib.sha256(file.content).digest() for file in placed
+    )
     return hashlib.sha256(b"".join(digests)).hexdigest()
 
 

@@ -120,11 +120,11 @@ def scripts(plan: Plan, rendered: Rendered) -> Iterator[Script]:
     for number, check in enumerate(plan.health.checks if plan.health else ()):
         if check.kind == "command":
             yield Script(f"health.checks[{number}].command", dict(check.fields)["text"], checks[number]["text"])
-    for number, (file, done) in enumerate(zip(plan.files, rendered.files, strict=True)):
+    for file, done in zip(plan.files, rendered.files, strict=True):
         content = done.content.decode("utf-8", "replace")
         if content.startswith("#!"):
             text = file.text or Text(content, file.where, is_template=False, file=file.source_name)
-            yield Script(f"files[{number}]", text, content)
+            yield Script(file.key, text, content)
 
 
 def _of_stage(root: str, script: PlannedScript, entry: dict[str, Any]) -> Iterator[Script]:

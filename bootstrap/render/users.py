@@ -110,7 +110,8 @@ def _what_the_host_does(account: _Wanted) -> str:
 def _wanted(
     plan: Mapping[str, Any], files: Sequence[RenderedFile], places: Mapping[str, Where]
 ) -> Iterator[_Wanted]:
-    owners = [(f"files[{number}].owner", *file.owner) for number, file in enumerate(files)]
+    # All files of a folder have one owner, and one warning is enough.
+    owners = list(dict.fromkeys((f"{file.key}.owner", *file.owner) for file in files))
     owners += [
         (f"wait_for[{number}].owner", entry.get("user", "root"), entry.get("group", "root"))
         for number, entry in enumerate(plan.get("wait_for", ()))

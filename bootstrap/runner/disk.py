@@ -87,7 +87,7 @@ class Disk:
         with os.fdopen(fd, "rb") as file:
             return file.read(), os.fstat(fd)
 
-    def look(self, path):
+    def look(self, path):  # for: owners
         """Return the stat result of a regular file, None when it is not there."""
         fd = self.existing(path)
         if fd is None:

@@ -86,5 +86,13 @@ WHOLE = re.compile(
 CARRIER_MAGIC = "#!/bin/sh\n# initialrunner: sets this server up once, with a runner"
 CARRIER = re.compile(
     "(?s)%s.*?\nr=([0-9a-f]{64}) b=([0-9a-f]{64})\n(?:.*?\ndone <<\"E\"\n(.*?)\nE\n)?"
-    ".*?\n{ cat [$]t; cat <<\"E\"\n(.*?\n)E\n.*\nc=[$]\\(_carrier\\) d=[0-9a-f]{64}\n.*exit 4\n" % re.escape(CARRIER_MAGIC)
+    ".*?\n{ cat [$]t; cat <<\"E\"\n(.*?\n)E\n.*\nc=[$]\\(_carrier\\) d=[0-9a-f]{64}\n.*exit 4\n"
+    % re.escape(CARRIER_MAGIC)
 )
+# The text lies in this folder of an image, under the name of its SHA-256.
+RUNNERS = "/usr/lib/initialrunner"
+# The last line of a carrier, and the SHA-256 of its program, which is the first group.
+CARRIER_END = "};exit 4"
+# A carrier that waits leaves its program alone on the disk. This makes a carrier of it again, with its SHA-256.
+CARRIER_FRAME = CARRIER_MAGIC + '\n{\n_carrier() {\ncat <<"__"\n%s__\n}\nc=$(_carrier) d=%s\n};exit 4\n'
+CARRIER_PROGRAM = re.compile('(?s).*?\ncat <<"__"\n(.*)\n__\n}\nc=[$]\\(_carrier\\) d=([0-9a-f]{64})\n')

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from bootstrap.errors import Problem
-from bootstrap.spec.types import CREDENTIALS, has_credentials, is_template, is_url
+from bootstrap.spec.types import CREDENTIALS, MARKS, Misfit, has_credentials, is_template, is_url, rendered
 
 if TYPE_CHECKING:
     from bootstrap.spec.load import Spec
@@ -21,6 +21,7 @@ GROUP_READS = 0o040
 def judge(spec: Spec) -> Iterator[Problem]:
     """Every problem of the files that a spec places or waits for."""
     for number, file in enumerate(spec.model.files):
+        yield from _folder(spec, number, file)
         yield from _secret(spec, number, file)
         yield from _delivery(spec, number, file)
         yield from _after(spec, number, file)
@@ -30,6 +31,21 @@ def judge(spec: Spec) -> Iterator[Problem]:
             message = f"wait_for[{number}]: the spec does not say when {entry.path} is complete"
             where = spec.where("wait_for", number, "path")
             yield Problem("spec.choice", message, where, "add sha256, or min_size and settle")
+
+
+def _folder(spec: Spec, number: int, file: File) -> Iterator[Problem]:
+    """Problems of paths that are made of the path of a folder and a file's name in it."""
+    for name, source in spec.folder(number).items():
+        key = f"files[{number}].source: {source.name}"
+        mark = next((mark for mark in MARKS if mark in name), None)
+        if mark:
+            message = f"{key}: its name contains {mark}, and the path on the server is a template"
+            yield Problem("spec.template", message, source.where, "choose another name")
+        elif not is_template(file.path):
+            try:
+                rendered("path", f"{file.path}/{name}")
+            except Misfit as misfit:
+                yield Problem("spec.path", f"{key}: {misfit.message}", source.where, misfit.hint)
 
 
 def _secret(spec: Spec, number: int, file: File) -> Iterator[Problem]:

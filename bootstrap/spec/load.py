@@ -45,6 +45,12 @@ class Spec:
         # A name has at most 63 characters.
         return f"{self.name[:61]}-1"
 
+    def folder(self, number: int) -> dict[str, Source]:
+        """The files of the folder that `files[number].source` names, by their names in it; of a file, none."""
+        # No other key contains a slash: they are made of the spec's own keys.
+        begin = f"files[{number}].source/"
+        return {key.removeprefix(begin): source for key, source in self.sources.items() if key.startswith(begin)}
+
     def where(self, *path: str | int) -> Where:
         """The place of the value at a path such as ("stages", 2, "timeout"), or of the nearest thing above it."""
         return tree.where_of(self.root, path)

@@ -72,19 +72,24 @@ class File(Strict):
 
     path: t.AbsolutePath = Field(description="where it goes")
     template: t.FileName | None = Field(None, description="a Jinja2 template, relative to this spec")
-    source: t.FileName | None = Field(None, description="a file taken as it is, relative to this spec")
+    source: t.FileName | None = Field(
+        None,
+        description="a file taken as it is, relative to this spec; or a folder, whose files are placed below `path`",
+    )
     content: t.Text | None = Field(None, description="the text itself")
     fetch: Fetch | None = Field(None, description="fetched by the host, pinned by digest")
     owner: t.Owner = Field(f"{FILE['user']}:{FILE['group']}", description="user:group; a stage may make the user")
     mode: t.Mode | None = Field(
         None,
         description=f"quoted octal; {FILE['mode']:04o}, or {SECRET_MODE:04o} for a secret, which may be 0640 for the "
-        "group in owner",
+        "group in owner; in a folder, a file that is executable stays so for whoever may read it",
     )
     secret: t.Bool = Field(FILE["secret"], description="never shown, logged or reported; scrubbed when done")
     keep: t.Bool = Field(FILE["keep"], description="false: a secret file is removed after success")
     deliver: choice("bundle", "inject") = Field("bundle", description="inside the bundle, or a file of its own")  # type: ignore[valid-type]
-    publish: t.Bool = Field(False, description="true: `bootstrap publish` uploads it and makes it a fetch")
+    publish: t.Bool = Field(
+        False, description="true: `bootstrap publish` uploads it, or each file of a folder, and makes it a fetch"
+    )
     after: t.Name | None = Field(
         None, description="placed once this stage has ended well, such as below a mount point or a home that it makes"
     )

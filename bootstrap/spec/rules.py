@@ -56,12 +56,13 @@ def _names(spec: Spec) -> Iterator[Problem]:
 
 def _paths(spec: Spec) -> Iterator[Problem]:
     # These are the paths as the spec has them. A path that is a template is judged again once it is rendered.
-    entries = (("files", [f.path for f in spec.model.files]), ("wait_for", [w.path for w in spec.model.wait_for]))
-    claims = [
-        Claim(f"{kind}[{number}]", path, spec.where(kind, number, "path"))
-        for kind, paths in entries
-        for number, path in enumerate(paths)
+    files = [
+        (f"files[{number}]", path, spec.where("files", number, "path"))
+        for number, file in enumerate(spec.model.files)
+        for path in ([f"{file.path}/{name}" for name in spec.folder(number)] or [file.path])
     ]
+    waits = [(f"wait_for[{n}]", w.path, spec.where("wait_for", n, "path")) for n, w in enumerate(spec.model.wait_for)]
+    claims = [Claim(*entry) for entry in files + waits]
     rc_local = "every_boot, which is rendered as rc.local," if spec.model.every_boot else None
     yield from clashes(claims, rc_local or ("templates.rc.local" if spec.model.templates.rc_local else None))
 

@@ -6,6 +6,8 @@ import os
 from pathlib import Path
 from typing import Protocol
 
+from bootstrap.spec import folders
+
 
 class Storage(Protocol):
     """Files by their paths. A copy answers for the paths under which its files were read first."""
@@ -21,6 +23,9 @@ class Storage(Protocol):
 
     def specs_in(self, folder: Path) -> list[Path]:
         """The files of a folder whose names end in .yaml, sorted."""
+
+    def below(self, folder: Path) -> list[folders.Entry]:
+        """The files in a folder and in its folders, as folders.walk() has them. Raises OSError."""
 
     def real(self, path: Path) -> Path:
         """The path without links, by which two names of one file are found to be equal."""
@@ -40,6 +45,9 @@ class Disk:
 
     def specs_in(self, folder: Path) -> list[Path]:
         return sorted(folder.glob("*.yaml"))
+
+    def below(self, folder: Path) -> list[folders.Entry]:
+        return folders.walk(folder)
 
     def real(self, path: Path) -> Path:
         # Path.resolve() would raise on a circle of links before Python 3.13.

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, WithJsonSchema
 from pydantic_core import PydanticCustomError
 
+from bootstrap import durations
 from bootstrap.runner.contract import NAME_PATTERN
 from bootstrap.spec.tree import Scalar
 
 MARKS = ("{{", "{%", "{#")
-_UNITS = {"ms": 0.001, "s": 1, "m": 60, "h": 3600, "d": 86400}
 YEAR_S = 365 * 86400.0
 _SIZES = {"B": 1, "KiB": 1 << 10, "MiB": 1 << 20, "GiB": 1 << 30}
 
@@ -117,9 +117,8 @@ def duration(value: Any) -> float:
     if isinstance(value, float | int):
         return float(value)
     word = text(value)
-    match = re.fullmatch(r"([0-9]+(?:\.[0-9]+)?)(ms|s|m|h|d)", word)
-    if match:
-        seconds = float(match[1]) * _UNITS[match[2]]
+    seconds = durations.seconds(word)
+    if seconds is not None:
         # A longer time is a slip of the unit, such as h for m, and some calls on a host would overflow.
         if seconds > YEAR_S:
             raise wrong("spec.range", f"{word!r} is too long", "a year, 365d, is the most")
@@ -186,7 +185,8 @@ def path(value: Any) -> str:
     if any(part in ("..", ".") for part in word.split("/")) or "//" in word:
         raise wrong("spec.path", f"{quoted} contains `.`, `..` or a double slash", "write the path without them")
     if word.endswith("/"):
-        raise wrong("spec.path", f"{quoted} is a folder", "name a file")
+        hint = "name a file; for a folder of files, leave the last slash out"
+        raise wrong("spec.path", f"{quoted} is a folder", hint)
     # Nova's limit for the path of an injected file.
     if len(word.encode()) > 255:
         raise wrong("spec.path", f"the path has {len(word.encode())} bytes, and the limit is 255", "shorten it")

@@ -7,6 +7,7 @@ import json
 import re
 
 from bootstrap.payload.model import InjectedFile, Payload
+from bootstrap.runner.host import BUNDLE, STUB
 from bootstrap.targets import user_data
 from bootstrap.targets.model import Output, Packed, Request
 
@@ -38,7 +39,7 @@ def text(payload: Payload) -> str:
     for file in payload.files:
         lines += _entry(file)
     # As a list, so that cloud-init starts it without a shell of its own.
-    lines += ["runcmd:", f"- [sh, {payload.brought[0]}]"]
+    lines += ["runcmd:", f"- [sh, {BUNDLE if payload.carrier is None else STUB}]"]
     return "\n".join(lines) + "\n"
 
 

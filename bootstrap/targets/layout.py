@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.payload import crontab
-from bootstrap.payload.build import build, cron_entry
+from bootstrap.payload.build import build, cron_entry, least_bytes
 from bootstrap.payload.refused import Refused
 from bootstrap.render.model import Rendered
 from bootstrap.targets import mime, runner_sources, table
@@ -37,11 +37,11 @@ def pack(
     is to blame (SpecError) when the entry is one that cron would not run. beside: the user's own user-data. url: where
     hosts fetch the bundle from, for the target stub and for providers whose injected files are too small for anything
     else. sign: the key that signs the bundle; its signature counts like every byte. runner_from: the sources of the
-    runner's text, for a carrier in place of the bundle. published_runner: URLs of it, for a carrier where a whole bundle
-    does not fit; the collector that the server reports to is such a source too.
+    runner's text, for a carrier in place of the bundle. published_runner: URLs of it, for a carrier where a whole
+    bundle does not fit; the collector that the server reports to is such a source too.
     """
     request = Request(rendered, target, provider, beside, url, sign.stand_in if sign else None)
-    spare = runner_sources.known(rendered, published_runner)
+    spare = runner_sources.known(rendered, published_runner) if table.find(target).takes_carrier else ()
     if runner_from is not None:
         if not table.find(target).takes_carrier:
             others = ", ".join(row.name for row in table.TARGETS if row.takes_carrier)
@@ -78,6 +78,8 @@ def _fitted(target: table.Target, request: Request, spare: tuple[str, ...]) -> P
     spare: sources of the runner's text that a carrier may name. Raises PayloadError when no form fits.
     """
     code = target.code()
+    if spare and _is_hopeless(target, request):
+        return replace(code.pack(replace(request, sources=spare)), chosen=True)
     try:
         return code.pack(request)
     except PayloadError:
@@ -96,5 +98,12 @@ def _fitted(target: table.Target, request: Request, spare: tuple[str, ...]) -> P
         raise refusal from None
     if spare:
         return replace(packed, chosen=True)
-    mend = f"or let the runner come another way, which fits: add `report:`, or give {runner_sources.OPTION}"
+    mend = f"or let the runner come another way, which fits: add `report:`, or give {runner_sources.OPTION} SOURCE"
     raise Refused([replace(p, hint=f"{p.hint}; {mend}" if p.hint else mend) for p in refusal.problems])
+
+
+def _is_hopeless(target: table.Target, request: Request) -> bool:
+    """Whether no whole bundle can fit, so that a fleet need not try two for each of its servers."""
+    limit = request.provider.user_data if request.provider and target.is_read_by_all else None
+    room = limit.raw_bytes if limit else None
+    return room is not None and least_bytes(request.rendered) > room

@@ -80,7 +80,7 @@ class Packed:
     blob: the user-data, for the targets that go there, or may (personality: the starter). moved: the files that the
     spec wants injected and that ride in the bundle, since the provider takes too few files. lean: whether the verbs
     that no tick needs are left out for room. url: of the bundle that a stub fetches. signed_by: the key's fingerprint.
-    sources: the URLs of the runner's text for a carrier, else None. chosen: whether a carrier was chosen for want of room.
+    sources: the URLs of the runner's text for a carrier, else None. chosen: whether it was chosen for want of room.
     """
 
     target: str

@@ -54,6 +54,7 @@ class Provider:
     user_data: its limit, None where the create call has no user-data.
     takes: "text" when `call` wants the user-data as it is, "base64" when the caller has to encode it.
     gzip: "bytes" (compressed user-data may stand where text would), "base64" (only base64 of it) or "no".
+    has_roles: whether its metadata service gives an instance the credentials of a role, which S3 takes.
     """
 
     name: str
@@ -66,6 +67,7 @@ class Provider:
     content: Limit | None = None
     path: Limit | None = None
     note: str = ""
+    has_roles: bool = False
 
     @property
     def ways(self) -> tuple[str, ...]:
@@ -110,7 +112,7 @@ PROVIDERS = (
     ),
     Provider(
         "ec2", "AWS EC2", Limit(16_384, BYTES, "docs.aws.amazon.com instancedata-add-user-data"), "text", "bytes",
-        "boto3 run_instances(UserData=…), which encodes; a launch template wants base64 of the same",
+        "boto3 run_instances(UserData=…), which encodes; a launch template wants base64 of the same", has_roles=True,
     ),
     Provider(
         "gce", "Google Compute Engine",

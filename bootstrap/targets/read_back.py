@@ -13,8 +13,9 @@ from pathlib import Path
 from typing import Any
 
 from bootstrap.errors import PayloadError, UsageError
+from bootstrap.payload import split
 from bootstrap.payload.bundle import Unpacked, unpack
-from bootstrap.runner.host import BUNDLE, TRIGGER
+from bootstrap.runner.host import BUNDLE, STUB, TRIGGER
 from bootstrap.targets import iso, seed, starter, table
 from bootstrap.targets.output import BUNDLE as APART
 from bootstrap.targets.output import MANIFEST
@@ -60,7 +61,7 @@ def _in_folder(folder: Path) -> list[Found]:
         volume = {str(p.relative_to(folder)): p for p in sorted(folder.rglob("*")) if p.is_file()}
         if seed.USER in volume or f"{seed.OPENSTACK}/meta_data.json" in volume:
             return [_verified(folder, _in_volume({name: _read(p) for name, p in volume.items()}, folder))]
-        if (folder / BUNDLE.lstrip("/")).exists() or (folder / f"{BUNDLE.lstrip('/')}.1").exists():
+        if any((folder / name.lstrip("/")).exists() for name in (BUNDLE, f"{BUNDLE}.1", STUB)):
             return [_in_tree(folder)]
         raise UsageError(
             f"{folder} holds no {MANIFEST} and no bundle", hint="name a spec, a bundle or DIR/SERVER of render"
@@ -121,8 +122,8 @@ def _as_in_manifest(path: Path, sha256: str) -> None:
 def _in_tree(root: Path) -> Found:
     files = {
         f"/{path.relative_to(root)}": _read(path)
-        for path in sorted((root / BUNDLE.lstrip("/")).parent.glob("bundle*"))
-        if re.fullmatch(r"bundle(\.[1-9])?", path.name)
+        for path in sorted((root / BUNDLE.lstrip("/")).parent.glob("*"))
+        if re.fullmatch(r"bundle(\.[1-9])?|stub", path.name)
     }
     trigger = root / TRIGGER.lstrip("/")
     if trigger.is_file():
@@ -184,6 +185,9 @@ def _cloud_config(data: bytes, path: Path) -> dict[str, bytes]:
 
 
 def _verified(path: Path, files: dict[str, bytes]) -> Found:
+    carried = split.find(files.get(STUB) or files.get(BUNDLE, b""))
+    if carried is not None:
+        return _assembled(path, carried, files)
     # Nine pieces are the most, so that their names sort as their numbers do.
     pieces = sorted(name for name in files if re.fullmatch(re.escape(BUNDLE) + r"(\.[1-9])?", name))
     if not pieces:
@@ -198,6 +202,25 @@ def _verified(path: Path, files: dict[str, bytes]) -> Found:
     if trigger is not None and unpacked.digest.encode() not in trigger:
         raise PayloadError(f"{path}: the trigger names another bundle and would wait for ever", hint="render again")
     return Found(path, text, unpacked)
+
+
+def _assembled(path: Path, carried: bytes, files: dict[str, bytes]) -> Found:
+    """Return the bundle of a carrier, put together with the runner's text of this toolkit version."""
+    text = split.runner_text()
+    try:
+        runner = split.parts(carried)[0]
+        if runner != text.sha256:
+            raise PayloadError(
+                f"the carrier needs the runner {runner}, and this version has {text.sha256}",
+                hint="look at it with the version that rendered it",
+            )
+        bundle = split.assemble(carried, text.content)
+        unpacked = unpack(bundle)
+    except PayloadError as error:
+        raise PayloadError(f"{path}: {error.message}", hint=error.hint) from error
+    if TRIGGER in files and hashlib.sha256(files[STUB]).hexdigest().encode() not in files[TRIGGER]:
+        raise PayloadError(f"{path}: the trigger names another carrier and would wait for ever", hint="render again")
+    return Found(path, bundle, unpacked)
 
 
 def _peeled(data: bytes) -> bytes:

@@ -6,12 +6,13 @@ import re
 from collections.abc import Sequence
 
 from bootstrap.errors import Problem
+from bootstrap.payload import role
 from bootstrap.payload.refused import Refused
 from bootstrap.payload.split import COLLECTOR_PATH, runner_text
 from bootstrap.render.model import Rendered
 
 DISK, COLLECTOR = "disk", "collector"
-# A source stands on a line of its own, in a here-document whose text sh leaves alone. Only what no URL needs is refused.
+# A source stands on a line of its own in a here-document, whose text sh leaves alone: no URL can end that.
 _URL = re.compile(r"(https?|s3)://[A-Za-z0-9._~:/?#@!$&()*+,;=%\[\]-]+")
 _LOOPBACK = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])[:/]")
 OPTION = "--runner-from"
@@ -31,6 +32,8 @@ def urls(names: Sequence[str], rendered: Rendered) -> tuple[str, ...]:
         url = of_collector(rendered) if name == COLLECTOR else name
         if url is None:
             problems.append(_problem("the spec reports to no collector", "add `report:`, or give --report-url"))
+        elif url.startswith(role.SCHEME) and (fault := role.fault(url)):
+            problems.append(_problem(f"{_shown(url)} cannot be fetched: {fault}", "write s3://BUCKET/KEY"))
         elif not _URL.fullmatch(url):
             hint = f"write {DISK}, {COLLECTOR} or an https:// URL without quotes and blanks"
             problems.append(_problem(f"{_shown(url)} is no source of the runner's text", hint))

@@ -22,7 +22,8 @@ def text(payload: Payload) -> str:
     """Return the starter of a payload whose bundle or carrier travels as files: LF, ASCII, about 500 bytes."""
     # The pieces are named one by one: agents leave copies beside them, which a pattern of sh would match.
     filled = resources.text("files/cloud/starter.sh").replace("@FILES@", " ".join(payload.brought))
-    filled = filled.replace("@SHA256@", hashlib.sha256(payload.script).hexdigest())
+    digest = payload.digest if payload.carrier is None else hashlib.sha256(payload.carrier).hexdigest()
+    filled = filled.replace("@SHA256@", digest)
     if payload.carrier is not None:
         filled = in_background(filled.encode(), payload.deploy_id).decode()
     return BOOTHOOK + filled

@@ -16,6 +16,7 @@ from urllib.parse import parse_qsl
 
 from bootstrap import resources
 from bootstrap.errors import Problem
+from bootstrap.payload import role
 from bootstrap.payload.build import build
 from bootstrap.payload.model import InjectedFile, Payload
 from bootstrap.payload.refused import Refused
@@ -42,7 +43,8 @@ def pack(request: Request) -> Packed:
     payload = _apart(request)
     script = text(url, payload.digest)
     whole = mime.compose(starter.in_background(script, payload.deploy_id), beside) if beside else script
-    blob = user_data.content(whole, provider)
+    # A stub alone is never compressed: one that does not fit has too long a URL.
+    blob = user_data.content(whole, provider) if beside else script
     measures = (
         measured(blob, script, provider, url, beside),
         Measure("bundle, at the URL", len(payload.bundle), None, BYTES, "text", is_apart=True),
@@ -73,7 +75,12 @@ def _apart(request: Request) -> Payload:
 
 
 def text(url: str, digest: str) -> bytes:
-    """Return the stub for a bundle of this SHA-256 at this URL, of any size. Raises Refused for an unsafe URL."""
+    """Return the stub for a bundle of this SHA-256 at this URL, of any size. Raises Refused for an unsafe URL.
+
+    The stub of an s3:// address signs with the role of its instance.
+    """
+    if url.startswith(role.SCHEME):
+        return _by_role(url, digest)
     if not _SAFE.fullmatch(url) or not (url.startswith("https://") or _loopback(url)):
         message = f"{_shown(url)} is not the https:// URL of a bundle"
         raise Refused([Problem("payload.url", message, hint="write https:// and no quotes or blanks")])
@@ -81,6 +88,16 @@ def text(url: str, digest: str) -> bytes:
     script = resources.text("files/stub/stub.sh").replace("@UNTIL@", until).replace("@SHA256@", digest)
     # The URL is filled in last, since it may hold a text that looks like a placeholder.
     return script.replace("@URL@", url).encode("ascii")
+
+
+def _by_role(address: str, digest: str) -> bytes:
+    """Return the stub for a bundle at an s3:// address. Raises Refused for one that leads nowhere."""
+    fault = role.fault(address)
+    if fault:
+        hint = "write s3://BUCKET/KEY, with ?region=NAME where the bucket is in another region than the instance"
+        raise Refused([Problem("payload.url", f"{_shown(address)} cannot be fetched: {fault}", hint=hint)])
+    script = resources.text("files/stub/role.sh").replace("@FETCH@", role.fetcher("$f")).replace("@SHA256@", digest)
+    return script.replace("@URL@", address).encode("ascii")
 
 
 def expiry(url: str) -> str | None:
@@ -180,6 +197,10 @@ def require(url: str | None, provider: Provider | None, beside: Sequence[mime.Pa
                 hint="bootstrap publish, then --published FILE; or --url URL, and put the file `bundle` there",
             )
         )
+    if url is not None and url.startswith(role.SCHEME) and provider is not None and not provider.has_roles:
+        message = f"an instance of {provider.name} has no role that S3 takes, and so cannot fetch {_shown(url)}"
+        hint = "publish without --instance-role: that gives a presigned URL"
+        problems.append(Problem("payload.url", message, hint=hint))
     if small and beside and provider is not None:
         hint = "give your user-data to the create call itself, where the image runs cloud-init"
         if provider.user_data:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import base64
-import gzip
 
+from bootstrap.errors import PayloadError
+from bootstrap.payload.gzipped import gzipped
 from bootstrap.payload.model import Payload
 from bootstrap.targets import limits, table
 from bootstrap.targets.model import Output, Packed, Request
@@ -48,8 +49,7 @@ def content(text: bytes, provider: Provider | None, *, is_tight: bool = False) -
     # These providers take text only.
     if provider.gzip == "no":
         return text
-    # No time and no name in the header: equal text gives equal bytes.
-    compressed = gzip.compress(text, 9, mtime=0)
+    compressed = gzipped(text)
     if provider.gzip == "base64":
         compressed = base64.b64encode(compressed)
     return min(text, compressed, key=len)
@@ -65,4 +65,19 @@ def argument(blob: bytes, provider: Provider | None, *, encoded: bool | None = N
         encoded = provider is not None and provider.takes == "base64"
     if encoded:
         return base64.b64encode(blob).decode("ascii")
-    return blob if blob.startswith(b"\x1f\x8b") else blob.decode("utf-8")
+    return blob if _is_gzip(blob) else blob.decode("utf-8")
+
+
+def text(blob: bytes, provider: Provider | None) -> str:
+    """Return blob as text. Raises PayloadError where it had to be compressed to fit, to bytes that are no text."""
+    if _is_gzip(blob):
+        name = provider.name if provider else "the provider"
+        raise PayloadError(
+            f"{name} has room for this user-data only when it is compressed, which is bytes and no text",
+            hint="take user_data_bytes(), or user_data(encoded=True) where the call takes base64",
+        )
+    return blob.decode("utf-8")
+
+
+def _is_gzip(blob: bytes) -> bool:
+    return blob.startswith(b"\x1f\x8b")

@@ -1,5 +1,6 @@
 #!/bin/sh
 # initialrunner: sets this server up once, with a runner named by its SHA-256. What is inside: bootstrap show THIS_FILE
+{
 _carrier() {
 cat <<"__"
 @PROGRAM@
@@ -8,4 +9,4 @@ __
 c=$(_carrier) d=@SHA256@
 [ "$(echo "$c" | sha256sum)" = "$d  -" ] && eval "$c"
 echo "initialrunner: this carrier is altered; nothing was run" >&2
-exit 4
+};exit 4

@@ -35,7 +35,7 @@ PAYLOAD = payload([stage("one", "touch /srv/ran\n")], files=[RenderedFile(*one) 
 BUNDLE = PAYLOAD.bundle
 # Half the digest ends it: what the last line hands on comes after the digest, which cannot prove it; a trigger's can.
 PROVEN = BUNDLE[: -32 - len(b' "$@"\n')]
-MODULES = form.SEAM.decode().join(pack.sources(False, False, gates.unreached(unpack(BUNDLE).plan)))
+MODULES = form.SEAM.decode().join(pack.sources(False, gates.absent(unpack(BUNDLE).plan)))
 SOURCE = MODULES.replace(form.SEAM.decode(), "\n") + "\n"
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from baked_box import KILLED, assert_done_once
+from baked_box import survives_every_kill
 from box import Box, needs_root
 from handmade import payload, stage
 
@@ -324,31 +324,7 @@ def test_a_cloud_init_that_is_off_is_not_waited_for(off: str) -> None:
 # --- kills, power cuts and company ---
 
 def test_a_kill_between_any_two_steps_loses_nothing_and_runs_nothing_twice() -> None:
-    steps = 0
-    while True:
-        with Box() as box:
-            bake_into(box)
-            box.put(BUNDLE, ONE.bundle, 0o400)
-            box.run("/usr/bin/python3", "-I", "-S", "-c", KILLED % (own_paths.PROGRAM, steps))
-            was_cut = box.exists("/srv/cut")
-            if steps % 2:
-                box.copy.boot(cron=None)
-                box.power_cut()
-                box.boot()
-                # As cron would, should the bundle's own entry be there already.
-                if box.exists(TRIGGER):
-                    box.tick()
-            again = box.run("/usr/bin/python3", "-I", "-S", own_paths.PROGRAM, "tick")
-            box.wait_for(lambda box=box: box.state() == "healthy")  # type: ignore[misc]
-            assert again.returncode == 0
-            assert_done_once(box, ran(box), was_cut=bool(steps % 2))
-            assert box.run("/usr/bin/python3", "-I", "-S", own_paths.PROGRAM, "tick").returncode == 0
-            assert taken(box).get("source") == "files", steps
-            assert not box.exists("/var/lib/initialrunner/taking")
-        if not was_cut:
-            break
-        steps += 1
-    assert steps >= 10
+    assert survives_every_kill(lambda box: box.put(BUNDLE, ONE.bundle, 0o400), "files") >= 10
 
 
 def test_the_mark_comes_after_the_bundle_is_durable() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import tempfile
 from pathlib import Path
 
 import pytest
@@ -15,14 +16,23 @@ from bootstrap.payload.split import FOLDER, runner_text
 from bootstrap.runner.host import BUNDLE, STATE, STUB, TRIGGER
 
 pytestmark = [pytest.mark.integration, needs_root]
-HELLO = Path(__file__).parents[2] / "examples/hello/hello.yaml"
+SPEC = """
+version: 1
+name: plain
+files: [{path: /etc/plain/made, content: "{{ server }}"}]
+stages: [{name: site, run: cp /etc/plain/made /srv/made, verify: test -s /srv/made}]
+every_boot: [{name: worker, run: touch /srv/booted}]
+health: {checks: [{file: /srv/made}]}
+"""
 TEXT = f"{FOLDER}/{runner_text().sha256}"
 
 
 def payload(*sources: str, target: str = "user-data") -> Payload:
-    """Return the payload of examples/hello whose runner comes from these sources."""
-    rendering = bootstrap.load(HELLO).plan("hello-1", deploy_id="by-hand").render()
-    return rendering.pack(target, runner_from=sources).payload
+    """Return a payload whose runner comes from these sources. It opens no port, since boxes share that of this host."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder, "plain.yaml").write_text(SPEC)
+        rendering = bootstrap.load(Path(folder, "plain.yaml")).plan("plain-1", deploy_id="by-hand").render()
+        return rendering.pack(target, runner_from=sources).payload
 
 
 def healthy(box: Box) -> bool:
@@ -118,3 +128,58 @@ def test_injected_as_a_file_it_is_started_by_its_entry() -> None:
         box.put(TEXT, runner_text().content)
         box.wait_for(lambda: healthy(box))
         assert not box.exists(STUB)
+
+
+def places(size: int, last: int) -> list[int]:
+    """Return fifty places: around the last lines, and a spread over the rest."""
+    spread = range(last // 40 // 2, last, last // 40)
+    return sorted({*spread, *range(last, size - 1, max(1, (size - 1 - last) // 12))})[:60]
+
+
+@pytest.mark.parametrize("shell", ["sh", "bash", "busybox sh"])
+def test_cut_off_at_any_of_fifty_places_nothing_runs_and_a_line_says_why(shell: str) -> None:
+    script = payload("disk").script
+    last = script.index(b"\n__\n}\nc=")
+    with Box() as box:
+        box.put(TEXT, runner_text().content)
+        cuts = places(len(script) - len(";exit 4\n"), last)
+        assert len(cuts) >= 50
+        for cut in cuts:
+            box.put("/root/user-data", script[:cut])
+            done = box.sh(f"cat /root/user-data | {shell}")
+            assert not any(map(box.exists, (STATE, BUNDLE, STUB, TRIGGER))), f"a cut at {cut} left traces"
+            # The two comments at its beginning are all that a shell takes for whole.
+            assert done.stderr or cut <= script.index(b"\n{\n") + 1, f"a cut at {cut} was not reported"
+
+
+def test_altered_at_any_of_fifty_places_it_runs_nothing_or_the_very_bundle() -> None:
+    packed = payload("disk")
+    script = packed.script
+    with Box() as box:
+        box.put(TEXT, runner_text().content)
+        # From the last line up: what is altered there may still run, since the rest proves itself.
+        for place in places(len(script), script.index(b"\n__\n}\nc=")):
+            other = b"~" if script[place : place + 1] != b"~" else b"^"
+            box.put("/root/user-data", script[:place] + other + script[place + 1 :])
+            done = box.sh("cat /root/user-data | sh; rm -rf /run/initialrunner.*")
+            if box.exists(STATE) or box.exists(BUNDLE):
+                box.wait_for(lambda: healthy(box))
+                assert [event["stage"] for event in box.events("stage.started")] == ["site"]
+                box.sh(f"rm -rf {STATE} {BUNDLE} {STUB} {TRIGGER} /usr/local/sbin/initialrunner /srv/made")
+            else:
+                assert done.stderr, f"an alteration at {place} was not reported"
+                assert not box.exists(STUB) and not box.exists(TRIGGER), f"an alteration at {place} left traces"
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("way", ["slow", "silent", "cut", "short", "other", "404"])
+def test_a_source_that_fails_for_a_while_makes_a_server_that_is_healthy_later(way: str) -> None:
+    """Each try is bounded, also one at a source that sends a byte a second, or nothing at all."""
+    with RunnerServer() as server, Box(network="host", cron="fast") as box:
+        # Three programs may ask in each try.
+        server.answers = [way] * 3
+        box.put("/root/user-data", payload(server.url).script)
+        first = box.sh("sh /root/user-data", timeout_s=240)
+        assert first.returncode == 75 and server.url in first.stderr
+        box.wait_for(lambda: healthy(box), timeout_s=90)
+        assert [event["stage"] for event in box.events("stage.started")] == ["site"]

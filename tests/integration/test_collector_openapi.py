@@ -22,11 +22,14 @@ import reports
 from collector_process import DEPLOY_TOKEN, TOKEN, CollectorProcess
 from fake_store import MemoryStore
 from reports import event, failed_story, healthy_story
+from whole_bundles import bundle_of, text_of
 
 from bootstrap.collector import context
 from bootstrap.collector.app import ENDPOINTS, create_app
+from bootstrap.collector.bundles import url_of
 from bootstrap.collector.openapi import document
 from bootstrap.collector.refusal import CODES, Refusal
+from bootstrap.collector.shelf import MAX_BUNDLE_BYTES
 
 DEPLOY = reports.DEPLOY
 Seen = tuple[str, int, str]  # (operation, status, error code or "")
@@ -57,6 +60,11 @@ def post(operation: str, path: str, status: int = 200, code: str = "", **more: A
     return Case(operation, "POST", path, status, code, more.pop("token", True), more)
 
 
+def put(operation: str, path: str, status: int = 200, code: str = "", **more: Any) -> Case:
+    more = {"headers": DEPLOYER, **more}
+    return Case(operation, "PUT", path, status, code, more.pop("token", True), more)
+
+
 def report(status: int = 200, code: str = "", *, content: bytes | None = None, **headers: str) -> Case:
     body, signed = reports.signed(healthy_story("a"), server="oa-sent")
     if content is not None:
@@ -71,9 +79,13 @@ def asker(**more: Any) -> dict[str, str]:
 
 
 MANIFESTS = [{"server": "oa-silent", "deploy_id": DEPLOY, "deadline_s": 0, "revision": None}]
+TARGETS = [{"target": "user-data", "bundle": {"size": 4, "runner": "0" * 64}}, {"bundle": {"runner": None}}, {}]
 LARGE = b" " * ((1 << 20) + 1)
 DEPLOYER = {"authorization": f"Bearer {DEPLOY_TOKEN}"}
 LEASE = {"holder": "ci, process 12", "ttl_s": 60}
+TEXT, BUNDLE = text_of("one"), bundle_of("one")
+RUNNER_PATH, BUNDLE_PATH = f"/v1/runner/{TEXT[0]}", f"/v1/bundles/{BUNDLE[0]}"
+NOWHERE = "0" * 64
 HTML = {"accept": "text/html"}
 CASES = [
     report(),
@@ -121,6 +133,25 @@ CASES = [
     get("get_stream", "/v1/stream?deploy_id=..", 422, "malformed"),
     get("get_refused", "/v1/refused"),
     get("get_refused", "/v1/refused", 401, "unauthorised", token=False),
+    put("put_runner", RUNNER_PATH, 201, data=TEXT[1]),
+    put("put_runner", RUNNER_PATH, data=TEXT[1]),
+    put("put_runner", RUNNER_PATH, 401, "unauthorised", token=False, data=TEXT[1], headers={}),
+    put("put_runner", RUNNER_PATH, 403, "forbidden", data=TEXT[1], headers={}),
+    put("put_runner", RUNNER_PATH, 413, "too_large", data=LARGE),
+    put("put_runner", RUNNER_PATH, 422, "malformed", data=b"x"),
+    get("get_runner", RUNNER_PATH, token=False),
+    get("get_runner", RUNNER_PATH, 304, token=False, headers={"if-none-match": f'"{TEXT[0]}"'}),
+    get("get_runner", f"/v1/runner/{NOWHERE}", 404, "not_found", token=False),
+    put("put_bundle", f"{BUNDLE_PATH}?expires_s=3600", 201, data=BUNDLE[1]),
+    put("put_bundle", BUNDLE_PATH, data=BUNDLE[1]),
+    put("put_bundle", BUNDLE_PATH, 401, "unauthorised", token=False, data=BUNDLE[1], headers={}),
+    put("put_bundle", BUNDLE_PATH, 403, "forbidden", data=BUNDLE[1], headers={}),
+    put("put_bundle", BUNDLE_PATH, 413, "too_large", data=b" " * (MAX_BUNDLE_BYTES + 1)),
+    put("put_bundle", BUNDLE_PATH, 422, "malformed", data=b"x"),
+    get("get_bundle", url_of(reports.SECRET, BUNDLE[0], 4_000_000_000), token=False),
+    get("get_bundle", BUNDLE_PATH, 403, "unsigned"),
+    get("get_bundle", url_of(reports.SECRET, BUNDLE[0], 1), 410, "expired"),
+    get("get_bundle", url_of(reports.SECRET, NOWHERE, 4_000_000_000), 404, "not_found"),
     post("post_lease", "/v1/leases/oa.web", headers=DEPLOYER, json=LEASE),
     post("post_lease", "/v1/leases/oa.web", 409, "held", headers=DEPLOYER, json=LEASE),
     post("post_lease", "/v1/leases/oa.db", 409, "lost", headers=DEPLOYER, json={**LEASE, "fence": 1}),
@@ -259,6 +290,8 @@ def test_an_event_of_the_stream_is_a_server(collector: CollectorProcess, served:
         ("post_events", reports.body(failed_story()), reports.body([event(0, "fixed")])),
         ("post_events", reports.body([event(1, "brand.new", any=[1])]), reports.body([event(1, "health", ok="yes")])),
         ("post_expect", MANIFESTS, [{"server": "x"}]),
+        ("post_expect", [{**MANIFESTS[0], "targets": TARGETS}], [{**MANIFESTS[0], "targets": {}}]),
+        ("post_expect", MANIFESTS, [{**MANIFESTS[0], "targets": [{"bundle": {"runner": "x"}}]}]),
         ("post_lease", LEASE, {**LEASE, "ttl_s": 0.5}),
         ("post_lease", {**LEASE, "ttl_s": 0, "fence": 3}, {**LEASE, "holder": "two\nlines"}),
         ("post_expect", {"manifests": MANIFESTS}, {"manifests": [{"server": "x", "deploy_id": "d", "deadline_s": -1}]}),
@@ -296,6 +329,16 @@ class BrokenStore(MemoryStore):
         raise self.error
 
     expect = run = runs = events = lease = leases = take  # type: ignore[assignment]
+
+    @property
+    def shelf(self) -> Any:
+        return self
+
+    @shelf.setter
+    def shelf(self, _: Any) -> None:
+        """Leave the shelf of the base class aside."""
+
+    texts = text = keep_text = begin_bundle = bundle = take
 
 
 Messages = list[dict[str, Any]]
@@ -339,13 +382,15 @@ def whole(case: Case) -> Messages:
 
 
 BODY = [name for name, operation in operations(document(ENDPOINTS)).items() if "requestBody" in operation]
+UPLOADS = ("put_runner", "put_bundle")
 STORE = [route.name for route in ENDPOINTS if route.reads_store]
 RARE = [
     *((name, code) for name in BODY for code in ("cut", "slow", "full")),
     *((name, "unavailable") for name in STORE),
     # One handler answers the bugs of all routes; those that read the store can be made to have one.
     *((name, "bug") for name in STORE),
-    *((name, "stopping") for name in ("post_events", "post_expect", "post_lease", "readyz")),
+    *((name, "stopping") for name in ("post_events", "post_expect", "post_lease", "readyz", *UPLOADS)),
+    *((name, "no_room") for name in UPLOADS),
     *((route.name, "wrong_host") for route in ENDPOINTS),
 ]
 
@@ -353,7 +398,8 @@ RARE = [
 @pytest.mark.parametrize(("name", "code"), RARE, ids=lambda value: value)
 def test_a_rare_error_is_as_the_document_says(monkeypatch: pytest.MonkeyPatch, name: str, code: str) -> None:
     case, described = GOOD[name], document(ENDPOINTS)
-    error = RuntimeError() if code == "bug" else Refusal(code, "it is so", retry_after_s=5)
+    retry_after_s = None if code == "no_room" else 5
+    error = RuntimeError() if code == "bug" else Refusal(code, "it is so", retry_after_s=retry_after_s)
     app = create_app(BrokenStore(error), secret=reports.SECRET, token=TOKEN, deploy_token=DEPLOY_TOKEN)
     incoming: Messages | None = whole(case)
     host = "evil.example" if code == "wrong_host" else "localhost"

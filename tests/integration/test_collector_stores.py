@@ -285,7 +285,7 @@ def test_sqlite_of_a_newer_release_is_refused_and_left_alone(tmp_path: Path) -> 
     with sqlite3.connect(path) as connection:
         connection.execute(f"PRAGMA user_version={len(MIGRATIONS) + 1}")
     connection.close()
-    with pytest.raises(CollectorError, match=r"has schema 3; this release reads up to 2"):
+    with pytest.raises(CollectorError, match=r"has schema 4; this release reads up to 3"):
         with_store(lambda: SqliteStore(path), lambda s: s.run("web-1", None))
 
 

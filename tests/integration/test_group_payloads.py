@@ -111,7 +111,7 @@ def test_json_tells_the_group_and_its_members(collector: CollectorProcess) -> No
 
 @pytest.mark.parametrize(
     ("argv", "said"),
-    [(["web-*"], "web-* is a group, and --count is missing"), (["web-1", "--count", "2"], "no group is named")],
+    [(["web-*"], "web-* is a group, and its count is missing"), (["web-1", "--count", "2"], "no group is named")],
     ids=["a-group-without-a-count", "a-count-without-a-group"],
 )
 def test_a_count_and_a_group_go_together(collector: CollectorProcess, argv: list[str], said: str) -> None:

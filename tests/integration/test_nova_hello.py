@@ -11,8 +11,8 @@ from box import Box, needs_root
 from nova import Nova
 
 import bootstrap
-from bootstrap.api import Rendering
 from bootstrap.payload.model import InjectedFile
+from bootstrap.rendering import Rendering
 from bootstrap.runner.host import TRIGGER
 
 pytestmark = [pytest.mark.integration, needs_root]

@@ -57,6 +57,8 @@ export BOOTSTRAP_COLLECTOR=$(sed -n 's/^listening on //p' state/said)
 "$PYTHON" -m bootstrap status --ca tls/ca.pem --token-file state/token
 "$PYTHON" -m bootstrap wait web-1 --ca tls/ca.pem --token-file state/token --timeout 1s || [ $? = 6 ]
 test -s state/c.db && test -s state/deploy
+"$PYTHON" -m bootstrap publish --runner --to collector --ca tls/ca.pem --token-file state/deploy -o out/runner
+test -s out/runner/published.json
 """
 # In this order, in one folder: what one writes the next reads. verb -> (the options it is about, what a shell runs).
 RUNS: tuple[tuple[str, set[str], str], ...] = (
@@ -67,6 +69,11 @@ RUNS: tuple[tuple[str, set[str], str], ...] = (
         "publish", {"spec", "values_files", "secret_file", "sign", "output"},
         f"publish specs/web.yaml --server web-1 --deploy-id {DEPLOY} --container b "
         "--values specs/values.yaml --secret-file deploy/secret --sign deploy/key -o out/published",
+    ),
+    ("publish", {"spec"}, "publish specs --tree --to ./out/store -o out/trees"),
+    (
+        "publish", {"restore", "manifest"},
+        "publish --restore out/back --to ./out/store --manifest out/trees/specs.tree.json",
     ),
     (
         "render", {"spec", "values_files", "beside", "secret_file", "sign", "output"},
@@ -101,7 +108,7 @@ RUNS: tuple[tuple[str, set[str], str], ...] = (
 )  # fmt: skip
 SERVED = {
     ("serve", name) for name in ("secret_file", "token_file", "deploy_token_file", "tls_cert", "tls_key")
-} | {(verb, name) for verb in ("wait", "status") for name in ("token_file", "ca")}  # fmt: skip
+} | {(verb, name) for verb in ("wait", "status", "publish") for name in ("token_file", "ca")}  # fmt: skip
 
 
 def path_options() -> set[tuple[str, str]]:
@@ -148,6 +155,7 @@ def test_every_verb_takes_names_relative_to_the_callers_folder(folder: Path) -> 
             assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
     assert (folder / "out/kept/collector/collector.sqlite").exists()
     assert list((folder / "made").glob("*.yaml"))
+    assert (folder / "out/back/web.yaml").read_text() == SPEC
     # A path of a deploy file is relative to its folder.
     assert (folder / "deploy/cloud.json").exists()
 

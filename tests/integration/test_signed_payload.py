@@ -12,8 +12,8 @@ from box import Box, needs_root
 from cloud_init import first_boot, seeded
 
 import bootstrap
-from bootstrap.api import Rendering
 from bootstrap.payload.sign import verify
+from bootstrap.rendering import Rendering
 from bootstrap.runner.baked.signed import split
 from bootstrap.runner.host import BUNDLE, COMMAND, TRIGGER
 

@@ -9,7 +9,7 @@ import pytest
 from box import Box, needs_root
 from bundle_server import BundleServer
 
-from bootstrap.targets import stub
+from bootstrap.targets import starter, stub
 
 pytestmark = [pytest.mark.integration, needs_root]
 # No runner, so that a box without Python can start it too.
@@ -74,7 +74,7 @@ def test_nothing_waits_for_the_boothook_and_it_does_nothing_once_its_deploy_has_
     with BundleServer() as server, Box(network="host") as box:
         prepared(box, *PROGRAMS)
         server.body = BUNDLE
-        box.put("/srv/hook", stub.boothook(stub.text(server.url, DIGEST), DEPLOY), 0o700)
+        box.put("/srv/hook", starter.in_background(stub.text(server.url, DIGEST), DEPLOY), 0o700)
         server.open.clear()
         # Its output is a pipe that somebody reads to its end: it returns while the server has not answered yet.
         done = box.sh(f"{shell} /srv/hook 2>&1 | cat")
@@ -106,7 +106,7 @@ def test_what_a_boothook_meets_is_logged_without_the_query() -> None:
     with BundleServer() as server, Box(network="host") as box:
         prepared(box, *PROGRAMS)
         server.body, server.refuse = BUNDLE, 3  # each program once
-        box.put("/srv/hook", stub.boothook(stub.text(server.url, DIGEST), DEPLOY), 0o700)
+        box.put("/srv/hook", starter.in_background(stub.text(server.url, DIGEST), DEPLOY), 0o700)
         box.run("/srv/hook")
         box.wait_for(lambda: box.exists("/srv/started"))
         logged = box.text("/srv/logged")

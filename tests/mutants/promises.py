@@ -87,7 +87,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/journal", "a damaged middle is dropped in silence",
-        "            self.rebuild(data, [event for event in events if event])\n            return\n",
+        "            later(\"rebuild\")(self, data, [event for event in events if event])\n            return\n",
         "            pass\n",
         JOURNAL + "test_a_damaged_middle_is_set_aside_and_named", faults=(47,),
     ),
@@ -107,18 +107,18 @@ MUTANTS = [
         FAULTS + "test_stages_by_hand.py::test_beside_a_working_runner_the_admin_is_told_who_works", faults=(27, 84),
     ),
     of_runner(
-        "tick/stages", "what a cut attempt left running is not killed",
-        "        return self.shell.kill_session(began[\"pid\"] if is_ours else None, mark)", "        return []",
+        "later/recovery", "what a cut attempt left running is not killed",
+        "    return stages.shell.kill_session(began[\"pid\"] if is_ours else None, mark)", "    return []",
         STAGES + "test_an_attempt_cut_short_is_killed_asked_and_made_again", faults=(46,),
     ),
     of_runner(
-        "tick/stages", "verify is not asked about a cut attempt",
-        'if stage.get("verify") and self.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:\n'
-        "            more", "if False:\n            more",
+        "later/recovery", "verify is not asked about a cut attempt",
+        'if stage.get("verify") and stages.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:  # for: verify\n'
+        "        more", "if False:\n        more",
         STAGES + "test_verify_decides_an_attempt_cut_short_after_its_last_effect", faults=(46,),
     ),
     of_runner(
-        "tick/stages", "on_interrupt: fail is not heard",
+        "later/recovery", "on_interrupt: fail is not heard",
         'if policy == "fail" or', "if", STAGES + "test_on_interrupt_fail_stops_and_asks", faults=(46,),
     ),
     of_runner(
@@ -183,8 +183,8 @@ MUTANTS = [
         FILES + "test_a_link_that_another_user_could_make_is_not_followed", faults=(15, 50),
     ),
     of_runner(
-        "tick/files", "what others could write is not put aside",
-        "        host.save(aside, data)\n", "", TRIGGER + "test_a_trigger_that_others_could_write_is_rendered_again_not_trusted",
+        "later/opening", "what others could write is not put aside",
+        "    host.save(aside, data)\n", "", TRIGGER + "test_a_trigger_that_others_could_write_is_rendered_again_not_trusted",
         DOCTOR + "test_what_others_could_write_is_put_aside_not_made_trusted", faults=(21,),
     ),
     of_runner(
@@ -209,7 +209,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/run", "the trigger goes before the reports are taken",
-        "        if not self.report.drain(20) and not self.give_up():", "        if False:",
+        "        if not self.deliver(20) and not self.give_up():", "        if False:",
         REPORTS + "test_while_events_are_owed_status_says_why_and_the_trigger_stays", faults=(33, 60),
     ),
     # --- promise 3: every event once and in order, or given up and said ---
@@ -343,7 +343,7 @@ MUTANTS = [
     # --- promise 5: secrets ---
     of_runner(
         "tick/logs", "secrets stay in the logs",
-        '    for secret in map(str.encode, plan.get("secrets", [])):\n        at', "    for secret in []:\n        at",
+        '    for secret in map(str.encode, plan.get("secrets", [])):  # for: secrets\n        at', "    for secret in []:\n        at",
         STAGES + "test_a_secret_is_in_no_process_list_log_or_file_and_is_gone_after_success", faults=(86,),
     ),
     of_runner(
@@ -442,7 +442,7 @@ MUTANTS = [
     ),
     of_runner(
         "later/leaving", "units of others go too",
-        "plan.get(\"units\", {}).items() if host.text(path) == text]", "plan.get(\"units\", {}).items()]",
+        "texts.items() if host.text(path) == text]", "texts.items()]",
         UNITS + "test_a_unit_of_the_admin_under_our_name_stays",
     ),
     of_runner(

@@ -123,7 +123,7 @@ MUTANTS = [
     ),
     of_runner(
         "tick/stages", "what is done is run again when asked",
-        '            if facts.state in ("done", "skipped"):\n                return self.reboot(stage)\n', "",
+        'if facts.state in ("done", "skipped"):\n                if stage["reboot"]', 'if False:\n                if stage["reboot"]',
         STAGES + "test_a_declared_reboot_resumes_at_the_next_stage",
         FAULTS + "test_stage_effects.py::test_a_stage_that_may_run_once_runs_again_only_when_forced", faults=(75, 81),
     ),

@@ -61,7 +61,7 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "words of a host move the deployer's cursor", "bootstrap/client/wording.py",
-        '    return [plain(line) for line in lines]\n\n\ndef _reason', "    return lines\n\n\ndef _reason",
+        '    return [plain(line) for line in lines]\n\n\ndef headline', "    return lines\n\n\ndef headline",
         ("tests/integration/test_cli_words.py::test_no_control_character_reaches_the_terminal",), faults=(147,),
     ),
     Mutant(

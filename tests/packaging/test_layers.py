@@ -17,7 +17,7 @@ PACKAGE = Path(__file__).resolve().parents[2] / "bootstrap"
 
 # What each folder may import of this tree, besides itself. "x" stands for all of bootstrap/x, "runner.contract" for
 # that one module. The data flows along spec, plan, render, payload, targets, and so do the imports.
-BASE = {"errors", "resources", "runner.contract", "runner.defaults"}
+BASE = {"durations", "errors", "resources", "runner.contract", "runner.defaults"}
 TO_SPEC = BASE | {"spec"}
 TO_PLAN = TO_SPEC | {"plan"}
 TO_RENDER = TO_PLAN | {"render"}
@@ -27,6 +27,8 @@ ALLOWED = {
     "errors": set(),
     "resources": {"errors"},
     "secret": {"errors"},
+    "durations": set(),
+    "state_dir": {"errors"},
     # The ground of the runner's three programs, then these. `later` may use all that a tick has, never the reverse:
     # a tick asks for a function by its name. What an image carries shares only what it needs of the ground.
     "runner": {"runner.bundle"},
@@ -43,25 +45,34 @@ ALLOWED = {
     # The paths of a payload's files on a host are the runner's.
     "targets": TO_PAYLOAD | {"runner.host"},
     "client": {"errors", "runner.contract"},
-    "collector": {"errors", "resources", "runner.contract", "secret"},
+    # The collector tells a bundle that is uploaded by its form. The runner's text of this toolkit, which it serves, is
+    # packed by `payload` and handed in by cli/serve.py.
+    "collector": {"errors", "resources", "runner.contract", "runner.form", "secret"},
     "image": TO_TARGETS | {"runner"},
     "rehearse": TO_TARGETS | {"client", "secret", "runner.host", "runner.tick.run"},
     # The journal of a deploy has the form of the host's.
-    "deploy": TO_TARGETS | {"client", "api", "secret", "runner.tick.journal"},
-    "publish": TO_TARGETS,
-    "api": TO_TARGETS | {"secret"},
+    "deploy": TO_TARGETS | {"client", "api", "rendering", "secret", "runner.tick.journal"},
+    "publish": TO_TARGETS | {"client"},
+    "rendering": TO_TARGETS,
+    "api": TO_TARGETS | {"rendering", "secret"},
+    "ask": {"api", "client", "rendering", "durations", "errors", "state_dir", "targets.fleet", "targets.output"},
     # What the public names are.
     "__init__": {
-        "api", "errors", "payload.sign", "publish.result", "render.model", "secret", "targets.fleet", "targets.model",
-        "targets.output", "targets.seed",
+        "api", "ask", "client.answers", "errors", "payload.sign", "publish.result", "render.model", "rendering",
+        "secret", "targets.fleet", "targets.model", "targets.output", "targets.seed",
     },
-    "cli": {*TO_TARGETS, "client", "collector", "image", "rehearse", "deploy", "publish", "api", "secret", "__init__"},
+    "cli": {
+        *TO_TARGETS, "client", "collector", "image", "rehearse", "deploy", "publish", "api", "rendering", "secret",
+        "state_dir", "__init__",
+    },
     "__main__": {"cli"},
 }  # fmt: skip
 
 # Where each dependency may be named, at any depth: swapping one is then a change of one folder.
 OUTSIDE = {
     "asyncpg": {"collector"},
+    "boto3": {"publish"},
+    "botocore": {"publish"},
     "click": {"cli"},
     "httptools": {"collector"},
     "jinja2": {"render", "collector"},
@@ -79,9 +90,9 @@ OUTSIDE = {
 }
 
 HEAVY = {
-    "asyncio", "asyncpg", "email", "http", "httptools", "importlib.metadata", "jinja2", "keystoneauth1", "logging",
-    "openstack", "psutil", "pycdlib", "pydantic", "pydantic_core", "requests", "sqlite3", "ssl", "starlette",
-    "subprocess", "urllib.request", "uvicorn", "uvloop", "yaml",
+    "asyncio", "asyncpg", "boto3", "botocore", "email", "http", "httptools", "importlib.metadata", "jinja2",
+    "keystoneauth1", "logging", "openstack", "psutil", "pycdlib", "pydantic", "pydantic_core", "requests", "sqlite3",
+    "ssl", "starlette", "subprocess", "urllib.request", "uvicorn", "uvloop", "yaml",
 }  # fmt: skip
 
 
@@ -210,7 +221,7 @@ def test_a_wrong_import_is_found(
 def test_the_tables_name_nothing_that_is_gone() -> None:
     declared = re.findall(r'"([A-Za-z0-9_-]+)>=', (PACKAGE.parent / "pyproject.toml").read_text(encoding="utf-8"))
     modules = {"pyyaml": "yaml", "openstacksdk": "openstack"}
-    names = {modules.get(name, name.replace("-", "_")) for name in declared} | {"pydantic_core"}
+    names = {modules.get(name, name.replace("-", "_")) for name in declared} | {"pydantic_core", "botocore"}
     assert set(OUTSIDE) <= names
 
 
@@ -266,7 +277,7 @@ def test_help_of_a_verb_imports_nothing_heavy(verb: str) -> None:
     loaded = loaded_by(verb, "--help")
     # click itself brings some of the standard library along; what counts are the dependencies and our own folders.
     assert loaded & set(OUTSIDE) - {"click"} == set()
-    light = {"__init__", "__main__", "cli", "errors", "resources", "runner"}
+    light = {"__init__", "__main__", "cli", "durations", "errors", "resources", "runner", "state_dir"}
     # The table of targets is for help: it imports none of them.
     table = {"bootstrap.targets", "bootstrap.targets.table"}
     assert {folder_of(m) for m in (loaded - table) if own(m)} <= light

@@ -16,6 +16,10 @@ web = initialrunner.load("web.yaml").plan("web-1").render()
 assert web.user_data("gce").startswith("#!/bin/sh")
 assert initialrunner.load("web.yaml").fleet(["a"]).write("out", ["tree"])["servers"][0]["server"] == "a"
 try:
+    initialrunner.wait()
+except initialrunner.UsageError as error:
+    assert error.message == "there is no server to wait for"
+try:
     initialrunner.load("none.yaml")
 except initialrunner.BootstrapError as error:
     print(type(error).__name__, error)

@@ -19,7 +19,7 @@ from bootstrap.render.render import render
 from bootstrap.runner.host import STATE
 from bootstrap.runner.later.opening import WRAPPER
 from bootstrap.spec.load import load
-from bootstrap.targets import starter, stub
+from bootstrap.targets import layout, starter
 
 TOP = Path(__file__).parents[2]
 EXAMPLES = ("hello", "web")
@@ -27,6 +27,10 @@ EXAMPLES = ("hello", "web")
 CRON_MEANS = "SC2086,SC2034,SC2181"
 
 # Meant: the stub goes to Python both as its program and in its environment (2097, 2098); words are split as above.
+# Meant: its paths are known and need no quotes (2086), also when the trap is set (2064); A && B || C where B is a test
+# that cannot fail otherwise (2015); its variables come from whoever evaluates it (2154); an echo makes one line (2116,
+# 2046).
+CARRIER_MEANS = "SC2086,SC2064,SC2015,SC2154,SC2116,SC2046"
 HEAD_MEANS = "SC2086,SC2097,SC2098"
 
 
@@ -42,8 +46,17 @@ def texts() -> Iterator[tuple[str, str, str]]:
     yield "a host without Python", "f() {\n" + script(plan) + "\n}\nf x\n", HEAD_MEANS
     # Meant: the name of the one file is known now (2064), a number needs no quotes (2086).
     yield "stub", resources.text("files/stub/stub.sh"), "SC2064,SC2086"
+    yield "stub, by role", stub.text("s3://acme-boot/x", "0" * 64).decode(), "SC2064,SC2086"
     hook = starter.in_background(resources.text("files/stub/stub.sh").encode(), "d1").decode()
     yield "stub, as a boothook", hook, "SC2064,SC2086"
+    for source in ("disk", "https://c/runner/"):
+        rendered = render(resolve(load(TOP / "examples/hello"), server="hello-1", deploy_id="d1"))
+        packed = layout.pack(rendered, "user-data", runner_from=[source])
+        assert packed.payload.carrier is not None
+        script_of_it = packed.payload.carrier.decode()
+        yield f"carrier from {source}", script_of_it, CARRIER_MEANS
+        program = script_of_it.split('cat <<"__"\n')[1].split("\n__\n")[0]
+        yield f"program of a carrier from {source}", f"#!/bin/sh\nc=$1 d=$2\n{program}\n", CARRIER_MEANS
     values = {"files": "/etc/initialrunner/bundle", "sha256": "0" * 64, "path": "/bin", "state": STATE}
     yield "admin command", WRAPPER % values, "SC2016"
     for entry in parse(resources.text("files/image/cron").encode()).entries:

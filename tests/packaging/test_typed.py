@@ -52,6 +52,13 @@ TYPES = {
     "web.injected_files()": "dict[str, bytes]",
     "web.starter(beside=['#cloud-config'])": "str",
     "web.stub('https://x')": "str",
+    "web.stub('https://x', 'ec2')": "str",
+    "web.stub(provider=name, encoded=flag)": "str",
+    "web.stub('https://x', 'gce', beside=beside)": "str",
+    "web.stub('https://x', provider='azure', beside=beside)": "str",
+    "web.stub('https://x', name, encoded=True, beside=beside)": "str",
+    "web.stub('https://x', 'ec2', beside=beside)": "str | bytes",
+    "web.stub('https://x', 'nova', encoded=False, beside=beside)": "str | bytes",
     "web.cloud_config(name)": "str",
     "web.nocloud(beside=[Path('x')])": "Seed",
     "web.nocloud().files": "dict[str, bytes]",
@@ -78,6 +85,28 @@ TYPES = {
     "web.user_data(name)": "str | bytes",
     "web.user_data(name, encoded=True)": "str",
     "web.user_data(name, encoded=flag)": "str | bytes",
+    "web.user_data_text('ec2', beside=beside)": "str",
+    "web.user_data_text(name)": "str",
+    "web.user_data_bytes('scaleway')": "bytes",
+    "web.user_data_bytes(name, beside=beside)": "bytes",
+    "library.wait('web-1', Path('build'), web, plan, fleet, manifest, index)": "WaitResult",
+    "library.wait(name, deploy_id=name, collector=name, token=Path(name), ca=name, progress=print)": "WaitResult",
+    "library.wait('web-*', count=2, failures=1, timeout=90.5).groups[0].states": "Mapping[str, int]",
+    "library.wait(web, timeout='15m').groups[0].healthy": "int",
+    "library.wait(web).result": "Literal['healthy'] | Literal['failed'] | Literal['timeout']",
+    "library.wait(web).why": "str | None",
+    "library.wait(web).servers": "tuple[Server, ...]",
+    "library.status(web, name, token=name)": "tuple[Server, ...]",
+    "server.state == 'healthy'": "bool",
+    "server.deploy_id": "str | None",
+    "server.stages": "tuple[Stage, ...]",
+    "server.stages[0].took_s": "float | None",
+    "server.outputs": "dict[str, str]",
+    "server.outputs.get(name)": "str | None",
+    "server.failure": "Failure | None",
+    "server.last_seen": "float | None",
+    "server.addresses": "tuple[str, ...]",
+    "late.result": "WaitResult",
     "failed.failed": "list[str]",
     "error.problems": "tuple[Problem, ...]",
     "error.hint": "str | None",
@@ -89,7 +118,7 @@ from pathlib import Path
 import {name} as library
 
 
-def use(name: str, flag: bool, failed: library.FleetError) -> None:
+def use(name: str, flag: bool, failed: library.FleetError, late: library.WaitError) -> None:
     try:
         project: library.Project = library.load("web.yaml")
         plan: library.ServerPlan = project.plan(name)
@@ -102,6 +131,15 @@ def use(name: str, flag: bool, failed: library.FleetError) -> None:
     beside: library.Beside = [Path(name), b"", ""]
     index: library.Index = fleet.write(name, ["tree"])
     manifest: library.Manifest = web.manifest("tree")
+    try:
+        result: library.WaitResult = library.wait(web)
+    except (library.ServerFailedError, library.WaitTimeoutError, library.CollectorError):
+        raise
+    server: library.Server = result.servers[0]
+    stage: library.Stage = server.stages[0]
+    group: library.Group = result.groups[0]
+    failure: library.Failure | None = server.failure
+    print(stage.name, group.name, failure.line if failure else "")
 """
 
 

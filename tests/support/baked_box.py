@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -13,6 +13,8 @@ from box import Box
 
 from bootstrap.image import bake, own_paths
 from bootstrap.image.bake import Settings
+from bootstrap.runner.baked.program import TAKEN, TAKING
+from bootstrap.runner.host import STUB, TRIGGER
 from bootstrap.targets import seed
 
 SERVICE = Path(__file__).parent / "metadata_service.py"
@@ -53,6 +55,37 @@ def assert_done_once(box: Box, ran: int, *, was_cut: bool) -> None:
     assert len(box.events("stage.ended", result="done")) == 1
     assert 1 <= ran <= 1 + len(interrupted), box.journal()
     assert was_cut or not interrupted, box.journal()
+
+
+def survives_every_kill(put: Callable[[Box], object], source: str) -> int:
+    """Kill a tick before each of its effects, at every second one by a power cut: the next tick takes the payload once.
+
+    put: puts a payload of one stage, which notes that it ran, where the source finds it. Returns the number of effects.
+    """
+    steps = 0
+    while True:
+        with Box() as box:
+            bake_into(box, source)
+            put(box)
+            box.run("/usr/bin/python3", "-I", "-S", "-c", KILLED % (own_paths.PROGRAM, steps))
+            was_cut = box.exists("/srv/cut")
+            if steps % 2:
+                box.copy.boot(cron=None)
+                box.power_cut()
+                box.boot()
+                # As cron would, should the bundle's own entry be there already.
+                if box.exists(TRIGGER):
+                    box.tick()
+            again = box.run("/usr/bin/python3", "-I", "-S", own_paths.PROGRAM, "tick")
+            box.wait_for(lambda box=box: box.state() == "healthy")  # type: ignore[misc]
+            assert again.returncode == 0
+            assert_done_once(box, box.text("/srv/oracle").count("ran"), was_cut=bool(steps % 2))
+            assert box.run("/usr/bin/python3", "-I", "-S", own_paths.PROGRAM, "tick").returncode == 0
+            assert json.loads(box.text(TAKEN)).get("source") == source, steps
+            assert not box.exists(TAKING) and not box.exists(STUB)
+        if not was_cut:
+            return steps
+        steps += 1
 
 
 def seen(box: Box) -> dict[str, str]:

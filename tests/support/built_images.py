@@ -14,8 +14,9 @@ import sys
 import tempfile
 from pathlib import Path
 
-from bootstrap.image import baked
+from bootstrap.image import baked, runner_texts
 from bootstrap.image.own_paths import CRON, PROGRAM, UNITS
+from bootstrap.payload.split import runner_text
 from bootstrap.rehearse.copy import JOURNAL
 from bootstrap.runner.baked.program import IMAGE, TAKEN
 from bootstrap.runner.host import BUNDLE, COMMAND
@@ -24,6 +25,7 @@ TOP = Path(__file__).resolve().parents[2]
 EXAMPLES = TOP / "examples/images"
 MODES = {
     PROGRAM: 0o644,
+    runner_texts.place(runner_text().sha256): 0o644,
     COMMAND: 0o700,
     IMAGE: 0o644,
     CRON: 0o644,

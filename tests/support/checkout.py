@@ -38,7 +38,7 @@ from bootstrap.runner.tick.journal import events_in
 GROUND = ("defaults", "disk", "processes", "console", "host", "form", "terminal")
 WINGS = {"": GROUND, "tick.": tick.MODULES, "later.": later.MODULES, "baked.": baked.MODULES}
 # Folders of the machine in the folder; all else (/proc, /dev) is this machine's.
-FOLDERS = ("/etc/", "/run/", "/srv/", "/usr/local/", "/var/lib/")
+FOLDERS = ("/etc/", "/run/", "/srv/", "/usr/lib/initialrunner", "/usr/local/", "/var/lib/")
 BOOT_ID = "00000000-0000-0000-0000-000000000001"
 UUID, MACHINE_ID = "4c4c4544-0042-3510-8052-b4c04f4d3732", "0123456789abcdef0123456789abcdef"
 

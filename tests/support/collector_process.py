@@ -22,10 +22,13 @@ DEPLOY_TOKEN = "a-token-with-the-right-to-deploy"
 
 
 class CollectorProcess:
-    """Starts and stops a collector whose files are in `folder`; start() after kill() is the same collector again."""
+    """Starts and stops a collector whose files are in `folder`; start() after kill() is the same collector again.
 
-    def __init__(self, folder: Path, *arguments: str, store: str | None = None) -> None:
-        self.folder, self.arguments = folder, arguments
+    root: the tree whose `bootstrap` it runs.
+    """
+
+    def __init__(self, folder: Path, *arguments: str, store: str | None = None, root: Path = ROOT) -> None:
+        self.folder, self.arguments, self.root = folder, arguments, root
         self.store = store or f"sqlite:///{folder}/collector.db"
         secret = base64.b64encode(reports.SECRET).decode()
         for name, text in (("secret", secret), ("token", TOKEN), ("deploy-token", DEPLOY_TOKEN)):
@@ -46,7 +49,7 @@ class CollectorProcess:
         with (self.folder / "stderr").open("a") as errors:
             self.process = subprocess.Popen(
                 argv, stdout=subprocess.PIPE, stderr=errors, text=True, cwd=self.folder,
-                env={**os.environ, "PYTHONPATH": str(ROOT)},
+                env={**os.environ, "PYTHONPATH": str(self.root)},
             )  # fmt: skip
         assert self.process.stdout
         line = self.process.stdout.readline()
@@ -102,6 +105,10 @@ class CollectorProcess:
         """The number of long polls and streams that it holds open."""
         lines = self.ask("GET", "/metrics").text.splitlines()
         return next(int(line.split()[1]) for line in lines if line.startswith("initialrunner_collector_waiters "))
+
+    def deploy(self, method: str, path: str, **more: Any) -> requests.Response:
+        """One request with the token that has the right to deploy."""
+        return self.ask(method, path, headers={"authorization": f"Bearer {DEPLOY_TOKEN}"}, **more)
 
     def send(self, content: bytes, headers: dict[str, str]) -> requests.Response:
         """POST /v1/events as it is given, without a token, as hosts do."""

@@ -5,10 +5,12 @@ from __future__ import annotations
 import time
 from typing import Any
 
+from fake_shelf import MemoryShelf
+
 from bootstrap.collector.leases import Lease, LeaseRequest, Ledger, settle_lease
 from bootstrap.collector.model import Expected, Report, Run, StoredEvent, decode, encode
 from bootstrap.collector.refusal import Refusal
-from bootstrap.collector.store import Changed, Clock, Expect, Key, Write, keys_of, settle
+from bootstrap.collector.store import Changed, Clock, Expect, Key, Write, keys_of, refs_of, settle
 
 
 class MemoryStore:
@@ -23,6 +25,7 @@ class MemoryStore:
         self._changed: Changed = lambda keys: None
         self._leases: dict[str, Lease] = {}
         self._last_fence = 0
+        self.shelf = MemoryShelf(lambda: {deploy_id for _, deploy_id in self._records}, clock)
 
     async def open(self, changed: Changed) -> None:
         self._changed = changed
@@ -42,6 +45,7 @@ class MemoryStore:
         settled = settle([write], runs, now)
         self._records |= {key: encode(run) for key, run in settled.runs.items()}
         self._events += [(key, stored, now) for key, stored in settled.events]
+        self.shelf.refs |= refs_of([write])
         (outcome,) = settled.outcomes
         if isinstance(outcome, Refusal):
             raise outcome

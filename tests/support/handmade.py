@@ -31,7 +31,7 @@ def stage(name: str, text: str, **more: Any) -> dict[str, Any]:
 @contextmanager
 def whole_code() -> Iterator[None]:
     """Within this, every bundle holds all of the runner: packed once it serves all payloads, whatever they call."""
-    form = (False, True, frozenset[str]())
+    form = (False, frozenset[str]())
     packed, sources = pack.packed, pack.sources
     with (
         patch.object(pack, "packed", lambda *_: packed(*form)),
@@ -61,12 +61,14 @@ def payload(
     units: bool = False,
     lean: bool = False,
     sign: Callable[[bytes], str] | None = None,
+    sources: Sequence[str] | None = None,
     **plan: Any,
 ) -> Payload:
     """A payload of these stages.
 
     checks: of health; report: URL and the deployer's secret; ca: PEM text that it trusts; units: systemd's
-    travel as files too; lean: without `doctor`; sign: its signature; plan: more of the host plan.
+    travel as files too; lean: without `doctor`; sign: its signature; sources: the URLs of the runner's text, for a
+    carrier in place of the bundle; plan: more of the host plan.
     """
     host_plan: dict[str, Any] = {
         "version": 1, "name": server.rsplit("-", 1)[0], "server": server, "deploy_id": deploy_id, "revision": REVISION,
@@ -78,4 +80,4 @@ def payload(
         key = server_key(report[1], server, deploy_id)
         host_plan["report"] = {"url": report[0], "key": base64.b64encode(key).decode(), **({"ca": ca} if ca else {})}
     rendered = Rendered(server, deploy_id, REVISION, host_plan, tuple(files), cron_text())
-    return build(rendered, units="apart" if units else "inside", lean=lean, sign=sign)
+    return build(rendered, units="apart" if units else "inside", lean=lean, sign=sign, sources=sources)

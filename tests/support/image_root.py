@@ -8,7 +8,8 @@ import os
 from pathlib import Path
 
 from bootstrap import resources
-from bootstrap.image import baked
+from bootstrap.image import baked, runner_texts
+from bootstrap.payload import split
 
 BODY = "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQC7\n" * 3
 KEY = f"-----BEGIN PRIVATE KEY-----\n{BODY}-----END PRIVATE KEY-----\n"
@@ -42,7 +43,9 @@ def bake(root: Path, trigger: str = "both", **settings: object) -> None:
 
     put(root, "/usr/local/lib/initialrunner/baked.py", baked.text())
     put(root, "/usr/local/sbin/initialrunner", shipped("command.sh"), 0o700)
-    image = {"version": 1, "sources": ["files"], "trigger": trigger, **settings}
+    text = split.runner_text()
+    put(root, runner_texts.place(text.sha256), text.content)
+    image = {"version": 1, "sources": ["files"], "trigger": trigger, "runner": text.sha256, **settings}
     put(root, "/etc/initialrunner/image.json", json.dumps(image))
     put(root, "/etc/cron.d/initialrunner-image", shipped("cron"))
     units = "/etc/systemd/system"

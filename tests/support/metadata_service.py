@@ -1,8 +1,8 @@
 """A metadata service as clouds have one, as a program for a box: python3 -c SOURCE PORT_FILE BEHAVIOUR FOLDER.
 
-FOLDER holds what is served by its path. BEHAVIOUR: plain; token (user-data only with a token of a PUT, as IMDSv2);
-redirect (everything is elsewhere); drip (a byte a second, for ever); endless (bytes without end); broken (cut off);
-hiccup (each injected file fails the first time).
+FOLDER holds what is served by its path; of a folder its file `index` is. BEHAVIOUR: plain; token (user-data only with a
+token of a PUT, as IMDSv2); redirect (everything is elsewhere); drip (a byte a second, for ever); endless (bytes without
+end); broken (cut off); hiccup (each injected file fails the first time).
 """
 
 from __future__ import annotations
@@ -29,6 +29,7 @@ class Service(http.server.BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         path = self.folder / self.path.lstrip("/")
+        path = path / "index" if path.is_dir() else path
         with (self.folder / "log").open("a") as log:
             log.write(f"{self.path}\n")
         if self.behaviour == "redirect" and not self.path.startswith("/elsewhere"):

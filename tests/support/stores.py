@@ -17,7 +17,10 @@ async def empty(url: str) -> None:
     import asyncpg
 
     connection = await asyncpg.connect(url)
-    await connection.execute("DROP TABLE IF EXISTS runs, events, leases, last_fence, initialrunner_schema")
+    await connection.execute(
+        "DROP TABLE IF EXISTS runs, events, leases, last_fence, runner_texts, runner_refs, bundles, bundle_blocks, "
+        "initialrunner_schema"
+    )
     await connection.close()
 
 

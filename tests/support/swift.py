@@ -3,6 +3,8 @@
     with Swift(tmp_path) as swift:                        # accounts of its own (auth v1, TempAuth)
     with Swift(tmp_path, keystone=keystone) as swift:     # accounts of a Keystone's projects
 
+swift.s3 is the environment in which boto3 talks to it: it understands S3 as well, and checks every signature.
+
 It runs in an environment of its own (tests/locks/swift.in) and needs memcached, which holds TempAuth's tokens.
 """
 
@@ -62,7 +64,7 @@ use = egg:swift#{name}
 PROXY = (
     COMMON
     + """[pipeline:main]
-pipeline = catch_errors healthcheck cache tempurl {auth} proxy-server
+pipeline = catch_errors healthcheck cache s3api tempurl {auth} slo proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 allow_account_management = true
@@ -74,6 +76,12 @@ use = egg:swift#healthcheck
 [filter:cache]
 use = egg:swift#memcache
 memcache_servers = 127.0.0.1:{memcached}
+[filter:s3api]
+use = egg:swift#s3api
+location = us-east-1
+s3_acl = false
+[filter:slo]
+use = egg:swift#slo
 [filter:tempurl]
 use = egg:swift#tempurl
 [filter:tempauth]
@@ -132,6 +140,14 @@ class Swift:
         self.url = f"http://127.0.0.1:{self.ports[3]}"
         self.auth = f"{self.url}/auth/v1.0"
         self._stack = ExitStack()
+
+    @property
+    def s3(self) -> dict[str, str]:
+        """What boto3 reads of where and who, for the accounts of TempAuth."""
+        return {
+            "AWS_ENDPOINT_URL": self.url, "AWS_DEFAULT_REGION": "us-east-1", "AWS_ACCESS_KEY_ID": self.user,
+            "AWS_SECRET_ACCESS_KEY": self.key,
+        }  # fmt: skip
 
     def __enter__(self) -> Self:
         with ExitStack() as stack:

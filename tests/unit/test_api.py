@@ -14,9 +14,9 @@ import pytest
 
 import bootstrap
 import initialrunner
-from bootstrap.api import Rendering
 from bootstrap.errors import PayloadError, SpecError, UsageError
 from bootstrap.payload.bundle import unpack
+from bootstrap.rendering import Rendering
 from bootstrap.targets import user_data
 from bootstrap.targets.providers import NEVER_BYTES, PROVIDERS, TAKES_BASE64, Provider
 
@@ -74,6 +74,30 @@ def test_user_data_has_the_form_of_the_providers_call(web: Rendering, name: str 
 
 def test_a_call_that_encodes_by_itself_gets_text(web: Rendering) -> None:
     assert web.user_data("nova", encoded=False) == web.user_data()
+
+
+def test_text_and_bytes_are_what_they_are_called_small_and_large(web: Rendering) -> None:
+    """Whatever form the provider's usual call takes; where only compressed bytes fit, the text is refused."""
+    for provider in (None, "nova", "gce", "azure", "hetzner", "scaleway"):
+        blob = web.pack("user-data", provider).blob
+        assert web.user_data_bytes(provider) == blob
+        if not blob.startswith(b"\x1f\x8b"):
+            assert web.user_data_text(provider).encode() == blob
+    assert web.user_data_text() == web.user_data() == web.user_data_bytes().decode()
+    assert isinstance(web.user_data_bytes("nova"), bytes)
+    large = [f"#cloud-config\nwrite_files: [{{path: /x, content: {'x' * 60_000}}}]\n"]
+    assert isinstance(web.user_data("azure", beside=large, encoded=False), bytes)
+    with pytest.raises(PayloadError, match="azure has room for this user-data only when it is compressed") as caught:
+        web.user_data_text("azure", beside=large)
+    assert caught.value.hint == "take user_data_bytes(), or user_data(encoded=True) where the call takes base64"
+    assert web.user_data_bytes("azure", beside=large).startswith(b"\x1f\x8b")
+
+
+def test_a_stub_alone_is_text_and_never_compressed(web: Rendering) -> None:
+    assert isinstance(web.stub("https://x.io/b", "ec2"), str)
+    # Compressed it would fit by far.
+    with pytest.raises(PayloadError, match="the URL has 20,014 characters and a stub has room for"):
+        web.stub("https://x.io/b" + "b" * 20_000, "ec2")
 
 
 def test_cloud_config_and_tree_carry_the_same_bundle(web: Rendering, tmp_path: Path) -> None:

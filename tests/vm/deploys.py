@@ -14,7 +14,7 @@ from collector_process import ROOT, CollectorProcess
 from guest import HOST, Guest, GuestError
 
 import bootstrap
-from bootstrap.api import Rendering
+from bootstrap.rendering import Rendering
 from bootstrap.runner.host import BUNDLE, COMMAND, TRIGGER
 
 HELLO = ROOT / "examples" / "hello" / "hello.yaml"

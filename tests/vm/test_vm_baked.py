@@ -12,8 +12,8 @@ from deploys import LOG, Deploys, assert_clean, started_by_the_image
 from guest import Guest
 from images import Image, Recipe
 
-from bootstrap.api import Rendering
 from bootstrap.image.bake import Settings, bake
+from bootstrap.rendering import Rendering
 from bootstrap.runner.baked.program import TAKEN
 from bootstrap.runner.host import BUNDLE
 from bootstrap.targets import iso
@@ -65,6 +65,15 @@ def as_user_data_on_a_config_drive(payload: Rendering) -> dict[str, object]:
     return {"drive": iso.image(files, "config-2", payload.deploy_id)}
 
 
+def without_its_runner(payload: Rendering) -> dict[str, object]:
+    """Plan and files alone, as user-data: the runner is in the image."""
+    meta = json.dumps({"uuid": payload.deploy_id, "name": payload.server}).encode()
+    content = payload.pack("user-data", "nova", runner_from=["disk"]).blob
+    assert content is not None and len(content) < 4500
+    files = {"openstack/latest/meta_data.json": meta, "openstack/latest/user_data": content}
+    return {"drive": iso.image(files, "config-2", payload.deploy_id)}
+
+
 def on_a_nocloud_image(payload: Rendering) -> dict[str, object]:
     return {"drive": payload.nocloud().image()}
 
@@ -76,6 +85,7 @@ def as_injected_files(payload: Rendering) -> dict[str, object]:
 CLONES = [
     pytest.param("clone-1", on_a_config_drive, "config-drive", id="config drive"),
     pytest.param("clone-4", as_user_data_on_a_config_drive, "config-drive", id="user-data on a config drive"),
+    pytest.param("clone-5", without_its_runner, "config-drive", id="without its runner", marks=pytest.mark.slow),
     pytest.param("clone-2", on_a_nocloud_image, "nocloud", id="NoCloud"),
     pytest.param("clone-3", as_injected_files, "files", id="injected files"),
 ]

@@ -11,7 +11,7 @@ from deploys import Deploys, assert_clean, tree
 from guest import Guest
 from images import Image
 
-from bootstrap.api import Rendering
+from bootstrap.rendering import Rendering
 
 pytestmark = pytest.mark.timeout(900)
 Note = Callable[[str, float], None]

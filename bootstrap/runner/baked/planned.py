@@ -10,11 +10,11 @@ import zlib
 from hashlib import sha256
 
 from bootstrap.runner.form import SEPARATOR, WHOLE, decode, unpacked_code
-from bootstrap.runner.host import BUNDLE, TRIGGER
+from bootstrap.runner.host import BUNDLE, STUB, TRIGGER
 
 MOST_UNPACKED = 4 << 20  # bytes of a plan, or of the code that is its dictionary; they are a hundredth of it
 # The bundle writes these paths itself as soon as it starts; no source may write them for it.
-OWN = {TRIGGER, BUNDLE} | {"%s.%d" % (BUNDLE, number) for number in range(1, 10)}
+OWN = {TRIGGER, BUNDLE, STUB} | {"%s.%d" % (BUNDLE, number) for number in range(1, 10)}
 
 
 class Unplanned(Exception):

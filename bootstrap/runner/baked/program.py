@@ -12,6 +12,7 @@ import syslog
 import time
 from hashlib import sha256
 
+from bootstrap.runner.baked.carried import TEXT_S, put_together, text_from, text_on_disk
 from bootstrap.runner.baked.planned import Unplanned, bring, travels_beside
 from bootstrap.runner.baked.signed import Unsigned, check
 from bootstrap.runner.baked.sources import (
@@ -20,14 +21,13 @@ from bootstrap.runner.baked.sources import (
     LOOK_S,
     NAMES,
     WITH_FILES,
-    Elsewhere,
-    Nothing,
     fetched,
     files_beside,
     in_openstack,
     look_at,
     named,
 )
+from bootstrap.runner.baked.unwrapping import Carried, Elsewhere, Nothing
 from bootstrap.runner.defaults import BAKED
 from bootstrap.runner.host import STATE, TRIGGER
 
@@ -39,12 +39,14 @@ JOURNAL_HERE = STATE + "/journal"
 RUN = "/run/initialrunner"  # gone after a boot
 LOCK_HELD = RUN + "/lock"
 FOUND, ABOUT = RUN + "/found", RUN + "/found.json"  # a bundle, and where it is from
+REST = RUN + "/rest"  # of a bundle whose runner's text is not there yet
 BROUGHT = RUN + "/brought."  # files that came beside it, by their SHA-256
 SEEN = RUN + "/seen.json"
 TIMER = "initialrunner-image.timer"
 CI_OFF = "/etc/cloud/cloud-init.disabled", "/run/cloud-init/disabled"
 CI_UNITS = "/etc/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system"
 CI_DONE, CI_END = "/run/cloud-init/result.json", "cloud-init's end"
+FETCH_AGAIN_S = 15  # pause before the URLs of a carrier are asked again
 EVERY_S = 4  # pause between two looks of one tick
 TELL_S = 570  # without a bundle in the tenth minute, console and motd say so
 HAND_OVER_S = 240  # a bundle has to make itself durable and start its runner in that time
@@ -175,18 +177,43 @@ class Finder:
         if name not in NAMES:
             self.tell(source, "this runner does not know such a source")
             return False
-        answer = self.child(lambda: self.keep(look_at(self.host, source)), LOOK_S[name])
+        answer, pause_s = self.child(lambda: self.keep(lambda: look_at(self.host, source)), LOOK_S[name]), AGAIN_S[name]
         if "url" in answer:
             self.tell(source, "a stub, which names %s" % answer["url"].split("?")[0])
-            answer = self.child(lambda: self.keep(fetched(answer["url"], answer["sha256"])), FETCH_S)
-        self.next[source] = self.host.uptime() + AGAIN_S[name]
+            answer = self.child(lambda: self.keep(lambda: fetched(answer["url"], answer["sha256"])), FETCH_S)
+        if "carrier" in answer:
+            answer, pause_s = self.complete(answer["carrier"], answer["missing"]), FETCH_AGAIN_S
+        self.next[source] = self.host.uptime() + pause_s
         if "reason" in answer:
             self.tell(source, answer["reason"])
             return False
-        return self.verify(source, answer["sha256"])
+        return self.verify(source, answer["sha256"], answer["runner"])
+
+    def complete(self, carrier, missing):
+        """Put the bundle of a carrier at FOUND.new, with the runner's text from one of its URLs. Returns an answer.
+
+        carrier: fields of Carried, without `rest`, which is at REST; missing: why the image's own text does not serve.
+        """
+        reasons = [missing]
+        for url in carrier["urls"]:
+            # Its query may be what gives the right to read, so neither the log nor `status` shows it.
+            address = url.split("?")[0]
+            answer = self.child(lambda url=url: self.keep(lambda: self.with_text_from(url, carrier)), TEXT_S)
+            if "reason" not in answer:
+                return dict(answer, runner=", with the runner from " + address)
+            reason = answer["reason"]
+            reasons.append(reason if reason.startswith(address) else "%s: %s" % (address, reason))
+        self.host.remove(REST)
+        hint = "" if carrier["urls"] else ": bake again with that toolkit, or render with --runner-from URL"
+        return {"reason": "; ".join(reasons) + hint}
+
+    def with_text_from(self, url, carrier):
+        """The bundle of a carrier, with the runner's text at a URL. Called in a child."""
+        text = text_from(url, carrier["runner"], carrier["authority"])
+        return put_together(text, self.host.read(REST)[0], carrier["bundle"])
 
     def child(self, question, limit_s):
-        """Call question() in a child: its result, {"url", "sha256"} of a stub, or {"reason"} why there is none.
+        """Call question() in a child: its answer, {"url", "sha256"} of a stub, or {"reason"} why there is none.
 
         A source may hang, and its bytes are anybody's: the child is killed when its time is up.
         """
@@ -206,14 +233,30 @@ class Finder:
         answer = self.host.ask(work, limit_s)
         return json.loads(answer.decode()) if answer else {"reason": "no answer in %d s" % limit_s}
 
-    def keep(self, bundle):
-        """Put a bundle at FOUND.new. Called in a child."""
-        put(self.host, FOUND + ".new", bundle)
-        return {"sha256": sha256(bundle).hexdigest()}
+    def keep(self, look):
+        """Put the bundle that look() returns at FOUND.new, that of a carrier as well. Called in a child.
 
-    def verify(self, source, digest):
+        Returns {"sha256", "runner"}, or {"carrier", "missing"} when the image has not the text that a carrier needs.
+        """
+        runner = ""
+        try:
+            bundle = look()
+        except Carried as carrier:
+            try:
+                bundle = put_together(text_on_disk(self.host, carrier.runner), carrier.rest, carrier.bundle)
+                runner = ", with the runner of this image"
+            except Nothing as nothing:
+                # A URL may answer for longer than this look may last, so that each is asked in a child of its own.
+                put(self.host, REST, carrier.rest)
+                names = "runner", "bundle", "urls", "authority"
+                return {"carrier": {name: getattr(carrier, name) for name in names}, "missing": str(nothing)}
+        put(self.host, FOUND + ".new", bundle)
+        return {"sha256": sha256(bundle).hexdigest(), "runner": runner}
+
+    def verify(self, source, digest, runner):
         """Check the signature of the bundle at FOUND.new, if this image requires one, and put the bundle at FOUND.
 
+        runner: words on where its runner's text is from, if it came as a carrier.
         The files beside it are looked for only then: the plan of a refused bundle is not even read.
         """
         host, about = self.host, {"source": source, "sha256": digest}
@@ -226,7 +269,7 @@ class Finder:
             except Unsigned as error:
                 self.tell(source, "refused: %s" % error)
                 return False
-        line = "a whole bundle of %d bytes" % len(bundle)
+        line = "a whole bundle of %d bytes%s" % (len(bundle), runner)
         if named(source)[0] in WITH_FILES:
             beside = self.child(lambda: self.beside(source, bundle), LOOK_S[named(source)[0]])
             if "reason" in beside:
@@ -239,7 +282,8 @@ class Finder:
         self.tell(source, line)
         put(host, ABOUT, json.dumps(about, sort_keys=True))
         put(host, FOUND, bundle)
-        host.remove(FOUND + ".new")
+        for path in FOUND + ".new", REST:
+            host.remove(path)
         return True
 
     def beside(self, source, bundle):

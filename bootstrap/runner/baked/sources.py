@@ -1,17 +1,15 @@
-"""Reads the sources of a baked image, and finds a whole bundle in the bytes that they give.
+"""Reads the sources of a baked image: files, volumes, metadata services, and what a stub names.
 
 All of this runs in a child that is killed when its time is up, and takes bytes that anybody may have written.
 """
 
-import binascii
 import json
 import os
 import re
-import zlib
 from hashlib import sha256
 
-from bootstrap.runner.form import LAST_LINE, MAGIC, pattern
-from bootstrap.runner.host import BUNDLE, TRIGGER
+from bootstrap.runner.baked.unwrapping import MOST, Carried, Elsewhere, Nothing, framed, joined, whole
+from bootstrap.runner.host import BUNDLE, STUB, TRIGGER
 
 DEFAULT_URL = "http://169.254.169.254"
 CLOUD_INIT = "/var/lib/cloud/instance/user-data.txt"
@@ -24,147 +22,8 @@ WITH_FILES = "config-drive", "openstack"  # where a bundle may have other inject
 LOOK_S = {"files": 10, "config-drive": 20, "nocloud": 20, "cloud-init": 10, "openstack": 10, "ec2": 10}
 AGAIN_S = {"files": 0, "cloud-init": 0, "config-drive": 15, "nocloud": 15, "openstack": 15, "ec2": 15}
 FETCH_S = 240  # for what a stub names
-MOST = 16 << 20  # bytes of what a source gives, and of what is in it once it is unpacked
 CONNECT_S, SILENCE_S = 5, 8  # for an address that nobody has, and one that does not answer
-# The first lines of a bundle, indented as a cloud-config has them, and its last line; some clouds rewrite line ends.
-BEGINS = re.compile(rb"^([ \t]*)" + rb"\r?\n\1".join(map(re.escape, MAGIC.encode().split(b"\n"))), re.M)
-ENDS = re.compile(pattern(LAST_LINE.rstrip(), "([0-9a-f]{64})") + rb"\r?")
-# A line of base64 that long is in no cloud-config that people write by hand.
-ENCODED = re.compile(rb"[A-Za-z0-9+/]{60,}(?:\s*[A-Za-z0-9+/]+)*={0,2}")
-QUOTED = re.compile(re.escape(json.dumps(MAGIC)[:-1]).encode() + rb'(?:[^"\\]|\\.)*"')
-STUB_URL, STUB_SHA256 = re.compile(r"^\s*u='([^']+)'\r?$", re.M), re.compile(r'echo "([0-9a-f]{64})  \$f"')
 FILE_SYSTEMS = "iso9660", "vfat", "udf", "ext4"
-
-
-class Nothing(Exception):
-    """There is no whole bundle: one line that says what there is instead. torn: the beginning of one is there."""
-
-    torn = False
-
-
-class Torn(Nothing):
-    torn = True
-
-
-class Elsewhere(Exception):
-    """A stub. url, sha256: of the bundle that it would fetch."""
-
-    def __init__(self, url, sha256):
-        Exception.__init__(self, url, sha256)
-        self.url, self.sha256 = url, sha256
-
-
-# --- finding a bundle in bytes ---
-
-
-def whole(data):
-    """The bundle in the bytes that a source gave.
-
-    It may be plain, compressed, base64, a part of a message or inside a cloud-config. Raises Nothing, Torn, Elsewhere.
-    """
-    best = None
-    if len(data) > MOST:
-        raise Nothing("more than %d bytes" % MOST)
-    for text in texts_in(data, 4):
-        url = STUB_URL.search(text.decode("latin-1")) if b"initialrunner fetches its bundle" in text else None
-        if url:
-            pinned = STUB_SHA256.search(text.decode("latin-1"))
-            if pinned:
-                raise Elsewhere(url.group(1), pinned.group(1))
-            best = best or Torn("a stub that is cut off: %d bytes so far" % len(data))
-        for start in BEGINS.finditer(text):
-            try:
-                return cut(text, start)
-            except Torn as torn:
-                best = torn
-    raise best or Nothing("%d bytes, but no bundle in them" % len(data) if data else "is empty")
-
-
-def cut(text, start):
-    """The bundle that begins there, its indentation and carriage returns taken off. Raises Torn."""
-    depth, lines = start.group(1), []
-    for line in text[start.start() :].split(b"\n"):
-        if line.strip() and not line.startswith(depth):
-            break
-        lines.append(line[len(depth) :].rstrip(b"\r"))
-        end = ENDS.match(lines[-1])
-        if end and end.end() == len(lines[-1]):
-            body = b"\n".join(lines[:-1]) + b"\n"
-            if sha256(body).hexdigest() != end.group(1).decode():
-                raise Torn("a bundle of %d bytes that differs from the digest on its last line" % len(body))
-            return body + lines[-1] + b"\n"
-    raise Torn("a torn bundle: %d bytes so far" % (len(text) - start.start()))
-
-
-def texts_in(data, depth):
-    """The texts that bytes may stand for, the bytes themselves first. depth: how often one may be within another."""
-    data = unzipped(data)
-    yield data
-    if not depth:
-        return
-    if re.match(rb"(?i)(?:[!-9;-~]+:[^\n]*\n(?:[ \t][^\n]*\n)*)*?content-type:\s*multipart/", data):
-        from email import message_from_bytes
-
-        for part in message_from_bytes(data).walk():
-            inner = None if part.is_multipart() else part.get_payload(decode=True)
-            if inner:
-                for text in texts_in(inner, depth - 1):
-                    yield text
-        return
-    for run in QUOTED.finditer(data):
-        try:
-            yield json.loads(run.group().decode("latin-1")).encode("latin-1")
-        except ValueError:
-            pass
-    for run in ENCODED.finditer(data):
-        letters = b"".join(run.group().split())
-        # Another word may follow, and the end may be missing: decode as many whole groups of four as there are.
-        inner = binascii.a2b_base64(letters[: len(letters) // 4 * 4])
-        # A line of a bundle may consist of such letters by chance: only a known beginning is worth a look.
-        if inner[:2] in (b"#!", b"\x1f\x8b") or inner[:12].lower() in (b"content-type", b"mime-version"):
-            for text in texts_in(inner, depth - 1):
-                yield text
-
-
-def unzipped(data):
-    """The bytes without gzip around them, as far as they go: the end may not have come yet. Raises Nothing."""
-    if not data.startswith(b"\x1f\x8b"):
-        return data
-    work = zlib.decompressobj(31)
-    try:
-        text = work.decompress(data, MOST)
-    except zlib.error:
-        raise Torn("compressed but damaged: %d bytes" % len(data))
-    if work.unconsumed_tail:
-        raise Nothing("more than %d bytes when unpacked" % MOST)
-    if not work.eof and not BEGINS.match(text):
-        raise Torn("compressed but cut off: %d bytes so far" % len(data))
-    return text
-
-
-def joined(read, paths):
-    """The bundle in the file `paths`, or in its pieces, the files with .1 to .9 behind that name. None: not there.
-
-    read: returns the bytes of a path, None when there is no such file.
-    """
-    single = read(paths)
-    if single is not None:
-        return whole(single)
-    pieces = []
-    for number in range(1, 10):
-        piece = read("%s.%d" % (paths, number))
-        if piece is None:
-            break
-        pieces.append(piece)
-    if not pieces:
-        return None
-    try:
-        return whole(b"".join(pieces))
-    except Torn as torn:
-        raise Torn("%s, in %d pieces" % (torn, len(pieces)))
-
-
-# --- reading the sources ---
 
 
 def look_at(host, source):
@@ -215,16 +74,39 @@ def injected(host):
             raise Nothing("%s could be written by others: mode %04o, user %d" % (path, mode, info.st_uid))
         return data
 
-    bundle = joined(read, BUNDLE)
+    bundle = injected_by(read, lambda: host.text(TRIGGER))
     if bundle is None:
         raise Nothing("no " + BUNDLE)
-    pinned(host.text(TRIGGER), bundle)
     return bundle
 
 
-def pinned(trigger, bundle):
-    """Accept only the bundle that an injected trigger names. Raises Nothing for another."""
-    if "sha256sum" in trigger and sha256(bundle).hexdigest() not in trigger:
+def injected_by(read, trigger):
+    """The bundle among injected files, None when there is none. Raises Carried or Elsewhere where a part is injected.
+
+    read: returns the bytes of a path, None when there is no such file; trigger: returns the text of the trigger.
+    """
+    data = None
+    try:
+        bundle = joined(read, BUNDLE)
+        if bundle is None:
+            # Where files are small, or nothing larger is needed, that is all an injection brings.
+            data = read(STUB)
+            bundle = None if data is None else whole(framed(data))
+    except Carried as carrier:
+        pinned(trigger(), *carrier.names)
+        raise
+    except Elsewhere as stub:
+        if data is not None:
+            pinned(trigger(), sha256(data.rstrip(b"\n") + b"\n").hexdigest(), stub.sha256)
+        raise
+    if bundle is not None:
+        pinned(trigger(), sha256(bundle).hexdigest())
+    return bundle
+
+
+def pinned(trigger, *digests):
+    """Accept only the bundle, carrier or stub that an injected trigger names. Raises Nothing for another."""
+    if "sha256sum" in trigger and not any(digest in trigger for digest in digests):
         raise Nothing("%s names a different bundle" % TRIGGER)
 
 
@@ -275,9 +157,8 @@ def config_drive(get):
             return get(places[path]) if path in places else None
 
         try:
-            bundle = joined(read, BUNDLE)
+            bundle = injected_by(read, lambda: (read(TRIGGER) or b"").decode("latin-1"))
             if bundle is not None:
-                pinned((read(TRIGGER) or b"").decode("latin-1"), bundle)
                 return bundle
         except Nothing as nothing:
             problem = nothing
@@ -384,10 +265,10 @@ def fetched(url, digest):
     return whole(data)
 
 
-def request(method, url, headers=None, absent=()):
+def request(method, url, headers=None, absent=(), authority=""):
     """The body of an answer; None for 404 and the statuses of `absent`. No proxy is asked, no redirect followed.
 
-    Raises OSError and HTTPException.
+    authority: certificates in PEM that are trusted as well as those of the image. Raises OSError and HTTPException.
     """
     from http import client
 
@@ -396,7 +277,13 @@ def request(method, url, headers=None, absent=()):
     if scheme not in ("http", "https") or not where:
         raise Nothing("no URL of http or https: " + url.split("?")[0])
     kind = client.HTTPSConnection if scheme == "https" else client.HTTPConnection
-    link = kind(where, timeout=CONNECT_S)
+    options = {"timeout": CONNECT_S}
+    if authority and scheme == "https":
+        import ssl
+
+        options["context"] = ssl.create_default_context()
+        options["context"].load_verify_locations(cadata=authority)
+    link = kind(where, **options)
     try:
         link.connect()
         link.sock.settimeout(SILENCE_S)

@@ -7,6 +7,7 @@ from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED, EXIT_R
 from bootstrap.runner.host import STATE
 from bootstrap.runner.later.leaving import tidy_stages
 from bootstrap.runner.later.opening import put_aside
+from bootstrap.runner.later.recovery import settle
 from bootstrap.runner.later.show import ENDED_WELL, NOT_TAKEN, how, lacking, why
 from bootstrap.runner.later.spare import preview
 from bootstrap.runner.later.turn import holder, patient_lock, unmark
@@ -90,7 +91,9 @@ def prepare(run, names, chosen, force):
     if not ended:
         run.begin()
     if not run.journal.find("state", reason="placed"):
-        missing = (awaited(run.plan) and still_missing(run)) or []
+        missing = []
+        if awaited(run.plan):  # for: late-files
+            missing = still_missing(run)
         if missing or ended:
             reason = lacking({"missing": missing}) or "initialrunner run places them"
             return refuse("%s needs its files first: %s" % (chosen[0], reason), EXIT_AGAIN)
@@ -117,33 +120,28 @@ def work_through(run, chosen, force):
     plan, stages = run.plan, run.stages
     stages.deadline = lambda: 1  # the admin's time is not the run's
     for planned in plan["stages"]:
-        stage, name = planned, planned["name"]
+        stage, name = dict(planned), planned["name"]
         if name not in chosen:
             continue
-        secrets = stage.get("secrets", [])
-        environment = dict(stage.get("environment", {}))
-        environment.update({key: os.environ[key] for key in secrets if key in os.environ})
-        missing = [key for key in secrets if key not in environment]
-        if missing:
-            text = "stage %s needs %s in the environment: secrets are removed after success"
-            return refuse(text % (name, ", ".join(missing)), EXIT_REFUSED)
-        plan["secrets"] = plan.get("secrets", []) + [environment[key] for key in secrets if environment[key]]
-        stage = dict(stage, environment=environment)
+        if stage.get("secrets"):  # for: secrets
+            missing = lend_secrets(plan, stage)
+            if missing:
+                text = "stage %s needs %s in the environment: secrets are removed after success"
+                return refuse(text % (name, ", ".join(missing)), EXIT_REFUSED)
         if final(run.journal.events):
             stage["attempts"] = 1  # no tick will try it again
-        else:
-            for previous in plan["stages"][: plan["stages"].index(planned)]:
-                if stages.facts(previous).state in ENDED_WELL:
-                    run.place_after(previous["name"])
+        for previous in plan["stages"][: plan["stages"].index(planned)]:  # for: after
+            if not final(run.journal.events) and stages.facts(previous).state in ENDED_WELL:
+                run.place_after(previous["name"])
         before = stages.facts(stage)
         run.meanwhile = lambda: None
         if before.open:
-            stages.settle(stage, before)
+            settle(stages, stage, before)
             before = stages.facts(stage)
         if before.state in ENDED_WELL and not force:
             print("%s is %s already; --force runs it again" % (name, before.state))
             continue
-        if not force:
+        if not force:  # for: needs
             run.meanwhile = run.hurry
             stages.needs(stage)
         run.meanwhile = lambda: None
@@ -151,6 +149,15 @@ def work_through(run, chosen, force):
         if stages.facts(stage).state not in ENDED_WELL:
             return EXIT_FAILED
     return EXIT_DONE
+
+
+def lend_secrets(plan, stage):
+    """Give a stage its secrets from our own environment. Return the names of those that are in neither."""
+    names, environment = stage["secrets"], dict(stage.get("environment", {}))
+    environment.update({key: os.environ[key] for key in names if key in os.environ})
+    plan["secrets"] = plan.get("secrets", []) + [environment[key] for key in names if environment.get(key)]
+    stage["environment"] = environment
+    return [key for key in names if key not in environment]
 
 
 def go_on(host, plan):
@@ -181,10 +188,15 @@ def watched_tick(host, plan, words):
 
 def report(host, plan, words):
     """Offer the whole journal to the collector now."""
-    if "report" not in plan:
-        reason = "all events were reported or given up" if plan.get("finished") else "the spec names no collector"
-        print("nothing to report: " + reason)
-        return EXIT_DONE
+    if "report" in plan:  # for: report
+        return offer(host, plan)
+    reason = "all events were reported or given up" if plan.get("finished") else "the spec names no collector"
+    print("nothing to report: " + reason)
+    return EXIT_DONE
+
+
+def offer(host, plan):
+    """Send the events that the collector does not have. Return the exit code."""
     lock = host.lock(2)
     if lock is None:
         return refuse("pid %s is at work and will report by itself" % holder(), EXIT_AGAIN)

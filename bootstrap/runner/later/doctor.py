@@ -10,6 +10,7 @@ from bootstrap.runner.later.show import has_ended, unsent
 from bootstrap.runner.tick.files import ensure_trigger, tidy_leftovers, trigger_text, units_wanted
 from bootstrap.runner.tick.journal import JOURNAL, unseal
 from bootstrap.runner.tick.run import Run, identity
+from bootstrap.runner.tick.stages import no_room
 from bootstrap.runner.tick.web import http
 
 CRON_FOLDER = os.path.dirname(TRIGGER)
@@ -26,7 +27,7 @@ def doctor(host, plan, words):
         ("disk", disk_faults, None),
         ("clock", clock_faults, None),
         ("journal", journal_faults, None),
-        ("collector", collector_faults, None),
+        ("collector", report_faults, None),
     ]
     for name, look, fix in parts:
         faults = look(run)
@@ -129,7 +130,7 @@ def cron_faults(run):
     """The reasons why cron starts nothing although the trigger is good; None if nothing has to start."""
     if run.plan.get("finished") or not os.path.lexists(TRIGGER) or has_ended(run.host):
         return None
-    if units_wanted(run.plan) and not run.host.run(["systemctl", "is-active", "-q", TIMER]):
+    if units_wanted(run.plan) and not run.host.run(["systemctl", "is-active", "-q", TIMER]):  # for: units
         return []  # systemd's timer starts the runner here, not cron
     name, pid = daemon(run)
     if not name:
@@ -167,11 +168,9 @@ def disk_faults(run):
     for path in paths:
         while not os.path.exists(path):
             path = os.path.dirname(path)
-        info = os.statvfs(path)
-        # btrfs has no fixed number of inodes, and reports none in all and none free.
-        if info.f_flag & 1:  # ST_RDONLY
+        if os.statvfs(path).f_flag & 1:  # ST_RDONLY
             fault = "read-only: nothing can be recorded or run", "findmnt -T"
-        elif info.f_bfree * info.f_frsize < 1 << 16 or (info.f_files and not info.f_ffree):
+        elif no_room(path):
             fault = "no space or no inodes left", "df -h; df -i"
         elif " %s " % path in mounts and os.path.isfile(path):
             fault = "a mount point, so the file cannot be replaced", "umount"
@@ -207,11 +206,16 @@ def journal_faults(run):
     return [("%d lines of the journal are damaged" % bad, "the next tick sets them aside")] if bad else []
 
 
+def report_faults(run):
+    """The reasons why reports cannot arrive; None if nothing is reported."""
+    if "report" in run.plan:  # for: report
+        return collector_faults(run)
+    return None
+
+
 def collector_faults(run):
-    """The reasons why reports cannot arrive: name, connection, certificate, or one of the clocks."""
+    """The faults of the way to the collector: name, connection, certificate, or one of the clocks."""
     plan, owed = run.plan, unsent(run.host)
-    if "report" not in plan:
-        return None
     base = plan["report"]["url"].rstrip("/")
 
     def question():

@@ -4,6 +4,7 @@ import errno
 import fcntl
 import os
 import stat
+import time
 
 from bootstrap.runner.bundle import sha256
 from bootstrap.runner.jsontext import dumps, loads
@@ -276,8 +277,6 @@ class Fetch:
         status, reason = answer.status, "answer %d %s" % (answer.status, answer.reason)
         end = self.entry["fetch"]["url"].partition("temp_url_expires=")[2].split("&")[0]
         if end.isdigit() and int(end) < self.host.now():
-            import time
-
             reason += ": the URL expired at " + time.strftime("%Y-%m-%d %H:%M:%S UTC", time.gmtime(int(end)))
         elif status in (401, 403):
             reason += ": the service refuses this URL: wrong key, missing rights, or expired"

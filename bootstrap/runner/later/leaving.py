@@ -14,8 +14,8 @@ from bootstrap.runner.tick.logs import tail
 def scrubbed(plan, files, sha256):
     """The text of this bundle with neither secrets nor file contents: it stays as the admin's command."""
     public = {key: plan[key] for key in plan if key not in ("report", "secrets")}
-    public["stages"] = [scrub_stage(stage) for stage in plan["stages"]]
-    public["every_boot"] = [scrub_stage(stage) for stage in plan["every_boot"]]
+    for key in "stages", "every_boot":  # for: secrets
+        public[key] = [scrub_stage(stage) for stage in plan[key]]
     public["finished"] = {"files": files, "sha256": sha256}
     packed = [encode(deflated(data, HOT)) for data in (dumps(public).encode(), b"")]
     body = TEXT.decode().replace(SEPARATOR.join(PARTS), SEPARATOR.join(PARTS[:1] + packed)).rsplit("\n", 2)[0] + "\n"
@@ -23,8 +23,8 @@ def scrubbed(plan, files, sha256):
 
 
 def scrub_stage(stage):
-    secret = set(stage.get("secrets", []))
-    return dict(stage, environment={k: v for k, v in stage.get("environment", {}).items() if k not in secret})
+    secret, environment = stage.get("secrets", []), stage.get("environment", {})
+    return dict(stage, environment={k: v for k, v in environment.items() if k not in secret})
 
 
 def heal_motd(host, server):
@@ -49,7 +49,7 @@ def leave(run):
     """Scrub after success, hand the trigger over, remove the bundle, and the trigger last."""
     host, plan = run.host, run.plan
     heal_motd(host, plan["server"])
-    for entry in plan["files"]:
+    for entry in plan["files"]:  # for: keep
         placed = host.read(entry["path"]) if not entry["keep"] else None
         if placed and digest(placed[0]) == entry["sha256"]:
             host.remove(entry["path"])
@@ -63,7 +63,7 @@ def leave(run):
     text = scrubbed(plan, run.files, run.sha256)
     # The second place serves where /usr is read-only.
     path = save_first(host, [COMMAND, STATE + "/bin/initialrunner"], text, 0o700)
-    later_boots(host, plan)
+    later_boots(host, plan)  # for: every-boot
     # A trigger that comes back, from a backup or an agent, would wait for this bundle for ever. It runs this mark
     # first, and thus the command, which removes it.
     host.save(ended_mark(run.sha256) + ".healthy", ("exec %s tick\n" % path).encode())
@@ -85,8 +85,15 @@ def clean(host, plan, files, sha256, command_sha256):
     if command_sha256 in text or sha256 in text:
         host.remove(TRIGGER)
         host.remove(STUB)
+    remove_units(host, plan.get("units", {}))  # for: units
+    for name in "undelivered", "apt.conf":
+        host.remove("%s/%s" % (STATE, name))
+
+
+def remove_units(host, texts):
+    """Remove the units that are ours, by their texts, unless a newer payload needs them."""
     newer = [name for name in host.list(os.path.dirname(BUNDLE)) if name.startswith("bundle")]
-    units = [path for path, text in plan.get("units", {}).items() if host.text(path) == text]
+    units = [path for path, text in texts.items() if host.text(path) == text]
     if units and not newer and not os.path.lexists(TRIGGER):
         # The timer goes first: after a kill in between, the next boot still starts the runner by the other units.
         for path in sorted(units, key=lambda path: "timer" not in path):
@@ -94,12 +101,10 @@ def clean(host, plan, files, sha256, command_sha256):
             if name.endswith("service") and host.run(["systemctl", "is-active", "-q", name]) == 0:
                 # It has started this very runner: without the unit's text (KillMode=process) systemd would kill the
                 # daemons of stages as soon as the runner ends.
-                host.save("/run/systemd/system/" + name, plan["units"][path].encode(), 0o644)
+                host.save("/run/systemd/system/" + name, texts[path].encode(), 0o644)
             host.remove(path)
         host.run(["systemctl", "stop", TIMER])
         host.run(["systemctl", "daemon-reload"])
-    for name in "undelivered", "apt.conf":
-        host.remove("%s/%s" % (STATE, name))
 
 
 def later_boots(host, plan):

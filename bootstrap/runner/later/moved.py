@@ -7,23 +7,18 @@ from bootstrap.runner.disk import FOLDER
 from bootstrap.runner.host import STATE
 from bootstrap.runner.tick.journal import JOURNAL, seal
 
-BLOCK = 1 << 20
 
-
-def follow(run):
+def follow(journal):
     """Bring the state to the folder that has its name now, and end the journal that was left with a last record.
 
     A newer file that is there already stays, except a journal: it is either the first part of ours, from a copy of
     /var, or from an earlier life of that disk. Ours comes last, so that the next runner finds all or nothing of it if
     this one is killed. Raises OSError if the new place takes no files; the old journal then stays open.
     """
-    host, journal = run.host, run.journal
-    data, size = b"", os.fstat(journal.fd).st_size
-    while len(data) < size:
-        block = os.pread(journal.fd, BLOCK, len(data))
-        if not block:
-            break
-        data += block
+    host = journal.host
+    # It is O_APPEND: what is written goes to its end, wherever the last read has ended.
+    os.lseek(journal.fd, 0, os.SEEK_SET)
+    data = b"".join(iter(lambda: os.read(journal.fd, 1 << 20), b""))
     os.close(host.folder(STATE, True))
     present = host.read(JOURNAL)
     if present and not data.startswith(present[0]):

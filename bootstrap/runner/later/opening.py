@@ -3,8 +3,9 @@
 import binascii
 import os
 
-from bootstrap.runner.host import COMMAND, STATE
-from bootstrap.runner.tick.files import record_fix
+from bootstrap.runner.bundle import later
+from bootstrap.runner.host import COMMAND, STATE, TRIGGER
+from bootstrap.runner.tick.files import mode_and_owner, record_fix
 from bootstrap.runner.tick.history import StageFacts
 from bootstrap.runner.tick.journal import VERSION, events_in
 from bootstrap.runner.tick.shell import PATH
@@ -37,6 +38,17 @@ def save_first(host, places, data, mode=0o600):
             if path == places[-1]:
                 raise
     return None
+
+
+def quarantine(journal, data, info):
+    """Put a trigger aside that others could have written. data, info: its bytes and its stat result."""
+    host, folder = journal.host, STATE + "/quarantine"
+    aside = "%s/%s.%d" % (folder, os.path.basename(TRIGGER), len(host.list(folder)))
+    os.close(host.folder(folder, True))
+    os.chmod(folder, 0o700)
+    host.save(aside, data)
+    now = {"mode": "0644", "owner": "0:0"}
+    journal.add("fixed", path=TRIGGER, quarantined=aside, was=mode_and_owner(info), now=now)
 
 
 def ensure_units(run):
@@ -79,7 +91,7 @@ def put_aside(run, kind):
     for name in run.journal.events[0].get("stages", []):
         began = StageFacts(run.journal.events, name).open
         if began:
-            run.stages.kill_leftovers(began)
+            later("kill_leftovers")(run.stages, began)
     run.journal.fresh(kind)
 
 

@@ -86,12 +86,12 @@ def facts(host, plan):
     handover = host.text(STATE + "/taken")  # written by a baked runner that handed over to a bundle
     if plan.get("finished", {}).get("sha256", digest(TEXT)) in handover:
         summary["source"] = loads(handover)["source"]
-    for event in find("health"):
+    for event in find("health"):  # for: health
         summary["health"] = {k: event.get(k) for k in ("ok", "check", "saw")}
     if os.path.exists(TRIGGER) and not has_ended(host):
         # cron starts a tick at each full minute.
         summary["next_tick_s"] = 60 - int(host.now()) % 60
-    if unsent(host):
+    if unsent(host):  # for: report
         summary["not_reported"] = unsent(host)
     summary["every_boot_failed"] = host.text(STATE + "/every-boot.failed").strip().splitlines() + [
         "%s exit %s" % (event["name"], event["exit_code"]) for event in find("every_boot") if event["exit_code"]
@@ -143,7 +143,7 @@ def status(host, plan, words):
         when = date(row["started_at"]) if "started_at" in row else ""
         cells = row["name"], row["state"], when, took, row["attempts"], how(row)
         print("  %-20s %-11s %19s %9s  attempts %d  %s" % cells)
-    if "health" in summary:
+    if "health" in summary:  # for: health
         summary["health"] = "good" if summary["health"]["ok"] else unhealthy(summary["health"])
     summary["every_boot_failed"] = ", ".join(summary["every_boot_failed"])
     for key, text in LINES:
@@ -169,7 +169,7 @@ def sentences(host, plan, summary):
     if summary["state"] == "healthy":
         if summary["stuck"]:
             return ["%s is healthy, but its trigger %s cannot be removed: %s" % (server, TRIGGER, reason), FIX]
-        if "not_reported" in summary:
+        if "not_reported" in summary:  # for: report
             return ["%(server)s is healthy but not reported: %(not_reported)s. Send it: initialrunner report" % summary]
         return ["%s is healthy; nothing is wrong. %s" % (server, SEE)]
     if summary["stuck"]:
@@ -192,13 +192,14 @@ def sentences(host, plan, summary):
             again = "Run it again: initialrunner run %s --force" % name
             return lines + [again if state == "failed" else GO_ON]
     placed = plan.get("finished") or any(event.get("reason") == "placed" for event in past)
-    missing = [] if placed or not awaited(plan) else Waiting(host, plan).missing()
-    # A file that must rest is unsettled at the first look, whoever looks: of a failed run that is not the reason.
-    missing = [lack for lack in missing if lack["why"] != "unsettled" or summary["state"] != "failed"]
-    if missing:
-        return [lack_text(lack) + "." for lack in missing] + [GO_ON]
+    if not placed and awaited(plan):  # for: late-files
+        missing = Waiting(host, plan).missing()
+        # A file that must rest is unsettled at the first look, whoever looks: of a failed run that is not the reason.
+        missing = [lack for lack in missing if lack["why"] != "unsettled" or summary["state"] != "failed"]
+        if missing:
+            return [lack_text(lack) + "." for lack in missing] + [GO_ON]
     health = summary.get("health", {"ok": True})
-    if not health["ok"]:
+    if not health["ok"]:  # for: health
         return ["health check failed: " + unhealthy(health), "Continue: initialrunner run"]
     if summary["state"] == "failed":
         return ["%s failed: %s" % (server, reason), "Continue: initialrunner run"]

@@ -3,7 +3,9 @@
 In every module of the runner a fault is None, or a text for people that says what is wrong.
 """
 
+import json
 import os
+import time
 
 from bootstrap.runner.jsontext import loads
 from bootstrap.runner.tick.web import address, dial, http
@@ -26,11 +28,11 @@ def network(host):
 def need_missing(host, plan, need):
     """Return the fault of one need of a stage: None when it is met, else a line that says what is missing."""
     kind, value = next(iter(need.items()))
-    if kind == "network":
+    if kind == "network":  # for: need-network
         return None if network(host) else "no default route"
-    if kind == "file":
+    if kind == "file":  # for: need-file
         return None if os.path.exists(value) else "no file " + value
-    if kind == "cloud-init":
+    if kind == "cloud-init":  # for: need-cloud-init
         present = os.path.exists("/usr/bin/cloud-init") or os.path.exists("/run/cloud-init")
         disabled = os.path.exists("/etc/cloud/cloud-init.disabled") or os.path.exists("/run/cloud-init/disabled")
         return (
@@ -38,12 +40,12 @@ def need_missing(host, plan, need):
             if present and not disabled and not os.path.exists("/run/cloud-init/result.json")
             else None
         )
-    if kind == "tcp":
+    if kind == "tcp":  # for: need-tcp
         return ask(host, lambda: connect(value), 6) and "no answer from tcp " + value
-    if kind == "dns":
+    if kind == "dns":  # for: need-dns
         return ask(host, lambda: resolve(plan), 6) and "names do not resolve"
-    fault = ask(host, lambda: server_ready(plan, value), 15)
-    return fault and "server %s is not healthy: %s" % (value, fault.replace("OSError: ", ""))
+    fault = ask(host, lambda: server_ready(plan, value), 15)  # for: need-server
+    return fault and "server %s is not healthy: %s" % (value, fault.replace("OSError: ", ""))  # for: need-server
 
 
 def ask(host, question, timeout_s):
@@ -88,7 +90,6 @@ def signed(plan, path, body, journal, first):
     journal, first: the journal's id and the number of the first event, which the id of the request is made of.
     """
     import binascii
-    import time
 
     from bootstrap.runner.contract import signature
 
@@ -114,7 +115,7 @@ def check_fault(host, plan, check, shell):
     return globals()["look_" + check["kind"]](host, plan, check, shell)
 
 
-def look_http(host, plan, check, shell):
+def look_http(host, plan, check, shell):  # for: check-http
     def question():
         status, body, _ = http(check["url"], plan, 5)
         if status != check["status"]:
@@ -125,16 +126,16 @@ def look_http(host, plan, check, shell):
     return ask(host, question, 10)
 
 
-def look_tcp(host, plan, check, shell):
+def look_tcp(host, plan, check, shell):  # for: check-tcp
     return ask(host, lambda: connect(check["address"]), 6)
 
 
-def look_unit(host, plan, check, shell):
+def look_unit(host, plan, check, shell):  # for: check-unit
     code, tail = shell("systemctl is-active -- '%s'" % check["name"].replace("'", ""))
     return None if code == 0 else tail.strip() or "exit %d" % code
 
 
-def look_process(host, plan, check, shell):
+def look_process(host, plan, check, shell):  # for: check-process
     for pid in host.list("/proc"):
         if pid.isdigit() and int(pid) != os.getpid():
             argv = host.text("/proc/%s/cmdline" % pid).split("\0")
@@ -144,21 +145,21 @@ def look_process(host, plan, check, shell):
     return "no such process"
 
 
-def look_command(host, plan, check, shell):
+def look_command(host, plan, check, shell):  # for: check-command
     code, tail = shell(check["text"])
     return None if code == 0 else ("exit %d %s" % (code, tail)).strip()
 
 
-def look_file(host, plan, check, shell):
+def look_file(host, plan, check, shell):  # for: check-file
     return None if os.path.exists(check["path"]) else "absent"
 
 
-def look_disk(host, plan, check, shell):
+def look_disk(host, plan, check, shell):  # for: check-disk
     info = os.statvfs(check["path"])
     return too_little(info.f_bavail * info.f_frsize, check["free"])
 
 
-def look_memory(host, plan, check, shell):
+def look_memory(host, plan, check, shell):  # for: check-memory
     for line in host.text("/proc/meminfo").splitlines():
         if line.startswith("MemAvailable:"):
             return too_little(int(line.split()[1]) * 1024, check["free"])

@@ -8,7 +8,7 @@ import select
 import stat
 import zlib
 
-from bootstrap.runner.bundle import HOT, PARTS, sha256, undo
+from bootstrap.runner.bundle import HOT, PARTS, later, sha256, undo
 from bootstrap.runner.host import BUNDLE, STATE, TRIGGER
 
 CRONS = "/usr/sbin/cron", "/usr/sbin/crond"
@@ -201,12 +201,7 @@ def ensure_trigger(host, plan, journal, sha256, files):
         if data == text and trusted:
             host.settle(TRIGGER)
             return True
-        aside = "%s/quarantine/%s.%d" % (STATE, os.path.basename(TRIGGER), len(host.list(STATE + "/quarantine")))
-        os.close(host.folder(STATE + "/quarantine", True))
-        os.chmod(STATE + "/quarantine", 0o700)
-        host.save(aside, data)
-        now = {"mode": "0644", "owner": "0:0"}
-        journal.add("fixed", path=TRIGGER, quarantined=aside, was=mode_and_owner(info), now=now)
+        later("quarantine")(journal, data, info)
     if os.path.isdir(os.path.dirname(TRIGGER)) or units_wanted(plan):
         host.save(TRIGGER, text, 0o644)
     return True
@@ -267,7 +262,7 @@ def place(host, plan, journal, stage=None):
     brought = [] if stage else plan.get("wait_for", [])
     for entry in entries:
         path = entry["path"]
-        if "fetch" in entry:
+        if "fetch" in entry:  # for: fetch
             continue
         before = host.read(path)
         data = inside[path] if path in inside else before[0]
@@ -281,7 +276,7 @@ def place(host, plan, journal, stage=None):
         if not after or after[0] != data:
             raise OSError(errno.EAGAIN, "changed under our hands", path)
         record_fix(journal, path, before and before[1], after[1])
-    for entry in brought:
+    for entry in brought:  # for: late-files
         if "mode" in entry or "user" in entry:
             owner = ids(entry) or (0, 0) if "user" in entry else (-1, -1)
             record_fix(journal, entry["path"], *give(host, entry, owner))

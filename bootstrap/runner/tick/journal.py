@@ -4,7 +4,7 @@ import errno
 import os
 import zlib
 
-from bootstrap.runner.console import DAMAGED
+from bootstrap.runner.bundle import later
 from bootstrap.runner.host import STATE
 from bootstrap.runner.jsontext import dumps, loads
 
@@ -58,12 +58,7 @@ class Journal:
         self.folder = self.host.folder(STATE)
         # The journal may have been made just now: its name must outlive a power cut before anything is recorded in it.
         os.fsync(self.folder)
-        data = b""
-        while True:
-            block = os.read(self.fd, 1 << 20)
-            if not block:
-                break
-            data += block
+        data = b"".join(iter(lambda: os.read(self.fd, 1 << 20), b""))
         lines = data.split(b"\n")
         events = [unseal(line) for line in lines[:-1]]
         whole = len(events)
@@ -71,7 +66,7 @@ class Journal:
             whole -= 1
         # Sequence numbers must be gapless and in order: the collector identifies events by them.
         if [event and event["seq"] for event in events[:whole]] != list(range(1, whole + 1)):
-            self.rebuild(data, [event for event in events if event])
+            later("rebuild")(self, data, [event for event in events if event])
             return
         self.events = events[:whole]
         version = self.events[0].get("version", 1) if whole else 1
@@ -84,25 +79,6 @@ class Journal:
         # that is done would run again.
         os.ftruncate(self.fd, sum(len(line) + 1 for line in lines[:whole]))
 
-    def rebuild(self, data, good):
-        """Write the journal anew from the events that prove themselves, and name the others as lost.
-
-        The damaged file is set aside as it is. data: its bytes; good: its events.
-        """
-        aside = "%s.damaged.%d" % (JOURNAL, len(self.host.list(STATE)))
-        self.host.save(aside, data)
-        for event in sorted(good, key=lambda event: event["seq"]):
-            while len(self.events) + 1 < event["seq"]:
-                self.events.append(
-                    {"seq": len(self.events) + 1, "type": "lost", "at": event["at"], "uptime_s": event["uptime_s"]}
-                )
-            if len(self.events) < event["seq"]:
-                self.events.append(event)
-        self.close()
-        self.host.save(JOURNAL, "".join(map(seal, self.events)).encode())
-        self.host.say(DAMAGED % aside)
-        self.open()
-
     def fresh(self, kind="old"):
         """Put the present journal aside, numbered in the order of their lives, and start an empty one."""
         self.close()
@@ -114,21 +90,14 @@ class Journal:
         os.close(self.fd)
         os.close(self.folder)
 
-    def moved(self):
-        """Whether the open journal is no longer the one under its name: its folder was mounted over, or removed."""
-        try:
-            return not os.path.samestat(os.stat(JOURNAL), os.fstat(self.fd))
-        except OSError:
-            return True
-
-    def follow(self):
-        """Go on where the state folder is now. A run puts a function in this place that can do so."""
-        raise OSError(errno.ENOENT, "is no longer where it was", JOURNAL)
-
     def keep_up(self):
-        """Follow the state folder if it has moved. Raises OSError where that cannot be done."""
-        if self.moved():
-            self.follow()
+        """Follow the state folder if it was mounted over, or removed. Raises OSError where that cannot be done."""
+        try:
+            stays = os.path.samestat(os.stat(JOURNAL), os.fstat(self.fd))
+        except OSError:
+            stays = False
+        if not stays:
+            later("follow")(self)
 
     @property
     def id(self):

@@ -53,7 +53,7 @@ def tail(log, plan, start=0):
     """
     bound_log(log)
     data = os.pread(log, 2 * LOG_BYTES, 0)
-    for secret in map(str.encode, plan.get("secrets", [])):
+    for secret in map(str.encode, plan.get("secrets", [])):  # for: secrets
         at = data.find(secret)
         while at >= 0:
             # In place, which `log` cannot do: see bound_log.
@@ -77,7 +77,7 @@ def outputs(host, plan, label):
             text = file.read(OUTPUT_BYTES).decode("utf-8", "replace")
     finally:
         host.remove(path)
-    for secret in plan.get("secrets", []):
+    for secret in plan.get("secrets", []):  # for: secrets
         text = text.replace(secret, "*" * len(secret))
     pairs = dict(line.split("=", 1) for line in text.splitlines() if "=" in line)
     return {"outputs": pairs} if pairs else {}

@@ -69,8 +69,8 @@ class Run:
             text = "its journal is not there; is its file system mounted? To begin anew: rm " + COMMAND
             raise OSError(errno.ENOENT, text)
         self.journal = Journal(self.host)
-        self.journal.follow = lambda: later("follow")(self)
-        self.report = Report(self.host, self.plan, self.journal, self.deadline)
+        if "report" in self.plan:  # for: report
+            self.report = Report(self.host, self.plan, self.journal, self.deadline)
         self.shell = Shell(self.host, self.plan, self.journal, lambda: self.meanwhile())
         self.stages = Stages(self)
 
@@ -89,7 +89,7 @@ class Run:
         identity(self)
         if not ensure_trigger(self.host, self.plan, self.journal, self.sha256, self.files):
             raise Superseded
-        if units_wanted(self.plan):
+        if units_wanted(self.plan):  # for: units
             later("ensure_units")(self)
         if not self.has_command:
             later("own_command")(self)
@@ -108,7 +108,7 @@ class Run:
 
         Raises Superseded when the trigger names another bundle.
         """
-        if self.journal.find("stage.started") or self.journal.find("waiting"):
+        if "report" in self.plan and any(map(self.journal.find, ("stage.started", "waiting"))):  # for: report
             self.report.poke()
         if self.host.uptime() - self.trigger_read_at > 2:
             self.trigger_read_at = self.host.uptime()
@@ -129,7 +129,7 @@ class Run:
 
     def place(self):
         """Put all files in place, the fetched ones first: only those may take minutes, or fail."""
-        for entry in self.plan["files"]:
+        for entry in self.plan["files"]:  # for: fetch
             if "fetch" in entry:
                 later("fetch")(self, entry)
         place(self.host, self.plan, self.journal)
@@ -137,21 +137,21 @@ class Run:
         healed = {"healed_s": self.journal.elapsed()} if self.journal.find("state", state="failed") else {}
         self.state("running", reason="placed", **healed)
 
-    def place_after(self, stage):
+    def place_after(self, stage):  # for: after
         """Place the files that had to wait for a stage: it makes their home, or mounts what they lie on. Once."""
         reason = "placed after " + stage
         if any(f.get("after") == stage for f in self.plan["files"]) and not self.journal.find("state", reason=reason):
             place(self.host, self.plan, self.journal, stage)
             self.state("running", reason=reason)
 
-    def check_owners(self):
+    def check_owners(self):  # for: owners
         """Raise Failed for a file whose owner no stage has made: they have all had their turn."""
         ownerless = give_to_late_users(self.host, self.plan)
         if ownerless:
             text = "no user %(user)s on this host, who should own %(path)s"
             raise Failed(None, "missing", text % ownerless[0])
 
-    def every_boot(self):
+    def every_boot(self):  # for: every-boot
         """Run the stages of `every_boot` once a boot, unless rc.local does.
 
         A file in /run names which of us two has begun in this boot; the journal names the stages that we have ended.
@@ -180,11 +180,9 @@ class Run:
                     **{"tail": last_lines} if code else {},
                 )
 
-    def health(self):
+    def health(self):  # for: health
         """Wait for health. True when the checks pass `stable` times in a row before their deadline."""
-        health, passed, fault = self.plan.get("health"), 0, None
-        if not health:
-            return True
+        health, passed, fault = self.plan["health"], 0, None
         if not self.journal.find("state", state="checking", boot_id=self.host.boot_id):
             self.state("checking", boot_id=self.host.boot_id)
         end = self.journal.find("state", state="checking")[-1]["uptime_s"] + health["deadline_s"]
@@ -205,7 +203,7 @@ class Run:
             self.meanwhile()
             self.host.pause(health["interval_s"])
 
-    def run_check(self, text):
+    def run_check(self, text):  # for: health
         """Return (exit code, last lines) of the text of a check."""
         return self.shell.run({"name": "health"}, "health", text, 30)
 
@@ -214,31 +212,34 @@ class Run:
         if not final(self.journal.events):
             try:
                 if not self.journal.find("state", reason="placed"):
-                    if awaited(self.plan) and not wait_for_files(self):
-                        self.report.drain(30)
+                    if awaited(self.plan) and not wait_for_files(self):  # for: late-files
+                        self.deliver(30)
                         self.give_up()
                         return EXIT_FAILED
                     self.place()
                 for stage in self.plan["stages"]:
                     self.stages.work(stage)
-                    self.place_after(stage["name"])
-                    give_to_late_users(self.host, self.plan)
-                self.check_owners()
-                self.every_boot()
-                if self.health():
+                    self.place_after(stage["name"])  # for: after
+                    give_to_late_users(self.host, self.plan)  # for: owners
+                self.check_owners()  # for: owners
+                self.every_boot()  # for: every-boot
+                is_healthy = True
+                if self.plan.get("health"):  # for: health
+                    is_healthy = self.health()
+                if is_healthy:
                     self.state("healthy", True)
             except Failed as failure:
                 self.fail(failure.text, failure.cause)
-        elif final(self.journal.events)["state"] == "healthy":
+        elif final(self.journal.events)["state"] == "healthy":  # for: every-boot
             self.every_boot()  # a boot that came while reports were still owed
-        if final(self.journal.events)["state"] == "failed" and self.plan["rollback"]:
+        if final(self.journal.events)["state"] == "failed" and self.plan["rollback"]:  # for: rollback
             later("roll_back")(self)
         return self.finish()
 
     def finish(self):
         """Deliver the last reports, then take trigger and bundle away. Return the exit code of the tick."""
         healthy = final(self.journal.events)["state"] == "healthy"
-        if not self.report.drain(20) and not self.give_up():
+        if not self.deliver(20) and not self.give_up():  # for: report
             return EXIT_AGAIN if healthy else EXIT_FAILED
         if healthy:
             later("leave")(self)
@@ -247,15 +248,24 @@ class Run:
         self.host.save(ended_mark(self.sha256), b"failed\n")
         return EXIT_FAILED
 
-    def give_up(self):
+    def deliver(self, patience_s):  # for: report late-files
+        """Send what the collector does not have, for so many seconds at most. True when nothing is owed."""
+        if "report" in self.plan:  # for: report
+            return self.report.drain(patience_s)
+        self.host.remove(STATE + "/unsent")
+        return True
+
+    def give_up(self):  # for: report late-files
         """Count the ticks that could not deliver. True after a week: then people are told, and nothing is owed."""
         path = STATE + "/undelivered"
         ticks = int(self.host.text(path) or 0) + 1
         self.host.save(path, b"%d" % ticks)
-        self.host.save(STATE + "/unsent", ("%d %s\n" % (self.report.acked, self.report.reason)).encode())
+        if "report" in self.plan:  # for: report
+            self.host.save(STATE + "/unsent", ("%d %s\n" % (self.report.acked, self.report.reason)).encode())
+            if ticks >= GIVE_UP_TICKS:
+                self.host.say(UNDELIVERED % self.report.reason)
         if ticks < GIVE_UP_TICKS:
             return False
-        self.host.say(UNDELIVERED % self.report.reason)
         self.host.save(ended_mark(self.sha256), b"given up\n")
         return True
 
@@ -308,11 +318,11 @@ def tick(host, plan, kind=Run):
         run.begin()
         return run.go()
     except Superseded:
-        if final(run.journal.events) is None:
+        if not final(run.journal.events):
             run.state("running", reason="superseded")
         return EXIT_DONE
     except Again:
-        run.report.drain(20)
+        run.deliver(20)  # for: report
         return EXIT_AGAIN
     except (OSError, KeyError) as error:
         # Nothing may run that cannot be recorded or placed; the next tick finds the same state and tries again.
@@ -323,7 +333,7 @@ def main(argv):
     """Run the verb that is named: the entry of a bundle. Without arguments, as in user-data, it installs itself."""
     os.umask(0o022)
     host, plan = Host(), filled(loads(section(1).decode()))
-    if plan["server"].endswith("*"):
+    if plan["server"].endswith("*"):  # for: group
         plan["group"] = plan["server"]
         plan["server"] = later("instance_name")(host, plan)
     verb = argv[0] if argv else "install"

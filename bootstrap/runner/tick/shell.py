@@ -50,10 +50,10 @@ class Shell:
             "INITIALRUNNER_OUTPUT": output_of(label),
             "INITIALRUNNER_MARK": self.mark(label),
         }  # fmt: skip
-        for scheme in "http", "https":
-            if proxy.get(scheme):
-                env[scheme + "_proxy"] = env[scheme.upper() + "_PROXY"] = proxy[scheme]
-        if proxy:
+        if proxy:  # for: proxy
+            for scheme in "http", "https":
+                if proxy.get(scheme):
+                    env[scheme + "_proxy"] = env[scheme.upper() + "_PROXY"] = proxy[scheme]
             env["no_proxy"] = env["NO_PROXY"] = ",".join(
                 filter(None, [proxy.get("no_proxy"), "localhost,127.0.0.1,169.254.169.254"])
             )
@@ -115,7 +115,7 @@ class Shell:
                         if number not in (signal.SIGKILL, signal.SIGSTOP):
                             signal.signal(number, signal.SIG_DFL)
                     # In a user namespace where root is the only user, even root may not set its groups.
-                    if user.pw_uid != os.getuid():
+                    if user.pw_uid != os.getuid():  # for: user
                         os.initgroups(user.pw_name, user.pw_gid)
                         os.setgid(user.pw_gid)
                         os.setuid(user.pw_uid)

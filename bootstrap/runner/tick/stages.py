@@ -30,13 +30,10 @@ def unless_fails(function, *arguments):
         return {}
 
 
-def disk_full():
-    """Whether a file system that stages write to has no space or no inodes left."""
-    for path in filter(os.path.exists, ("/", "/var/lib", "/tmp")):
-        info = os.statvfs(path)
-        if info.f_bfree * info.f_frsize < 1 << 16 or (info.f_files and not info.f_ffree):
-            return True
-    return False
+def no_room(path):
+    """Whether a file system has no space or no inodes left. btrfs reports no inodes in all, and none free."""
+    info = os.statvfs(path)
+    return info.f_bfree * info.f_frsize < 1 << 16 or (info.f_files and not info.f_ffree)
 
 
 def backoff(delay_s, max_delay_s, failed):
@@ -66,46 +63,7 @@ class Stages:
             reason = event["tail"] if event.get("cause") in ("needs", "reboot") else reason
             raise Failed(stage["name"], event.get("cause"), "stage %s failed (%s)" % (stage["name"], reason))
 
-    def kill_leftovers(self, began):
-        """Kill the processes that an attempt without an end has left running. Return their pids.
-
-        began: its stage.started event.
-        """
-        if began["boot_id"] != self.host.boot_id:
-            return []
-        # The pid of its leader may long belong to somebody else: only with the same start time is it ours.
-        is_ours = self.shell.started_at(began["pid"]) == began["start"]
-        mark = self.shell.mark("%s/%d" % (began["stage"], began["attempt"]))
-        return self.shell.kill_session(began["pid"] if is_ours else None, mark)
-
-    def settle(self, stage, facts):
-        """Settle an attempt without an end: kill what is left of it, then let verify or on_interrupt decide.
-
-        The order matters: a leftover that still works could make verify lie, or work beside the next attempt.
-        """
-        began, name = facts.open, stage["name"]
-        policy = stage["on_interrupt"]
-        if facts.state == "running":
-            rebooted = began["boot_id"] != self.host.boot_id
-            more = {"killed": self.kill_leftovers(began), "policy": policy, "rebooted": rebooted}
-            self.journal.add("interrupted", stage=name, attempt=began["attempt"], **more)
-        if stage.get("verify") and self.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:
-            more = unless_fails(outputs, self.host, self.plan, "%s/%d" % (name, began["attempt"]))
-            return self.end(stage, "done", began["attempt"], cause="interrupted", **more)
-        if policy == "fail" or self.facts(stage).too_often:
-            return self.end(
-                stage, "failed", began["attempt"], cause="interrupted", final=True, tail=self.last_lines(name)
-            )
-        return None
-
-    def last_lines(self, name):
-        """Return the end of a stage's log."""
-        log = open_log(self.host, name)
-        text = tail(log, self.plan)
-        os.close(log)
-        return text
-
-    def needs(self, stage):
+    def needs(self, stage):  # for: needs
         """Wait until every need of the stage is met; a wait that outlives the whole deadline fails the stage."""
         reported, attempt = None, self.facts(stage).attempt
         for need in [{"user": stage["user"]}] + stage.get("needs", []):
@@ -128,27 +86,29 @@ class Stages:
         """Bring one stage to its end. Raises Failed, Again or Superseded."""
         facts = self.facts(stage)
         if facts.open:
-            self.settle(stage, facts)
+            later("settle")(self, stage, facts)
         while True:
             facts = self.facts(stage)
             if facts.state in ("done", "skipped"):
-                return self.reboot(stage)
+                if stage["reboot"] != "never":  # for: reboot
+                    later("reboot_after")(self.run, stage)
+                return
             if facts.state == "failed":
                 raise Failed(stage["name"], facts.end.get("cause"), "stage %s failed" % stage["name"])
             if self.deadline() <= 0:
                 self.end(stage, "failed", facts.attempt, cause="deadline", final=True)
-            self.wait_to_retry(stage, facts)
-            self.needs(stage)
+            self.wait_to_retry(stage, facts)  # for: retry
+            self.needs(stage)  # for: needs
             if (
                 stage.get("skip_if")
                 and not facts.attempt
                 and self.shell.run(stage, stage["name"] + "/skip_if", stage["skip_if"], 300)[0] == 0
-            ):
+            ):  # for: skip-if
                 self.end(stage, "skipped", 0)
-            else:
-                self.attempt(stage, facts)
+                continue
+            self.attempt(stage, facts)
 
-    def wait_to_retry(self, stage, facts):
+    def wait_to_retry(self, stage, facts):  # for: retry
         """Pause before another attempt; at once where the failure was in another boot."""
         if facts.failed and facts.end and facts.end["result"] == "failed":
             end = facts.end["uptime_s"] + backoff(stage["delay_s"], stage["max_delay_s"], facts.failed)
@@ -198,13 +158,13 @@ class Stages:
         kills = killed_for_memory(self.host)
         if oom and kills and kills != oom:  # "" when the stage has unmounted /proc
             cause = "oom"
-        elif disk_full():
+        elif any(map(no_room, filter(os.path.exists, ("/", "/var/lib", "/tmp")))):
             cause = "disk"
         if not timed_out and code == EXIT_AGAIN:
             result = "again"
         elif not timed_out and code == 0:
             result, cause = "done", None
-            if stage.get("verify"):
+            if stage.get("verify"):  # for: verify
                 code, lines = self.shell.run(stage, name + "/verify", stage["verify"], 300)
                 if code:
                     result, cause, more["tail"] = "failed", "verify", "verify exit %d\n%s" % (code, lines)
@@ -215,8 +175,3 @@ class Stages:
         self.end(stage, result, number, self.host.uptime() - start, **more)
         if result == "again":
             raise Again("stage %s says: not yet" % name)
-
-    def reboot(self, stage):
-        """Reboot after a stage that asks for it."""
-        if stage["reboot"] != "never":
-            later("reboot_after")(self.run, stage)

@@ -71,7 +71,7 @@ def exchange(url, plan, timeout_s, ca=None, headers=(), body=b"", public=False):
         proxy = proxy_for(plan, url)
         there = address(proxy.split("/")[2], 80) if proxy else place
     answer = Answer(dial(there, timeout_s))
-    if there != place:  # for: proxy
+    if plan.get("proxy") and there != place:  # for: proxy
         path = through(answer, proxy, place, path, url, headers)
     if scheme == "https:":  # for: https
         import ssl

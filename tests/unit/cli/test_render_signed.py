@@ -11,12 +11,12 @@ import keys
 import pytest
 
 import bootstrap
-from bootstrap.api import Rendering
 from bootstrap.cli.main import main
 from bootstrap.errors import ExitCode, PayloadError
 from bootstrap.payload import bundle as bundles
 from bootstrap.payload.bundle import unpack
 from bootstrap.payload.sign import signer, verify
+from bootstrap.rendering import Rendering
 from bootstrap.runner.baked.signed import split
 from bootstrap.targets import layout
 from bootstrap.targets.model import Packed

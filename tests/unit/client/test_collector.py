@@ -4,56 +4,17 @@ from __future__ import annotations
 
 import json
 import socket
-import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
 import pytest
 from pytest_mock import MockerFixture
+from scripted_collector import Scripted
 
 from bootstrap.client.collector import Collector, Denied, Held, Unreachable, connect, patiently
 from bootstrap.client.wait import Target, targets_of, wait
 from bootstrap.errors import CollectorError, UsageError
-
-
-class Scripted(BaseHTTPRequestHandler):
-    """Answers what the test has put down, and remembers what it was asked."""
-
-    script: list[tuple[int, Any]] = []
-    asked: list[tuple[str, str | None]] = []
-    bodies: list[Any] = []
-
-    def do_GET(self) -> None:
-        type(self).asked.append((self.path, self.headers.get("authorization")))
-        length = int(self.headers.get("content-length", 0))
-        if length:
-            type(self).bodies.append(json.loads(self.rfile.read(length)))
-        status, answer = self.script.pop(0) if len(self.script) > 1 else self.script[0]
-        content = answer if isinstance(answer, bytes) else json.dumps(answer).encode()
-        self.send_response(status)
-        if status == 302:
-            self.send_header("location", "http://169.254.169.254/")
-        self.send_header("content-length", str(len(content)))
-        self.end_headers()
-        self.wfile.write(content)
-
-    do_POST = do_GET
-
-    def log_message(self, format: str, *args: Any) -> None:
-        pass
-
-
-@pytest.fixture
-def url() -> Iterator[str]:
-    with ThreadingHTTPServer(("127.0.0.1", 0), Scripted) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        Scripted.asked, Scripted.bodies = [], []
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
-        thread.join()
 
 
 @pytest.fixture
@@ -241,3 +202,26 @@ def test_the_token_of_the_command_line_comes_first(tmp_path: Path, monkeypatch: 
 def test_a_url_of_another_kind_is_refused(url: str) -> None:
     with pytest.raises(UsageError, match="is not an http:// or https:// URL"):
         Collector(url, "t")
+
+
+def test_a_server_is_announced_with_the_runner_texts_that_its_targets_fetch(
+    collector: Collector, tmp_path: Path
+) -> None:
+    bundles = [{"sha256": "b"}, {"sha256": "c", "runner": "r1"}, {"runner": "r1"}, {"runner": None}]
+    manifest = {"server": "web-1", "deploy_id": "d1", "deadline_s": 60, "targets": [{"bundle": b} for b in bundles]}
+    (tmp_path / "manifest.json").write_text(json.dumps(manifest))
+    second = {"server": "web-2", "targets": [{"bundle": {"runner": "r2"}}]}
+    fleet = {**manifest, "servers": [second, {"server": "web-3"}]}
+    (tmp_path / "fleet.json").write_text(json.dumps(fleet))
+    targets = targets_of((str(tmp_path), str(tmp_path / "fleet.json")), None)
+    assert [(target.server, target.runners) for target in targets] == [
+        ("web-1", ("r1",)),
+        ("web-2", ("r2",)),
+        ("web-3", ()),
+    ]
+    Scripted.script = [(200, {"expected": 2}), (200, {"server": "x", "deploy_id": "d1", "state": "failed"})]
+    wait(collector, (targets[0], targets[2]), 1, lambda line: None)
+    assert Scripted.bodies[0] == [
+        {"server": "web-1", "deploy_id": "d1", "deadline_s": 60, "targets": [{"bundle": {"runner": "r1"}}]},
+        {"server": "web-3", "deploy_id": "d1", "deadline_s": 60},
+    ]

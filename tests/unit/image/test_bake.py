@@ -19,16 +19,18 @@ from bootstrap import resources
 from bootstrap.cli.bake import command
 from bootstrap.cli.seal import command as sealing
 from bootstrap.errors import UsageError
-from bootstrap.image import bake, baked, own_paths
+from bootstrap.image import bake, own_paths
 from bootstrap.image.bake import Settings
 from bootstrap.image.root_writer import RootWriter
 from bootstrap.payload import crontab
 from bootstrap.payload.refused import Refused
+from bootstrap.payload.split import runner_text
 from bootstrap.runner.baked.program import BUILDER
 
 TOP = Path(__file__).resolve().parents[3]
 KEY = b"ssh-ed25519 AAAAC3NzaC1lZDI1NTE5AAAAIJ0pC1xnIgrOgNfHhrvLnV4bXHjXvTSwFTBX1JxvV2yY"
-COMMON = ["/etc/initialrunner/image.json", own_paths.PROGRAM, "/usr/local/sbin/initialrunner"]
+TEXT_PATH = f"/usr/lib/initialrunner/{runner_text().sha256}"
+COMMON = ["/etc/initialrunner/image.json", own_paths.PROGRAM, "/usr/local/sbin/initialrunner", TEXT_PATH]
 SYSTEMD = [
     "/etc/systemd/system/initialrunner-image.service",
     "/etc/systemd/system/initialrunner-image.timer",
@@ -101,7 +103,8 @@ def test_what_is_written_and_with_which_mode(root: Path) -> None:
     )
     image = json.loads(after[COMMON[0]][1])
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ", image.pop("baked_at"))
-    assert image == {"toolkit": "", "version": 1, "sources": ["files"], "trigger": "both", "cloud_init_deadline_s": 600}
+    facts = {"toolkit": "", "version": 1, "sources": ["files"], "trigger": "both", "cloud_init_deadline_s": 600}
+    assert image == {**facts, "runner": runner_text().sha256}
 
 
 def test_again_with_the_same_options_gives_the_same_bytes(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -143,10 +146,10 @@ def test_remove_takes_all_of_it_away_and_nothing_else(root: Path) -> None:
     put(root, "/etc/initialrunner/mine", "/etc/cron.d/other")
     before = tree(root)
     bake.bake(root, Settings(signers=b"me " + KEY))
-    assert len(bake.remove(root)) == 9
+    assert len(bake.remove(root)) == 10
     assert tree(root) == before
     assert bake.remove(root) == ()
-    assert not (root / "usr/local/lib/initialrunner").exists()
+    assert not any((root / folder / "initialrunner").exists() for folder in ("usr/local/lib", "usr/lib"))
 
 
 def test_remove_leaves_the_command_of_a_bundle(root: Path) -> None:
@@ -242,7 +245,9 @@ def outside(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize(
-    "place", ["etc/initialrunner", "etc/cron.d", "usr/local", "usr/local/sbin", "etc/systemd", "var/lib/initialrunner"]
+    "place",
+    ["etc/initialrunner", "etc/cron.d", "usr/local", "usr/local/sbin", "etc/systemd", "var/lib/initialrunner",
+     "usr/lib/initialrunner"],
 )
 @pytest.mark.parametrize("first", ["", "here/../"])
 def test_a_link_that_climbs_out_of_the_root_is_refused(root: Path, tmp_path: Path, place: str, first: str) -> None:
@@ -326,14 +331,6 @@ def test_no_placeholder_is_left_and_no_option_works_by_the_control_group(root: P
                        "TasksMax", "DynamicUser", "User"}  # fmt: skip
 
 
-def test_the_program_is_one_file_that_every_python_of_the_floor_reads() -> None:
-    import ast
-
-    text = baked.text()
-    ast.parse(text, feature_version=(3, 6))
-    assert "bootstrap." not in "\n".join(line for line in text.splitlines() if "import " in line)
-
-
 def test_triggers_are_written_last_and_removed_first(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     changes = [change.path for change in bake.bake(root, Settings(signers=b"me " + KEY)).changes]
     starts = [own_paths.CRON, *SYSTEMD[2:]]
@@ -408,14 +405,14 @@ def test_a_full_disk_is_said_with_the_file_and_leaves_no_half_of_it(root: Path, 
         assert caught.value.message == f"{root}{own_paths.PROGRAM} cannot be written: No space left on device"
         assert caught.value.hint == "make room there, and bake again"
         # Nothing that starts it, and no half of it.
-        assert new(root, before) == [COMMON[0]]
+        assert new(root, before) == [COMMON[0], TEXT_PATH]
     finally:
         subprocess.run(["umount", place], check=True)
     bake.bake(root, Settings())
     assert new(root, before) == sorted([*COMMON, own_paths.CRON, *SYSTEMD])
 
 
-@pytest.mark.parametrize("path", [COMMON[0], own_paths.CRON, SYSTEMD[2]])
+@pytest.mark.parametrize("path", [COMMON[0], own_paths.CRON, SYSTEMD[2], TEXT_PATH])
 def test_a_folder_in_place_of_a_file_is_said_before_anything_is_written(root: Path, path: str) -> None:
     (root / path.lstrip("/")).mkdir(parents=True)
     assert refusals(root) == [("image.root", f"{path} is a folder")]

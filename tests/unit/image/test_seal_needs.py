@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,6 +15,7 @@ from image_root import LIBRARY, clean_root, link, put, python
 from bootstrap.image.baked import text
 from bootstrap.image.finding import Severity
 from bootstrap.image.seal import seal
+from bootstrap.payload.split import runner_text
 
 pytestmark = needs_root
 LIB, ETC = "/usr/lib/systemd/system", "/etc/systemd/system"
@@ -299,10 +302,41 @@ def test_a_program_that_others_may_write(root: Path) -> None:
     assert said(root) == ["a program that others than root may write"]
 
 
-@pytest.mark.parametrize("folder", ["usr/local/lib/initialrunner", "etc/initialrunner"])
+@pytest.mark.parametrize("folder", ["usr/local/lib/initialrunner", "etc/initialrunner", "usr/lib/initialrunner"])
 def test_a_folder_in_which_others_may_put_another_runner(root: Path, folder: str) -> None:
     (root / folder).chmod(0o777)
     assert said(root) == ["a folder that others than root may write"]
+
+
+@pytest.mark.parametrize(
+    ("harm", "told"),
+    [
+        (lambda text: text.unlink(), ["the text of the runner is missing"]),
+        (lambda text: text.write_bytes(b"x" + text.read_bytes()), ["a damaged text of the runner"]),
+        (lambda text: text.write_bytes(text.read_bytes()[:-1]), ["a damaged text of the runner"]),
+        (lambda text: text.rename(text.with_name("0" * 64)),
+         ["a damaged text of the runner", "the text of the runner is missing"]),
+        (lambda text: text.with_name(f".{text.name}.bake").touch(), ["a damaged text of the runner"]),
+        (lambda text: text.chmod(0o646), ["a program that others than root may write"]),
+        (lambda text: text.with_name("README").touch(), []),
+        (lambda text: text.with_name(hashlib.sha256(b"other").hexdigest()).write_bytes(b"other"), []),
+    ],
+    ids=["missing", "more", "less", "misnamed", "half-written", "open", "another file", "another version"],
+)  # fmt: skip
+def test_the_text_of_the_runner(root: Path, harm: Callable[[Path], object], told: list[str]) -> None:
+    text = root / "usr/lib/initialrunner" / runner_text().sha256
+    harm(text)
+    assert said(root) == told
+    assert {one.code for one in seal(root).findings} <= {"need.runner-text", "need.runner"}
+
+
+def test_an_image_of_an_older_toolkit_names_no_text_and_needs_none(root: Path) -> None:
+    shutil.rmtree(root / "usr/lib/initialrunner")
+    image = root / "etc/initialrunner/image.json"
+    settings = json.loads(image.read_text())
+    del settings["runner"]
+    image.write_text(json.dumps(settings))
+    assert said(root) == []
 
 
 @pytest.mark.parametrize(

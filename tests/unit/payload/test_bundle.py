@@ -59,7 +59,7 @@ def test_what_goes_in_comes_out() -> None:
     assert inside.files == {"/etc/a": b"\x00\xff\\binary'\n"}
     assert inside.digest == payload.digest == hashlib.sha256(payload.bundle).hexdigest()
     assert [f["path"] for f in inside.plan["files"]] == ["/etc/a", "/etc/stage1", "/srv/big", "/etc/rc.local"]
-    assert (inside.hot, inside.cold) == pack.sources(unreached=gates.unreached(inside.plan))
+    assert (inside.hot, inside.cold) == pack.sources(absent=gates.absent(inside.plan))
 
 
 def test_injected_files_travel_apart_and_the_trigger_is_last() -> None:
@@ -175,14 +175,14 @@ def modules_in(bundle: bytes) -> list[bytes]:
 def test_a_traceback_names_a_line_of_a_module_that_source_prints() -> None:
     bundle = build(rendered(), channel="single").bundle
     code, _, files = form.WHOLE.fullmatch(bundle)[2].decode().split(form.SEPARATOR)
-    # Its plan names no server, which no renderer would write.
-    broken = compose([code, pack.deflate(b"{}", unpack(bundle).hot.encode()), files])
+    # Its plan is no map, which no renderer would write.
+    broken = compose([code, pack.deflate(b"null", unpack(bundle).hot.encode()), files])
     run = subprocess.run(["sh", "-s", "why"], input=broken, capture_output=True, timeout=30, **NOBODY)
-    module, line, error = re.findall(r'File "([a-z/]+\.py)", line (\d+), in main\n(.*)', run.stderr.decode())[-1]
-    assert (module, error) == ("tick/run.py", "KeyError: 'server'")
+    module, line, error = re.findall(r'File "([a-z/]+\.py)", line (\d+), in filled\n(.*)', run.stderr.decode())[-1]
+    assert module == "defaults.py" and error.startswith("TypeError")
     printed = subprocess.run(["sh", "-s", "source", module], input=bundle, capture_output=True, timeout=30, check=True)
     lines = printed.stdout.decode().split("\n")
-    assert lines[0] == "#tick/run.py" and 'plan["server"].endswith' in lines[int(line) - 1]
+    assert lines[0] == "#defaults.py" and "dict(PLAN" in lines[int(line) - 1]
     assert sum(line.startswith("#") for line in lines) == 1
 
 
@@ -212,9 +212,11 @@ def test_two_modules_with_one_name_are_refused(monkeypatch: pytest.MonkeyPatch, 
     for name, value in (("_RUNNER", tmp_path), ("HOT", ("one",)), ("COLD", ("two",))):
         monkeypatch.setattr(pack, name, value)
     pack.sources.cache_clear()
+    pack.marked.cache_clear()
     with pytest.raises(PayloadError, match=r"runner/two.py and runner/one.py both define fetch"):
         pack.sources()
     pack.sources.cache_clear()
+    pack.marked.cache_clear()
 
 
 def test_neither_reader_nor_head_holds_a_character_that_the_glue_forbids() -> None:

@@ -9,7 +9,8 @@ import requests
 
 from bootstrap.errors import UsageError
 from bootstrap.publish import clouds, preflight
-from bootstrap.publish.store import Account, Endpoint, PublishError, endpoints_1, temp_url
+from bootstrap.publish.objects import PublishError
+from bootstrap.publish.store import Account, Endpoint, endpoints_1, temp_url
 
 CLOUD_FILES = "https://storage101.ord1.clouddrive.com/v1/MossoCloudFS_01234567"
 

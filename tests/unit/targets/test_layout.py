@@ -11,13 +11,15 @@ from pathlib import Path
 import pytest
 
 import bootstrap
-from bootstrap.errors import ExitCode, SpecError
+from bootstrap.errors import ExitCode, PayloadError, SpecError, UsageError
 from bootstrap.payload import crontab
 from bootstrap.payload.build import build
 from bootstrap.payload.bundle import unpack
 from bootstrap.payload.refused import Refused
+from bootstrap.payload.split import runner_text
 from bootstrap.render.model import Rendered, RenderedFile
-from bootstrap.targets import layout, mime, personality, stub, table
+from bootstrap.targets import layout, mime, personality, starter, stub, table
+from bootstrap.targets.model import Packed
 from bootstrap.targets.providers import FILES, Limit, Provider, provider
 
 DEPLOY = "20261120T120000-ab12cd"
@@ -216,7 +218,7 @@ def test_a_stub_beside_parts_is_judged_compressed_and_measured_as_user_data_is()
     assert (packed.measures[0].form, packed.measures[0].used) == ("gzip", len(packed.blob))
     message = gzip.decompress(packed.blob)
     assert len(message) > 16_384 and script.encode() in message
-    hook = stub.boothook(stub.text(url, packed.payload.digest), DEPLOY)
+    hook = starter.in_background(stub.text(url, packed.payload.digest), DEPLOY)
     assert hook in message and b"text/cloud-boothook" in message
     with pytest.raises(Refused, match="does not know what"):
         layout.pack(rendered(), "stub", provider("ec2"), url=url, beside=[mime.Part("mine.txt", b"hello\n")])
@@ -241,3 +243,50 @@ def test_hello_with_reports_fits_the_five_files_of_nova() -> None:
     assert len(packed.payload.files) == 5
     assert b"webhook-signature" not in packed.payload.bundle
     assert b"webhook-signature" in plan.render(bytes(32)).pack("tree").payload.bundle
+
+
+def real(tmp_path: Path, provider: str, published: tuple[str, ...] = (), report: str | None = None) -> Packed:
+    (tmp_path / "x.yaml").write_text("version: 1\nname: x\nstages: [{name: a, run: 'true'}]\n")
+    rendering = bootstrap.load(tmp_path / "x.yaml").plan("x-1", report_url=report).render(bytes(32))
+    return replace(rendering, runner_at=published).pack("user-data", provider)
+
+
+def test_a_carrier_is_chosen_where_a_whole_bundle_does_not_fit_and_a_source_is_known(tmp_path: Path) -> None:
+    packed = real(tmp_path, "ec2", report="https://deploy.internal")
+    assert packed.chosen and packed.sources == (f"https://deploy.internal/v1/runner/{runner_text().sha256}",)
+    assert packed.blob.startswith(b"\x1f\x8b")
+    published = real(tmp_path, "ec2", ("https://s3.example/r?X-Amz-Signature=a",), "https://deploy.internal")
+    assert published.sources is not None and published.sources[0] == "https://s3.example/r?X-Amz-Signature=a"
+    # Where the whole fits, the host should not depend on a source.
+    assert real(tmp_path, "gce", report="https://deploy.internal").sources is None
+
+
+def test_without_a_source_the_refusal_names_it_as_the_mend(tmp_path: Path) -> None:
+    with pytest.raises(PayloadError) as refused:
+        real(tmp_path, "ec2")
+    [problem] = refused.value.problems
+    assert problem.hint is not None and "add `report:`, or give --runner-from" in problem.hint
+
+
+@pytest.mark.parametrize(
+    ("name", "part"),
+    [
+        ("collector", "the spec reports to no collector"),
+        ("http://mirror.internal/r", "is not encrypted"),
+        ("ftp://x/r", "is no source of the runner's text"),
+        ("https://x/a'b", "is no source of the runner's text"),
+        ("disc", "'disc' is no source"),
+    ],
+)
+def test_a_source_that_leads_nowhere_is_refused(tmp_path: Path, name: str, part: str) -> None:
+    (tmp_path / "x.yaml").write_text("version: 1\nname: x\n")
+    rendering = bootstrap.load(tmp_path / "x.yaml").plan("x-1").render()
+    with pytest.raises(PayloadError, match=part):
+        rendering.pack("user-data", runner_from=[name])
+
+
+def test_a_stub_carries_no_carrier(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("version: 1\nname: x\n")
+    rendering = bootstrap.load(tmp_path / "x.yaml").plan("x-1").render()
+    with pytest.raises(UsageError, match="stub carries no carrier"):
+        rendering.pack("stub", url="https://x.io/b", runner_from=["disk"])

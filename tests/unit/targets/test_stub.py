@@ -13,7 +13,7 @@ from bootstrap import resources
 from bootstrap.errors import PayloadError
 from bootstrap.payload import crontab
 from bootstrap.runner.host import STUB, TRIGGER
-from bootstrap.targets import mime, stub
+from bootstrap.targets import mime, starter, stub
 from bootstrap.targets.providers import PROVIDERS, Provider, provider
 
 DIGEST = "ab" * 32
@@ -42,7 +42,7 @@ def test_a_url_without_an_end_names_none() -> None:
 def fits(url: str, name: str, *beside: str) -> None:
     """Measure the stub of a URL, with parts beside it, at a provider."""
     script, parts = stub.text(url, DIGEST), mime.read(beside)
-    blob = mime.compose(stub.boothook(script, "d1"), parts) if parts else script
+    blob = mime.compose(starter.in_background(script, "d1"), parts) if parts else script
     stub.measured(blob, script, provider(name), url, parts)
 
 
@@ -178,7 +178,7 @@ def test_no_argument_of_a_program_holds_the_url() -> None:
 
 def test_the_boothook_is_the_same_stub_and_begins_and_ends_as_a_script() -> None:
     script = stub.text(presigned.url(), DIGEST)
-    hook = stub.boothook(script, "20261121T090000-ab12cd")
+    hook = starter.in_background(script, "20261121T090000-ab12cd")
     assert script.split(b"\n", 1)[1] in hook
     assert hook.isascii() and hook.startswith(b"#!/bin/sh\n") and hook.endswith(b"\n")
     assert not re.search(rb"@[A-Z_]+[0-9]*@", hook)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Callable
 from typing import Any
@@ -11,7 +12,9 @@ from checkout import Machine, MakeMachine, as_root
 from handmade import payload, stage, whole_code
 from scripted_site import Site
 
+from bootstrap.payload.split import runner_text
 from bootstrap.runner.baked import program, sources, verbs
+from bootstrap.targets import stub
 
 Capture = pytest.CaptureFixture[str]
 with whole_code():
@@ -212,3 +215,84 @@ def test_main_answers(image: Any, mocker: Any, capsys: Capture, argv: list[str],
     mocker.patch.object(program, "locked", return_value=False)
     mocker.patch("os.geteuid", return_value=0 if argv == ["tick"] else 1000)
     assert verbs.main(argv) == code
+
+
+# --- a carrier ---
+
+
+def carried_image(image: Any, *urls: str) -> Machine:
+    """An image whose cloud-init has stored a carrier of the payload; its text is not there yet."""
+    box: Machine = image("cloud-init")
+    box.put("/var/lib/cloud/instance/user-data.txt", payload([stage("one", "true")], sources=urls).script)
+    box.monkeypatch.setattr(program, "goes_on", lambda host: bool(box.host.started))
+    return box
+
+
+TEXT = runner_text()
+PLACE = f"/usr/lib/initialrunner/{TEXT.sha256}"
+WHOLE = payload([stage("one", "true")], sources=[])
+
+
+def seen(box: Machine) -> str:
+    return str(program.read_json(box.host, program.SEEN)["sources"]["cloud-init"])
+
+
+def test_a_carrier_is_taken_with_the_text_of_the_image(image: Any) -> None:
+    box = carried_image(image)
+    box.put(PLACE, TEXT.content)
+    assert tick(box) == 0
+    taken = json.loads(box.path("/var/lib/initialrunner/taken").read_text())
+    assert (taken["source"], taken["sha256"]) == ("cloud-init", WHOLE.digest)
+    assert seen(box) == f"a whole bundle of {len(WHOLE.bundle)} bytes, with the runner of this image"
+
+
+def test_a_carrier_for_another_toolkit_is_explained_and_waited_for(image: Any, capsys: Capture) -> None:
+    box = carried_image(image)
+    box.put(f"/usr/lib/initialrunner/{'0' * 64}", "of another version")
+    assert tick(box) == 75
+    needs = (
+        f"this image has the runner 000000000000, the payload needs {TEXT.sha256[:12]}: "
+        "bake again with that toolkit, or render with --runner-from URL"
+    )
+    assert seen(box) == needs
+    assert needs in verb(box, capsys, "why")[1] and needs in verb(box, capsys, "status")[1]
+    assert not box.host.started and not box.path(program.REST).exists()
+    box.put(PLACE, TEXT.content)
+    assert tick(box) == 0
+
+
+def test_a_damaged_text_is_named_and_the_next_place_is_asked(image: Any) -> None:
+    with Site() as site:
+        secret, right = site.put("/wrong?secret", TEXT.content[1:]), site.put("/right", TEXT.content)
+        wrong = secret.removesuffix("?secret")
+        box = carried_image(image, secret, f"{site.url}/none")
+        box.put(PLACE, TEXT.content[:-9])
+        assert tick(box) == 75
+        assert seen(box) == (
+            f"{box.host.at(PLACE)} is damaged; {wrong}: other bytes than the carrier names: "
+            f"SHA-256 {hashlib.sha256(TEXT.content[1:]).hexdigest()}; {site.url}/none: answer 404"
+        )
+        assert not box.path(program.REST).exists()
+        carrier = payload([stage("one", "true")], sources=[secret, right]).script
+        box.put("/var/lib/cloud/instance/user-data.txt", carrier)
+        box.host.clock += 60
+        assert tick(box) == 0
+        assert seen(box).endswith(f", with the runner from {right}")
+    assert not box.path(program.REST).exists()
+
+
+def test_the_urls_of_a_carrier_are_not_asked_at_every_look(image: Any) -> None:
+    with Site() as site:
+        box = carried_image(image, f"{site.url}/none")
+        assert tick(box, "--for", "40") == 75
+        assert len(site.asked) == 3
+
+
+def test_a_stub_may_lead_to_a_carrier(image: Any) -> None:
+    with Site() as site:
+        box = carried_image(image)
+        carrier = box.path("/var/lib/cloud/instance/user-data.txt").read_bytes()
+        url = site.put("/carrier", carrier)
+        box.put("/var/lib/cloud/instance/user-data.txt", stub.text(url, hashlib.sha256(carrier).hexdigest()))
+        box.put(PLACE, TEXT.content)
+        assert tick(box) == 0

@@ -1,147 +1,16 @@
-"""A whole bundle is found in every form in which a target, a cloud or a person hands it over, and nothing else is."""
+"""Injected files and user-data in OpenStack's layout: what is read of them, and in which order."""
 
 from __future__ import annotations
 
-import base64
-import gzip
-import hashlib
-import textwrap
-from email.message import EmailMessage
-
-import presigned
 import pytest
 from handmade import payload, stage, whole_code
 
 from bootstrap.runner.baked import sources
-from bootstrap.runner.baked.sources import Elsewhere, Nothing, Torn, whole
-from bootstrap.targets import cloud_config, mime, starter, stub
+from bootstrap.runner.baked.unwrapping import Nothing
 
 with whole_code():
     PAYLOAD = payload([stage("one", "echo ran >>/srv/oracle")])
 BUNDLE = PAYLOAD.bundle
-MIME = mime.compose(BUNDLE, mime.read(["#cloud-config\npackages: [curl]\n", "#!/bin/sh\n# initialrunner-like\necho\n"]))
-
-
-def indented(depth: int) -> bytes:
-    return b"#cloud-config\nwrite_files:\n- content: |\n" + textwrap.indent(BUNDLE.decode(), " " * depth).encode()
-
-
-def message(kind: str) -> bytes:
-    """As `cloud-init devel make-mime` and Python's own library compose one."""
-    one = EmailMessage()
-    one.set_content("#cloud-config\n{}\n", subtype="cloud-config")
-    one.add_attachment(BUNDLE, maintype="text", subtype="x-shellscript", filename="b", cte=kind)
-    return one.as_bytes()
-
-
-def wrapped(data: bytes) -> bytes:
-    return base64.encodebytes(data)
-
-
-FORMS = {
-    "plain": BUNDLE,
-    "with a line before": b"\n" + BUNDLE,
-    "with lines behind": BUNDLE + b"\n# more\n",
-    "without its last newline": BUNDLE.rstrip(b"\n"),
-    "with carriage returns": BUNDLE.replace(b"\n", b"\r\n"),
-    "gzip": gzip.compress(BUNDLE),
-    "base64 in one line": base64.b64encode(BUNDLE),
-    "base64 in lines": wrapped(BUNDLE),
-    "base64 of gzip": wrapped(gzip.compress(BUNDLE)),
-    "gzip of base64": gzip.compress(wrapped(BUNDLE)),
-    "our MIME message": MIME,
-    "our MIME message, gzip": gzip.compress(MIME),
-    "our MIME message, base64 of gzip": base64.b64encode(gzip.compress(MIME)),
-    "a message in base64": message("base64"),
-    "a message in quoted-printable": message("quoted-printable"),
-    "our cloud-config": cloud_config.text(PAYLOAD).encode(),
-    "our cloud-config, gzip": gzip.compress(cloud_config.text(PAYLOAD).encode()),
-    "a block of two": indented(2),
-    "a block of seven": indented(7),
-    "a cloud-config with gz+b64": b"#cloud-config\nwrite_files:\n- encoding: gz+b64\n  content: "
-    + base64.b64encode(gzip.compress(BUNDLE)) + b"\n  permissions: '0600'\n",
-    "a cloud-config with !!binary": b"#cloud-config\nwrite_files:\n- content: !!binary |\n"
-    + textwrap.indent(wrapped(BUNDLE).decode(), "    ").encode() + b"  path: /x\n",
-    "a cloud-config with a quoted text": b'#cloud-config\nwrite_files: [{"content": "'
-    + BUNDLE.replace(b'"', b'\\"').replace(b"\n", b"\\n") + b'"}]\n',
-}  # fmt: skip
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_the_bundle_comes_out_of(form: str) -> None:
-    assert whole(FORMS[form]) == BUNDLE
-
-
-def test_of_two_bundles_the_first_that_is_whole_is_taken() -> None:
-    other = payload([stage("two", "true")], server="box-2").bundle
-    assert whole(BUNDLE[:-40] + b"\n" + other) == other
-    assert whole(other + BUNDLE) == other
-
-
-@pytest.mark.parametrize("cut", [80, 500, len(BUNDLE) // 2, len(BUNDLE) - 90, len(BUNDLE) - 2])
-@pytest.mark.parametrize("form", ["plain", "base64 in lines", "a block of two", "our MIME message", "gzip"])
-def test_the_beginning_of_a_bundle_is_torn(form: str, cut: int) -> None:
-    data = {
-        "plain": BUNDLE[:cut],
-        "base64 in lines": wrapped(BUNDLE)[: cut * 4 // 3],
-        "a block of two": indented(2)[: 45 + cut],
-        "our MIME message": MIME[: MIME.index(b"#!/bin/sh") + cut],
-        "gzip": gzip.compress(BUNDLE)[: cut * 2 // 3],
-    }[form]
-    with pytest.raises(Torn, match=r"so far|differs|damaged"):
-        whole(data)
-
-
-def test_a_changed_byte_is_found() -> None:
-    place = BUNDLE.index(b"D='") + 200
-    with pytest.raises(Torn, match="differs from the digest on its last line"):
-        whole(BUNDLE[:place] + (b"a" if BUNDLE[place : place + 1] != b"a" else b"b") + BUNDLE[place + 1 :])
-
-
-@pytest.mark.parametrize(
-    ("data", "said"),
-    [
-        (b"", "is empty"),
-        (b"#cloud-config\npackages: [curl]\n", "31 bytes, but no bundle in them"),
-        (b"#!/bin/sh\necho hello\n", "21 bytes, but no bundle in them"),
-        (bytes(range(256)), "256 bytes, but no bundle in them"),
-        (b"\x1f\x8b\x08not gzip at all", "compressed but damaged: 18 bytes"),
-        (starter.text(PAYLOAD).encode(), f"{len(starter.text(PAYLOAD))} bytes, but no bundle in them"),
-        (gzip.compress(bytes(sources.MOST + 1)), "more than 16777216 bytes when unpacked"),
-        (bytes(sources.MOST + 1), "more than 16777216 bytes"),
-    ],
-    ids=["empty", "cloud-config", "script", "bytes", "broken gzip", "starter", "bomb", "large"],
-)
-def test_what_holds_no_bundle_says_so(data: bytes, said: str) -> None:
-    with pytest.raises(Nothing) as caught:
-        whole(data)
-    assert str(caught.value) == said
-
-
-@pytest.mark.parametrize("form", ["plain", "gzip", "message", "boothook", "boothook in a message, compressed"])
-def test_a_stub_names_what_it_would_fetch(form: str) -> None:
-    text = stub.text(presigned.url(), PAYLOAD.digest)
-    hook = stub.boothook(text, "d1")
-    beside = mime.read(["#cloud-config\n{}\n"])
-    data = {
-        "plain": text, "gzip": gzip.compress(text), "message": mime.compose(text, []), "boothook": hook,
-        "boothook in a message, compressed": gzip.compress(mime.compose(hook, beside)),
-    }[form]  # fmt: skip
-    with pytest.raises(Elsewhere) as caught:
-        whole(data)
-    assert caught.value.args == (presigned.url(), PAYLOAD.digest)
-
-
-def test_a_stub_without_its_digest_is_torn() -> None:
-    text = stub.text("https://store.example/b", PAYLOAD.digest)
-    with pytest.raises(Torn, match="a stub that is cut off"):
-        whole(text[:150])
-
-
-def test_a_digest_in_a_foreign_script_is_no_bundle() -> None:
-    body = b"#!/bin/sh\necho harm\n"
-    with pytest.raises(Nothing, match="no bundle in them"):
-        whole(body + b'_bundle %s "$@"\n' % hashlib.sha256(body).hexdigest().encode())
 
 
 def drive(files: dict[str, bytes]) -> bytes:
@@ -159,15 +28,6 @@ def test_a_config_drive_gives_injected_files_before_user_data() -> None:
     assert drive(files) == BUNDLE
     del files["openstack/content/0000"]
     assert drive(files) == other
-
-
-def test_a_bundle_in_pieces_is_joined_in_their_order() -> None:
-    pieces = [BUNDLE[at : at + 9000] for at in range(0, len(BUNDLE), 9000)]
-    paths = {f"{sources.BUNDLE}.{number}": piece for number, piece in enumerate(pieces, 1)}
-    assert sources.joined(paths.get, sources.BUNDLE) == BUNDLE
-    del paths[f"{sources.BUNDLE}.{len(pieces)}"]
-    with pytest.raises(Torn, match=f"so far, in {len(pieces) - 1} pieces"):
-        sources.joined(paths.get, sources.BUNDLE)
 
 
 def test_a_path_that_leads_out_of_the_drive_is_not_asked_for() -> None:

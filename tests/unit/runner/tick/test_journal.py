@@ -11,6 +11,7 @@ from pytest_mock import MockerFixture
 
 from bootstrap.runner import host as host_module
 from bootstrap.runner.host import Host
+from bootstrap.runner.later import recovery
 from bootstrap.runner.tick import journal as journal_module
 from bootstrap.runner.tick.journal import Journal, seal, unseal
 
@@ -20,8 +21,9 @@ def state(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The state folder, moved: the only constants of the host layout that this test has to move."""
     folder = tmp_path / "state"
     monkeypatch.setattr(host_module, "STATE", str(folder))
-    monkeypatch.setattr(journal_module, "STATE", str(folder))
-    monkeypatch.setattr(journal_module, "JOURNAL", str(folder / "journal"))
+    for module in journal_module, recovery:
+        monkeypatch.setattr(module, "STATE", str(folder))
+        monkeypatch.setattr(module, "JOURNAL", str(folder / "journal"))
     return folder
 
 

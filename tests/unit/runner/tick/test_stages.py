@@ -114,7 +114,7 @@ def test_memory_and_disk_that_ran_out_are_named_as_the_cause(machine: MakeMachin
     box, run = begun(machine, stage("one", "false", attempts=2, delay_s=1))
     kills = iter(["1", "2", "2", "2"])
     mocker.patch.object(stages, "killed_for_memory", side_effect=lambda host: next(kills))
-    mocker.patch.object(stages, "disk_full", return_value=True)
+    mocker.patch.object(stages, "no_room", return_value=True)
     work(box, run)
     assert [event["cause"] for event in box.find("stage.ended")] == ["oom", "disk"]
 
