@@ -35,6 +35,7 @@ def found_in(root: Root) -> list[Found]:
     for name in root.names(FOLDER):
         entry = root.look(place(name)) if _NAME.fullmatch(name) else None
         if entry is not None:
+            # A link under such a name is damage too: nothing says what it leads to on a clone.
             content = root.read(entry.path, _MOST_BYTES) if entry.is_file else None
             is_whole = content is not None and hashlib.sha256(content).hexdigest() == name
             texts.append(Found(place(name), entry, is_whole))

@@ -116,6 +116,7 @@ def _runner(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:
 def _runner_texts(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:
     """Judge the runner texts in the image. image.json names none where an older toolkit has baked it."""
     texts = runner_texts.found_in(tree)
+    # Those of other versions are judged as well: a clone that asks for one would find it damaged.
     for text in texts:
         if not text.is_whole:
             yield _need("runner-text", text.path, "a damaged text of the runner", _NOT_PUT_TOGETHER, _AGAIN)

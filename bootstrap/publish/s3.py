@@ -9,7 +9,7 @@ import base64
 import hashlib
 import time
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -85,6 +85,8 @@ class S3Objects:
 
     def _put_parts(self, name: str, path: Path, sha256: str) -> None:
         """Put a large file part by part. The service checks each; the whole is compared before it becomes an object."""
+        from botocore.exceptions import BotoCoreError, ClientError
+
         at = self._at(name)
         part_bytes = max(PART_BYTES, -(-path.stat().st_size // MAX_PARTS))
         started = self.client.create_multipart_upload(**at, **_described(sha256), ChecksumAlgorithm="SHA256")
@@ -100,8 +102,10 @@ class S3Objects:
                 raise changed(f"{self.place}/{name}", digest.hexdigest(), sha256)
             self.client.complete_multipart_upload(**upload, MultipartUpload={"Parts": parts})
         except BaseException:
-            # Parts that belong to no object would be paid for until somebody removes them.
-            self.client.abort_multipart_upload(**upload)
+            # Parts that belong to no object would be paid for until somebody removes them. The first error is the one
+            # to say, not that of a network that is gone.
+            with suppress(BotoCoreError, ClientError):
+                self.client.abort_multipart_upload(**upload)
             raise
 
     def read(self, name: str) -> Iterator[bytes]:

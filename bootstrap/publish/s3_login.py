@@ -14,7 +14,7 @@ from bootstrap.publish.s3 import S3Objects
 from bootstrap.publish.sigv4 import Credentials
 
 # botocore's pauses between attempts double up to 20 s.
-TIMEOUTS = {"connect_timeout": 10, "read_timeout": 120, "retries": {"mode": "standard", "max_attempts": 5}}
+TIMEOUTS = {"connect_timeout": 10, "read_timeout": 120, "retries": {"mode": "standard", "total_max_attempts": 5}}
 
 
 def open_bucket(bucket: str, prefix: str = "", *, endpoint_url: str | None = None, by_role: bool = False) -> S3Objects:

@@ -1,8 +1,8 @@
 """Children of the runner: sessions and control groups of their own, and answers that have a time limit."""
 
+import _signal as signal
 import errno
 import os
-import signal
 import time
 
 

@@ -15,7 +15,7 @@ import sys
 
 try:
     # python3-minimal of Debian lacks some of these.
-    import _bz2, json, zlib
+    import _bz2, _json, zlib
 
     # hashlib would load OpenSSL, which takes 3 MiB; it serves where Python has no SHA-256 of its own.
     for module in "_sha2", "_sha256", "hashlib":

@@ -5,7 +5,7 @@ g() { echo "$1$u"; }
 while ! have && read -r u; do
 rm -f $t
 a=$({ @ROLE@
-g url=|curl -gsSfLm60 --connect-timeout 9 --proto-redir =https -w "HTTP %{http_code} " -K- -o$t||g|wget -qt1 -T20 --max-redirect=0 @CA@ -i- -O$t||g|timeout 60 python3 -Ic 'import sys,urllib.request as q
+g url=|curl -gsSfLm60 --connect-timeout 9 --proto-redir =https -w "HTTP %{http_code} " -K- -o$t||g|timeout 60 wget -qt1 -T20 --max-redirect=0 @CA@ -i- -O$t||g|timeout 60 python3 -Ic 'import sys,urllib.request as q
 try:open(sys.argv[1],"wb").write(q.urlopen(input(),timeout=20).read(1<<20))
 except Exception as e:sys.exit("python3: %s"%e)' $t
 @END@

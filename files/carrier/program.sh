@@ -9,7 +9,6 @@ grep -qsF '@MARK@' @STATE@/journal* && [ $# = 0 ] && exit
 umask 77
 exec 9>$f.lock
 flock -n 9 || exit 0
-trap "rm -f $f $f.text $f.ca" 0
 # cloud-init runs a script once, and has marked it as done already: it makes itself durable before all else.
 [ "$(cat $w 2>/dev/null)" = "$c" ] && grep -qs $d $e || {
 (umask 22; mkdir -p ${e%/*})
@@ -25,6 +24,13 @@ mv $w.entry $e
 @UNITS@
 sync
 }
+# cloud-init is not held up, and a source that is not there yet is no failure of its script.
+case $k$0 in /var/lib/cloud/*)
+k=1
+exec 9>&-
+(eval "$c") </dev/null 2>&1 | { logger -t initialrunner || cat >/dev/null; } &
+exit;;esac
+trap "rm -f $f $f.text $f.ca" 0
 t=$f.text
 have() { [ "$(sha256sum <$t)" = "$r  -" ]; } 2>/dev/null
 n=@FOLDER@/$r

@@ -19,8 +19,9 @@ from scripted_site import Site
 from bootstrap.runner.host import Host
 from bootstrap.runner.later.doctor import collector_faults
 from bootstrap.runner.later.fetch import Fetch
-from bootstrap.runner.tick.checks import check_fault, http, proxy_for
+from bootstrap.runner.tick.checks import check_fault
 from bootstrap.runner.tick.report import Report
+from bootstrap.runner.tick.web import http, proxy_for
 
 pytestmark = pytest.mark.integration
 LOGIN = "svc:s3cr-et%40x"

@@ -135,6 +135,7 @@ def test_a_wrong_token_is_no_wait(collector: CollectorProcess) -> None:
         (["serve", "--listen", "8080"], "--listen '8080' is not HOST:PORT"),
         (["serve", "--store", "mysql://x"], "is neither sqlite:///PATH nor postgresql://"),
         (["serve", "--tls-cert", "/etc/hostname"], "--tls-cert and --tls-key go together"),
+        (["serve", "--bundle-room", "many"], "--bundle-room 'many' is not a size\n  write 512MiB or 4GiB"),
     ],
 )
 def test_wrong_use_is_2_and_explained(collector: CollectorProcess, argv: list[str], said: str) -> None:

@@ -12,10 +12,12 @@ import yaml
 from box import Box, needs_root
 from bundle_server import BundleServer
 from cloud_init import boot, first_boot, seeded
+from runner_server import RunnerServer
 
 import bootstrap
+from bootstrap.payload.split import FOLDER, runner_text
 from bootstrap.rendering import Rendering
-from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER
+from bootstrap.runner.host import BUNDLE, COMMAND, STATE, STUB, TRIGGER
 from bootstrap.targets import starter
 
 pytestmark = [
@@ -172,3 +174,55 @@ def test_cloud_init_finds_the_volumes_by_their_layout(hello: Rendering, tmp_path
     paths = sorted(file.path for file in hello.pack("config-drive").payload.files)
     size = len(drive.files["openstack/latest/user_data"])
     assert done.stdout == f"hello-1\nhello-1 {paths} {size}\n", done.stderr
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside the user's own"])
+def test_a_carrier_with_the_text_on_the_disk_needs_no_network(hello: Rendering, beside: bool) -> None:
+    own = [THEIRS, THEIR_SCRIPT] if beside else []
+    blob = hello.split("disk").user_data_bytes("ec2", beside=own)
+    assert blob.startswith(b"\x1f\x8b") and len(blob) < 4_500
+    with Box() as box:
+        box.put(f"{FOLDER}/{runner_text().sha256}", runner_text().content)
+        seeded(box, "nocloud", hello.nocloud().files | {"user-data": blob})
+        first_boot(box)
+        box.wait_for(lambda: healthy(box))
+        assert not box.exists(STUB) and box.exists("/srv/theirs") == beside
+        before = box.journal()
+        boot(box)
+        assert box.journal() == before and not box.exists(TRIGGER)
+
+
+@pytest.mark.parametrize("beside", [False, True], ids=["alone", "beside the user's own"])
+def test_a_carrier_whose_source_comes_late_is_healthy_later_without_cloud_init(hello: Rendering, beside: bool) -> None:
+    with RunnerServer() as server, Box(network="host") as box:
+        server.answers = ["404"] * 6
+        own = [THEIRS, THEIR_SCRIPT] if beside else []
+        blob = hello.split(server.url).user_data_bytes("ec2", beside=own)
+        seeded(box, "nocloud", hello.nocloud().files | {"user-data": blob})
+        first_boot(box)
+        box.wait_for(lambda: box.exists(STUB) and box.exists(TRIGGER))
+        assert box.exists("/srv/theirs") == beside
+        while not box.exists(BUNDLE) and not healthy(box):
+            box.tick()
+        box.wait_for(lambda: healthy(box))
+        assert not box.exists(STUB)
+
+
+def test_a_cloud_config_with_a_carrier_is_valid_and_starts_it(hello: Rendering) -> None:
+    text = hello.split("disk").cloud_config()
+    with Box() as box:
+        box.put(f"{FOLDER}/{runner_text().sha256}", runner_text().content)
+        seeded(box, "nocloud", hello.nocloud().files | {"user-data": text.encode()})
+        first_boot(box)
+        box.wait_for(lambda: healthy(box))
+        box.put("/root/cloud-config.yaml", text)
+        assert box.sh("cloud-init schema -c /root/cloud-config.yaml").stdout.startswith("Valid cloud-config")
+
+
+def test_a_config_drive_with_a_carrier_is_started_by_its_starter(hello: Rendering) -> None:
+    with Box() as box:
+        box.put(f"{FOLDER}/{runner_text().sha256}", runner_text().content)
+        seeded(box, "config_drive", hello.split("disk").config_drive().files)
+        first_boot(box)
+        box.wait_for(lambda: healthy(box))
+        assert not box.exists(STUB)

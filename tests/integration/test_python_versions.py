@@ -12,9 +12,13 @@ from pathlib import Path
 
 import pytest
 from handmade import payload, stage
+from neighbours import Authority
+from scripted_site import Site
 
 from bootstrap.render.model import RenderedFile
+from bootstrap.runner.contract import signature
 
+RUNNER = Path(__file__).parents[2] / "bootstrap/runner"
 FOUND = sorted(Path.home().glob(".pyenv/versions/3.*/bin/python3"), key=lambda path: int(path.parts[-3].split(".")[1]))
 pytestmark = [
     pytest.mark.integration,
@@ -78,3 +82,30 @@ def test_the_packed_runner_works_on(python: Path, tmp_path: Path) -> None:
     began = json.loads(done.stdout.splitlines()[0])
     assert began["python"] == ".".join(python.parts[-3].split(".")[:2])
     assert json.loads(done.stderr)["state"] == "healthy"
+
+
+# The modules of the runner that use what Python keeps for its own modules: such names may change with a version.
+CLIENT = """
+import sys
+digests = __import__("_sha2" if sys.version_info >= (3, 12) else "_sha256")
+sys.modules["bootstrap.runner.bundle"] = type("bundle", (), {"sha256": digests.sha256})
+for name in "contract", "jsontext", "tick/web":
+    exec(open(sys.argv[1] + "/" + name + ".py").read())
+assert loads(dumps({"b": 1.5, "a": [None, "x"]})) == {"a": [None, "x"], "b": 1.5}
+assert signature(b"key", "id", "1", b"body") == sys.argv[4]
+assert http(sys.argv[2], {}, 10)[:2] == (200, b"hello")
+print(sorted({"re", "enum", "json", "email", "socket", "ssl", "hashlib"}.intersection(sys.modules)))
+assert http(sys.argv[3], {}, 10, ca=sys.stdin.read())[:2] == (200, b"hello")
+"""
+
+
+@pytest.mark.parametrize("python", FOUND, ids=lambda path: path.parts[-3])
+def test_reports_load_none_of_the_large_modules_on(python: Path, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    (tmp_path / "pem").write_bytes(authority.certificate("IP:127.0.0.1"))
+    with Site() as plain, Site(pem=tmp_path / "pem") as safe:
+        urls = [site.put("/x", b"hello") for site in (plain, safe)]
+        words = [RUNNER, *urls, signature(b"key", "id", "1", b"body")]
+        command = [python, "-I", "-S", "-c", CLIENT, *words]
+        done = subprocess.run(command, input=authority.pem, capture_output=True, text=True, check=False)
+    assert (done.stdout, done.stderr) == ("[]\n", "")

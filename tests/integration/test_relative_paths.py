@@ -57,6 +57,8 @@ export BOOTSTRAP_COLLECTOR=$(sed -n 's/^listening on //p' state/said)
 "$PYTHON" -m bootstrap status --ca tls/ca.pem --token-file state/token
 "$PYTHON" -m bootstrap wait web-1 --ca tls/ca.pem --token-file state/token --timeout 1s || [ $? = 6 ]
 test -s state/c.db && test -s state/deploy
+"$PYTHON" -m bootstrap publish --runner --to collector --ca tls/ca.pem --token-file state/deploy -o out/runner
+test -s out/runner/published.json
 """
 # In this order, in one folder: what one writes the next reads. verb -> (the options it is about, what a shell runs).
 RUNS: tuple[tuple[str, set[str], str], ...] = (
@@ -106,7 +108,7 @@ RUNS: tuple[tuple[str, set[str], str], ...] = (
 )  # fmt: skip
 SERVED = {
     ("serve", name) for name in ("secret_file", "token_file", "deploy_token_file", "tls_cert", "tls_key")
-} | {(verb, name) for verb in ("wait", "status") for name in ("token_file", "ca")}  # fmt: skip
+} | {(verb, name) for verb in ("wait", "status", "publish") for name in ("token_file", "ca")}  # fmt: skip
 
 
 def path_options() -> set[tuple[str, str]]:

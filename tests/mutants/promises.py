@@ -220,8 +220,8 @@ MUTANTS = [
         FAULTS + "test_reports_road.py::test_what_is_no_acknowledgement_takes_nothing_off_the_list", faults=(61, 63),
     ),
     of_runner(
-        "tick/checks", "half an answer is an acknowledgement",
-        "    if answer.length:\n", "    if False:\n",
+        "tick/web", "half an answer is an acknowledgement",
+        "                if not block and left < UNKNOWN:\n", "                if False:\n",
         FAULTS + "test_reports_road.py::test_what_is_no_acknowledgement_takes_nothing_off_the_list", faults=(64, 65),
     ),
     of_runner(

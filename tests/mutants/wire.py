@@ -24,13 +24,13 @@ MUTANTS: list[Mutant] = [
         FETCH + "test_a_fetch_without_an_end_fails_at_the_deadline_and_leaves_nothing_on_the_disk", faults=(143,),
     ),
     of_runner(
-        "tick/checks", "a proxy is asked without its password",
+        "tick/web", "a proxy is asked without its password",
         '    auth = {"Proxy-Authorization": "Basic " + login} if login else {}\n', "    auth = {}\n",
         PROXIES + "test_reports_files_and_checks_get_through", faults=(144,),
     ),
     of_runner(
-        "tick/checks", "an IPv6 address goes to the proxy without its brackets",
-        'name = "[[%s]]" if', 'name = "[%s]" if',
+        "tick/web", "an IPv6 address goes to the proxy without its brackets",
+        'name = ("[%s]:%d" if', 'name = ("%s:%d" if',
         PROXIES + "test_a_tunnel_is_asked_for_with_name_and_password", faults=(144,),
     ),
     of_runner(

@@ -19,7 +19,7 @@ from bootstrap.render.render import render
 from bootstrap.runner.host import STATE
 from bootstrap.runner.later.opening import WRAPPER
 from bootstrap.spec.load import load
-from bootstrap.targets import layout, starter
+from bootstrap.targets import layout, starter, stub
 
 TOP = Path(__file__).parents[2]
 EXAMPLES = ("hello", "web")
@@ -46,6 +46,7 @@ def texts() -> Iterator[tuple[str, str, str]]:
     yield "a host without Python", "f() {\n" + script(plan) + "\n}\nf x\n", HEAD_MEANS
     # Meant: the name of the one file is known now (2064), a number needs no quotes (2086).
     yield "stub", resources.text("files/stub/stub.sh"), "SC2064,SC2086"
+    yield "stub, by role", stub.text("s3://acme-boot/x", "0" * 64).decode(), "SC2064,SC2086"
     hook = starter.in_background(resources.text("files/stub/stub.sh").encode(), "d1").decode()
     yield "stub, as a boothook", hook, "SC2064,SC2086"
     for source in ("disk", "https://c/runner/"):

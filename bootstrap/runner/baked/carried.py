@@ -22,6 +22,7 @@ def text_on_disk(host, digest):
     except OSError as error:
         raise Nothing("%s cannot be read: %s" % (path, error.strerror))
     if file is None:
+        # Twelve digits tell versions apart, and the line stays short enough for a console.
         present = [name[:12] for name in host.list(RUNNERS) if re.match("[0-9a-f]{64}$", name)]
         has = "the runner " + ", ".join(present) if present else "no runner's text"
         raise Nothing("this image has %s, the payload needs %s" % (has, digest[:12]))

@@ -196,6 +196,7 @@ class Finder:
         """
         reasons = [missing]
         for url in carrier["urls"]:
+            # Its query may be what gives the right to read, so neither the log nor `status` shows it.
             address = url.split("?")[0]
             answer = self.child(lambda url=url: self.keep(lambda: self.with_text_from(url, carrier)), TEXT_S)
             if "reason" not in answer:
@@ -245,6 +246,7 @@ class Finder:
                 bundle = put_together(text_on_disk(self.host, carrier.runner), carrier.rest, carrier.bundle)
                 runner = ", with the runner of this image"
             except Nothing as nothing:
+                # A URL may answer for longer than this look may last, so that each is asked in a child of its own.
                 put(self.host, REST, carrier.rest)
                 names = "runner", "bundle", "urls", "authority"
                 return {"carrier": {name: getattr(carrier, name) for name in names}, "missing": str(nothing)}

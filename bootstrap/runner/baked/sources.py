@@ -89,6 +89,7 @@ def injected_by(read, trigger):
     try:
         bundle = joined(read, BUNDLE)
         if bundle is None:
+            # Where files are small, or nothing larger is needed, that is all an injection brings.
             data = read(STUB)
             bundle = None if data is None else whole(framed(data))
     except Carried as carrier:

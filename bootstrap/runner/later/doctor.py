@@ -1,6 +1,5 @@
 """Diagnoses why nothing starts or is reported: `doctor` checks the parts that the runner depends on, one line each."""
 
-import calendar
 import os
 import stat
 import time
@@ -8,11 +7,11 @@ import time
 from bootstrap.runner.host import BUNDLE, STATE, TRIGGER
 from bootstrap.runner.later.opening import TIMER
 from bootstrap.runner.later.show import has_ended, unsent
-from bootstrap.runner.tick.checks import http
 from bootstrap.runner.tick.files import ensure_trigger, tidy_leftovers, trigger_text, units_wanted
 from bootstrap.runner.tick.journal import JOURNAL, unseal
 from bootstrap.runner.tick.run import Run, identity
 from bootstrap.runner.tick.stages import no_room
+from bootstrap.runner.tick.web import http
 
 CRON_FOLDER = os.path.dirname(TRIGGER)
 SKEW_S = 300
@@ -185,6 +184,9 @@ def disk_faults(run):
 
 def clock_faults(run):
     """Deploy ids begin with the time at which the payload was made: a clock before that is wrong."""
+    # Here, since all that is compiled later shares its imports, and the first tick compiles some of it.
+    import calendar
+
     try:
         created = calendar.timegm(time.strptime(run.plan["deploy_id"][:15], "%Y%m%dT%H%M%S"))
     except ValueError:
@@ -217,8 +219,10 @@ def collector_faults(run):
     base = plan["report"]["url"].rstrip("/")
 
     def question():
+        import calendar
+
         try:
-            status, _, headers = http(base + "/healthz", plan, 8, ca=plan["report"].get("ca"))
+            status, _, headers = http(base + "/healthz", plan, 8, plan["report"].get("ca"))
             sent_at = headers.get("date")
             theirs = calendar.timegm(time.strptime(sent_at, "%a, %d %b %Y %H:%M:%S GMT")) if sent_at else time.time()
             return b"%d %d" % (status, theirs)

@@ -2,16 +2,16 @@
 
 import errno
 import fcntl
-import json
 import os
 import stat
 import time
 
 from bootstrap.runner.bundle import sha256
+from bootstrap.runner.jsontext import dumps, loads
 from bootstrap.runner.processes import Question
-from bootstrap.runner.tick.checks import LOCAL, exchange
 from bootstrap.runner.tick.files import ids
 from bootstrap.runner.tick.signals import Again, Failed
+from bootstrap.runner.tick.web import LOCAL, UNKNOWN, exchange
 
 PIECE, SILENCE_S, REDIRECTS, RESERVE = 1 << 16, 60, 5, 1 << 26
 PAUSES = [1, 2, 4, 8, 16]  # seconds, after attempts in a row that brought nothing; then it is the next tick's turn
@@ -39,7 +39,7 @@ def fetch(run, entry):
     finally:
         if child.pid:
             child.kill_group()
-    is_final, cause, fault = json.loads((child.answer or b'[false, "missing", "no end in time"]').decode())
+    is_final, cause, fault = loads((child.answer or b'[false, "missing", "no end in time"]').decode())
     if fault is None:
         return
     if run.deadline() <= 0:
@@ -74,7 +74,6 @@ def part_of(path):
 def verdict(run, entry, parent):
     """Try to get the file, in a child: [final, cause, fault] as JSON; without a fault it is in place."""
     import ctypes
-    from http.client import HTTPException
 
     # PR_SET_PDEATHSIG, SIGKILL: when the runner is killed, its child must not go on writing beside the next runner.
     ctypes.CDLL(None).prctl(1, 9)
@@ -84,11 +83,11 @@ def verdict(run, entry, parent):
         is_final, cause, fault = False, "missing", Fetch(run.host, run.plan, entry).work()
     except Refused as refused:
         is_final, cause, fault = True, refused.cause, refused.text
-    except (OSError, HTTPException, ValueError) as error:
+    except (OSError, ValueError) as error:
         # ValueError: the place to which a server redirects need not be a URL.
         is_final, cause, fault = False, "disk" if is_full(error) else "missing", str(error)
     # Status lines and locations come from the server and may have any length: their beginning is enough.
-    return json.dumps([is_final, cause, fault and fault[:400]]).encode()
+    return dumps([is_final, cause, fault and fault[:400]]).encode()
 
 
 def is_full(error):
@@ -122,8 +121,6 @@ class Fetch:
 
     def pull(self):
         """Ask until all is there, or nothing more comes; then put it in place."""
-        from http.client import HTTPException
-
         # The child of a runner that was killed a moment ago may still hold the part.
         fcntl.flock(self.fd, fcntl.LOCK_EX)
         self.total, self.have = sha256(), 0
@@ -136,7 +133,7 @@ class Fetch:
             before, fault = self.have, "other bytes than before"
             try:
                 self.attempt()
-            except (OSError, HTTPException) as error:
+            except (OSError, ValueError) as error:
                 # Another attempt does not help against a full disk.
                 if is_full(error):
                     raise
@@ -245,12 +242,10 @@ class Fetch:
         if not goes_on:
             self.again()
         self.mark, self.pieced = mark, goes_on
-        if answer.length is not None:
+        if answer.length < UNKNOWN:
             self.room(self.have + answer.length)
-        for block in iter(lambda: answer.read(PIECE), b""):
+        for block in answer.blocks():
             self.write(block)
-        if answer.length:
-            raise OSError("cut off after %d of %d bytes" % (self.have, self.have + answer.length))
         if not self.whole():
             other = "other bytes than the plan pins: SHA-256 %s of %d bytes, not %s" % (
                 self.total.hexdigest(), self.have, self.entry["sha256"],
@@ -266,7 +261,7 @@ class Fetch:
 
         url, ca = self.entry["fetch"]["url"], self.plan.get("report", {}).get("ca")
         for _ in range(REDIRECTS + 1):
-            answer = exchange(url, self.plan, SILENCE_S, "GET", None, headers, ca, True)
+            answer = exchange(url, self.plan, SILENCE_S, ca, headers, public=True)
             if answer.status not in (301, 302, 303, 307, 308):
                 return answer
             answer.close()

@@ -1,11 +1,11 @@
 """Leaves the machine clean after success: secrets, bundle and trigger go, the admin's command stays."""
 
-import json
 import os
 
 from bootstrap.runner.bundle import HOT, PARTS, TEXT
 from bootstrap.runner.form import LAST_LINE, SEPARATOR, deflated, encode
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, STUB, TRIGGER
+from bootstrap.runner.jsontext import dumps
 from bootstrap.runner.later.opening import TIMER, save_first
 from bootstrap.runner.tick.files import digest, ended_mark, trigger_text, whole
 from bootstrap.runner.tick.logs import tail
@@ -17,7 +17,7 @@ def scrubbed(plan, files, sha256):
     for key in "stages", "every_boot":  # for: secrets
         public[key] = [scrub_stage(stage) for stage in plan[key]]
     public["finished"] = {"files": files, "sha256": sha256}
-    packed = [encode(deflated(data, HOT)) for data in (json.dumps(public, sort_keys=True).encode(), b"")]
+    packed = [encode(deflated(data, HOT)) for data in (dumps(public).encode(), b"")]
     body = TEXT.decode().replace(SEPARATOR.join(PARTS), SEPARATOR.join(PARTS[:1] + packed)).rsplit("\n", 2)[0] + "\n"
     return (body + LAST_LINE % digest(body.encode())).encode()
 

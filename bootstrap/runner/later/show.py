@@ -1,12 +1,12 @@
 """Shows the state of a run: `status`, `why` and `logs`. It writes nothing and repairs nothing."""
 
-import json
 import os
 import time
 
 from bootstrap.runner.bundle import TEXT
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.host import STATE, TRIGGER
+from bootstrap.runner.jsontext import loads
 from bootstrap.runner.later.turn import holder
 from bootstrap.runner.terminal import refuse
 from bootstrap.runner.tick.files import Waiting, awaited, digest, lack_text
@@ -85,7 +85,7 @@ def facts(host, plan):
     summary.update(stuck=bool(stuck), reason=stuck.strip() or summary["reason"])
     handover = host.text(STATE + "/taken")  # written by a baked runner that handed over to a bundle
     if plan.get("finished", {}).get("sha256", digest(TEXT)) in handover:
-        summary["source"] = json.loads(handover)["source"]
+        summary["source"] = loads(handover)["source"]
     for event in find("health"):  # for: health
         summary["health"] = {k: event.get(k) for k in ("ok", "check", "saw")}
     if os.path.exists(TRIGGER) and not has_ended(host):
@@ -133,6 +133,8 @@ LINES = (
 def status(host, plan, words):
     summary = facts(host, plan)
     if words:
+        import json
+
         print(json.dumps(summary, indent=2, sort_keys=True))
         return outcome(summary)
     print("%(server)s  %(state)s  deploy %(deploy_id)s  revision %(revision)s" % summary)

@@ -4,4 +4,4 @@ It imports nothing of `later`: it asks for a function there by name, and only th
 """
 
 # In the order of their imports.
-MODULES = ("signals", "journal", "history", "files", "checks", "report", "logs", "shell", "stages", "run")
+MODULES = ("signals", "journal", "history", "files", "web", "checks", "report", "logs", "shell", "stages", "run")

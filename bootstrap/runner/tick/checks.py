@@ -4,96 +4,17 @@ In every module of the runner a fault is None, or a text for people that says wh
 """
 
 import os
+import time
+
+from bootstrap.runner.jsontext import loads
+from bootstrap.runner.tick.web import address, dial, http
 
 SHELL = ["/bin/sh", "-eu"]
-LOCAL = ["localhost", "127.0.0.1", "::1"]
 
 
-def address(text):
-    """Return ("host", port) of "host:port", with [::1]:80 understood."""
-    host, port = text.rsplit(":", 1)
-    return host.strip("[]"), int(port)
-
-
-def connect(text, timeout_s):
+def connect(text):
     """Connect to "host:port" once. Raises OSError."""
-    import socket
-
-    socket.create_connection(address(text), timeout_s).close()
-
-
-def http(url, plan, timeout_s, method="GET", body=None, headers=None, ca=None, limit=65536):
-    """Return (status, body, headers) of one HTTP exchange. No redirect is followed, and `limit` bytes are the most.
-
-    Raises OSError, or HTTPException of http.client.
-    """
-    answer = exchange(url, plan, timeout_s, method, body, headers, ca)
-    data = answer.read(limit)
-    # A status line without its whole body is no acknowledgement: the peer was killed in the middle.
-    if answer.length:
-        raise OSError("answer cut off or longer than %d bytes" % limit)
-    return answer.status, data, answer.headers
-
-
-def exchange(url, plan, timeout_s, method, body, headers, ca, public=False):
-    """Return the answer to one HTTP request, its body not yet read.
-
-    ca: the text of the authorities that are trusted, None for the host's own; public: the host's own, too.
-    """
-    from http import client
-
-    host, _, path = url.split("://", 1)[1].partition("/")
-    path, headers = "/" + path, dict(headers or {})
-    link, context = client.HTTPConnection(host, timeout=timeout_s), None
-    if url.startswith("https:"):  # for: https
-        import ssl
-
-        context = ssl.create_default_context(cadata=ca)
-        if public:
-            context.load_default_certs()
-        # Python 3.13 sets VERIFY_X509_STRICT, which rejects an authority that `openssl req -x509` made. One bundle must
-        # behave alike on every Python.
-        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
-        link = client.HTTPSConnection(host, timeout=timeout_s, context=context)
-    proxy = plan.get("proxy") and proxy_for(plan, url)  # for: proxy
-    if proxy:  # for: proxy
-        link, path = through(client.HTTPConnection, proxy, link, context, headers, path, url)
-    link.request(method, path, body, headers)
-    return link.getresponse()
-
-
-def through(kind, proxy, link, context, headers, path, url):
-    """Return (connection, path) of a request that a proxy passes on.
-
-    kind: the class of the connection to the proxy; link: the connection that would go straight to the server.
-    """
-    import binascii
-    from urllib.parse import unquote_to_bytes
-
-    # A name and a password stand in the URL percent-encoded. They are for the proxy alone: no message may show them.
-    login, _, proxy = proxy.split("://", 1)[-1].rstrip("/").rpartition("@")
-    login = binascii.b2a_base64(unquote_to_bytes(login))[:-1].decode()
-    auth = {"Proxy-Authorization": "Basic " + login} if login else {}
-    tunnel = kind(proxy, timeout=link.timeout)
-    if context:
-        # http.client takes one pair of brackets off an IPv6 address, and before 3.12 writes none.
-        name = "[[%s]]" if ":" in link.host else "%s"
-        tunnel.set_tunnel((name + ":%d") % (link.host, link.port), headers=auth)
-        tunnel.connect()
-        link.sock = context.wrap_socket(tunnel.sock, server_hostname=link.host)
-        return link, path
-    headers.update(auth)
-    return tunnel, url
-
-
-def proxy_for(plan, url):
-    """Return the plan's proxy for this URL, None for this machine, the metadata address and those of no_proxy."""
-    from urllib.parse import urlsplit
-
-    proxy, to = plan.get("proxy", {}), urlsplit(url)
-    direct = LOCAL + ["169.254.169.254"] + proxy.get("no_proxy", "").lower().split(",")
-    near = any(name and ("." + to.hostname).endswith("." + name.lstrip(".")) for name in direct)
-    return None if near else proxy.get(to.scheme)
+    dial(address(text), 5).close()
 
 
 def network(host):
@@ -119,7 +40,7 @@ def need_missing(host, plan, need):
             else None
         )
     if kind == "tcp":  # for: need-tcp
-        return ask(host, lambda: connect(value, 5), 6) and "no answer from tcp " + value
+        return ask(host, lambda: connect(value), 6) and "no answer from tcp " + value
     if kind == "dns":  # for: need-dns
         return ask(host, lambda: resolve(plan), 6) and "names do not resolve"
     fault = ask(host, lambda: server_ready(plan, value), 15)  # for: need-server
@@ -142,36 +63,32 @@ def ask(host, question, timeout_s):
 
 def resolve(plan):
     """Ask for the collector's name, or Debian's where the plan has none: whether names resolve. Raises OSError."""
-    import socket
-    from urllib.parse import urlsplit
+    import _socket
 
-    name = urlsplit(plan.get("report", {}).get("url", "")).hostname
+    name = address(plan["report"]["url"].split("/")[2])[0] if "report" in plan else "1"
     try:
-        socket.getaddrinfo(name if name and not name[-1].isdigit() else "deb.debian.org", None)
-    except socket.gaierror as error:
+        _socket.getaddrinfo("deb.debian.org" if name[-1].isdigit() else name, None)
+    except _socket.gaierror as error:
         # "No such name" is an answer as well: there is a name server, and it does not know that name.
-        if error.errno != socket.EAI_NONAME:
+        if error.errno != _socket.EAI_NONAME:
             raise
 
 
 def server_ready(plan, name):
     """Ask the collector for a server of this roll-out. Raises OSError, with its state, unless it is healthy."""
-    import json
-
     path = "/v1/servers/%s?deploy_id=%s&group=%s" % (name, plan["deploy_id"], plan.get("group", ""))
-    status, body, _ = signed(plan, "GET", path, b"", "needs", 0)
-    state = json.loads(body.decode())["state"] if status == 200 else "the collector answers %d" % status
+    status, body, _ = signed(plan, path, b"", "needs", 0)
+    state = loads(body.decode())["state"] if status == 200 else "the collector answers %d" % status
     if state != "healthy":
         raise OSError(state)
 
 
-def signed(plan, method, path, body, journal, first):
+def signed(plan, path, body, journal, first):
     """Return http() of a request to the collector, signed with this server's key as Standard Webhooks sign.
 
     journal, first: the journal's id and the number of the first event, which the id of the request is made of.
     """
     import binascii
-    import time
 
     from bootstrap.runner.contract import signature
 
@@ -181,7 +98,7 @@ def signed(plan, method, path, body, journal, first):
     headers = {"webhook-id": name, "webhook-timestamp": stamp, "webhook-signature": signature(key, name, stamp, body)}
     headers["content-type"] = "application/json"
     url = report["url"].rstrip("/") + path
-    return http(url, plan, 15, method, body, headers, report.get("ca"), 4096)
+    return http(url, plan, 15, report.get("ca"), headers, body)
 
 
 def check_name(check):
@@ -209,7 +126,7 @@ def look_http(host, plan, check, shell):  # for: check-http
 
 
 def look_tcp(host, plan, check, shell):  # for: check-tcp
-    return ask(host, lambda: connect(check["address"], 5), 6)
+    return ask(host, lambda: connect(check["address"]), 6)
 
 
 def look_unit(host, plan, check, shell):  # for: check-unit

@@ -1,12 +1,12 @@
 """The journal: append-only JSON lines, each with a number and a checksum. The only source of truth on a host."""
 
 import errno
-import json
 import os
 import zlib
 
 from bootstrap.runner.bundle import later
 from bootstrap.runner.host import STATE
+from bootstrap.runner.jsontext import dumps, loads
 
 JOURNAL = STATE + "/journal"
 VERSION = 1  # of the format; tests keep a journal of every one that was released
@@ -14,7 +14,7 @@ VERSION = 1  # of the format; tests keep a journal of every one that was release
 
 def seal(event):
     """Return one line of the journal: the event with a checksum of its text as the last key."""
-    text = json.dumps(event, sort_keys=True)[:-1]
+    text = dumps(event)[:-1]
     return '%s, "crc": "%08x"}\n' % (text, zlib.crc32(text.encode()))
 
 
@@ -23,7 +23,7 @@ def unseal(line):
     try:
         text, crc = line.decode().rsplit(', "crc": "', 1)
         if crc == '%08x"}' % zlib.crc32(text.encode()):
-            return json.loads(text + "}")
+            return loads(text + "}")
     except ValueError:
         pass
     return None

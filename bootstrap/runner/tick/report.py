@@ -1,10 +1,10 @@
 """Ships the journal to the collector: in a child, so that neither DNS nor a slow answer holds a stage up."""
 
-import json
 import os
 
 from bootstrap.runner.contract import REPORT_VERSION
 from bootstrap.runner.host import STATE
+from bootstrap.runner.jsontext import dumps, loads
 from bootstrap.runner.processes import Question
 from bootstrap.runner.tick.checks import signed
 
@@ -34,7 +34,7 @@ class Report:
         )
         body.update(instance_id=self.journal.events[0].get("instance_id", ""), boot_id=self.host.boot_id)
         body["deadline_s"] = max(0, round(self.deadline()))
-        return json.dumps(body).encode()
+        return dumps(body).encode()
 
     def poke(self):
         """Start, or go on with, sending the events that are not acknowledged yet. Never waits."""
@@ -48,9 +48,9 @@ class Report:
     def send(self, body, first):
         """Send one request, in a child. Return a count of events, or a line that says why there is none; bytes."""
         try:
-            status, answer, headers = signed(self.plan, "POST", "/v1/events", body, self.journal.id, first)
+            status, answer, headers = signed(self.plan, "/v1/events", body, self.journal.id, first)
             if status == 200:
-                acked = json.loads(answer.decode())["acked"]
+                acked = loads(answer.decode())["acked"]
                 # `true` is a number for Python, and no count of events.
                 if type(acked) is int and acked >= 0:
                     return b"%d" % acked

@@ -1,9 +1,8 @@
 """One tick: everything from the lock to the last removed file, each step repeatable under kills."""
 
+import _signal as signal
 import errno
-import json
 import os
-import signal
 import sys
 
 from bootstrap.runner.bundle import TEXT, later
@@ -11,6 +10,7 @@ from bootstrap.runner.console import FAILED, UNDELIVERED
 from bootstrap.runner.contract import EXIT_AGAIN, EXIT_DONE, EXIT_FAILED
 from bootstrap.runner.defaults import filled
 from bootstrap.runner.host import BUNDLE, COMMAND, STATE, TRIGGER, Host
+from bootstrap.runner.jsontext import loads
 from bootstrap.runner.tick.checks import check_fault, check_name
 from bootstrap.runner.tick.files import (
     Waiting,
@@ -248,7 +248,7 @@ class Run:
         self.host.save(ended_mark(self.sha256), b"failed\n")
         return EXIT_FAILED
 
-    def deliver(self, patience_s):
+    def deliver(self, patience_s):  # for: report late-files
         """Send what the collector does not have, for so many seconds at most. True when nothing is owed."""
         if "report" in self.plan:  # for: report
             return self.report.drain(patience_s)
@@ -322,7 +322,7 @@ def tick(host, plan, kind=Run):
             run.state("running", reason="superseded")
         return EXIT_DONE
     except Again:
-        run.deliver(20)
+        run.deliver(20)  # for: report
         return EXIT_AGAIN
     except (OSError, KeyError) as error:
         # Nothing may run that cannot be recorded or placed; the next tick finds the same state and tries again.
@@ -332,7 +332,7 @@ def tick(host, plan, kind=Run):
 def main(argv):
     """Run the verb that is named: the entry of a bundle. Without arguments, as in user-data, it installs itself."""
     os.umask(0o022)
-    host, plan = Host(), filled(json.loads(section(1).decode()))
+    host, plan = Host(), filled(loads(section(1).decode()))
     if plan["server"].endswith("*"):  # for: group
         plan["group"] = plan["server"]
         plan["server"] = later("instance_name")(host, plan)

@@ -1,9 +1,9 @@
 """Starts the texts of stages as programs, waits for them, and ends what they leave behind."""
 
+import _signal as signal
 import errno
 import os
 import pwd
-import signal
 import time
 
 from bootstrap.runner.host import STATE

@@ -140,29 +140,5 @@ def test_no_such_name_is_an_answer_of_a_name_server(
     machine: MakeMachine, mocker: Any, error: int, passes: bool
 ) -> None:
     box = machine(payload([stage("one", "true")]))
-    mocker.patch("socket.getaddrinfo", side_effect=socket.gaierror(error, "x"))
+    mocker.patch("_socket.getaddrinfo", side_effect=socket.gaierror(error, "x"))
     assert (checks.need_missing(box.host, box.plan, {"dns": True}) is None) is passes
-
-
-@pytest.mark.parametrize(
-    ("url", "proxy"),
-    [
-        ("http://example.com/x", "http://proxy:3128"),
-        ("https://example.com/x", None),
-        ("http://in.example.org/x", None),
-        ("http://127.0.0.1/x", None),
-        ("http://169.254.169.254/x", None),
-    ],
-)
-def test_a_proxy_serves_what_is_far(url: str, proxy: str | None) -> None:
-    plan = {"proxy": {"http": "http://proxy:3128", "no_proxy": "example.org"}}
-    assert checks.proxy_for(plan, url) == proxy
-
-
-def test_a_request_through_a_proxy_names_the_whole_url_and_logs_in(site: Site) -> None:
-    proxy = site.put("/", b"").rstrip("/").replace("http://", "http://me:p%40ss@")
-    site.put("http://far.example.com/x", b"by the proxy")
-    status, body, _ = checks.http("http://far.example.com/x", {"proxy": {"http": proxy}}, 5)
-    assert (status, body) == (200, b"by the proxy")
-    headers = {name.lower(): value for name, value in site.asked[-1][1].items()}
-    assert headers["proxy-authorization"] == "Basic bWU6cEBzcw=="

@@ -202,7 +202,7 @@ def test_a_run_ends_when_the_collector_has_all(machine: MakeMachine, mocker: Any
     box = machine(payload([stage("one", "true")], report=("http://127.0.0.1:1", b"s" * 32)))
     bodies = []
 
-    def take(plan: Any, method: str, path: str, body: bytes, journal: str, first: int) -> tuple[int, bytes, Any]:
+    def take(plan: Any, path: str, body: bytes, journal: str, first: int) -> tuple[int, bytes, Any]:
         bodies.append(json.loads(body))
         return 200, b'{"acked": %d}' % (first + len(bodies[-1]["events"]) - 1), {}
 
