@@ -82,9 +82,10 @@ def _pending(folder: Path, manifest: Manifest) -> list[File]:
     except OSError as error:
         raise UsageError(f"{folder} cannot be made: {error.strerror}") from error
     # A link in the place of a folder would lead files out of the tree: also where the manifest leaves the folder out.
-    above = {str(parent) for entry in (*manifest.files, *manifest.links) for parent in PurePosixPath(entry.path).parents}
-    for below in sorted({entry.path for entry in manifest.folders} | above - {"."}):
-        path = folder / below
+    leaves = [*(file.path for file in manifest.files), *(link.path for link in manifest.links)]
+    above = {str(parent) for path in leaves for parent in PurePosixPath(path).parents}
+    for name in sorted({entry.path for entry in manifest.folders} | above - {"."}):
+        path = folder / name
         if path.is_symlink() or (path.exists() and not path.is_dir()):
             problems.append(Problem("publish.restore", f"{path} is there, and is no folder", None, hint))
     for link in manifest.links:
@@ -114,7 +115,7 @@ def _explaining(path: Path) -> Iterator[None]:
 
 
 def _unwritten(path: Path, error: OSError) -> Problem:
-    return Problem("publish.restore", f"{error.filename or path}: {error.strerror}", None, "check its mode and the disk")
+    return Problem("publish.restore", f"{error.filename or path}: {error.strerror}", None, "check mode and disk")
 
 
 def part_of(path: Path) -> Path:

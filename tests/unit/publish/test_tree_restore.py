@@ -131,5 +131,5 @@ def test_an_object_that_is_longer_than_the_manifest_says_is_not_read_to_its_end(
     ids=["file", "link", "target", "folder"],
 )
 def test_what_the_disk_cannot_hold_is_said(tmp_path: Path, manifest: Manifest) -> None:
-    with pytest.raises(TreeError, match="File name too long|No such file"):
+    with pytest.raises(TreeError, match=r"File name too long|No such file"):
         restore(FolderObjects(tmp_path / "store"), tmp_path / "back", manifest)
