@@ -162,8 +162,11 @@ def _carrier_lines(carrier: Carrier) -> list[str]:
     """Return the runner's text that a carrier names, and where the host looks for it, in order."""
     from bootstrap.payload.split import FOLDER
 
-    sources = (f"{FOLDER} of the image", *carrier.runner_from)
-    return [f"  runner    {carrier.runner}", f"  from      {sources[0]}", *(f"       then {url}" for url in sources[1:])]
+    return [
+        f"  runner    {carrier.runner}",
+        f"  from      {FOLDER} of the image",
+        *(f"       then {url}" for url in carrier.runner_from),
+    ]
 
 
 def plan_lines(plan: dict[str, Any]) -> list[str]:
