@@ -47,7 +47,7 @@ def restore(
     manifest = manifest or complete(objects)
     pending = _pending(folder, manifest)
     for below in manifest.folders:
-        (folder / below.path).mkdir(parents=True, exist_ok=True)
+        _make(folder / below.path)
     problems, done = [], 0
     with ThreadPoolExecutor(WORKERS, "restore") as pool:
         try:
@@ -73,10 +73,7 @@ def _pending(folder: Path, manifest: Manifest) -> list[File]:
     """Return the files that a folder does not hold yet. Raises TreeError for everything that differs in it."""
     pending, problems = [], []
     hint = "restore into an empty folder, or remove what differs"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder} cannot be made: {error.strerror}") from error
+    _make(folder)
     # A link in the place of a folder would lead files out of the tree.
     for below in manifest.folders:
         path = folder / below.path
@@ -97,6 +94,15 @@ def _pending(folder: Path, manifest: Manifest) -> list[File]:
     if problems:
         raise TreeError(problems)
     return pending
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise UsageError(f"{folder} is a file", hint="name another folder; one that is missing is made") from error
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made: {error.strerror}", hint="name another folder") from error
 
 
 def _digest(path: Path) -> str:
