@@ -14,12 +14,12 @@ from bootstrap.cli.options import (
     OutputOptions,
     ReportOptions,
     SpecOptions,
-    collector_options,
     gathered,
     output_options,
     report_options,
     sign_option,
     spec_options,
+    upload_options,
 )
 from bootstrap.cli.publish_place import DEFAULT_EXPIRES, PlaceOptions, place_options
 from bootstrap.cli.publish_tree import TreeOptions, tree_options
@@ -60,7 +60,7 @@ more_options = gathered(
 @more_options
 @report_options
 @sign_option
-@collector_options
+@upload_options
 @output_options
 @click.option("--dry-run", is_flag=True, help="Log in, check the endpoint, and print what would be uploaded.")
 def command(

@@ -117,8 +117,8 @@ class TreeOptions:
             options = {"--dry-run": dry_run, "--delete": self.delete, "--resend": self.resend}
             names = [option for option, is_set in options.items() if is_set]
             if names:
-                verb = "is" if len(names) == 1 else "are"
-                message = f"{', '.join(names)} {verb} for publishing, and not for {'--restore' if self.restore else '--verify'}"
+                verb, other = "is" if len(names) == 1 else "are", "--restore" if self.restore else "--verify"
+                message = f"{', '.join(names)} {verb} for publishing, and not for {other}"
                 raise UsageError(message, hint="name the folder to publish, or leave the option out")
         if place.kind == places.COLLECTOR:
             raise UsageError("a collector keeps no folders", hint="--to swift://…, s3://… or a folder")
