@@ -19,8 +19,9 @@ MAX_TEXTS = 200
 MAX_BUNDLE_BYTES = 16 << 20
 BUNDLE_ROOM_BYTES = 1 << 30  # for all bundles together, unless `serve --bundle-room` names another number
 BLOCK_BYTES = 256 << 10
-# A text that no deploy refers to is removed when nobody has asked for it for so long.
-UNUSED_TEXT_S = 90 * 24 * 3600.0
+# A text that no deploy refers to is removed when nobody has asked for it for so long: a template of a scaling group may
+# start a server years after it was made.
+UNUSED_TEXT_S = 730 * 24 * 3600.0
 # An upload has ended long before; a collector that was killed meanwhile leaves its blocks behind.
 UNFINISHED_S = 3600.0
 

@@ -72,7 +72,7 @@ async def get_runner(request: Request) -> Response:
 async def put_runner(request: Request) -> Response:
     """Store the runner's text of another toolkit version, such as that of a deployer which is newer than the collector.
 
-    It stays as long as a deploy that was announced with it is stored, and for 90 days after a host has asked for it.
+    It stays as long as a deploy that was announced with it is stored, and for two years after a host has asked for it.
     """
     collector, sha256 = collector_of(request), _digest_of(request)
     content = await body_of(request, MAX_TEXT_BYTES)

@@ -10,10 +10,12 @@ from collections.abc import Iterator
 from contextlib import ExitStack
 from email.message import Message
 from fnmatch import fnmatch
+from pathlib import Path
 
 import instance_refresh
 import pytest
 import venvs
+from botocore.exceptions import ClientError
 from box import Box, needs_root
 from collector_process import CollectorProcess
 from ec2_instance import boot, dmi, metadata_service
@@ -25,7 +27,7 @@ import bootstrap
 from bootstrap.payload.split import assemble, runner_text
 from bootstrap.targets.model import Packed
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, needs_root]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900), needs_root]
 # The page's own commands, by their beginnings.
 RENDER, APPLY = "bootstrap render", "terraform apply"
 
@@ -34,10 +36,11 @@ RENDER, APPLY = "bootstrap render", "terraform apply"
 def page(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Page]:
     """The page after its first `terraform apply`."""
     folder = tmp_path_factory.mktemp("page")
-    with (
-        MotoServer(also=instance_refresh.SOURCE) as moto,
-        CollectorProcess(tmp_path_factory.mktemp("collector")) as own,
-    ):
+    # Their packages come by the network, and in the private one there is none.
+    for environment in ("moto", "terraform", "sdks"):
+        venvs.python(environment)
+    own = CollectorProcess(tmp_path_factory.mktemp("collector"), "--listen", "127.0.0.1:8443")
+    with private_namespaces(), MotoServer(also=instance_refresh.SOURCE) as moto, own:
         moto.become_admin()
         page = Page(folder, moto, own)
         page.play(
@@ -70,7 +73,7 @@ def test_every_instance_gets_what_was_rendered_the_carrier_and_the_users_own_par
     assert len(instances) == 3 and set(instances.values()) == {page.user_data()}
     ours, theirs = parts(page.user_data())
     packed = rendered(page)
-    assert packed.blob == page.user_data() and len(packed.blob) < 4_500
+    assert packed.blob == page.user_data() and len(packed.blob) < 16_384 - 10_240
     assert packed.payload.carrier and assemble(packed.payload.carrier, runner_text().content) == packed.payload.bundle
     assert ours.get_content_type() == "text/cloud-boothook"
     assert theirs.get_payload(decode=True) == (page.folder / "mine.yaml").read_bytes()
@@ -113,8 +116,25 @@ def test_instances_start_with_the_role_through_cloud_init_and_wait_counts_them(p
         page.play("bootstrap wait")
         for number, box in enumerate(boxes):
             assert box.text("/srv/web/index.html") == f"web-ec2d{number:04x}c7c4\n"
-            assert "deploy" in box.sh("id -nG deploy; id -un deploy").stdout
-        assert "iam/security-credentials/web" in (tmp_path / "log").read_text()
+            assert box.sh("id -nG deploy").stdout == "deploy sudo\n", "the user's own part"
+        # Months later the group grows: the same template, and one more member of the same deploy.
+        page.collector.kill()
+        page.collector.start()
+        late = stack.enter_context(Box(network="host", dmi=dmi(3)))
+        boot(late)
+        page.sh("bootstrap wait 'build/web-*' --count 4")
+    assert (tmp_path / "log").read_text().count("iam/security-credentials/web\n") == 4
+    # The role is what brings the runner, and nothing else: the page's policy is judged here.
+    page.moto.client("s3").put_object(Bucket="acme-boot", Key="other", Body=b"")
+    page.moto.login, admin = login, page.moto.login
+    try:
+        s3 = page.moto.client("s3")
+        key = f"runner/{runner_text().sha256}"
+        assert s3.get_object(Bucket="acme-boot", Key=key)["Body"].read() == runner_text().content
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.get_object(Bucket="acme-boot", Key="other")
+    finally:
+        page.moto.login = admin
 
 
 def test_the_same_payload_changes_nothing_and_a_new_one_replaces_every_instance(page: Page) -> None:

@@ -1,8 +1,8 @@
 """An EC2 instance as its image's cloud-init sees it: the metadata service at its address, with tokens (IMDSv2) only.
 
-    with private_namespaces(), metadata_service(folder, user_data, login):
-        with Box(network="host", dmi=dmi(1)) as box:
-            boot(box)                       # cloud-init takes the user-data from the service, and runs it
+with private_namespaces(), metadata_service(folder, user_data, login):
+    with Box(network="host", dmi=dmi(1)) as box:
+        boot(box)                       # cloud-init takes the user-data from the service, and runs it
 """
 
 from __future__ import annotations
@@ -44,6 +44,8 @@ def metadata_service(folder: Path, user_data: bytes, login: Login, role: str = "
         f"{VERSION}/meta-data/local-hostname": "ip-10-0-0-1",
         f"{VERSION}/meta-data/placement/index": "availability-zone\n",
         f"{VERSION}/meta-data/placement/availability-zone": f"{REGION}a",
+        f"{VERSION}/dynamic/instance-identity/index": "document\n",
+        f"{VERSION}/dynamic/instance-identity/document": json.dumps({"region": REGION, "imageId": "ami-12c6146b"}),
         "latest/meta-data/placement/region": REGION,
         "latest/meta-data/iam/security-credentials/index": role,
         f"latest/meta-data/iam/security-credentials/{role}": json.dumps({**keys, "Token": login.token}),
@@ -58,14 +60,17 @@ def metadata_service(folder: Path, user_data: bytes, login: Login, role: str = "
         pass
 
     Imds.behaviour, Imds.folder = "token", folder
-    subprocess.run(["ip", "address", "replace", f"{ADDRESS}/32", "dev", "lo"], check=True)
-    server = http.server.ThreadingHTTPServer((ADDRESS, 80), Imds)
-    threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+    address = ["ip", "address", "add", f"{ADDRESS}/32", "dev", "lo"]
+    subprocess.run(address, check=True)
     try:
-        yield
+        with http.server.ThreadingHTTPServer((ADDRESS, 80), Imds) as server:
+            threading.Thread(target=server.serve_forever, args=(0.05,), daemon=True).start()
+            try:
+                yield
+            finally:
+                server.shutdown()
     finally:
-        server.shutdown()
-        server.server_close()
+        subprocess.run(["del" if word == "add" else word for word in address], check=True)
 
 
 def boot(box: Box) -> None:

@@ -10,6 +10,7 @@ from __future__ import annotations
 import base64
 import json
 import os
+import shutil
 import sys
 from pathlib import Path
 
@@ -56,6 +57,9 @@ class Page:
             more = f" --endpoint-url {self.moto.url}" if words == "bootstrap publish" else ""
             self.sh(self._ahead[number] + more)
             del self._ahead[: number + 1]
+            if words == "bootstrap secret":
+                # The collector has had its own from the start.
+                shutil.copyfile(self.collector.folder / "secret", self.folder / "collector.secret")
 
     def sh(self, command: str) -> str:
         """One command in the page's folder, which must succeed; its output."""

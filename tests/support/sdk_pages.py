@@ -50,3 +50,10 @@ def is_the_bundle_of(folder: Path, arrived: bytes) -> bool:
     plan = unpack(arrived).plan
     web = bootstrap.load(folder / "web.yaml").plan(plan["server"], deploy_id=plan["deploy_id"]).render()
     return arrived == web.pack("user-data").blob
+
+
+def is_the_stub_of(folder: Path, arrived: bytes, bundle: bytes, url: str, spec: str = "web.yaml") -> bool:
+    """Whether what arrived is the stub that folder/spec gives for the bundle that the page's program put there."""
+    plan = unpack(bundle).plan
+    web = bootstrap.load(folder / spec).plan(plan["server"], deploy_id=plan["deploy_id"]).render()
+    return arrived == web.stub(url).encode() and web.pack("stub", url=url).payload.bundle == bundle

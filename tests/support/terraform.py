@@ -76,17 +76,16 @@ class Terraform:
 
 def ended(argv: list[str], folder: Path, environment: dict[str, str]) -> str:
     """The output of a command that succeeds within the limit. Where it asks, the answer is "yes"."""
-    process = subprocess.Popen(
+    with subprocess.Popen(
         argv, cwd=folder, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT,
         text=True, start_new_session=True,
-    )  # fmt: skip
-    try:
-        output, _ = process.communicate("yes\n", timeout=LIMIT_S)
-    finally:
-        # A provider outlives a Terraform that was killed.
-        with contextlib.suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait()
+    ) as process:  # fmt: skip
+        try:
+            output, _ = process.communicate("yes\n", timeout=LIMIT_S)
+        finally:
+            # A provider outlives a Terraform that was killed.
+            with contextlib.suppress(ProcessLookupError):
+                os.killpg(process.pid, signal.SIGKILL)
     assert process.returncode == 0, f"{argv}\n{output[-5000:]}"
     return output
 

@@ -47,8 +47,8 @@ def quarantine(journal, data, info):
     os.close(host.folder(folder, True))
     os.chmod(folder, 0o700)
     host.save(aside, data)
-    was, now = mode_and_owner(info), {"mode": "0644", "owner": "0:0"}
-    journal.add("fixed", path=TRIGGER, quarantined=aside, was=was, now=now)
+    now = {"mode": "0644", "owner": "0:0"}
+    journal.add("fixed", path=TRIGGER, quarantined=aside, was=mode_and_owner(info), now=now)
 
 
 def ensure_units(run):

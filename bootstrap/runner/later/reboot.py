@@ -25,7 +25,7 @@ def reboot_after(run, stage):
             run.stages.end(stage, "failed", attempt, cause="reboot", tail=reason, final=True)
         run.journal.add("rebooting", stage=stage["name"], count=count, boot_id=run.host.boot_id)
     # The collector should hear of the reboot before the silence that follows.
-    run.deliver(10)
+    run.deliver(10)  # for: report
     os.sync()
     for argv in ["systemctl", "reboot"], ["reboot"], ["shutdown", "-r", "now"]:
         if run.host.run(argv, 30) == 0:

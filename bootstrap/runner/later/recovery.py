@@ -39,7 +39,7 @@ def settle(stages, stage, facts):
         more = {"killed": kill_leftovers(stages, began), "policy": policy, "rebooted": rebooted}
         stages.journal.add("interrupted", stage=name, attempt=began["attempt"], **more)
     if stage.get("verify") and stages.shell.run(stage, name + "/verify", stage["verify"], 300)[0] == 0:  # for: verify
-        more = unless_fails(outputs, host, stages.plan, "%s/%d" % (began["stage"], began["attempt"]))
+        more = unless_fails(outputs, host, stages.plan, "%s/%d" % (name, began["attempt"]))
         return stages.end(stage, "done", began["attempt"], cause="interrupted", **more)
     if policy == "fail" or stages.facts(stage).too_often:
         log = open_log(host, name)
@@ -113,7 +113,7 @@ def stuck(run, error):
         # Each tick comes by here: a reason is recorded once, or a full disk would be filled with its own reports.
         elif [e["for"] for e in run.journal.find("waiting") if "for" in e][-1:] != [reason]:
             run.journal.add("waiting", missing=[{"path": run.plan["server"], "why": "cannot go on"}], **{"for": reason})
-        run.deliver(5)
+        run.deliver(5)  # for: report
     except (OSError, AttributeError, IndexError):
         pass  # not even the journal can be opened or written
     return EXIT_AGAIN

@@ -1,5 +1,7 @@
 """Takes turns with the trigger: gets the runner's lock for an admin, and makes the trigger start the bundle again."""
 
+import fcntl
+
 from bootstrap.runner.host import LOCK, STATE
 from bootstrap.runner.terminal import refuse
 from bootstrap.runner.tick.journal import JOURNAL, events_in
@@ -7,8 +9,6 @@ from bootstrap.runner.tick.journal import JOURNAL, events_in
 
 def holder():
     """The pid of the runner at work, None when there is none."""
-    import fcntl
-
     try:
         with open(LOCK) as file:
             pid = file.read().strip()

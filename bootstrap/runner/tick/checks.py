@@ -4,6 +4,7 @@ In every module of the runner a fault is None, or a text for people that says wh
 """
 
 import os
+import time
 
 from bootstrap.runner.jsontext import loads
 from bootstrap.runner.tick.web import address, dial, http
@@ -88,7 +89,6 @@ def signed(plan, path, body, journal, first):
     journal, first: the journal's id and the number of the first event, which the id of the request is made of.
     """
     import binascii
-    import time
 
     from bootstrap.runner.contract import signature
 

@@ -248,7 +248,7 @@ class Run:
         self.host.save(ended_mark(self.sha256), b"failed\n")
         return EXIT_FAILED
 
-    def deliver(self, patience_s):
+    def deliver(self, patience_s):  # for: report late-files
         """Send what the collector does not have, for so many seconds at most. True when nothing is owed."""
         if "report" in self.plan:  # for: report
             return self.report.drain(patience_s)
@@ -322,7 +322,7 @@ def tick(host, plan, kind=Run):
             run.state("running", reason="superseded")
         return EXIT_DONE
     except Again:
-        run.deliver(20)
+        run.deliver(20)  # for: report
         return EXIT_AGAIN
     except (OSError, KeyError) as error:
         # Nothing may run that cannot be recorded or placed; the next tick finds the same state and tries again.
