@@ -147,7 +147,8 @@ def _units(plan: dict[str, Any]) -> str:
     if not units:
         return ""
     # The runner decides in the same way (units_wanted in runner/tick/files.py).
-    needed = "" if plan.get("trigger", PLAN["trigger"]) != "auto" else f" && ! ls {' '.join(CRONS)} >/dev/null 2>&1"
+    is_auto = plan.get("trigger", PLAN["trigger"]) == "auto"
+    needed = "".join(f" && [ ! -e {path} ]" for path in CRONS) if is_auto else ""
     folders = {path.rsplit("/", 1)[0] for path in units}
     # mkdir makes those above the deepest as well.
     deepest = sorted(one for one in folders if not any(other.startswith(one + "/") for other in folders))
