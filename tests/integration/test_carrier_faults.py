@@ -256,7 +256,7 @@ def test_a_newer_one_takes_over_from_a_run_that_is_going_on() -> None:
         assert box.sh("sh /root/old").returncode == 0
         box.wait_for(lambda: box.text("/srv/oracle"))
         assert box.sh("sh /root/new").returncode == 0
-        box.wait_for(lambda: box.exists(TRIGGER) and "sha256sum" in box.text(TRIGGER) or is_healthy(box))
+        box.wait_for(lambda: (box.exists(TRIGGER) and "sha256sum" in box.text(TRIGGER)) or is_healthy(box))
         while not is_healthy(box):
             if box.exists(TRIGGER):
                 box.tick()
