@@ -24,7 +24,7 @@ VERBS = {
     "schema": "Print the JSON Schema of a spec, for editors.",
     "secret": "Make the secret that report keys are derived from.",
     "render": "Turn a spec into what a server-create call takes.",
-    "publish": "Upload files and bundles to OpenStack Swift, for hosts to fetch.",
+    "publish": "Upload files, bundles, the runner or a whole folder: to Swift, S3 or elsewhere.",
     "show": "Show what a spec resolves to, or what is inside a bundle.",
     "rehearse": "Run the real payload in a throwaway copy of this machine.",
     "bake": "Put the runner into an image, to take a bundle at first boot.",

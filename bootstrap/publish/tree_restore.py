@@ -77,10 +77,7 @@ def _pending(folder: Path, manifest: Manifest) -> list[File]:
     """Return the files that a folder does not hold yet. Raises TreeError for everything that differs in it."""
     pending, problems = [], []
     hint = "restore into an empty folder, or remove what differs"
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"{folder} cannot be made: {error.strerror}") from error
+    _make(folder)
     # A link in the place of a folder would lead files out of the tree: also where the manifest leaves the folder out.
     leaves = [*(file.path for file in manifest.files), *(link.path for link in manifest.links)]
     above = {str(parent) for path in leaves for parent in PurePosixPath(path).parents}
@@ -121,6 +118,15 @@ def _unwritten(path: Path, error: OSError) -> Problem:
 def part_of(path: Path) -> Path:
     """Return the name of a file while it is not whole: short, since a name may be as long as a file system takes."""
     return path.with_name(PART + hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16])
+
+
+def _make(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except FileExistsError as error:
+        raise UsageError(f"{folder} is a file", hint="name another folder; one that is missing is made") from error
+    except OSError as error:
+        raise UsageError(f"{folder} cannot be made: {error.strerror}", hint="name another folder") from error
 
 
 def _digest(path: Path) -> str:
