@@ -1,4 +1,4 @@
-"""Whatever a server answers: the runner takes it as Python's own HTTP client and JSON do, or has a fault of their kind."""
+"""Answers of servers: the runner takes them as Python's own HTTP client and JSON do, or has a fault of theirs."""
 
 from __future__ import annotations
 

@@ -63,9 +63,9 @@ def exchange(url, plan, timeout_s, ca=None, headers=(), body=b"", public=False):
     """
     # A server that redirects chooses the URL: it must not add lines to the request.
     if min(url) <= " ":
-        raise ValueError("a URL with spaces in it")
+        raise ValueError("spaces in URL")
     scheme, _, host, path = (url + "/").split("/", 3)
-    place, path = address(host, 80 if scheme == "http:" else 443), "/" + path[:-1]
+    place, path = address(host, 443 if scheme == "https:" else 80), "/" + path[:-1]
     headers, there = dict(headers, Connection="close"), place
     if plan.get("proxy"):  # for: proxy
         proxy = proxy_for(plan, url)
@@ -74,7 +74,7 @@ def exchange(url, plan, timeout_s, ca=None, headers=(), body=b"", public=False):
     if plan.get("proxy") and there != place:  # for: proxy
         path = through(answer, proxy, place, path, url, headers)
     # Another scheme, HTTPS in capitals too, must not end up unencrypted.
-    if scheme != "http:":  # for: https
+    if not scheme == "http:":  # for: https
         import ssl
 
         context = ssl.create_default_context(cadata=ca)
