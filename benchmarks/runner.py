@@ -221,9 +221,9 @@ def rows(samples: dict[str, list[Sample]]) -> list[Row]:
                 note = "" if theirs else "not measured"
                 table.append(Row(name, unit, values, peer, middle, budget, note=note))
 
-    add(FIRST, (BOOT, BARE, PYTHON, SHELL), 40, 15)
+    add(FIRST, (BOOT, BARE, PYTHON, SHELL), 35, 15)
     add(WHOLE, (BOOT, BARE, PYTHON, SHELL), None, None)
-    add(REPORTING, (BOOT, BARE, PYTHON, SHELL), None, 25)
+    add(REPORTING, (BOOT, BARE, PYTHON, SHELL), 60, 25)
     add(WAITING, (STATUS, PYTHON, SHELL), 5, None)
     add(FAILED, (STATUS, PYTHON, SHELL), None, None)
     table.append(Row("tick after success", "CPU ms", [0.0], "no entry is left", None, 0))

@@ -51,7 +51,7 @@ def features() -> dict[str, tuple[int, int]]:
 
 def form(packed: Packed) -> str:
     """Return the form in which a payload travels."""
-    return "carrier" if packed.payload.carrier else "whole, fewer verbs" if packed.lean else "whole"
+    return "carrier" if packed.payload.carrier else ("whole", "without looking back", "without doctor")[packed.lean]
 
 
 def in_nova(rendering: Rendering) -> dict[str, Any]:
@@ -106,13 +106,13 @@ def main() -> int:
     for name, (hot, whole) in sorted(found["features"].items(), key=lambda row: -row[1][1]):
         users = [spec for spec, about in found["specs"].items() if name not in about["absent"]]
         print(f"{name:<24}{hot:>8,}{whole:>8,}  {', '.join(users)}".rstrip())
-    print(f"\n{'room':<24}{'form':<20}{'used':>16}{'bytes free':>12}")
+    print(f"\n{'room':<24}{'form':<22}{'used':>16}{'bytes free':>12}")
     for name, spec in found["specs"].items():
         nova, ec2 = spec["nova"], spec["ec2"]
         used = f"{nova['files']} of {PIECES} files" if nova["files"] else "-"
         free = "-" if nova["free"] is None else f"{nova['free']:,}"
-        print(f"{name + ', Nova':<24}{nova['form']:<20}{used:>16}{free:>12}")
-        print(f"{name + ', EC2':<24}{ec2['form']:<20}{ec2['used']:>10,} bytes{ec2['free']:>12,}")
+        print(f"{name + ', Nova':<24}{nova['form']:<22}{used:>16}{free:>12}")
+        print(f"{name + ', EC2':<24}{ec2['form']:<22}{ec2['used']:>10,} bytes{ec2['free']:>12,}")
     if found["over"]:
         print("over the budget", file=sys.stderr)
     return int(found["over"])

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import bootstrap
 from bootstrap.errors import PayloadError
+from bootstrap.payload.pack import LEANEST
 from bootstrap.payload.split import COLLECTOR_PATH, runner_text
 from bootstrap.render.model import Rendered, RenderedFile
 from bootstrap.targets import stub, table
@@ -67,7 +68,7 @@ def largest(one: Provider, target: table.Target, sources: tuple[str, ...] | None
 def _fits(one: Provider, target: table.Target, sources: tuple[str, ...] | None, size: int) -> bool:
     request = Request(_rendered(size), target.name, one, sources=sources)
     # A whole bundle may leave out the verbs that no tick needs; a carrier never has to.
-    for attempt in [request] if sources is not None else [request, replace(request, lean=True)]:
+    for attempt in [request] if sources is not None else [replace(request, lean=lean) for lean in range(LEANEST + 1)]:
         try:
             target.code().pack(attempt)
         except PayloadError:

@@ -66,7 +66,7 @@ def notes(packed: Sequence[Packed]) -> Iterator[str]:
                 )
         # They are what a tick does not need.
         if payload.lean:
-            verbs = "`doctor`, `timeline`, `history`, `verify` and `run --dry-run`"
+            verbs = "`doctor`, " * (payload.lean > 1) + "`timeline`, `history`, `verify` and `run --dry-run`"
             yield f"{verbs} of the host's command are left out, since {taker} has no room for them"
             if "report" in unpack(payload.payload.bundle).plan:
                 yield f"a host without Python will not report that, since {taker} has no room for it"

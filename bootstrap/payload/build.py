@@ -31,7 +31,7 @@ def build(
     chunk_bytes: int | None = None,
     inject_rc_local: bool = True,
     units: str = "inside",
-    lean: bool = False,
+    lean: int = 0,
     sign: Callable[[bytes], str] | None = None,
     sources: Sequence[str] | None = None,
 ) -> Payload:
@@ -42,7 +42,7 @@ def build(
     chunk_bytes: the most raw bytes one injected file may hold; a larger bundle travels as bundle.1 … bundle.9.
     units: the place of systemd's units, unless the spec wants cron alone: "inside" (the runner makes them on a host
     that needs them), "apart" (as files too) or "none" (for a payload that has no room).
-    lean: without the verbs that have a stand-in (see runner/later/no_doctor.py), and without the report of a host that
+    lean: 1 or 2 without verbs that have a stand-in (see payload.pack.sources), and without the report of a host that
     has no Python. Code that the plan never calls is left out in any case.
     sign: the signature of a bundle, as base64 text, to go along with it (see payload.sign).
     sources: the URLs of the runner's text, perhaps none, for a carrier in place of the bundle (see payload.split).
@@ -107,7 +107,7 @@ def least_bytes(rendered: Rendered) -> int:
 
 @functools.cache
 def _code_bytes(absent: frozenset[str]) -> int:
-    return len(gzipped(pack.packed(True, absent).encode()))
+    return len(gzipped(pack.packed(pack.LEANEST, absent).encode()))
 
 
 def cron_entry(rendered: Rendered, payload: Payload) -> bytes:

@@ -22,7 +22,9 @@ from bootstrap.runner import form, later, tick
 _GROUND = ("contract", "defaults", "disk", "processes", "console", "host", "jsontext", "loader")
 HOT = (*_GROUND, *(f"tick/{name}" for name in tick.MODULES))
 COLD = ("terminal", "form", *(f"later/{name}" for name in later.MODULES))
-LEAN_COLD = ("terminal", "form", *(f"later/{name}" for name in later.LEAN_MODULES))
+LEAN_COLDS = [("terminal", "form", *(f"later/{name}" for name in modules)) for modules in later.LEAN_MODULES]
+# The form with the fewest verbs.
+LEANEST = len(LEAN_COLDS)
 _SEAM = form.SEAM.decode()
 # Two letters at a time take half the steps.
 _PAIRS = [first + second for first in form.LETTERS for second in form.LETTERS]
@@ -34,16 +36,16 @@ _RUNNER = Path(__file__).resolve().parent.parent / "runner"
 
 
 @functools.cache
-def sources(lean: bool = False, absent: frozenset[str] = frozenset()) -> tuple[str, str]:
+def sources(lean: int = 0, absent: frozenset[str] = frozenset()) -> tuple[str, str]:
     """Return (hot, cold), the two sections of the code, as they run on hosts.
 
-    lean: without the verbs that no tick needs; absent: features that the plan lacks (see payload.gates), whose code is
-    left out. Raises PayloadError when two modules use one top-level name.
+    lean: 0 with all verbs, 1 without those that look back, 2 (LEANEST) without `doctor` too; absent: features that the
+    plan lacks (see payload.gates), whose code is left out. Raises PayloadError when two modules use one top-level name.
     """
     if lean:
         # The full form's verbs count as users, so that the code of a tick does not depend on the room for verbs.
-        hot = sources(False, absent)[0]
-        return hot, _beside(hot, shake.shake(shake.without(_joined(LEAN_COLD, {}), absent), hot))
+        hot = sources(0, absent)[0]
+        return hot, _beside(hot, shake.shake(shake.without(_joined(LEAN_COLDS[lean - 1], {}), absent), hot))
     hot, cold = shake.shaken(*(shake.without(part, absent) for part in marked()))
     return hot, _beside(hot, cold)
 
@@ -211,7 +213,7 @@ def squeezed(text: str) -> bytes:
 
 
 @functools.cache
-def packed(lean: bool = False, absent: frozenset[str] = frozenset()) -> str:
+def packed(lean: int = 0, absent: frozenset[str] = frozenset()) -> str:
     """Return both sections as text, ready for a bundle. lean and absent: as for sources().
 
     They are one stream, since the cold section uses the hot one's words. bzip2, which the Python of every distribution

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.payload import crontab
 from bootstrap.payload.build import build, cron_entry, least_bytes
+from bootstrap.payload.pack import LEANEST
 from bootstrap.payload.refused import Refused
 from bootstrap.render.model import Rendered
 from bootstrap.targets import mime, runner_sources, table
@@ -78,7 +79,7 @@ def _packed(request: Request, cron_template: str | None, spare: tuple[str, ...])
 
 
 def _fitted(target: table.Target, request: Request, spare: tuple[str, ...]) -> Packed:
-    """Pack in the first form that fits: whole, whole without the verbs that no tick needs, or a carrier.
+    """Pack in the first form that fits: whole, whole without some verbs that no tick needs, or a carrier.
 
     spare: sources of the runner's text that a carrier may name. Raises PayloadError when no form fits.
     """
@@ -90,11 +91,12 @@ def _fitted(target: table.Target, request: Request, spare: tuple[str, ...]) -> P
     except PayloadError:
         if request.sources is not None:
             raise
-    try:
-        return code.pack(replace(request, lean=True))
-    except PayloadError as error:
-        # The message is about that smallest whole form, unless a carrier fits.
-        refusal = error
+    for lean in range(1, LEANEST + 1):
+        try:
+            return code.pack(replace(request, lean=lean))
+        except PayloadError as error:
+            # The message is about the smallest whole form, unless a carrier fits.
+            refusal = error
     if request.provider is None or not target.takes_carrier:
         raise refusal
     try:

@@ -24,7 +24,7 @@ class Request:
     """One payload that is wanted.
 
     provider: whose limits hold; None measures against no limit. beside: the user's own user-data. url: where hosts
-    fetch the bundle from. sign: None leaves the bundle unsigned. lean: whether verbs that no tick needs are left out.
+    fetch the bundle from. sign: None leaves the bundle unsigned. lean: which verbs are left out (payload.pack.sources).
     sources: the URLs of the runner's text, perhaps none, for a carrier in place of the bundle; None: the bundle itself.
     """
 
@@ -34,7 +34,7 @@ class Request:
     beside: Sequence[mime.Part] = ()
     url: str | None = None
     sign: Sign | None = None
-    lean: bool = False
+    lean: int = 0
     sources: tuple[str, ...] | None = None
 
     @property
@@ -78,7 +78,7 @@ class Packed:
     """A payload for one target.
 
     blob: the user-data, for the targets that go there, or may (personality: the starter). moved: the files that the
-    spec wants injected and that ride in the bundle, since the provider takes too few files. lean: whether the verbs
+    spec wants injected and that ride in the bundle, since the provider takes too few files. lean: which verbs
     that no tick needs are left out for room. url: of the bundle that a stub fetches. signed_by: the key's fingerprint.
     sources: the URLs of the runner's text for a carrier, else None. chosen: whether it was chosen for want of room.
     """
@@ -89,7 +89,7 @@ class Packed:
     measures: tuple[Measure, ...]
     blob: bytes = field(default=b"", repr=False)
     moved: tuple[str, ...] = ()
-    lean: bool = False
+    lean: int = 0
     url: str | None = field(default=None, repr=False)
     signed_by: str | None = None
     sources: tuple[str, ...] | None = field(default=None, repr=False)

@@ -23,7 +23,7 @@ def doctor(box: Box, *words: str) -> tuple[int, str]:
 
 
 def test_a_payload_without_room_for_it_says_so_and_does_all_else() -> None:
-    with Box(payload([stage("one", NOTE + "note ran")], lean=True).files) as box:
+    with Box(payload([stage("one", NOTE + "note ran")], lean=2).files) as box:
         code, said = doctor(box)
         assert (code, "was left out of this payload" in said, "initialrunner why" in said) == (2, True, True)
         assert box.tick().returncode == 0

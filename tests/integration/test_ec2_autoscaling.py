@@ -15,6 +15,7 @@ from pathlib import Path
 import instance_refresh
 import pytest
 import venvs
+from botocore.exceptions import ClientError
 from box import Box, needs_root
 from collector_process import CollectorProcess
 from ec2_instance import boot, dmi, metadata_service
@@ -26,7 +27,7 @@ import bootstrap
 from bootstrap.payload.split import assemble, runner_text
 from bootstrap.targets.model import Packed
 
-pytestmark = [pytest.mark.integration, pytest.mark.slow, needs_root]
+pytestmark = [pytest.mark.integration, pytest.mark.slow, pytest.mark.timeout(900), needs_root]
 # The page's own commands, by their beginnings.
 RENDER, APPLY = "bootstrap render", "terraform apply"
 
@@ -122,8 +123,18 @@ def test_instances_start_with_the_role_through_cloud_init_and_wait_counts_them(p
         late = stack.enter_context(Box(network="host", dmi=dmi(3)))
         boot(late)
         page.sh("bootstrap wait 'build/web-*' --count 4")
-    # Nobody had to ask the collector for the runner: each role may read what the page published.
     assert (tmp_path / "log").read_text().count("iam/security-credentials/web\n") == 4
+    # The role is what brings the runner, and nothing else: the page's policy is judged here.
+    page.moto.client("s3").put_object(Bucket="acme-boot", Key="other", Body=b"")
+    page.moto.login, admin = login, page.moto.login
+    try:
+        s3 = page.moto.client("s3")
+        key = f"runner/{runner_text().sha256}"
+        assert s3.get_object(Bucket="acme-boot", Key=key)["Body"].read() == runner_text().content
+        with pytest.raises(ClientError, match="AccessDenied"):
+            s3.get_object(Bucket="acme-boot", Key="other")
+    finally:
+        page.moto.login = admin
 
 
 def test_the_same_payload_changes_nothing_and_a_new_one_replaces_every_instance(page: Page) -> None:

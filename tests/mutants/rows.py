@@ -150,7 +150,7 @@ MUTANTS = [
     ),
     Mutant(
         "a host without Python tells nobody", "bootstrap/payload/build.py",
-        '    no_python_report = "" if lean else script(plan)\n', '    no_python_report = ""\n',
+        '    no_python_report = "" if lean or is_split else script(plan)\n', '    no_python_report = ""\n',
         (FAULTS + "test_stage_effects.py::test_without_a_python_the_collector_hears_of_it_and_later_of_the_run",), (83,),
     ),
     Mutant(

@@ -60,7 +60,7 @@ def test_a_lock_names_no_host_and_hashes_everything(root: Path, name: str) -> No
     assert re.findall(r"://|--(?:extra-)?index-url|--find-links|--trusted-host|^-e|@ ", text, re.MULTILINE) == []
     entries = re.findall(r"^([a-z0-9._-]+)==[^ ]+.*(?:\n {4}--hash=sha256:[0-9a-f]{64}.*)+", text, re.MULTILINE)
     lines = [line for line in text.splitlines() if line and not line.startswith((" ", "#"))]
-    assert len(entries) == len(lines) > 10
+    assert len(entries) == len(lines) > 1
 
 
 def locked(path: Path) -> dict[str, str]:

@@ -19,7 +19,7 @@ from bootstrap.render.render import render
 from bootstrap.runner.host import STATE
 from bootstrap.runner.later.opening import WRAPPER
 from bootstrap.spec.load import load
-from bootstrap.targets import layout, starter
+from bootstrap.targets import layout, starter, stub
 
 TOP = Path(__file__).parents[2]
 EXAMPLES = ("hello", "web")

@@ -59,7 +59,7 @@ def payload(
     report: tuple[str, bytes] | None = None,
     ca: str | None = None,
     units: bool = False,
-    lean: bool = False,
+    lean: int = 0,
     sign: Callable[[bytes], str] | None = None,
     sources: Sequence[str] | None = None,
     **plan: Any,
@@ -67,7 +67,7 @@ def payload(
     """A payload of these stages.
 
     checks: of health; report: URL and the deployer's secret; ca: PEM text that it trusts; units: systemd's
-    travel as files too; lean: without `doctor`; sign: its signature; sources: the URLs of the runner's text, for a
+    travel as files too; lean: without some verbs; sign: its signature; sources: the URLs of the runner's text, for a
     carrier in place of the bundle; plan: more of the host plan.
     """
     host_plan: dict[str, Any] = {

@@ -64,7 +64,7 @@ use = egg:swift#{name}
 PROXY = (
     COMMON
     + """[pipeline:main]
-pipeline = catch_errors healthcheck cache s3api tempurl {auth} slo proxy-server
+pipeline = catch_errors healthcheck cache {auth} slo proxy-server
 [app:proxy-server]
 use = egg:swift#proxy
 allow_account_management = true
@@ -178,10 +178,10 @@ class Swift:
         started = {}
         for name, port in zip(("account", "container", "object", "proxy"), ports, strict=False):
             words = {"name": name, "port": port, "user": user, "folder": folder, "memcached": ports[4]}
-            words |= {"keystone": "", "password": "", "auth": "tempauth"}
+            words |= {"keystone": "", "password": "", "auth": "s3api tempurl tempauth"}
             if self.keystone:
                 words |= {"keystone": self.keystone.url, "password": self.keystone.password}
-                words["auth"] = "authtoken keystoneauth"
+                words["auth"] = "tempurl authtoken keystoneauth"
             (folder / f"{name}.conf").write_text((PROXY if name == "proxy" else BACKEND).format(**words))
             argv = [str(python.parent / f"swift-{name}-server"), str(folder / f"{name}.conf"), "verbose"]
             started[name] = self._run(stack, name, argv)

@@ -6,5 +6,9 @@ modules before its own; it asks `later` for a name of a module behind its own.
 
 _RUN = ("opening", "reboot", "recovery", "leaving", "moved", "fetch")
 MODULES = (*_RUN, "turn", "show", "doctor", "spare", "byhand", "verbs")
-# Verbs that no tick needs give way to a line that says so, for a channel in which every byte counts.
-LEAN_MODULES = (*_RUN, "turn", "show", "no_doctor", "byhand", "verbs")
+# Verbs that no tick needs give way to a line that says so, for a channel in which every byte counts: first those that
+# look back, then `doctor` as well.
+LEAN_MODULES = (
+    (*_RUN, "turn", "show", "doctor", "no_spare", "byhand", "verbs"),
+    (*_RUN, "turn", "show", "no_spare", "no_doctor", "byhand", "verbs"),
+)

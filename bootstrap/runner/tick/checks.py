@@ -3,7 +3,6 @@
 In every module of the runner a fault is None, or a text for people that says what is wrong.
 """
 
-import json
 import os
 import time
 
