@@ -1,4 +1,4 @@
-"""Where a carrier's text comes from, with real peers: a collector with TLS, proxies, redirects, hosts without Python."""
+"""Where a carrier's text comes from, with real peers: collectors with TLS, proxies, redirects; and without Python."""
 
 from __future__ import annotations
 
@@ -56,9 +56,7 @@ def safe(authority: Authority, tmp_path: Path) -> Iterator[CollectorProcess]:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_collector_with_an_authority_of_its_own(
-    authority: Authority, safe: CollectorProcess, program: str
-) -> None:
+def test_a_collector_with_an_authority_of_its_own(authority: Authority, safe: CollectorProcess, program: str) -> None:
     url = f"{safe.url}{COLLECTOR_PATH}{SHA256}"
     with Box(network="host") as box:
         only(box, program)

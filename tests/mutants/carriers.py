@@ -101,11 +101,6 @@ MUTANTS: list[Mutant] = [
         (TROUBLE + "test_an_old_one_that_starts_after_a_newer_one_has_begun_does_nothing",),
     ),
     Mutant(
-        "a carrier keeps an entry that cron ignores", PROGRAM,
-        "grep -qs $d $(find $e -user root ! -perm /022 2>/dev/null) /dev/null", "grep -qs $d $e",
-        (TROUBLE + "test_an_entry_that_cron_would_ignore_is_written_again",),
-    ),
-    Mutant(
         "a carrier gives a host with cron units of systemd", "bootstrap/payload/split.py",
         'for path in CRONS) if is_auto else ""', 'for path in ()) if is_auto else ""',
         (TROUBLE + "test_a_host_with_cron_gets_no_units_and_one_without_gets_those_of_its_bundle",),
