@@ -201,8 +201,9 @@ sign_option = click.option(
 
 runner_from_option = click.option(
     "--runner-from", multiple=True, metavar="SOURCE",
-    help="Carry everything but the runner, which hosts take by its SHA-256 from SOURCE: disk (of the image), collector "
-    "or a URL; may be given several times.",
+    help="Carry everything but the runner, which hosts take by its SHA-256 from SOURCE: disk (of the image), "
+    "collector, s3://BUCKET/KEY or an https URL; may be given several times. The SHA-256 is added to a URL that ends "
+    "with a slash.",
 )  # fmt: skip
 
 
@@ -247,20 +248,29 @@ class CollectorOptions:
         return connect(self.url, self.token_file, default_token=state_path("token"), ca=self.ca)
 
 
-collector_options = gathered(
-    "collector",
-    CollectorOptions,
-    click.option(
-        "--collector", "url", metavar="URL",
-        help="The collector to ask.  [env: BOOTSTRAP_COLLECTOR; default: http://127.0.0.1:8080]",
-    ),
-    click.option(
-        "--token-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE",
-        help="The token to read with.  [env: BOOTSTRAP_TOKEN_FILE, BOOTSTRAP_TOKEN; default: the one that "
-        "`bootstrap serve` made on this machine]",
-    ),
-    click.option(
-        "--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
-        help="The CA that signed the collector's certificate, PEM.  [default: those of the system]",
-    ),
-)  # fmt: skip
+def _collector_options(token: str) -> Callable[[_F], _F]:
+    return gathered(
+        "collector",
+        CollectorOptions,
+        click.option(
+            "--collector", "url", metavar="URL",
+            help="The collector to ask.  [env: BOOTSTRAP_COLLECTOR; default: http://127.0.0.1:8080]",
+        ),
+        click.option(
+            "--token-file", type=click.Path(dir_okay=False, path_type=Path), metavar="FILE", help=token,
+        ),
+        click.option(
+            "--ca", type=click.Path(exists=True, dir_okay=False, path_type=Path), metavar="FILE",
+            help="The CA that signed the collector's certificate, PEM.  [default: those of the system]",
+        ),
+    )  # fmt: skip
+
+
+collector_options = _collector_options(
+    "The token to read with.  [env: BOOTSTRAP_TOKEN_FILE, BOOTSTRAP_TOKEN; default: the one that `bootstrap serve` "
+    "made on this machine]"
+)
+# To upload takes more than to read.
+upload_options = _collector_options(
+    "For --to collector: the token with the right to deploy.  [env: BOOTSTRAP_TOKEN_FILE, BOOTSTRAP_TOKEN]"
+)

@@ -14,14 +14,14 @@ from bootstrap.cli.options import (
     OutputOptions,
     ReportOptions,
     SpecOptions,
-    collector_options,
     gathered,
     output_options,
     report_options,
     sign_option,
     spec_options,
+    upload_options,
 )
-from bootstrap.cli.publish_place import PlaceOptions, place_options
+from bootstrap.cli.publish_place import DEFAULT_EXPIRES, PlaceOptions, place_options
 from bootstrap.cli.publish_tree import TreeOptions, tree_options
 from bootstrap.errors import UsageError
 
@@ -60,7 +60,7 @@ more_options = gathered(
 @more_options
 @report_options
 @sign_option
-@collector_options
+@upload_options
 @output_options
 @click.option("--dry-run", is_flag=True, help="Log in, check the endpoint, and print what would be uploaded.")
 def command(
@@ -95,9 +95,13 @@ def command(
     place = where.place()
     folder = None if inputs.spec == NO_SPEC else inputs.spec
     if more.are_meant(folder):
-        of_specs = {"--server": servers, "--runner": runner, "--set": inputs.overrides, "--sign": sign}
-        of_specs |= {"--values": inputs.values_files, "--base-url": where.base_url}
-        more.check(folder, place, to, [option for option, value in of_specs.items() if value])
+        of_specs = {
+            "--server": servers, "--runner": runner, "--set": inputs.overrides, "--values": inputs.values_files,
+            "--sign": sign, "--report-url": report.report_url, "--secret-file": report.secret_file,
+            "--deploy-id": report.deploy_id, "--base-url": where.base_url, "--instance-role": where.by_role,
+            "--expires": where.expires != DEFAULT_EXPIRES,
+        }  # fmt: skip
+        more.check(folder, place, to, [option for option, value in of_specs.items() if value], dry_run=dry_run)
         more.run(folder, where.open(place, collector, None).objects, to, dry_run=dry_run)
         return
     plans, warnings = _plans(inputs, servers, report, runner=runner)
@@ -117,10 +121,12 @@ def command(
     opened = where.open(place, collector, reports.value if reports and not is_template(reports.value) else None)
     publisher = Publisher(opened, dry_run)
     publisher.check(plan, runner=runner)
-    print_warnings(warnings, opened.warnings)
     # The runner's text is public, and so is its place in a folder; it has a URL only where the folder has one.
+    has_url = place.kind != places.FOLDER or where.base_url is not None
+    no_url = "published.json names no URL of the runner, since the folder has none: --base-url URL says which it has"
+    print_warnings(warnings, [*opened.warnings, *([no_url] if runner and not has_url else [])])
     runner_url = publisher.runner() if runner else None
-    runner_urls = (runner_url,) if runner_url and "://" in runner_url else ()
+    runner_urls = (runner_url,) if runner_url and has_url else ()
     urls = publisher.files(plan) if plan else {}
     bundles, written = _publish_bundles(publisher, plans if servers else [], Published(urls), secret, key, to.output)
     expires = None if opened.expires is None else places.moment(opened.expires)
@@ -151,7 +157,9 @@ def _plans(
 
     if inputs.spec == NO_SPEC:
         if not runner or servers or inputs.overrides or inputs.values_files:
-            raise UsageError("there is no SPEC", hint="name the spec; only --runner by itself needs none")
+            raise UsageError(
+                "there is no SPEC", hint="name a spec or a folder; only --runner, --verify and --restore need none"
+            )
         return [], ()
     project = inputs.load()
     deploy_id = report.deploy_id or new_deploy_id()

@@ -37,7 +37,9 @@ class PlaceOptions:
 
         if (self.to is None) == (self.container is None):
             raise UsageError(
-                "give --to PLACE, or --container NAME", hint="--container boot is short for --to swift://boot"
+                "give --to PLACE, or --container NAME",
+                hint="one of them: --to swift://CONTAINER, --to s3://BUCKET, --to collector, or a folder such as --to "
+                "./public; --container boot is short for --to swift://boot",
             )
         if self.to is not None:
             place = parse(self.to)

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from bootstrap.cli.options import OutputOptions
-from bootstrap.errors import UsageError
+from bootstrap.errors import UsageError, harmless
 
 if TYPE_CHECKING:
     from bootstrap.publish.objects import Objects
@@ -98,14 +98,28 @@ class TreeOptions:
             "outward": outcome.outward, "extra": outcome.extra, "foreign": outcome.foreign, "removed": outcome.removed,
         }  # fmt: skip
 
-    def check(self, folder: Path | None, place: Place, to: OutputOptions, of_specs: Sequence[str]) -> None:
+    def check(
+        self, folder: Path | None, place: Place, to: OutputOptions, of_specs: Sequence[str], *, dry_run: bool
+    ) -> None:
         """Refuse what cannot be meant. of_specs: the options given that are about a spec. Raises UsageError."""
         from bootstrap.publish import places
 
         if of_specs:
             verb = "goes" if len(of_specs) == 1 else "go"
             message = f"{', '.join(of_specs)} {verb} with a spec, and not with a whole folder"
-            raise UsageError(message, hint="leave it out")
+            raise UsageError(message, hint=f"leave {'it' if len(of_specs) == 1 else 'them'} out")
+        if self.restore and self.verify:
+            raise UsageError("--restore and --verify do not go together", hint="--restore checks each file by itself")
+        if self.quick and not self.verify:
+            raise UsageError("--quick goes with --verify", hint="add --verify, or leave --quick out")
+        if folder is None:
+            # Only a folder that is published can be tried without doing it, sent again or cleaned up.
+            options = {"--dry-run": dry_run, "--delete": self.delete, "--resend": self.resend}
+            names = [option for option, is_set in options.items() if is_set]
+            if names:
+                verb, other = "is" if len(names) == 1 else "are", "--restore" if self.restore else "--verify"
+                message = f"{', '.join(names)} {verb} for publishing, and not for {other}"
+                raise UsageError(message, hint="name the folder to publish, or leave the option out")
         if place.kind == places.COLLECTOR:
             raise UsageError("a collector keeps no folders", hint="--to swift://…, s3://… or a folder")
         if folder is None and not (self.verify or self.restore):
@@ -122,7 +136,13 @@ class TreeOptions:
         for option, path in inside:
             # It would be published itself, and so change with every run.
             if path.resolve().is_relative_to(folder.resolve()):
-                raise UsageError(f"{option} {path} is inside of {folder}", hint=f"{option} has to name another folder")
+                relation = f"is {folder} itself" if path.resolve() == folder.resolve() else f"is inside of {folder}"
+                raise UsageError(f"{option} {path} {relation}", hint=f"{option} has to name another folder")
+        # A disk that is not mounted and a build that made nothing look like this.
+        if not any(folder.iterdir()):
+            raise UsageError(
+                f"{folder} is empty: there is nothing to publish", hint="check that it is mounted, and what fills it"
+            )
 
 
 def _is_tree(folder: Path) -> bool:
@@ -200,7 +220,7 @@ def _print(outcome: Published, path: Path | None) -> None:
 
 def _print_names(remark: str, names: Sequence[str]) -> None:
     for name in names:
-        click.echo(f"{name}  ({remark})")
+        click.echo(f"{harmless(name)}  ({remark})")
 
 
 @dataclass
@@ -252,7 +272,7 @@ tree_options = (
         "--quick", is_flag=True, help="With --verify: compare the sizes and MD5 of the listing, and read nothing."
     ),
     click.option(
-        "--restore", type=click.Path(file_okay=False, path_type=Path), metavar="DIR",
+        "--restore", type=click.Path(path_type=Path), metavar="DIR",
         help="Bring a published folder back to DIR. What is there is never overwritten.",
     ),
     click.option(

@@ -111,6 +111,9 @@ def command(
     The folder has mode 0700, since a payload holds secrets. If anything is refused, nothing is written; otherwise the
     whole output of an earlier render there is replaced. With the same --deploy-id two runs give the same bytes.
 
+    Where a provider has no room for a whole bundle, hosts fetch the runner, which is the same for all, by its SHA-256:
+    from the collector that the spec reports to, from what --published names, or from each --runner-from.
+
     With --servers FILE, render writes DIR/NAME/ for every server in FILE, and the index DIR/manifest.json, which
     `bootstrap wait DIR` takes. It writes all of them or none. DIR must be new, or hold an earlier fleet. FILE is a list
     of names or of maps with a name, a map from name to values, or CSV with a column called name; - is stdin.

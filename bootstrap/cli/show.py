@@ -14,7 +14,7 @@ from bootstrap.runner.defaults import filled
 
 if TYPE_CHECKING:
     from bootstrap.render.model import RenderedFile
-    from bootstrap.targets.read_back import Found
+    from bootstrap.targets.read_back import Carrier, Found
 
 # A spec that is only shown belongs to no roll-out; with this id the line about it is left out.
 NO_DEPLOY = "none"
@@ -46,8 +46,9 @@ def command(
 
     BUNDLE is a file that `render` wrote (user-data, personality.json, cloud-config.yaml, a bundle, also gzipped or in
     base64) or its folder DIR/SERVER. A bundle is refused if it is cut off, altered or not the one its trigger names.
-    Nothing is written, and secrets are shown as ***. With --allowed-signers FILE (in the format of ssh-keygen) a bundle
-    is also refused if no key in FILE has signed it, as a host would whose image was baked with FILE.
+    Of a carrier it shows the bundle that a host puts together from it, and where the host finds the runner. Nothing is
+    written, and secrets are shown as ***. With --allowed-signers FILE (in the format of ssh-keygen) a bundle is also
+    refused if no key in FILE has signed it, as a host would whose image was baked with FILE.
     """
     from bootstrap.errors import UsageError
     from bootstrap.targets import read_back
@@ -143,16 +144,29 @@ def describe(bundle: Found, signer: str | None = None, *, reveal: bool = False) 
     unpacked = bundle.unpacked
     plan = unpacked.plan if reveal else redact.plan(unpacked.plan)
     sizes = ", ".join(f"{name} {size:,}" for name, size in unpacked.sizes.items())
+    whole = f"a whole bundle of {bundle.size:,} bytes"
     lines = [
-        f"{bundle.where}: a whole bundle of {bundle.size:,} bytes",
+        f"{bundle.where}: {f'a carrier of {bundle.carrier.size:,} bytes for {whole}' if bundle.carrier else whole}",
         f"  sha256    {unpacked.digest}",
         f"  bytes     {sizes}",
+        *(_carrier_lines(bundle.carrier) if bundle.carrier else ()),
     ]
     signature = _signature(bundle, signer)
     if signature:
         remark = f", who is {signature['principal']}" if signer else ", not verified: --allowed-signers FILE does that"
         lines.append(f"  signed    by {signature['kind']} {signature['key']}{remark}")
     return "\n".join(lines + plan_lines(plan))
+
+
+def _carrier_lines(carrier: Carrier) -> list[str]:
+    """Return the runner's text that a carrier names, and where the host looks for it, in order."""
+    from bootstrap.payload.split import FOLDER
+
+    return [
+        f"  runner    {carrier.runner}",
+        f"  from      {FOLDER} of the image",
+        *(f"       then {url}" for url in carrier.runner_from),
+    ]
 
 
 def plan_lines(plan: dict[str, Any]) -> list[str]:

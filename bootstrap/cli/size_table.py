@@ -45,6 +45,7 @@ def _row(payload: Packed, measure: Measure) -> tuple[str, ...]:
 def notes(packed: Sequence[Packed]) -> Iterator[str]:
     """Yield a sentence for each decision that the spec did not ask for, and for each limit that nobody publishes."""
     from bootstrap.payload.bundle import unpack
+    from bootstrap.targets import runner_sources
     from bootstrap.targets.table import STUB
 
     for payload in packed:
@@ -52,8 +53,17 @@ def notes(packed: Sequence[Packed]) -> Iterator[str]:
         for path in payload.moved:
             yield f"{path} rides in the bundle, since {taker} takes too few files"
         if payload.chosen:
-            first = (payload.sources or ("",))[0].split("?")[0]
-            yield f"the runner comes by its SHA-256 from {first}, since {taker} has no room for a whole bundle"
+            places = " or ".join(dict.fromkeys(runner_sources.place(url) for url in payload.sources or ()))
+            yield (
+                f"{taker} has no room for a whole bundle, so hosts fetch the runner from {places}, "
+                "and need the network before the first stage unless their image has the runner"
+            )
+        for url in payload.sources or ():
+            if not runner_sources.is_exact(url):
+                yield (
+                    f"hosts take the runner from the very URL {url.split('?')[0]}; for a folder that holds it under "
+                    "its SHA-256, end the URL with a slash"
+                )
         # They are what a tick does not need.
         if payload.lean:
             verbs = "`doctor`, " * (payload.lean > 1) + "`timeline`, `history`, `verify` and `run --dry-run`"

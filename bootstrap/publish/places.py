@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
+from difflib import get_close_matches
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit
@@ -13,12 +15,15 @@ from bootstrap.errors import UsageError
 from bootstrap.publish.names import bucket_fault, container_fault
 from bootstrap.publish.objects import Objects, PublishError
 from bootstrap.publish.preflight import is_private
+from bootstrap.publish.result import TIME_FORMAT
 from bootstrap.publish.sigv4 import MAX_S
 
 if TYPE_CHECKING:
     from bootstrap.client.collector import Collector
 
 SWIFT, S3, COLLECTOR, FOLDER = "swift", "s3", "collector", "folder"
+# A scheme, or what looks like one: a word before a colon or a double slash.
+_SCHEME = re.compile(r"(\w+)(:|//)")
 HOUR_S = 3600
 
 
@@ -50,13 +55,20 @@ class Opened:
 
 def parse(text: str) -> Place:
     """Return the place that a text names, once its names are checked. Raises UsageError."""
+    slip = _slip(text)
+    if slip:
+        raise UsageError(f"{text!r} names no place to publish to", hint=slip)
     scheme, mark, address = text.partition("://")
     name, _, prefix = address.partition("/")
     prefix = prefix.strip("/")
     if mark and scheme in (SWIFT, S3):
         fault = container_fault(name) if scheme == SWIFT else bucket_fault(name)
         if fault:
-            raise UsageError(f"{text} names no place to publish to: {fault}", hint="write swift://NAME or s3://NAME")
+            noun = "container" if scheme == SWIFT else "bucket"
+            raise UsageError(
+                f"{text} names no place to publish to: {fault}",
+                hint=f"name the {noun} as the service lists it: {scheme}://{noun.upper()} or {scheme}://{noun.upper()}/PREFIX",
+            )
         return Place(scheme, name, prefix)
     if text == COLLECTOR:
         return Place(COLLECTOR)
@@ -68,6 +80,21 @@ def parse(text: str) -> Place:
         hint="write swift://CONTAINER, s3://BUCKET, each with /PREFIX if you like, collector, or a folder with a "
         f"slash in it: ./{text if not mark else 'DIR'}",
     )
+
+
+def _slip(text: str) -> str | None:
+    """Return what somebody may have meant who mistyped a scheme or the collector; None for a text that is well typed.
+
+    As a folder, s3:/acme would be made without a word, and nothing would reach the bucket.
+    """
+    if text.rstrip("/") == COLLECTOR != text:
+        return f"write {COLLECTOR}, or ./{COLLECTOR} for a folder of that name"
+    match = _SCHEME.match(text)
+    near = get_close_matches(match[1].lower(), (SWIFT, S3), 1) if match else []
+    if match is None or not near or text.startswith(f"{near[0]}://"):
+        return None
+    address = text[match.end() :]
+    return f"did you mean {near[0]}://{address.lstrip('/')}?"
 
 
 def open_swift(
@@ -146,7 +173,12 @@ def open_folder(place: Place, base_url: str | None) -> Opened:
 
     if base_url is not None and (not is_private(base_url) or not urlsplit(base_url).hostname or "?" in base_url):
         raise UsageError(f"--base-url {base_url} is not an https:// URL", hint="hosts fetch by https only")
-    objects = FolderObjects(Path(place.name), base_url.rstrip("/") if base_url else None)
+    folder = Path(place.name)
+    # A folder that is missing is made.
+    nearest = next(path for path in (folder, *folder.absolute().parents) if path.exists())
+    if not nearest.is_dir():
+        raise UsageError(f"--to {place.name}: {nearest} is a file", hint="name a folder; one that is missing is made")
+    objects = FolderObjects(folder, base_url.rstrip("/") if base_url else None)
     remark = f"folder {place.name}" + (f", as {objects.base_url}" if base_url else "")
     return Opened(objects, None, remark, _nowhere(place.name))
 
@@ -168,7 +200,7 @@ def open_collector(collector: Collector, lifetime_s: float, report_url: str | No
 
 def moment(seconds: int) -> str:
     """Return a time, in seconds since 1970, as people read it."""
-    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(seconds))
+    return time.strftime(TIME_FORMAT, time.gmtime(seconds))
 
 
 def _next_hour(seconds: float) -> int:

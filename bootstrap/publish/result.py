@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import calendar
 import json
 import os
+import time
 from pathlib import Path
 from typing import Any
 
@@ -11,10 +13,11 @@ from bootstrap.errors import UsageError
 from bootstrap.render.model import Published
 
 NAME, VERSION = "published.json", 1
+TIME_FORMAT = "%Y-%m-%dT%H:%M:%SZ"
 
 
 def read(path: str | Path) -> Published:
-    """Read a published.json. Raises UsageError when the file is not one."""
+    """Read a published.json. Raises UsageError when the file is not one, and when its URLs have expired."""
     path = Path(path)
     try:
         content: Any = json.loads(path.read_bytes())
@@ -23,6 +26,9 @@ def read(path: str | Path) -> Published:
                 f"{path} has version {content['version']}, but this program reads version {VERSION}",
                 hint="publish again",
             )
+        expires = content.get("expires")
+        if expires is not None and calendar.timegm(time.strptime(expires, TIME_FORMAT)) <= time.time():
+            raise UsageError(f"{path}: its URLs expired at {expires}", hint="publish again")
         # Files of earlier releases name no runner.
         runner = content.get("runner", [])
         if not isinstance(runner, list) or not all(isinstance(url, str) for url in runner):

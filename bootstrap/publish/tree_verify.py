@@ -10,7 +10,7 @@ from pathlib import Path
 
 from bootstrap.errors import Problem, UsageError
 from bootstrap.publish.objects import Listed, Objects, PublishError
-from bootstrap.publish.tree_manifest import MANIFEST, Draft, File, Manifest, ManifestError, parse
+from bootstrap.publish.tree_manifest import MANIFEST, Draft, File, Manifest, ManifestError, OtherVersionError, parse
 from bootstrap.publish.tree_publish import WORKERS, Progress, TreeError, stored
 
 _AGAIN = "publish the tree again"
@@ -44,12 +44,18 @@ def complete(objects: Objects) -> Manifest:
 
 def read_manifest(path: Path) -> Manifest:
     """Read the copy of a manifest that `publish` has written on this machine. Raises UsageError and ManifestError."""
+    hint = "`bootstrap publish` writes it: DIR/NAME.tree.json"
     try:
         manifest = parse(path.read_bytes(), str(path))
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}", hint="`bootstrap publish` writes it") from error
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint=hint) from error
+    except OtherVersionError:
+        raise
+    except ManifestError as error:
+        # To publish again is the mend for a manifest that is in the store, and not for a wrong path.
+        raise ManifestError(error.message, hint=hint) from error
     if isinstance(manifest, Draft):
-        raise ManifestError(f"{path} is the draft of a publish, not a manifest")
+        raise ManifestError(f"{path} is the draft of a publish, not a manifest", hint=hint)
     return manifest
 
 

@@ -46,10 +46,15 @@ def pack(
     if runner_from is not None:
         if not table.find(target).takes_carrier:
             others = ", ".join(row.name for row in table.TARGETS if row.takes_carrier)
-            raise UsageError(f"{target} carries no carrier", hint=f"targets that do: {others}")
-        request, spare = replace(request, sources=runner_sources.urls(runner_from, rendered)), ()
+            raise UsageError(
+                f"{runner_sources.OPTION} is not for {target}, which fetches the whole bundle",
+                hint=f"leave the option out; targets that take it: {others}",
+            )
+        request, spare = replace(request, sources=runner_sources.urls(runner_from, rendered, provider)), ()
     while True:
         packed = _packed(request, cron_template, spare)
+        if packed.chosen:
+            runner_sources.check_published(published_runner, provider)
         # A signature may cost a touch, so only the layout that was chosen gets one; it is then packed with that.
         if sign is None:
             return packed
@@ -100,8 +105,9 @@ def _fitted(target: table.Target, request: Request, spare: tuple[str, ...]) -> P
         raise refusal from None
     if spare:
         return replace(packed, chosen=True)
-    mend = f"or let the runner come another way, which fits: add `report:`, or give {runner_sources.OPTION} SOURCE"
-    raise Refused([replace(p, hint=f"{p.hint}; {mend}" if p.hint else mend) for p in refusal.problems])
+    # The mend that keeps everything stands first.
+    mend = f"let hosts fetch the runner, and all of it fits: add `report:`, or give {runner_sources.OPTION} SOURCE"
+    raise Refused([replace(p, hint=f"{mend}; or {p.hint}" if p.hint else mend) for p in refusal.problems])
 
 
 def _is_hopeless(target: table.Target, request: Request) -> bool:

@@ -180,7 +180,7 @@ class _Fixes:
         if freed < over:
             # A stub travels in user-data: a provider without that cannot carry one.
             stub = f"use {table.STUB.option}, or " if self.provider.user_data else ""
-            return f"removing files cannot save {over:,} bytes: {stub}choose a provider with more room"
+            return f"{stub}choose a provider with more room; removing files cannot save {over:,} bytes"
         named = [f"{path}, {len(self.contents[path]):,} bytes" for path in moved]
         return f"take {over:,} bytes out: move {_names(named)}, to `fetch:`"
 

@@ -8,7 +8,7 @@ import hashlib
 import json
 import re
 import zlib
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -29,12 +29,25 @@ _STUB = b"\n# initialrunner fetches its bundle"
 
 
 @dataclass(frozen=True)
+class Carrier:
+    """What a bundle came in when its runner's text comes another way.
+
+    size: the bytes of the carrier; runner: the SHA-256 of the runner's text; runner_from: its URLs, without queries.
+    """
+
+    size: int
+    runner: str
+    runner_from: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class Found:
-    """A bundle that proved itself whole. where: the file that held it; bundle: its text."""
+    """A bundle that proved itself whole. where: the file that held it; bundle: its text; carrier: what it came in."""
 
     where: Path
     bundle: bytes = field(repr=False)
     unpacked: Unpacked
+    carrier: Carrier | None = None
 
     @property
     def size(self) -> int:
@@ -208,7 +221,7 @@ def _assembled(path: Path, carried: bytes, files: dict[str, bytes]) -> Found:
     """Return the bundle of a carrier, put together with the runner's text of this toolkit version."""
     text = split.runner_text()
     try:
-        runner = split.parts(carried)[0]
+        runner, _, sources, _ = split.parts(carried)
         if runner != text.sha256:
             raise PayloadError(
                 f"the carrier needs the runner {runner}, and this version has {text.sha256}",
@@ -220,7 +233,9 @@ def _assembled(path: Path, carried: bytes, files: dict[str, bytes]) -> Found:
         raise PayloadError(f"{path}: {error.message}", hint=error.hint) from error
     if TRIGGER in files and hashlib.sha256(files[STUB]).hexdigest().encode() not in files[TRIGGER]:
         raise PayloadError(f"{path}: the trigger names another carrier and would wait for ever", hint="render again")
-    return Found(path, bundle, unpacked)
+    # The query of a URL may give the right to read.
+    shown = tuple(source.split("?")[0] for source in sources)
+    return Found(path, bundle, unpacked, Carrier(len(carried), runner, shown))
 
 
 def _peeled(data: bytes) -> bytes:
@@ -259,4 +274,5 @@ def summary(bundle: Found) -> dict[str, Any]:
         "size": bundle.size,
         "sha256": bundle.unpacked.digest,
         "sizes": bundle.unpacked.sizes,
+        "carrier": asdict(bundle.carrier) if bundle.carrier else None,
     }

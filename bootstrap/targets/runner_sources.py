@@ -4,46 +4,107 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from difflib import get_close_matches
+from urllib.parse import urlsplit
 
 from bootstrap.errors import Problem
 from bootstrap.payload import role
 from bootstrap.payload.refused import Refused
 from bootstrap.payload.split import COLLECTOR_PATH, runner_text
 from bootstrap.render.model import Rendered
+from bootstrap.spec.types import CREDENTIALS_HINT, has_credentials, is_url
+from bootstrap.targets.providers import Provider
 
 DISK, COLLECTOR = "disk", "collector"
 # A source stands on a line of its own in a here-document, whose text sh leaves alone: no URL can end that.
 _URL = re.compile(r"(https?|s3)://[A-Za-z0-9._~:/?#@!$&()*+,;=%\[\]-]+")
 _LOOPBACK = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])[:/]")
-OPTION = "--runner-from"
+_DIGEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
+OPTION, CODE = "--runner-from", "payload.runner-from"
 
 
-def urls(names: Sequence[str], rendered: Rendered) -> tuple[str, ...]:
+def urls(names: Sequence[str], rendered: Rendered, provider: Provider | None = None) -> tuple[str, ...]:
     """Return the URLs that a host asks after its own disk, which it looks at in any case.
 
     names: "disk", "collector" and URLs. One that ends with a slash is a folder, in which the SHA-256 names the text.
     Raises Refused with every name that leads nowhere.
     """
-    found: dict[str, None] = {}
+    resolved: dict[str, None] = {}
     problems = []
     for name in names:
         if name == DISK:
             continue
         url = of_collector(rendered) if name == COLLECTOR else name
         if url is None:
-            problems.append(_problem("the spec reports to no collector", "add `report:`, or give --report-url"))
-        elif url.startswith(role.SCHEME) and (fault := role.fault(url)):
-            problems.append(_problem(f"{_shown(url)} cannot be fetched: {fault}", "write s3://BUCKET/KEY"))
-        elif not _URL.fullmatch(url):
-            hint = f"write {DISK}, {COLLECTOR} or an https:// URL without quotes and blanks"
-            problems.append(_problem(f"{_shown(url)} is no source of the runner's text", hint))
-        elif url.startswith("http://") and not _LOOPBACK.match(url) and name != COLLECTOR:
-            problems.append(_problem(f"{_shown(url)} is not encrypted", "write https://"))
+            problems.append(_problem("the spec reports to no collector", "add `report:` to the spec"))
+        elif fault := _fault(url, provider, is_collector=name == COLLECTOR):
+            problems.append(_problem(*fault))
         else:
-            found[url + runner_text().sha256 if url.endswith("/") else url] = None
+            resolved[url + runner_text().sha256 if url.endswith("/") else url] = None
     if problems:
         raise Refused(problems)
-    return tuple(found)
+    return tuple(resolved)
+
+
+def _fault(url: str, provider: Provider | None, *, is_collector: bool) -> tuple[str, str] | None:
+    """Return (why no host gets the runner from a URL, how to mend it); None when it may."""
+    if url.startswith(role.SCHEME):
+        if fault := role.fault(url):
+            return f"{_shown(url)} cannot be fetched: {fault}", "write s3://BUCKET/KEY"
+        if fault := _without_role(url, provider):
+            return fault, "give a presigned https:// URL, between single quotes, or another source"
+    if not _URL.fullmatch(url) or not (url.startswith(role.SCHEME) or is_url(url)):
+        near = get_close_matches(url.lower(), (DISK, COLLECTOR), 1)
+        written = f"write {DISK}, {COLLECTOR}, s3://BUCKET/KEY or an https:// URL without quotes and blanks"
+        return f"{_shown(url)} is no source of the runner's text", f"did you mean {near[0]}?" if near else written
+    if is_collector:
+        return None
+    if url.startswith("http://") and not _LOOPBACK.match(url):
+        return f"{_shown(url)} is not encrypted", "write https://"
+    if has_credentials(url):
+        # Manifests and notes show a URL up to its query.
+        return f"{_shown(url)} contains a name or a password", CREDENTIALS_HINT
+    if (foreign := _DIGEST.search(url.split("?")[0])) and foreign[0] != runner_text().sha256:
+        return _of_another_version(url), "bootstrap publish --runner; or end the URL with the slash of the folder"
+    return None
+
+
+def check_published(published: Sequence[str], provider: Provider | None) -> None:
+    """Refuse the URLs of published.json from which no host gets its runner, and so waits for ever. Raises Refused.
+
+    A URL without a digest in its path may lead to any text.
+    """
+    problems = []
+    for url in published:
+        digest = _DIGEST.search(url.split("?")[0])
+        if digest and digest[0] != runner_text().sha256:
+            hint = "publish the text of this version beside it: bootstrap publish --runner"
+            problems.append(Problem(CODE, _of_another_version(url), hint=hint))
+        elif fault := _without_role(url, provider):
+            problems.append(Problem(CODE, fault, hint="publish without --instance-role: that gives a presigned URL"))
+    if problems:
+        raise Refused(problems)
+
+
+def _without_role(url: str, provider: Provider | None) -> str | None:
+    if not url.startswith(role.SCHEME) or provider is None or provider.has_roles:
+        return None
+    return f"an instance of {provider.name} has no role that S3 takes, and so cannot fetch {_shown(url)}"
+
+
+def _of_another_version(url: str) -> str:
+    return f"{_shown(url)} is the runner of another version of this toolkit: this one has {runner_text().sha256}"
+
+
+def place(url: str) -> str:
+    """Return the part of a URL that tells people where it leads: its host, or the bucket."""
+    parts = urlsplit(url)
+    return f"{role.SCHEME}{parts.netloc}" if parts.scheme == "s3" else parts.netloc.rpartition("@")[2]
+
+
+def is_exact(url: str) -> bool:
+    """Whether a URL names the text by its SHA-256, so that it can lead to no other."""
+    return runner_text().sha256 in url.split("?")[0]
 
 
 def of_collector(rendered: Rendered) -> str | None:
@@ -59,9 +120,11 @@ def known(rendered: Rendered, published: Sequence[str]) -> tuple[str, ...]:
 
 
 def _problem(message: str, hint: str) -> Problem:
-    return Problem("payload.runner-from", f"{OPTION}: {message}", hint=hint)
+    return Problem(CODE, f"{OPTION}: {message}", hint=hint)
 
 
 def _shown(url: str) -> str:
-    # A query may give the right to read.
-    return repr(url.split("?")[0])
+    # A query may give the right to read, and so does a password.
+    start, mark, end = url.split("?")[0].partition("://")
+    host, slash, path = end.partition("/")
+    return repr(f"{start}{mark}***@{host.rpartition('@')[2]}{slash}{path}" if "@" in host else f"{start}{mark}{end}")

@@ -1,4 +1,4 @@
-"""EC2 user-data of three specs, with all verbs: healthy in a copy and through cloud-init, from each kind of source."""
+"""EC2 user-data of three specs with all verbs: healthy in a copy and through cloud-init, from each kind of source."""
 
 from __future__ import annotations
 

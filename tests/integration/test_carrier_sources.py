@@ -1,4 +1,4 @@
-"""Where a carrier's text comes from, with real peers: collectors with TLS, proxies, redirects; and without Python."""
+"""Sources of a carrier's text, with real peers: a collector with TLS, proxies, redirects, hosts without Python."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A carrier on a Debian with systemd, without cron: started every minute and after a boot, until the text is there."""
+"""A carrier on a Debian with systemd and no cron: started again every minute and at a boot, until the text comes."""
 
 from __future__ import annotations
 

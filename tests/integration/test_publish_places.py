@@ -98,10 +98,10 @@ def test_files_and_bundles_need_to_know_their_url(folder: Path) -> None:
     assert not (folder / "public").exists()
 
 
-def test_a_folder_that_cannot_be_written_is_said(folder: Path) -> None:
+def test_a_file_in_the_place_of_the_folder_is_said(folder: Path) -> None:
     (folder / "public").write_text("a file")
-    done = publish(folder, "--runner", "--to", "./public", code=4)
-    assert "cannot be written: Not a directory" in done.stderr or "cannot be written: File exists" in done.stderr
+    done = publish(folder, "--runner", "--to", "./public", code=2)
+    assert done.stderr.startswith(f"error[usage]: --to ./public: {Path('public')} is a file\n")
 
 
 # --- the runner's text alone ---
@@ -116,6 +116,9 @@ def test_the_runner_alone_needs_no_spec(folder: Path) -> None:
         f"out/published.json  {(folder / 'out/published.json').stat().st_size:,} bytes",
     ]
     # Where the folder will be served is not known, so no URL is invented.
+    assert done.stderr == (
+        "note: published.json names no URL of the runner, since the folder has none: --base-url URL says which it has\n"
+    )
     assert result.read(folder / "out/published.json").runner == ()
 
 

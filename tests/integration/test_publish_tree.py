@@ -31,7 +31,9 @@ from bootstrap.publish.tree_publish import Progress, TreePublisher
 pytestmark = [pytest.mark.integration, needs_memcached]
 ROOT = Path(__file__).resolve().parents[2]
 SMALL = (60, 2)
-LARGE = pytest.param((10_000, 10), marks=[pytest.mark.slow, pytest.mark.timeout(3000)], id="10,000 files")
+# CI has no time for 10,000 files, which take a quarter of an hour at each store.
+MANY = int(os.environ.get("INITIALRUNNER_TREE_FILES", "1000"))
+LARGE = pytest.param((MANY, 10), marks=[pytest.mark.slow, pytest.mark.timeout(3000)], id="many files, ten kills")
 
 
 @dataclass
@@ -193,7 +195,7 @@ def test_a_tree_is_complete_after_kills_and_a_changed_byte_is_found(
     again = account.answer(tmp_path, "data")
     assert (again["sent"], again["manifest_sent"], again["sha256"]) == (0, False, answer["sha256"])
 
-    changed = f"part 000/{count // 100 - 1:05} ü+&.txt"
+    changed = f"part 000/{count // 200:05} ü+&.txt"
     account.meddle(changed)
     said = account.publish(tmp_path, "--verify", code=4)
     (line,) = [line for line in said.splitlines() if line.startswith("error")]

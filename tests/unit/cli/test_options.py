@@ -16,6 +16,7 @@ from bootstrap.cli.options import gathered
 OF_THEIR_OWN = {
     ("render", "--server"): "its name is required, and may be a group's",
     ("publish", "--server"): "several may be given",
+    ("publish", "--token-file"): "it uploads",
     ("check", "--target"): "it is optional",
     ("check", "--provider"): "it adds targets",
     ("serve", "--secret-file"): "it makes the file",

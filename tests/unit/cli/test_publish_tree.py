@@ -20,7 +20,7 @@ from bootstrap.publish.tree_publish import Progress
 @pytest.fixture
 def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.chdir(tmp_path)
-    for name in ("site", "two", "spec"):
+    for name in ("site", "two", "spec", "empty"):
         (tmp_path / name).mkdir()
     (tmp_path / "site/index.html").write_text("<p>\n")
     for name in ("two/a.yaml", "two/b.yaml", "spec/spec.yaml"):
@@ -77,6 +77,15 @@ def test_a_folder_that_may_be_either_is_refused(folder: Path) -> None:
         ("spec/spec.yaml --delete --quick --to ./store", "--delete, --quick are for a folder that is published whole"),
         (". --tree --to ../store", "-o build is inside of ."),
         ("site --to ./site/store", "--to site/store is inside of site"),
+        ("site --to ./site", "--to site is site itself"),
+        ("empty --to ./store", "empty is empty: there is nothing to publish"),
+        ("empty --to ./store --delete", "empty is empty: there is nothing to publish"),
+        ("--verify --restore back --to ./store", "--restore and --verify do not go together"),
+        ("site --quick --to ./store", "--quick goes with --verify"),
+        ("--restore back --dry-run --to ./store", "--dry-run is for publishing, and not for --restore"),
+        ("--verify --delete --resend --to ./store", "--delete, --resend are for publishing, and not for --verify"),
+        ("site --deploy-id d1 --report-url https://x --to ./store",
+         "--report-url, --deploy-id go with a spec, and not with a whole folder"),
         ("--verify --to ./store --manifest nothing.json",
          "nothing.json cannot be read: No such file or directory"),
     ],
@@ -84,6 +93,20 @@ def test_a_folder_that_may_be_either_is_refused(folder: Path) -> None:
 def test_what_does_not_go_together_is_refused(folder: Path, line: str, message: str) -> None:
     assert refused(line)[0] == message
     assert not (folder / "store").exists()
+
+
+def test_a_file_is_no_folder_to_restore_to(folder: Path) -> None:
+    run("site --to ./store")
+    assert refused("--restore site/index.html --to ./store") == (
+        "site/index.html is a file", "name another folder; one that is missing is made"
+    )  # fmt: skip
+
+
+def test_a_file_that_is_no_manifest_is_told_from_a_damaged_store(folder: Path) -> None:
+    run("site --to ./store")
+    with pytest.raises(BootstrapError) as caught:
+        run("--verify --to ./store --manifest site/index.html")
+    assert caught.value.hint == "`bootstrap publish` writes it: DIR/NAME.tree.json"
 
 
 def test_json_has_what_was_done(folder: Path) -> None:

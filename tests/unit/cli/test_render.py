@@ -362,3 +362,30 @@ def test_a_target_without_user_data_takes_no_parts(workdir: Path, capsys: pytest
     assert rendered("--target", "tree", "--user-data", "mine.yaml") == ExitCode.USAGE
 
     assert capsys.readouterr().err.startswith("error[usage]: tree carries no user-data of yours\n")
+
+
+def test_a_note_says_where_the_runner_comes_from_and_what_that_needs(
+    workdir: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (workdir / "secret").write_text(SECRET + "\n")
+    (workdir / "secret").chmod(0o600)
+    (workdir / "web.yaml").write_text(SPEC + 'report: {url: "https://deploy.internal:8443"}\n')
+    for verb in (("check", "web.yaml"), ("render", "web.yaml", "--server", "web-1", "--secret-file", "secret")):
+        assert run(*verb, "--target", "user-data", "--provider", "ec2") == ExitCode.GOOD
+        # The whole URL has a SHA-256 in it and would fill two lines of a terminal.
+        assert capsys.readouterr().err == (
+            "note: ec2 has no room for a whole bundle, so hosts fetch the runner from deploy.internal:8443, and need "
+            "the network before the first stage unless their image has the runner\n"
+        )
+
+
+def test_a_url_that_is_asked_as_it_stands_is_noted(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    verb = ("render", "web.yaml", "--server", "web-1", "--target", "user-data", "--provider", "ec2", "--runner-from")
+
+    assert run(*verb, "https://files.internal/boot?key=a") == ExitCode.GOOD
+    assert capsys.readouterr().err == (
+        "note: hosts take the runner from the very URL https://files.internal/boot; for a folder that holds it under "
+        "its SHA-256, end the URL with a slash\n"
+    )
+    assert run(*verb, "https://files.internal/boot/") == ExitCode.GOOD
+    assert capsys.readouterr().err == ""

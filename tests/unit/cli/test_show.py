@@ -11,6 +11,7 @@ from click.testing import CliRunner, Result
 from bootstrap.cli.show import command
 from bootstrap.errors import PayloadError, UsageError
 from bootstrap.payload.bundle import unpack
+from bootstrap.payload.split import runner_text
 from bootstrap.render.model import Rendered, RenderedFile
 from bootstrap.targets import layout
 
@@ -103,6 +104,45 @@ def test_a_bundle_is_shown_in_a_few_lines(bundle: Path) -> None:
     disk / 1,048,576 bytes free
 """
     )
+
+
+@pytest.fixture
+def carrier(tmp_path: Path) -> Path:
+    rendered = Rendered("web-1", DEPLOY, "0123456789ab", PLAN, FILES, CRON, None, (SECRET,))
+    sources = ["disk", "collector", "https://files.internal/boot/?sig=of-the-query"]
+    path = tmp_path / "user-data"
+    path.write_bytes(layout.pack(rendered, "user-data", runner_from=sources).blob)
+    return path
+
+
+def test_a_carrier_is_shown_as_one_with_its_runner_and_where_that_comes_from(carrier: Path) -> None:
+    lines = show(carrier).stdout.splitlines()
+
+    assert lines[0].startswith(f"{carrier}: a carrier of {carrier.stat().st_size:,} bytes for a whole bundle of ")
+    assert lines[3:7] == [
+        f"  runner    {runner_text().sha256}",
+        "  from      /usr/lib/initialrunner of the image",
+        f"       then https://deploy.internal:8443/v1/runner/{runner_text().sha256}",
+        "       then https://files.internal/boot/",
+    ]
+    assert lines[7] == "  server    web-1"
+
+
+def test_json_tells_a_carrier_from_a_whole_bundle(carrier: Path) -> None:
+    answer = json.loads(show(carrier, "--json").stdout)
+
+    assert answer["carrier"] == {
+        "size": carrier.stat().st_size,
+        "runner": runner_text().sha256,
+        "runner_from": [
+            f"https://deploy.internal:8443/v1/runner/{runner_text().sha256}", "https://files.internal/boot/",
+        ],
+    }  # fmt: skip
+    assert answer["size"] > answer["carrier"]["size"]
+
+
+def test_json_says_that_a_whole_bundle_came_in_no_carrier(bundle: Path) -> None:
+    assert json.loads(show(bundle, "--json").stdout)["carrier"] is None
 
 
 def test_json_holds_the_plan_without_secrets_and_without_the_report_key(bundle: Path) -> None:

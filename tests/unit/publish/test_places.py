@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
 from bootstrap.errors import UsageError
@@ -38,6 +40,34 @@ def test_a_word_that_could_be_a_folder_gets_the_slash_in_the_hint() -> None:
     with pytest.raises(UsageError) as refused:
         places.parse("boot")
     assert str(refused.value.hint).endswith("a folder with a slash in it: ./boot")
+
+
+@pytest.mark.parametrize(
+    ("text", "hint"),
+    [
+        ("s3:/acme", "did you mean s3://acme?"), ("s3//acme/web", "did you mean s3://acme/web?"),
+        ("S3://acme", "did you mean s3://acme?"), ("swift:boot/web", "did you mean swift://boot/web?"),
+        ("swfit://boot", "did you mean swift://boot?"),
+        ("collector/", "write collector, or ./collector for a folder of that name"),
+    ],
+)  # fmt: skip
+def test_a_mistyped_place_is_not_made_as_a_folder(text: str, hint: str) -> None:
+    with pytest.raises(UsageError, match="names no place to publish to") as refused:
+        places.parse(text)
+    assert refused.value.hint == hint
+
+
+@pytest.mark.parametrize("text", ["s3/acme", "swift/", "./s3:/acme", "/s3//x", "st ore/x"])
+def test_a_folder_may_have_a_name_like_a_scheme(text: str) -> None:
+    assert places.parse(text) == Place(FOLDER, text)
+
+
+@pytest.mark.parametrize("name", ["file", "file/below/it"])
+def test_a_file_is_no_folder_to_publish_to(tmp_path: Path, name: str) -> None:
+    (tmp_path / "file").touch()
+    with pytest.raises(UsageError) as refused:
+        places.open_folder(Place(FOLDER, f"{tmp_path}/{name}"), None)
+    assert refused.value.message == f"--to {tmp_path}/{name}: {tmp_path}/file is a file"
 
 
 @pytest.mark.parametrize("url", ["http://deploy.example/", "deploy.example", "https:///x", "https://x.example/?key=1"])

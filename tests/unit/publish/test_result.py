@@ -34,3 +34,14 @@ def test_a_runner_that_is_no_list_is_refused(tmp_path: Path) -> None:
     path.write_text(json.dumps({"version": 1, "urls": {}, "bundles": {}, "runner": 3}))
     with pytest.raises(UsageError, match="is not what `bootstrap publish` wrote"):
         result.read(path)
+
+
+def test_urls_that_have_expired_are_refused_with_the_hour(tmp_path: Path) -> None:
+    """A server that starts with them would wait for ever."""
+    path = result.write(Published({"a": "https://x/f"}), tmp_path, expires="2026-11-07T20:00:00Z")
+    with pytest.raises(UsageError) as refused:
+        result.read(path)
+    assert (refused.value.message, refused.value.hint) == (
+        f"{path}: its URLs expired at 2026-11-07T20:00:00Z", "publish again"
+    )  # fmt: skip
+    assert result.read(result.write(Published({"a": "https://x/f"}), tmp_path, expires="2999-01-01T00:00:00Z"))

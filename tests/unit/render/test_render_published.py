@@ -79,6 +79,6 @@ def test_what_publish_did_not_write_is_refused(tmp_path: Path, text: str) -> Non
 
 def test_what_publish_wrote_is_private_and_read_again(tmp_path: Path) -> None:
     one = Published({DIGEST: "https://x"}, {"web-1": {"url": "https://y", "sha256": "0" * 64, "size": 1}})
-    path = result.write(one, tmp_path / "build", expires="never")
+    path = result.write(one, tmp_path / "build", expires="2999-01-01T00:00:00Z")
     assert (path.stat().st_mode & 0o777, result.read(path)) == (0o600, one)
     assert "https" not in repr(one)

@@ -266,12 +266,16 @@ def test_without_a_source_the_refusal_names_it_as_the_mend(tmp_path: Path) -> No
     with pytest.raises(PayloadError) as refused:
         real(tmp_path, "ec2")
     [problem] = refused.value.problems
-    assert problem.hint is not None and "add `report:`, or give --runner-from" in problem.hint
+    mend = "let hosts fetch the runner, and all of it fits: add `report:`, or give --runner-from SOURCE; or "
+    assert problem.hint is not None and problem.hint.startswith(mend + "use --target stub, or choose a provider with")
 
 
 @pytest.mark.parametrize(
     ("name", "part"),
     [
+        ("https://user:word@files.internal/r/", r"'https://\*\*\*@files.internal/r/' contains a name or a"),
+        ("https://[x/r/", "is no source of the runner's text"),
+        (f"https://files.internal/{64 * '0'}", "is the runner of another version"),
         ("collector", "the spec reports to no collector"),
         ("http://mirror.internal/r", "is not encrypted"),
         ("ftp://x/r", "is no source of the runner's text"),
@@ -286,8 +290,49 @@ def test_a_source_that_leads_nowhere_is_refused(tmp_path: Path, name: str, part:
         rendering.pack("user-data", runner_from=[name])
 
 
-def test_a_stub_carries_no_carrier(tmp_path: Path) -> None:
+def test_a_misspelt_word_is_told_from_a_misspelt_url(tmp_path: Path) -> None:
+    hints = [refused_hint(tmp_path, name) for name in ("dsik", "Colector", "ftp://x/r")]
+
+    assert hints == [
+        "did you mean disk?", "did you mean collector?",
+        "write disk, collector, s3://BUCKET/KEY or an https:// URL without quotes and blanks",
+    ]  # fmt: skip
+
+
+def refused_hint(folder: Path, name: str) -> str | None:
+    (folder / "x.yaml").write_text("version: 1\nname: x\n")
+    with pytest.raises(PayloadError) as refused:
+        bootstrap.load(folder / "x.yaml").plan("x-1").render().pack("user-data", runner_from=[name])
+    return refused.value.problems[0].hint
+
+
+def test_an_address_of_s3_is_refused_where_no_instance_has_a_role(tmp_path: Path) -> None:
     (tmp_path / "x.yaml").write_text("version: 1\nname: x\n")
     rendering = bootstrap.load(tmp_path / "x.yaml").plan("x-1").render()
-    with pytest.raises(UsageError, match="stub carries no carrier"):
+
+    assert rendering.pack("user-data", "ec2", runner_from=["s3://acme/runner/"]).sources
+    with pytest.raises(PayloadError, match="an instance of hetzner has no role that S3 takes"):
+        rendering.pack("user-data", "hetzner", runner_from=["s3://acme/runner/"])
+    with pytest.raises(PayloadError, match="an instance of linode has no role that S3 takes"):
+        real(tmp_path, "linode", (f"s3://acme/runner/{runner_text().sha256}",))
+
+
+def test_a_published_runner_of_another_version_is_refused_where_hosts_need_it(tmp_path: Path) -> None:
+    """No host could start: what it fetches would have another SHA-256 for ever."""
+    stale = (f"https://s3.example/runner/{64 * '0'}?X-Amz-Signature=a",)
+
+    with pytest.raises(PayloadError) as refused:
+        real(tmp_path, "ec2", stale, "https://deploy.internal")
+
+    [problem] = refused.value.problems
+    assert problem.message.startswith(f"'https://s3.example/runner/{64 * '0'}' is the runner of another version")
+    assert problem.hint == "publish the text of this version beside it: bootstrap publish --runner"
+    # A whole bundle needs none of it.
+    assert real(tmp_path, "gce", stale).sources is None
+
+
+def test_a_stub_takes_no_source_of_the_runner(tmp_path: Path) -> None:
+    (tmp_path / "x.yaml").write_text("version: 1\nname: x\n")
+    rendering = bootstrap.load(tmp_path / "x.yaml").plan("x-1").render()
+    with pytest.raises(UsageError, match="--runner-from is not for stub, which fetches the whole bundle"):
         rendering.pack("stub", url="https://x.io/b", runner_from=["disk"])
