@@ -49,6 +49,8 @@ def empty(box: Box) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.fault(149)
+@pytest.mark.fault(150)
 @pytest.mark.parametrize("program", ["curl", "wget", "python3"])
 def test_a_text_cut_off_altered_withheld_or_slow_at_any_of_fifty_places_runs_nothing_or_all(program: str) -> None:
     text = runner_text().content

@@ -13,7 +13,7 @@ MUTANTS: list[Mutant] = [
     Mutant(
         "a carrier takes any text", PROGRAM,
         'have() { [ "$(sha256sum <$t)" = "$r  -" ]; } 2>/dev/null', "have() { [ -s $t ]; }",
-        (CARRIER + "test_a_source_that_answers_wrongly_is_named_and_the_next_one_is_asked",),
+        (CARRIER + "test_a_source_that_answers_wrongly_is_named_and_the_next_one_is_asked",), (150,),
     ),
     Mutant(
         "a carrier runs whatever it has put together", PROGRAM,
@@ -28,7 +28,7 @@ MUTANTS: list[Mutant] = [
     Mutant(
         "a carrier writes no entry that starts it again", PROGRAM,
         " && sync && mv $w.entry $e ||", " && sync ||",
-        (CARRIER + "test_started_once_it_is_tried_again_until_the_source_answers",),
+        (CARRIER + "test_started_once_it_is_tried_again_until_the_source_answers",), (149,),
     ),
     Mutant(
         "a carrier's entry is on disk before its stub", PROGRAM,
