@@ -14,9 +14,9 @@ exec 9>$f.lock
 # 1: another one is at work. Where there is no flock, it goes on without.
 flock -n 9
 [ $? = 1 ] && exit
-# cloud-init runs a script once, and has marked it as done already: it makes itself durable before all else. An entry
-# that others may write, as cloud-init writes injected files, is ignored by cron.
-[ "$(cat $w 2>/dev/null)" = "$c" ] && grep -qs $d $(find $e -user root ! -perm /022 2>/dev/null) /dev/null || {
+# cloud-init runs a script once, and has marked it as done already: it makes itself durable before all else. Injected
+# files never pass this test: their entry, which cron ignores when cloud-init wrote it, names another SHA-256.
+[ "$(cat $w 2>/dev/null)" = "$c" ] && grep -qs $d $e || {
 (umask 22; mkdir -p ${e%/*} ${w%/*})
 @UNITS@
 # The entry comes last, and not before the disk has what it starts.

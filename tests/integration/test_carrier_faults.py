@@ -49,6 +49,8 @@ def empty(box: Box) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.fault(149)
+@pytest.mark.fault(150)
 @pytest.mark.parametrize("program", ["curl", "wget", "python3"])
 def test_a_text_cut_off_altered_withheld_or_slow_at_any_of_fifty_places_runs_nothing_or_all(program: str) -> None:
     text = runner_text().content
@@ -91,11 +93,12 @@ def test_two_sources_of_which_one_always_fails_and_one_comes_back() -> None:
 def with_kills(carrier: bytes) -> bytes:
     """Return the carrier with a count between all of its steps, which kills its shell at the number in /srv/kill."""
     program = carrier.decode().split('cat <<"__"\n')[1].split("\n__\n}\n")[0]
-    counted = "k() { K=$((K+1)); [ $K = \"$(cat /srv/kill 2>/dev/null)\" ] && echo $K >/srv/killed && kill -9 $$; :; }\n"
+    kills = '[ $K = "$(cat /srv/kill 2>/dev/null)" ] && echo $K >/srv/killed && kill -9 $$'
+    counted = f"k() {{ K=$((K+1)); {kills}; :; }}\n"
     steps = [
-        "umask 77\n", "(umask 22; mkdir", 'echo "$c" >$w.new', "sed s/=D", "chmod 644", "mv $w.new", "sync && mv $w.entry",
-        "mv $w.entry", "rm -f $w.new", "sync\n}\n", "trap ", "n=/usr", 'm="no', "set -f", "have || {", "{ cat $t", "rm -f /run/",
-        "sh $f", "x=$?",
+        "umask 77\n", "(umask 22; mkdir", 'echo "$c" >$w.new', "sed s/=D", "chmod 644", "mv $w.new",
+        "sync && mv $w.entry", "mv $w.entry", "rm -f $w.new", "sync\n}\n", "trap ", "n=/usr", 'm="no', "set -f",
+        "have || {", "{ cat $t", "rm -f /run/", "sh $f", "x=$?",
     ]  # fmt: skip
     if "umask 22\nmkdir" in program:
         steps += ["mkdir -p /etc/systemd", "cat >/etc/systemd/system/initialrunner.service", "systemctl start"]
@@ -124,7 +127,8 @@ def test_killed_between_any_two_steps_it_is_healthy_later_and_runs_its_stage_onc
             if not box.exists("/srv/killed"):
                 break
             assert done.returncode == 137 or done.returncode == -9, (number, done)
-            box.sh("rm /srv/kill /srv/killed")
+            # A child that the shell has left may hold the lock for a moment.
+            box.sh("rm /srv/kill /srv/killed; flock /run/initialrunner.bundle.lock true")
             if number % 2:
                 box.sh("rm -rf /run/initialrunner.b*")  # as a boot does
             # What was killed before it was durable is started again by cloud-init alone.
@@ -147,8 +151,8 @@ def test_the_entry_that_starts_it_is_on_disk_after_all_that_it_starts() -> None:
         box.put("/root/user-data", script(trigger="both"))
         trace = "strace -f -e trace=sync,rename,renameat,renameat2 -o /srv/trace sh /root/user-data"
         assert box.sh(trace).returncode == 75
-        calls = [line.split(None, 1)[1] for line in box.text("/srv/trace").splitlines() if "(" in line]
-        steps = ["sync" if call.startswith("sync") else STUB if f'"{STUB}"' in call else TRIGGER for call in calls if "+++" not in call]
+        lines = [line for line in box.text("/srv/trace").splitlines() if "(" in line and "+++" not in line]
+        steps = ["sync" if " sync(" in line else STUB if f'"{STUB}"' in line else TRIGGER for line in lines]
         assert steps == ["sync", STUB, "sync", TRIGGER, "sync"]
 
 

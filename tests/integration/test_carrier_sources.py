@@ -56,9 +56,7 @@ def safe(authority: Authority, tmp_path: Path) -> Iterator[CollectorProcess]:
 
 
 @pytest.mark.parametrize("program", PROGRAMS)
-def test_a_collector_with_an_authority_of_its_own(
-    authority: Authority, safe: CollectorProcess, program: str
-) -> None:
+def test_a_collector_with_an_authority_of_its_own(authority: Authority, safe: CollectorProcess, program: str) -> None:
     url = f"{safe.url}{COLLECTOR_PATH}{SHA256}"
     with Box(network="host") as box:
         only(box, program)
@@ -96,6 +94,7 @@ def test_a_collector_that_has_another_version_names_its_own(tmp_path: Path) -> N
         assert done.returncode == 75 and "404" in done.stderr and other in done.stderr
 
 
+@pytest.mark.fault(149)
 @pytest.mark.parametrize("program", PROGRAMS)
 def test_a_redirect_to_plain_http_is_not_followed(program: str) -> None:
     with RunnerServer() as server, Box(network="host") as box:
@@ -156,6 +155,7 @@ def test_a_proxy_is_used(program: str, where: str) -> None:
         box.wait_for(lambda: is_healthy(box))
 
 
+@pytest.mark.fault(150)
 def test_a_damaged_text_on_the_disk_with_no_other_source_is_said() -> None:
     with Box() as box:
         box.put(f"{FOLDER}/{SHA256}", runner_text().content[:-1] + b"~")

@@ -13,7 +13,7 @@ MUTANTS: list[Mutant] = [
     Mutant(
         "a carrier takes any text", PROGRAM,
         'have() { [ "$(sha256sum <$t)" = "$r  -" ]; } 2>/dev/null', "have() { [ -s $t ]; }",
-        (CARRIER + "test_a_source_that_answers_wrongly_is_named_and_the_next_one_is_asked",),
+        (CARRIER + "test_a_source_that_answers_wrongly_is_named_and_the_next_one_is_asked",), (150,),
     ),
     Mutant(
         "a carrier runs whatever it has put together", PROGRAM,
@@ -28,7 +28,7 @@ MUTANTS: list[Mutant] = [
     Mutant(
         "a carrier writes no entry that starts it again", PROGRAM,
         " && sync && mv $w.entry $e ||", " && sync ||",
-        (CARRIER + "test_started_once_it_is_tried_again_until_the_source_answers",),
+        (CARRIER + "test_started_once_it_is_tried_again_until_the_source_answers",), (149,),
     ),
     Mutant(
         "a carrier's entry is on disk before its stub", PROGRAM,
@@ -99,11 +99,6 @@ MUTANTS: list[Mutant] = [
         "a carrier that has begun begins again", PROGRAM,
         "[ $# = 0 ] && grep -qsF '@MARK@' @STATE@/journal* && exit\n", "",
         (TROUBLE + "test_an_old_one_that_starts_after_a_newer_one_has_begun_does_nothing",),
-    ),
-    Mutant(
-        "a carrier keeps an entry that cron ignores", PROGRAM,
-        "grep -qs $d $(find $e -user root ! -perm /022 2>/dev/null) /dev/null", "grep -qs $d $e",
-        (TROUBLE + "test_an_entry_that_cron_would_ignore_is_written_again",),
     ),
     Mutant(
         "a carrier gives a host with cron units of systemd", "bootstrap/payload/split.py",
