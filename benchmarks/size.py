@@ -8,7 +8,10 @@ from __future__ import annotations
 
 import json
 import os
+import random
+import shutil
 import sys
+import tempfile
 from pathlib import Path
 from typing import Any
 
@@ -27,6 +30,12 @@ SPECS = {
     "web": FOLDER.parent / "examples/web",
     "usual": FOLDER / "usual",
 }
+# Those that tests start on hosts, as EC2's user-data with the text from the collector; gzipped bytes of each at most.
+CARRIED = {
+    "hello": SPECS["hello"] / "hello.yaml", "web": SPECS["web"] / "web.yaml",
+    "real": FOLDER.parent / "tests/support/real_site/real.yaml",
+}  # fmt: skip
+CARRIER_BUDGET, OWN_BYTES = 4_500, 10_240
 # Of Nova, and of EC2.
 PIECE, PIECES, USER_DATA = 7_680, 5, 16_384
 
@@ -72,6 +81,26 @@ def in_ec2(rendering: Rendering) -> dict[str, Any]:
     return {"form": "carrier", "used": used, "free": USER_DATA - used}
 
 
+def carried(spec: Path) -> int:
+    """Return the bytes of EC2's user-data with the carrier of a server that reports over https."""
+    plan = load(spec).plan("web-1", deploy_id="20261120T120000-ab12cd", report_url="https://deploy.internal:8443")
+    return len(plan.render(bytes(32)).split("collector").user_data_bytes("ec2"))
+
+
+def carriers() -> dict[str, dict[str, int]]:
+    """Return the size of each carrier, and what EC2 has left: beside it, and beside OWN_BYTES that do not compress."""
+    sizes = {}
+    for name, spec in CARRIED.items():
+        used = carried(spec)
+        with tempfile.TemporaryDirectory() as folder:
+            copy = Path(shutil.copytree(spec.parent, folder, dirs_exist_ok=True), spec.name)
+            text = spec.read_text(encoding="utf-8")
+            copy.write_text(text.replace("\nfiles:\n", "\nfiles:\n  - {path: /srv/own, source: own}\n", 1))
+            Path(folder, "own").write_bytes(random.Random(1).randbytes(OWN_BYTES))
+            sizes[name] = {"used": used, "free": USER_DATA - used, "free_beside_own": USER_DATA - carried(copy)}
+    return sizes
+
+
 def measured() -> dict[str, Any]:
     """Return all figures."""
     hot, whole = sizes(frozenset())
@@ -85,8 +114,12 @@ def measured() -> dict[str, Any]:
             "nova": in_nova(rendering), "ec2": in_ec2(rendering),
         }  # fmt: skip
     over = specs["hello"]["hot"] > HOT_BUDGET or specs["hello"]["whole"] > WHOLE_BUDGET
+    by_carrier = carriers()
+    over |= any(size["used"] > CARRIER_BUDGET or size["free_beside_own"] < 0 for size in by_carrier.values())
     everything = {"hot": hot, "whole": whole, "head": len(head()) + len(reader())}
-    return {"everything": everything, "specs": specs, "features": features(), "over": over}
+    return {
+        "everything": everything, "specs": specs, "features": features(), "carriers": by_carrier, "over": over,
+    }  # fmt: skip
 
 
 def main() -> int:
@@ -113,6 +146,11 @@ def main() -> int:
         free = "-" if nova["free"] is None else f"{nova['free']:,}"
         print(f"{name + ', Nova':<24}{nova['form']:<22}{used:>16}{free:>12}")
         print(f"{name + ', EC2':<24}{ec2['form']:<22}{ec2['used']:>10,} bytes{ec2['free']:>12,}")
+    own = f"with {OWN_BYTES:,} own bytes"
+    print(f"\n{'carriers on EC2':<24}{'gzipped bytes':>14}{'budget':>10}{'bytes free':>12}{own:>24}")
+    for name, size in found["carriers"].items():
+        free, beside = size["free"], size["free_beside_own"]
+        print(f"{name:<24}{size['used']:>14,}{CARRIER_BUDGET:>10,}{free:>12,}{beside:>24,}")
     if found["over"]:
         print("over the budget", file=sys.stderr)
     return int(found["over"])

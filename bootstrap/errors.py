@@ -6,7 +6,11 @@ Library code raises; only the two `main`s print and exit.
 from __future__ import annotations
 
 import enum
+import re
 from dataclasses import dataclass
+
+# Control characters but for line ends and tabs, and the marks that turn the direction of a text.
+_CONTROLS = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\u200e\u200f\u202a-\u202e\u2066-\u2069]")
 
 
 class ExitCode(enum.IntEnum):
@@ -83,12 +87,22 @@ class Problem:
         }
 
 
+def harmless(text: str) -> str:
+    """Return a text that moves no cursor: names of files and words of servers in it may be anybody's."""
+    # One for one, so that a caret below stays where it is.
+    return _CONTROLS.sub("\N{REPLACEMENT CHARACTER}", text)
+
+
 def render_problem(problem: Problem) -> str:
     """Return `file:line:col: error[code]: message`, the source line, and a caret with the hint, on three lines."""
+    return harmless("\n".join(_lines(problem)))
+
+
+def _lines(problem: Problem) -> list[str]:
     head = f"{problem.severity}[{problem.code}]: {problem.message}"
     # A problem of the command line has no place in a file.
     if problem.where is None:
-        return head if problem.hint is None else f"{head}\n  {problem.hint}"
+        return [head] if problem.hint is None else [head, f"  {problem.hint}"]
     place = problem.where
     lines = [f"{place}: {head}"]
     if place.source:
@@ -103,7 +117,7 @@ def render_problem(problem: Problem) -> str:
         lines += [f"{number} | {place.source}", f"{' ' * len(number)} | {lead}{caret}{hint}"]
     elif problem.hint:
         lines.append(f"  {problem.hint}")
-    return "\n".join(lines)
+    return lines
 
 
 class BootstrapError(Exception):

@@ -15,7 +15,7 @@ from typing import Any
 import click
 
 import bootstrap
-from bootstrap.errors import BootstrapError, ExitCode, Problem, render_problem
+from bootstrap.errors import BootstrapError, ExitCode, Problem, harmless, render_problem
 
 # The one line about each verb, for `bootstrap --help`, shell completion and the reference page.
 VERBS = {
@@ -105,7 +105,7 @@ def print_warnings(warnings: Iterable[Problem], notes: Iterable[str] = ()) -> No
     for warning in warnings:
         click.echo(paint(warning), err=True)
     for note in notes:
-        click.echo(f"note: {note}", err=True)
+        click.echo(f"note: {harmless(note)}", err=True)
 
 
 def paint(problem: Problem) -> str:
@@ -157,5 +157,6 @@ def main(argv: list[str] | None = None) -> None:
     except Exception as error:
         if debug:
             raise
-        click.echo(f"bug: {type(error).__name__}: {error}\n  run again with --debug for the traceback", err=True)
+        text = harmless(str(error))
+        click.echo(f"bug: {type(error).__name__}: {text}\n  run again with --debug for the traceback", err=True)
         sys.exit(ExitCode.BUG)

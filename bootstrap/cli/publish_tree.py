@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 import click
 
 from bootstrap.cli.options import OutputOptions
-from bootstrap.errors import UsageError
+from bootstrap.errors import UsageError, harmless
 
 if TYPE_CHECKING:
     from bootstrap.publish.objects import Objects
@@ -220,7 +220,7 @@ def _print(outcome: Published, path: Path | None) -> None:
 
 def _print_names(remark: str, names: Sequence[str]) -> None:
     for name in names:
-        click.echo(f"{name}  ({remark})")
+        click.echo(f"{harmless(name)}  ({remark})")
 
 
 @dataclass

@@ -72,7 +72,8 @@ async def body_of(request: Request, most: int = MAX_BODY_BYTES) -> bytes:
     collector = collector_of(request)
     # A length that is announced is judged before a byte is read; a body without one is bounded while it comes.
     announced = request.headers.get("content-length", "")
-    if announced.isdigit() and (len(announced) > 12 or int(announced) > most):
+    # isdigit() also accepts digits of other scripts, which int() need not read.
+    if announced.isascii() and announced.isdigit() and (len(announced) > 12 or int(announced) > most):
         raise _too_large(most)
     parts: list[bytes] = []
     held = 0

@@ -21,6 +21,8 @@ from bootstrap.collector.shelf import MAX_BUNDLE_BYTES, MAX_TEXT_BYTES, blocks_o
 
 # A year, and never asked for again: other content has another name.
 CACHING = "public, max-age=31536000, immutable"
+# No browser may take for a page or a script what somebody has uploaded.
+_FOR_NO_PAGE = {"x-content-type-options": "nosniff", "content-security-policy": "default-src 'none'; sandbox"}
 _BINARY = {"type": "string", "format": "binary"}
 
 logger = logging.getLogger(__name__)
@@ -49,7 +51,7 @@ async def get_runner(request: Request) -> Response:
     if content is None:
         raise Refusal("not_found", _unknown_text(sha256, collector.texts.own))
     tag = f'"{sha256}"'
-    headers = {"etag": tag, "cache-control": CACHING}
+    headers = {"etag": tag, "cache-control": CACHING, **_FOR_NO_PAGE}
     asked = request.headers.get("if-none-match", "")
     if asked.strip() == "*" or tag in (name.strip().removeprefix("W/") for name in asked.split(",")):
         return Response(status_code=304, headers=headers)
@@ -137,7 +139,7 @@ async def get_bundle(request: Request) -> Response:
     if bundle is None:
         raise Refusal("not_found", f"this collector does not have bundle {sha256}; publish it again")
     size, first = bundle
-    headers = {"etag": f'"{sha256}"', "content-length": str(size), "cache-control": "no-store"}
+    headers = {"etag": f'"{sha256}"', "content-length": str(size), "cache-control": "no-store", **_FOR_NO_PAGE}
     if request.method == "GET":
         collector.counts["objects", "bundle"] += 1
     if len(first) == size or request.method == "HEAD":

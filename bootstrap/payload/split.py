@@ -10,6 +10,7 @@ from __future__ import annotations
 import functools
 import hashlib
 import re
+import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -73,7 +74,8 @@ def carrier(bundle: bytes, plan: dict[str, Any], sources: Sequence[str]) -> byte
         "RUNNER": text.sha256, "BUNDLE": hashlib.sha256(bundle).hexdigest(), "STUB": STUB, "TRIGGER": TRIGGER,
         "STATE": STATE, "FOLDER": FOLDER, "MARK": f'"deploy_id": "{plan["deploy_id"]}"',
         "ENTRY": entry("=D", plan).rstrip("\n"), "UNITS": _units(plan),
-        "FETCH": _fetch(sources, authority), "REST": rest.removesuffix("\n"), "TELL": no_python_report(plan),
+        "FETCH": _fetch(sources, authority, plan.get("proxy", {})), "REST": rest.removesuffix("\n"),
+        "TELL": _tell(plan),
     })  # fmt: skip
     digest = hashlib.sha256(program.encode() + b"\n").hexdigest()
     carried = _filled(resources.text("files/carrier/carrier.sh"), {"SHA256": digest, "PROGRAM": program})
@@ -119,7 +121,12 @@ def parts(carried: bytes) -> tuple[str, str, tuple[str, ...], str]:
     return runner, whole, tuple((sources or "").split()), rest
 
 
-def _fetch(sources: Sequence[str], authority: str | None) -> str:
+def _tell(plan: dict[str, Any]) -> str:
+    """Return what reports that there is no Python: without one, a bundle that installs itself ends with 75."""
+    return no_python_report(plan).replace('[ "${2:-tick}" = tick ]', "[ $x = 75 ]")
+
+
+def _fetch(sources: Sequence[str], authority: str | None, proxy: dict[str, str]) -> str:
     if not sources:
         return ""
     trusted = _text("ca", {"CA": authority.rstrip("\n")}) + "\n" if authority else ""
@@ -127,7 +134,11 @@ def _fetch(sources: Sequence[str], authority: str | None) -> str:
     by_role = any(source.startswith(role.SCHEME) for source in sources)
     signs = f"case $u in {role.SCHEME}*)g|{role.fetcher('$t')};;*)" if by_role else ""
     end = ";;esac" if by_role else ""
-    return trusted + _text("fetch", {"SOURCES": "\n".join(sources), "CA": option, "ROLE": signs, "END": end})
+    # The environment of root's processes, which is not the list of processes, may hold the password of a proxy.
+    names = {"http": "http_proxy", "https": "https_proxy", "no_proxy": "no_proxy"}
+    by_proxy = "".join(f" {names[key]}={shlex.quote(value)}" for key, value in proxy.items())
+    values = {"SOURCES": "\n".join(sources), "CA": option, "PROXY": "export" + by_proxy if by_proxy else ""}
+    return trusted + _text("fetch", {**values, "ROLE": signs, "END": end})
 
 
 def _units(plan: dict[str, Any]) -> str:
@@ -136,11 +147,14 @@ def _units(plan: dict[str, Any]) -> str:
     if not units:
         return ""
     # The runner decides in the same way (units_wanted in runner/tick/files.py).
-    needed = "" if plan.get("trigger", PLAN["trigger"]) != "auto" else f" && ! ls {' '.join(CRONS)} >/dev/null 2>&1"
-    folders = sorted({path.rsplit("/", 1)[0] for path in units})
+    is_auto = plan.get("trigger", PLAN["trigger"]) == "auto"
+    needed = "".join(f" && [ ! -e {path} ]" for path in CRONS) if is_auto else ""
+    folders = {path.rsplit("/", 1)[0] for path in units}
+    # mkdir makes those above the deepest as well.
+    deepest = sorted(one for one in folders if not any(other.startswith(one + "/") for other in folders))
     files = "\n".join(f'cat >{path} <<"E"\n{text}E' for path, text in units.items())
     condition = f"[ -d /run/systemd/system ]{needed}"
-    return _text("units", {"CONDITION": condition, "FOLDERS": " ".join(folders), "FILES": files})
+    return _text("units", {"CONDITION": condition, "FOLDERS": " ".join(deepest), "FILES": files})
 
 
 def _text(name: str, values: dict[str, str]) -> str:

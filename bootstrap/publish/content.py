@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import stat
 from collections.abc import Iterator
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, BinaryIO
 
 from bootstrap.publish.objects import BLOCK_BYTES, PublishError
 
@@ -42,9 +44,12 @@ def changed(subject: str, actual: str, sha256: str) -> PublishError:
 
 def read_small(content: bytes | Path) -> bytes | Path:
     """Return the bytes of a small file; everything else as it is. Raises PublishError."""
+    if isinstance(content, bytes):
+        return content
     try:
-        if isinstance(content, Path) and content.stat().st_size <= IN_MEMORY_BYTES:
-            return content.read_bytes()
+        with opened(content) as file:
+            if os.fstat(file.fileno()).st_size <= IN_MEMORY_BYTES:
+                return file.read()
     except OSError as error:
         raise unreadable(error) from error
     return content
@@ -56,11 +61,23 @@ def blocks(content: bytes | Path, size: int = BLOCK_BYTES) -> Iterator[bytes]:
         yield from (content[start : start + size] for start in range(0, len(content), size))
         return
     try:
-        with content.open("rb") as file:
+        with opened(content) as file:
             while block := file.read(size):
                 yield block
     except OSError as error:
         raise unreadable(error) from error
+
+
+def opened(path: Path) -> BinaryIO:
+    """Open a file that was one a moment ago: no link, and no pipe, which would be waited for. Raises PublishError."""
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+    except OSError as error:
+        raise unreadable(error) from error
+    if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+        os.close(descriptor)
+        raise PublishError(f"{path} is no file any more", hint="publish again")
+    return os.fdopen(descriptor, "rb")
 
 
 def unreadable(error: OSError) -> PublishError:

@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Any
 from urllib.parse import quote, urlsplit
 
 from bootstrap.publish.clouds import Cloud
+from bootstrap.publish.content import opened
 from bootstrap.publish.objects import PublishError
 
 if TYPE_CHECKING:
@@ -203,20 +204,21 @@ def call(
 
     Raises PublishError when there is no answer.
     """
-    import requests
-
     for pause_s in (*PAUSES_S, None):
         try:
             # A file is opened anew for each attempt, which has to send it from its beginning.
             with ExitStack() as stack:
-                body = stack.enter_context(data.open("rb")) if isinstance(data, Path) else data
-                # Redirects are not followed: they could send the token to another machine.
+                body = stack.enter_context(opened(data)) if isinstance(data, Path) else data
+                # Redirects are not followed: they could send the token to another machine. The authorities are named,
+                # since those of REQUESTS_CA_BUNDLE would take the place of the session's.
                 answer = session.request(
-                    method, url, headers=headers, data=body, timeout=TIMEOUT_S, allow_redirects=False, **more
-                )
+                    method, url, headers=headers, data=body, timeout=TIMEOUT_S, allow_redirects=False,
+                    verify=session.verify, **more,
+                )  # fmt: skip
             if answer.status_code not in LATER or pause_s is None:
                 return answer
-        except requests.RequestException as error:
+        # A file of CA certificates that is missing is an OSError and nothing more.
+        except OSError as error:
             # A TempURL's query is a secret, and so is left out; the text of the error would repeat it.
             if pause_s is None:
                 raise PublishError(

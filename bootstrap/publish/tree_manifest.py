@@ -19,6 +19,8 @@ from bootstrap.errors import BootstrapError, ExitCode
 # The name begins with a dot, so that listings and web servers leave it out.
 MANIFEST = ".initialrunner-manifest.json"
 VERSION = 1
+# A listing of S3 is XML 1.0, which has no form for these characters; Swift refuses NUL and cuts names at a newline.
+UNLISTED = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 
 
 class ManifestError(BootstrapError):
@@ -122,12 +124,13 @@ def parse(raw: bytes, source: str) -> Manifest | Draft:
         manifest = Manifest(
             str(content["name"]),
             tuple(File(**_fields(row)) for row in content["files"]),
-            tuple(Link(**row) for row in content["links"]),
+            tuple(Link(**_fields(row)) for row in content["links"]),
             tuple(Folder(**_fields(row)) for row in content["folders"]),
             tuple(map(str, content["extra"])),
         )
         faults = list(_faults(manifest))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+    # The content may be anybody's.
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
         message = f"{source} is not a manifest that `bootstrap publish` wrote: {error}"
         raise ManifestError(message, hint="publish the tree again") from error
     if faults:
@@ -142,7 +145,11 @@ def _row(entry: Row) -> dict[str, Any]:
 
 
 def _fields(row: dict[str, Any]) -> dict[str, Any]:
-    return row | {"mode": int(row["mode"], 8)}
+    """Return the fields of a row. Raises TypeError for a value of another type than `publish` writes."""
+    for key, value in row.items():
+        if type(value) is not (int if key in ("size", "mtime_ns") else str):
+            raise TypeError(f"{key} is {value!r}"[:80])
+    return row | {"mode": int(row["mode"], 8)} if "mode" in row else row
 
 
 def _faults(manifest: Manifest) -> Iterable[str]:
@@ -153,7 +160,7 @@ def _faults(manifest: Manifest) -> Iterable[str]:
         yield "a path stands in it twice"
     for path in paths:
         parts = path.split("/")
-        if not path or any(part in ("", ".", "..") for part in parts) or "\0" in path:
+        if not path or any(part in ("", ".", "..") for part in parts) or UNLISTED.search(path):
             yield f"{path!r} is not a path below a folder"
     # A file or a link cannot be above another entry.
     leaves = {entry.path for entry in entries if not isinstance(entry, Folder)}
@@ -164,6 +171,11 @@ def _faults(manifest: Manifest) -> Iterable[str]:
     for file in manifest.files:
         if not re.fullmatch("[0-9a-f]{64}", file.sha256) or file.size < 0:
             yield f"{file.path!r} has no SHA-256, or no size"
+        if not abs(file.mtime_ns) < 1 << 63:
+            yield f"{file.path!r} has the time {file.mtime_ns:.3g}"
+    for link in manifest.links:
+        if not link.target or re.search("[\0\ud800-\udfff]", link.target):
+            yield f"{link.path!r} is a link to {link.target!r}"
     for entry in entries:
         if not isinstance(entry, Link) and not 0 <= entry.mode <= 0o777:
             yield f"{entry.path!r} has the mode {entry.mode:o}"

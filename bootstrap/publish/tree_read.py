@@ -50,7 +50,7 @@ def read(root: Path, path: str) -> Content:
     for number in range(TRIES):
         if number:
             time.sleep(PAUSE_S * 2 ** (number - 1))
-        content = _read_once(root / path, path)
+        content = _read_once(root, path)
         if content is not None:
             return content
     raise ChangedError(path)
@@ -65,12 +65,30 @@ def stamp_of(path: Path) -> Stamp | None:
     return Stamp.of(status) if stat.S_ISREG(status.st_mode) else None
 
 
-def _read_once(file_path: Path, path: str) -> Content | None:
+def _open(root: Path, path: str) -> int:
+    """Open a file below a folder, through no link on the way there. Return the descriptor. Raises OSError.
+
+    Whoever may write in a part of the tree could put a link in the place of a folder, and have a file published that
+    only the caller can read.
+    """
+    # A pipe that nobody writes to may have come into the place of the file, too.
+    flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
+    descriptor = os.open(root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    *folders, name = path.split("/")
+    for part, more in (*((folder, os.O_DIRECTORY) for folder in folders), (name, 0)):
+        try:
+            below = os.open(part, flags | more, dir_fd=descriptor)
+        finally:
+            os.close(descriptor)
+        descriptor = below
+    return descriptor
+
+
+def _read_once(root: Path, path: str) -> Content | None:
     """Read a file once; None when it has changed meanwhile."""
     read_ns = time.time_ns()
     try:
-        # A link, or a pipe that nobody writes to, may have come into the place of the file.
-        descriptor = os.open(file_path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
+        descriptor = _open(root, path)
     except OSError as error:
         # It is gone, or a link, or below one: the next look at the folder shows what it is by now.
         if error.errno in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 from bootstrap.errors import Problem, UsageError
 from bootstrap.publish.objects import Objects, PublishError
@@ -17,8 +17,8 @@ from bootstrap.publish.tree_publish import WORKERS, Progress, TreeError
 from bootstrap.publish.tree_read import BLOCK_BYTES
 from bootstrap.publish.tree_verify import complete
 
-# A file that is not whole yet has its own name and this end. It is written anew by the next restore.
-PART = ".initialrunner-part"
+# A file that is not whole yet has a name that begins so. It is written anew by the next restore.
+PART = ".initialrunner-part-"
 
 
 @dataclass(frozen=True)
@@ -45,9 +45,11 @@ def restore(
     """
     # With the caller's own manifest it does not matter what stands in the place of the stored one.
     manifest = manifest or complete(objects)
-    pending = _pending(folder, manifest)
+    with _explaining(folder):
+        pending = _pending(folder, manifest)
     for below in manifest.folders:
-        _make(folder / below.path)
+        with _explaining(folder / below.path):
+            (folder / below.path).mkdir(parents=True, exist_ok=True)
     problems, done = [], 0
     with ThreadPoolExecutor(WORKERS, "restore") as pool:
         try:
@@ -62,10 +64,12 @@ def restore(
     # Links come after the files, so that no file is written through one.
     for link in manifest.links:
         if not (folder / link.path).is_symlink():
-            (folder / link.path).symlink_to(link.target)
+            with _explaining(folder / link.path):
+                (folder / link.path).symlink_to(link.target)
     # A folder without the right to write would take no file, so its mode comes last, and that of the deepest first.
     for below in sorted(manifest.folders, key=lambda entry: entry.path, reverse=True):
-        (folder / below.path).chmod(below.mode)
+        with _explaining(folder / below.path):
+            (folder / below.path).chmod(below.mode)
     return Restored(objects.place, folder, manifest, len(pending))
 
 
@@ -74,9 +78,11 @@ def _pending(folder: Path, manifest: Manifest) -> list[File]:
     pending, problems = [], []
     hint = "restore into an empty folder, or remove what differs"
     _make(folder)
-    # A link in the place of a folder would lead files out of the tree.
-    for below in manifest.folders:
-        path = folder / below.path
+    # A link in the place of a folder would lead files out of the tree: also where the manifest leaves the folder out.
+    leaves = [*(file.path for file in manifest.files), *(link.path for link in manifest.links)]
+    above = {str(parent) for path in leaves for parent in PurePosixPath(path).parents}
+    for name in sorted({entry.path for entry in manifest.folders} | above - {"."}):
+        path = folder / name
         if path.is_symlink() or (path.exists() and not path.is_dir()):
             problems.append(Problem("publish.restore", f"{path} is there, and is no folder", None, hint))
     for link in manifest.links:
@@ -94,6 +100,24 @@ def _pending(folder: Path, manifest: Manifest) -> list[File]:
     if problems:
         raise TreeError(problems)
     return pending
+
+
+@contextmanager
+def _explaining(path: Path) -> Iterator[None]:
+    """Turn the errors of a folder or link that cannot be made, or looked at, into TreeError. path: the one meant."""
+    try:
+        yield
+    except OSError as error:
+        raise TreeError([_unwritten(path, error)]) from error
+
+
+def _unwritten(path: Path, error: OSError) -> Problem:
+    return Problem("publish.restore", f"{error.filename or path}: {error.strerror}", None, "check mode and disk")
+
+
+def part_of(path: Path) -> Path:
+    """Return the name of a file while it is not whole: short, since a name may be as long as a file system takes."""
+    return path.with_name(PART + hashlib.sha256(os.fsencode(path.name)).hexdigest()[:16])
 
 
 def _make(folder: Path) -> None:
@@ -116,7 +140,7 @@ def _digest(path: Path) -> str:
 def _fetch(objects: Objects, folder: Path, file: File) -> Problem | None:
     """Fetch one file under another name, and give it its own once its digest is right."""
     path = folder / file.path
-    part = path.with_name(path.name + PART)
+    part = part_of(path)
     digest = hashlib.sha256()
     try:
         with suppress(FileNotFoundError):
@@ -127,6 +151,9 @@ def _fetch(objects: Objects, folder: Path, file: File) -> Problem | None:
             for block in objects.read(file.path):
                 digest.update(block)
                 stream.write(block)
+                # A place that never ends must not fill the disk.
+                if stream.tell() > file.size:
+                    break
             os.fchmod(descriptor, file.mode)
         if digest.hexdigest() != file.sha256:
             part.unlink()
@@ -140,5 +167,5 @@ def _fetch(objects: Objects, folder: Path, file: File) -> Problem | None:
             return Problem("publish.missing", f"missing: {file.path}, {file.size:,} bytes")
         raise
     except OSError as error:
-        return Problem("publish.restore", f"{path} cannot be written: {error.strerror}", None, "check the disk")
+        return _unwritten(path, error)
     return None

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 import os
-import re
 import stat
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 
-from bootstrap.publish.tree_manifest import MANIFEST, Folder, Link
+from bootstrap.publish.tree_manifest import MANIFEST, UNLISTED, Folder, Link
 
-# A listing of S3 is XML 1.0, which has no form for these characters; Swift refuses NUL and cuts names at a newline.
-_UNLISTED = re.compile("[\x00-\x1f\x7f\ud800-\udfff\ufffe\uffff]")
 _KINDS = {
     stat.S_ISFIFO: "a named pipe", stat.S_ISSOCK: "a socket", stat.S_ISBLK: "a block device",
     stat.S_ISCHR: "a character device",
@@ -116,7 +113,7 @@ def _name_faults(path: str) -> Iterator[str]:
     # A name that would change a terminal, or that it cannot show, is quoted as Python does.
     if not _is_utf8(path):
         yield f"{path!r}: the name is not UTF-8"
-    elif match := _UNLISTED.search(path):
+    elif match := UNLISTED.search(path):
         yield f"{path!r}: the name contains the character U+{ord(match[0]):04X}, which no listing of S3 can hold"
     elif path == MANIFEST:
         yield f"{path}: this is the name of the manifest; is the folder a copy of a published tree?"

@@ -233,14 +233,20 @@ def has_credentials(word: str) -> bool:
     return "@" in urlsplit(word).netloc
 
 
+# The runner takes a URL as it stands: its scheme in small letters, its host in ASCII, a path before any query, and no
+# part after a #. To urlsplit, HTTPS is https, and line ends are nothing.
+_URL = re.compile(r"https?://[^/?#\\\x80-\U0010ffff]+(?<!:)(/[^#\\]*)?")
+
+
 def is_url(word: str) -> bool:
     """Whether a text is the URL of an HTTP server."""
     try:
         parts = urlsplit(word)
         # urlsplit reads the port only when it is asked for, and raises ValueError then.
-        return parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0 and " " not in word
+        is_complete = bool(parts.hostname) and parts.port != 0
     except ValueError:
         return False
+    return is_complete and _URL.fullmatch(word) is not None and " " not in word and word.isprintable()
 
 
 def name(value: Any) -> str:

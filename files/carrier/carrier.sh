@@ -1,5 +1,5 @@
 #!/bin/sh
-# initialrunner: sets this server up once, with a runner named by its SHA-256. What is inside: bootstrap show THIS_FILE
+# initialrunner: sets this server up once, with a runner by its SHA-256. Inside: bootstrap show FILE
 {
 _carrier() {
 cat <<"__"

@@ -4,29 +4,32 @@
 # Exit codes: 75 when no source has the text, or there is no Python; 4 when the carrier is altered; else the bundle's.
 r=@RUNNER@ b=@BUNDLE@
 w=@STUB@ e=@TRIGGER@ f=/run/initialrunner.bundle
+s() { echo "initialrunner: $1" >&2; }
 # Once this deploy has begun, the trigger of its bundle goes on with it.
-grep -qsF '@MARK@' @STATE@/journal* && [ $# = 0 ] && exit
+[ $# = 0 ] && grep -qsF '@MARK@' @STATE@/journal* && exit
+# cloud-init starts a boothook at every boot. A deploy that has begun since its first start is a newer one.
+[ -e "$0.on" ] && [ -e @STATE@/journal ] && exit
 umask 77
 exec 9>$f.lock
-flock -n 9 || exit 0
-# cloud-init runs a script once, and has marked it as done already: it makes itself durable before all else.
-[ "$(cat $w 2>/dev/null)" = "$c" ] && grep -qs $d $e || {
-(umask 22; mkdir -p ${e%/*})
-mkdir -p ${w%/*}
-echo "$c" >$w.new
-sed s/=D/$d/ >$w.entry <<"E"
+# 1: another one is at work. Where there is no flock, it goes on without.
+flock -n 9
+[ $? = 1 ] && exit
+# cloud-init runs a script once, and has marked it as done already: it makes itself durable before all else. An entry
+# that others may write, as cloud-init writes injected files, is ignored by cron.
+[ "$(cat $w 2>/dev/null)" = "$c" ] && grep -qs $d $(find $e -user root ! -perm /022 2>/dev/null) /dev/null || {
+(umask 22; mkdir -p ${e%/*} ${w%/*})
+@UNITS@
+# The entry comes last, and not before the disk has what it starts.
+echo "$c" >$w.new && sed s/=D/$d/ >$w.entry <<"E" && chmod 644 $w.entry && sync && mv $w.new $w && sync && mv $w.entry $e || { s "cannot write $w and $e: this is the only try"; e=/0; }
 @ENTRY@
 E
-chmod 644 $w.entry
-sync
-mv $w.new $w
-mv $w.entry $e
-@UNITS@
+rm -f $w.new $w.entry
 sync
 }
 # cloud-init is not held up, and a source that is not there yet is no failure of its script.
 case $k$0 in /var/lib/cloud/*)
 k=1
+echo >"$0.on"
 exec 9>&-
 (eval "$c") </dev/null 2>&1 | { logger -t initialrunner || cat >/dev/null; } &
 exit;;esac
@@ -35,20 +38,23 @@ t=$f.text
 have() { [ "$(sha256sum <$t)" = "$r  -" ]; } 2>/dev/null
 n=@FOLDER@/$r
 m="no $n"
-cp $n $t 2>/dev/null && ! have && m="$n is damaged"
+[ -e $n ] && m="cannot copy $n" && cp $n $t && m="$n is damaged"
 @FETCH@
 have || {
-m="initialrunner: waits for the runner $r: $m"
-echo "$m" >&2
+m="waits for the runner $r: $m"
+s "$m"
 echo >>/run/initialrunner.missed
-[ "$(wc -l </run/initialrunner.missed)" = 10 ] && { echo "$m" | tee -a /etc/motd >/dev/console; } 2>/dev/null
+[ "$(wc -l </run/initialrunner.missed)" = 10 ] && { s "$m" 2>&1 | tee -a /etc/motd >/dev/console; } 2>/dev/null
 exit 75
 }
 { cat $t; cat <<"E"
 @REST@
 E
-} >$f
-[ "$(sha256sum <$f)" = "$b  -" ] || { echo "initialrunner: this carrier is altered; nothing was run" >&2; exit 4; }
+} >$f || { s "cannot write $f"; exit 75; }
+[ "$(sha256sum <$f)" = "$b  -" ] || { s "this carrier is altered; nothing was run"; exit 4; }
+# A payload that came while this one was fetching is newer.
+[ $e = /0 ] || grep -qs $d $e || { s "another payload has come; nothing was run"; exit; }
+rm -f /run/initialrunner.missed
 sh $f "$@" 9>&-
 x=$?
 @TELL@

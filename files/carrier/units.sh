@@ -1,9 +1,8 @@
 # Systemd's units, for a host without cron or a spec that asks for them. A carrier leaves these comments out.
-@CONDITION@ && {
+@CONDITION@ && (
 umask 22
 mkdir -p @FOLDERS@
 @FILES@
-umask 77
 systemctl daemon-reload
 systemctl start initialrunner.timer
-}
+)

@@ -21,6 +21,11 @@ import urllib.request
 LINE = chr(10)
 
 
+def end(text):
+    """End with a line on stderr. What servers have sent must not move the cursor of a console."""
+    sys.exit("".join(letter if letter.isprintable() else "?" for letter in text)[:1000])
+
+
 class Stay(urllib.request.HTTPRedirectHandler):
     """Follows no redirect, for which the request would have to be signed anew."""
 
@@ -42,17 +47,22 @@ def instance(region):
     try:
         headers = {"X-aws-ec2-metadata-token": ask("api/token", {"X-aws-ec2-metadata-token-ttl-seconds": "60"}, "PUT")}
     except OSError as error:
-        sys.exit("the metadata service gives no token (IMDSv2), so there is no role: %s" % error)
+        end("the metadata service gives no token (IMDSv2), so there is no role: %s" % error)
     try:
         role = ask(place, headers).strip().split(LINE)[0]
         keys = json.loads(ask(place + role, headers))
         region = region or ask("meta-data/placement/region", headers).strip()
-    except (OSError, ValueError) as error:
+        code = keys.get("Code", "Success")
+    except Exception as error:
         if getattr(error, "code", 0) == 404:
-            sys.exit("this instance has no role: attach an instance profile that may read the bucket")
-        sys.exit("the metadata service gives no credentials: %s" % error)
-    if keys.get("Code", "Success") != "Success":
-        sys.exit("the metadata service gives no credentials of role %s: %s" % (role, keys["Code"]))
+            end("this instance has no role: attach an instance profile that may read the bucket")
+        end("the metadata service gives no credentials: %s" % error)
+    if code != "Success":
+        end("the metadata service gives no credentials of role %s: %s" % (role, code))
+    # Python would show a token that is no header.
+    words = [keys.get(name) or "" for name in ("AccessKeyId", "SecretAccessKey", "Token")]
+    if not all(isinstance(word, str) for word in words) or not re.fullmatch("[!-~]+ [!-~]+ [!-~]*", " ".join(words)):
+        end("the metadata service gives no credentials of role %s: they have another form" % role)
     return role, keys, region
 
 
@@ -81,6 +91,9 @@ def signed(url, region, keys):
 
 def host_of(bucket, region):
     """Return the URL of a bucket of AWS. A name with a dot is no name for a certificate, and goes into the path."""
+    # The name of a region comes from servers, too, and must not lead the credentials elsewhere.
+    if not re.fullmatch("[a-z0-9-]+", region):
+        end("%s is not the name of a region" % region)
     domain = "s3.%s.amazonaws.com%s" % (region, ".cn" if region.startswith("cn-") else "")
     return "https://%s/%s" % (domain, bucket) if "." in bucket else "https://%s.%s" % (bucket, domain)
 
@@ -97,7 +110,7 @@ def refused(error, address, role, region):
         404: "there is no such object, or no such bucket",
     }
     answer = "answer %d %s in region %s" % (error.code, fields.get("Code", error.reason), region)
-    sys.exit("%s: %s: %s" % (address, answer, hints.get(error.code, fields.get("Message", ""))))
+    return end("%s: %s: %s" % (address, answer, hints.get(error.code, fields.get("Message", ""))))
 
 
 def main(target):
@@ -117,8 +130,8 @@ def main(target):
         except urllib.error.HTTPError as error:
             region = refused(error, address, role, region)
         except Exception as error:
-            sys.exit("%s: no answer of %s: %r" % (address, base, error))
-    sys.exit("%s: the service names one region after the other, at last %s" % (address, region))
+            end("%s: no answer of %s: %r" % (address, base, error))
+    end("%s: the service names one region after the other, at last %s" % (address, region))
 
 
 main(sys.argv[1])

@@ -29,6 +29,7 @@ from bootstrap.client.uploads import put_bundle, put_runner
 from bootstrap.collector.bundles import url_of
 from bootstrap.collector.shelf import BLOCK_BYTES, MAX_BUNDLE_BYTES, MAX_TEXT_BYTES
 from bootstrap.payload.split import runner_text
+from bootstrap.runner.form import LAST_LINE
 from bootstrap.targets import stub
 
 OWN = runner_text()
@@ -82,6 +83,16 @@ def test_a_cache_that_has_it_gets_no_body(collector: CollectorProcess, asked: st
     response = collector.ask("GET", RUNNER + OWN.sha256, token=False, headers={"if-none-match": asked})
     assert (response.status_code, response.content) == (304, b"")
     assert response.headers["etag"] == f'"{OWN.sha256}"'
+
+
+def test_no_browser_renders_or_runs_what_was_uploaded(collector: CollectorProcess) -> None:
+    body = OWN.content + b"\n<script>alert(1)</script>\n"
+    bundle = body + (LAST_LINE % hashlib.sha256(body).hexdigest()).encode()
+    sent = collector.deploy("PUT", f"/v1/bundles/{hashlib.sha256(bundle).hexdigest()}", data=bundle)
+    for path in (RUNNER + OWN.sha256, sent.json()["url"]):
+        headers = collector.ask("GET", path, token=False).headers
+        assert headers["x-content-type-options"] == "nosniff"
+        assert headers["content-security-policy"] == "default-src 'none'; sandbox"
 
 
 def test_a_cache_that_has_another_one_gets_it(collector: CollectorProcess) -> None:

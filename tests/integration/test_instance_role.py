@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -10,9 +12,10 @@ import pytest
 from baked_box import SERVICE
 from box import Box, needs_root
 from handmade import payload, stage
-from instance import BODY, SECRET, SESSION, TOKEN, Instance
+from instance import BODY, KEY_ID, SECRET, SESSION, TOKEN, Instance
 from moto_server import Login, MotoServer
 
+from bootstrap.payload import role
 from bootstrap.runner.host import BUNDLE
 from bootstrap.targets import stub
 
@@ -96,6 +99,47 @@ def test_a_refusal_is_said_with_its_reason(
     assert done.returncode == 1 and done.stderr.startswith(f"{ADDRESS}: answer {words}")
     assert done.stderr.count("\n") == 1 and not is_secret(done.stderr)
     assert not (tmp_path / "bundle").exists()
+
+
+KEYS = {"AccessKeyId": KEY_ID, "SecretAccessKey": SECRET, "Token": SESSION}
+
+
+@pytest.mark.parametrize(
+    ("name", "keys", "reason"),
+    [
+        ("web", [], "gives no credentials: 'list' object has no attribute"),
+        ("web", {}, "of role web: they have another form"),
+        ("web", {**KEYS, "SecretAccessKey": 6}, "of role web: they have another form"),
+        ("web", {**KEYS, "Token": f"{SESSION}\r\nX: 1"}, "of role web: they have another form"),
+        ("web", {"Code": "\x1b]0;x"}, "of role web: ?]0;x"),
+        ("w\x1beb", KEYS, "gives no credentials: URL can't contain control characters"),
+        ("rôle", KEYS, "gives no credentials: "),
+    ],
+    ids=["list", "empty", "number", "two-lines", "code", "role-escape", "role-letter"],
+)
+def test_a_metadata_service_that_answers_anything_ends_in_one_line(
+    instance: Instance, tmp_path: Path, name: str, keys: object, reason: str
+) -> None:
+    place = "iam/security-credentials/"
+    instance.metadata = lambda: {place: name, f"{place}{name}": json.dumps(keys)}  # type: ignore[method-assign]
+    done = instance.fetch(f"{ADDRESS}?region=eu-west-1", tmp_path / "bundle")
+    assert done.returncode == 1 and reason in done.stderr and done.stderr.startswith("the metadata service gives no")
+    assert (done.stderr.count("\n"), instance.asked) == (1, []) and not is_secret(done.stderr)
+    assert done.stderr[:-1].isprintable()
+
+
+def test_what_a_server_says_moves_no_cursor_and_a_region_leads_nowhere_else(instance: Instance, tmp_path: Path) -> None:
+    instance.answers = [(403, "\x1b[31mX", None)]
+    done = instance.fetch(ADDRESS, tmp_path / "bundle")
+    assert done.stderr.startswith(f"{ADDRESS}: answer 403 ?[31mX in region") and done.stderr[:-1].isprintable()
+    # Without an endpoint, whose host does not depend on the region.
+    instance.region = "evil.example/#"
+    environment = {"PATH": os.environ["PATH"], "AWS_EC2_METADATA_SERVICE_ENDPOINT": instance.url}
+    done = subprocess.run(
+        ["sh", "-c", role.fetcher("/dev/null")], input=f"{ADDRESS}\n", env=environment, capture_output=True, text=True,
+        timeout=60,
+    )  # fmt: skip
+    assert done.stderr == "evil.example/# is not the name of a region\n"
 
 
 def test_an_instance_without_a_role_or_without_a_metadata_service_is_told_so(

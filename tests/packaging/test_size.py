@@ -64,3 +64,11 @@ def test_a_carrier_leaves_ec2_most_of_its_room(size: ModuleType, spec: str) -> N
 def test_the_usual_spec_is_of_the_size_that_it_says(root: Path) -> None:
     files = [path.stat().st_size for path in (root / "benchmarks/usual").iterdir() if path.name != "usual.yaml"]
     assert len(files) == 3 and all(750 <= size <= 930 for size in files)
+
+
+def test_no_tick_loads_a_module_that_is_slow_to_load() -> None:
+    heads = [text.split("\f")[0] for text in pack.sources()]
+    imports = {line for head in heads for line in head.splitlines() if line.startswith("import")}
+    # Built in or of C, but for `os` and `stat`, which Python's start may have loaded, and `io`, which it has.
+    light = ["binascii", "errno", "fcntl", "grp", "io", "os", "pwd", "select", "stat", "sys", "time", "zlib"]
+    assert imports <= {f"import {name}" for name in light} | {"import _signal as signal"}

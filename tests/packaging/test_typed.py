@@ -59,6 +59,8 @@ TYPES = {
     "web.stub('https://x', name, encoded=True, beside=beside)": "str",
     "web.stub('https://x', 'ec2', beside=beside)": "str | bytes",
     "web.stub('https://x', 'nova', encoded=False, beside=beside)": "str | bytes",
+    "web.split('collector', name)": "Rendering",
+    "web.split().user_data_bytes('ec2')": "bytes",
     "web.cloud_config(name)": "str",
     "web.nocloud(beside=[Path('x')])": "Seed",
     "web.nocloud().files": "dict[str, bytes]",

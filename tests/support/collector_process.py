@@ -39,10 +39,10 @@ class CollectorProcess:
         self.url = ""
         self.ca: Path | None = None
 
-    def start(self) -> Self:
-        """Start it and wait until it says where it listens."""
+    def start(self, port: int = 0) -> Self:
+        """Start it and wait until it says where it listens. port: the one to listen on; 0: a free one."""
         argv = [
-            sys.executable, "-m", "bootstrap", "serve", "--listen", "127.0.0.1:0", "--store", self.store,
+            sys.executable, "-m", "bootstrap", "serve", "--listen", f"127.0.0.1:{port}", "--store", self.store,
             "--secret-file", str(self.folder / "secret"), "--token-file", str(self.folder / "token"),
             "--deploy-token-file", str(self.folder / "deploy-token"), *self.arguments,
         ]  # fmt: skip

@@ -12,6 +12,8 @@ import threading
 import time
 from types import TracebackType
 
+from bundle_server import holders
+
 from bootstrap.payload.split import runner_text
 
 # To another port of loopback, where nothing listens.
@@ -22,8 +24,11 @@ class RunnerServer:
     """A real HTTP server. answers: how the next requests are answered, the first one first; then all are right.
 
     "right"; "404", "403" and "500"; "other" (another text of the same length), "cut" (the connection ends half way),
-    "short" (half of it, said to be all), "empty", "redirect" (to plain http elsewhere), "slow" (a byte now and then),
-    "silent" (no answer until the server ends). asked: the path of each request.
+    "short" (half of it, said to be all), "empty", "redirect" (to plain http elsewhere), "lead" (to plain http, where
+    the right text is), "slow" (a byte now and then), "silent" (no answer until the server ends), "late" (right, once
+    `open` is set). "cut", "short", "other" and "silent" may name the byte at which it happens, as "cut@1000"; then
+    "slow@1000" pauses there for a second, and "silent@1000" ends after one. asked: the path of each request. held:
+    processes whose arguments hold the word `secret` while one asks.
     """
 
     def __init__(self) -> None:
@@ -31,12 +36,15 @@ class RunnerServer:
         self.answers: list[str] = []
         self.asked: list[str] = []
         self.agents: list[str] = []
+        self.secret, self.held, self.open = "", list[bytes](), threading.Event()
         self._ends = threading.Event()
 
         class Handler(http.server.BaseHTTPRequestHandler):
             def do_GET(self) -> None:
                 server.asked.append(self.path)
                 server.agents.append(self.headers.get("User-Agent", ""))
+                if server.secret:
+                    server.held += holders(server.secret.encode())
                 way = server.answers.pop(0) if server.answers else "right"
                 server.answer(self, way)
 
@@ -51,28 +59,38 @@ class RunnerServer:
     def answer(self, request: http.server.BaseHTTPRequestHandler, way: str) -> None:
         """Answer one request in this way."""
         text = runner_text().content
-        if way == "silent":
+        way, _, place = way.partition("@")
+        at = int(place or len(text) // 2)
+        if way == "late":
+            self.open.wait(60)
+        if way == "silent" and not place:
             self._ends.wait()
             return
         if way.isdecimal():
             request.send_error(int(way))
             return
-        if way == "redirect":
+        if way in ("redirect", "lead"):
             request.send_response(302)
-            request.send_header("Location", ELSEWHERE)
+            request.send_header("Location", ELSEWHERE if way == "redirect" else f"{self.origin}/right")
             request.end_headers()
             return
-        half = text[: len(text) // 2]
-        body = {"other": text[:-1] + b"~", "short": half, "empty": b"", "cut": half}.get(way, text)
+        altered = text[:at] + bytes([text[at] ^ 1]) + text[at + 1 :]
+        body = {"other": altered, "short": text[:at], "empty": b""}.get(way, text)
         request.send_response(200)
-        request.send_header("Content-Length", str(len(text) if way == "cut" else len(body)))
+        request.send_header("Content-Length", str(len(body)))
         request.end_headers()
-        if way == "slow":
+        if way == "slow" and not place:
             for byte in body:
                 if self._ends.is_set():
                     return
                 request.wfile.write(bytes([byte]))
                 time.sleep(1)
+        elif way in ("cut", "silent", "slow"):
+            request.wfile.write(body[:at])
+            if way != "cut":
+                self._ends.wait(1)
+            if way == "slow":
+                request.wfile.write(body[at:])
         else:
             request.wfile.write(body)
 

@@ -60,6 +60,7 @@ class Guest:
     uuid: of the machine, as its firmware says it: drawn when not given, as clouds do; "" for firmware that has none.
     interactive: its console is on this terminal, too. counted: its clock counts the instructions
     that it runs, NS_EACH each, and goes with ours while it has nothing to do: a boot takes as long on a busy machine.
+    network: cleared, it has no network device.
     """
 
     def __init__(
@@ -75,10 +76,12 @@ class Guest:
         memory_mib: int = 512,
         interactive: bool = False,
         counted: bool = False,
+        network: bool = True,
     ) -> None:
         self.image, self.clock_second, self.append = image, clock_second, append
         self.uuid = str(uuid4()) if uuid is None else uuid
         self.memory_mib, self.interactive, self.counted = memory_mib, interactive, counted
+        self.network = network
         self._files, self._modes, self._drive = dict(files or {}), dict(modes or {}), drive
         self.process: subprocess.Popen[bytes] | None = None
         self.powered_on = 0.0  # monotonic seconds of the last boot() or reset()
@@ -181,7 +184,7 @@ class Guest:
             "-qmp", f"unix:{self.work}/qmp,server=on,wait=off",
             "-drive", f"file={self.disk},format=raw,if=none,id=disk,discard=unmap",
             "-device", "virtio-blk-pci,drive=disk",
-            "-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile=",
+            *(["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="] if self.network else []),
             "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
             "-chardev", f"socket,id=agent,path={self.work}/agent,server=on,wait=off",
             "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",

@@ -63,7 +63,7 @@ def exchange(url, plan, timeout_s, ca=None, headers=(), body=b"", public=False):
     """
     # A server that redirects chooses the URL: it must not add lines to the request.
     if min(url) <= " ":
-        raise ValueError("a URL with spaces in it")
+        raise ValueError("spaces in URL")
     scheme, _, host, path = (url + "/").split("/", 3)
     place, path = address(host, 443 if scheme == "https:" else 80), "/" + path[:-1]
     headers, there = dict(headers, Connection="close"), place
@@ -73,7 +73,8 @@ def exchange(url, plan, timeout_s, ca=None, headers=(), body=b"", public=False):
     answer = Answer(dial(there, timeout_s))
     if plan.get("proxy") and there != place:  # for: proxy
         path = through(answer, proxy, place, path, url, headers)
-    if scheme == "https:":  # for: https
+    # Another scheme, HTTPS in capitals too, must not end up unencrypted.
+    if not scheme == "http:":  # for: https
         import ssl
 
         context = ssl.create_default_context(cadata=ca)

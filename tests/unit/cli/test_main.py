@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from bootstrap.errors import ExitCode
+from bootstrap.errors import ExitCode, Problem, Where
 
 TOP = Path(__file__).parents[3]
 
@@ -36,6 +36,17 @@ def test_every_exit_code_is_in_the_help() -> None:
 def test_debug_shows_the_traceback_wherever_it_stands(arguments: tuple[str, ...]) -> None:
     assert "Traceback" not in bootstrap("check", "none.yaml").stderr
     assert bootstrap(*arguments).stderr.startswith("Traceback")
+
+
+def test_no_name_moves_the_cursor_of_a_terminal(tmp_path: Path) -> None:
+    done = bootstrap("check", str(tmp_path / "\x1b]0;x\x07\x9b2J\u202e.yaml"))
+    assert done.returncode == ExitCode.USAGE and not set(done.stderr) & set("\x1b\x07\x9b\u202e")
+    assert "\N{REPLACEMENT CHARACTER}]0;x" in done.stderr
+
+
+def test_a_caret_stays_below_its_value() -> None:
+    problem = Problem("a.b", "no\x1b", Where("web.yaml", 3, 3, "a\x1bb: c", 1), "mend\x07 it")
+    assert str(problem) == ("web.yaml:3:3: error[a.b]: no\ufffd\n    3 | a\ufffdb: c\n      |   ^ mend\ufffd it")
 
 
 def test_with_json_the_problems_go_to_stdout_for_programs(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ WITH: dict[str, dict[str, Any]] = {
 # false then, its loop is empty, or its line is one of INERT. A new one belongs here only if it has such a reason.
 CONDITIONS = {
     "report": ("'report' in plan", "'report' in self.plan", "'report' in run.plan", "'not_reported' in summary"),
-    "https": ("scheme == 'https:'",),
+    "https": ("not scheme == 'http:'",),
     "proxy": ("plan.get('proxy')", "if proxy:"),
     "late-files": ("awaited(self.plan)", "awaited(run.plan)", "awaited(plan)", "in brought"),
     # Nothing else asks for what is public.

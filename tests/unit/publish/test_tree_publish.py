@@ -329,6 +329,16 @@ def test_a_damaged_manifest_is_mended_and_one_of_another_version_is_left(root: P
         ('"path": "index.html"', '"path": "large/x"', "'large/x' is below 'large', which is no folder"),
         ('"mode": "0755"', '"mode": "4755"', "'css' has the mode 4755"),
         ('"size": 4', '"size": -4', "'index.html' has no SHA-256, or no size"),
+        ('"path": "index.html"', '"path": "\\u001b]0;x"', "'\\x1b]0;x' is not a path below a folder"),
+        ('"path": "index.html"', '"path": "\\ud800"', "'\\ud800' is not a path below a folder"),
+        ('"path": "index.html"', '"path": 5', "path is 5"),
+        ('"size": 4', '"size": "4"', "size is '4'"),
+        ('"size": 4', '"size": true', "size is True"),
+        ('"mtime_ns": ', '"mtime_ns": 9999999999', "'index.html' has the time 1e+29"),
+        ('"links": []', '"links": [{"path": "l", "target": 5}]', "target is 5"),
+        ('"links": []', '"links": [{"path": "l", "target": ""}]', "'l' is a link to ''"),
+        ('"links": []', '"links": [{"path": "l", "target": "\\u0000"}]', "'l' is a link to '\\x00'"),
+        ('"links": []', '"links": ' + "[" * 100_000, "maximum recursion depth exceeded"),
     ],
 )  # fmt: skip
 def test_a_manifest_that_would_lead_out_of_its_folder_is_refused(

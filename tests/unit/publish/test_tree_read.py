@@ -86,6 +86,18 @@ def test_what_is_no_file_any_more_has_changed(path: Path, kind: str) -> None:
         read(path.parent, "file/x" if kind == "below a file" else "file")
 
 
+@pytest.mark.parametrize("name", ["in/file", "in/deep/file"])
+def test_no_link_in_the_place_of_a_folder_is_followed(path: Path, tmp_path: Path, name: str) -> None:
+    (path.parent / "root").mkdir()
+    (path.parent / "deep").mkdir()
+    (path.parent / "deep/file").write_bytes(OLD)
+    # Somebody who may write in the tree only leads out of it to a file that root may read.
+    (path.parent / "root/in").symlink_to(path.parent)
+    with pytest.raises(ChangedError):
+        read(path.parent / "root", name)
+    assert read(path.parent, "deep/file").data == OLD
+
+
 def test_a_file_that_cannot_be_read_says_why(path: Path) -> None:
     with pytest.raises(UnreadableError, match="file name too long"):
         read(path.parent, "x" * 300)

@@ -42,7 +42,7 @@ class Once:
     def serve(self) -> None:
         made = self.socket.accept()[0]
         with made:
-            while b"\r\n\r\n" not in self.asked:
+            while b"\r\n\r\n" not in self.asked and self.asked[:1] != b"\x16":
                 self.asked += made.recv(65536)
             try:
                 made.sendall(self.answer)
@@ -140,8 +140,15 @@ def test_a_name_is_tried_at_all_of_its_addresses(site: Site, mocker: pytest.Monk
     closed.close()
 
 
+@pytest.mark.parametrize("scheme", ["HTTPS", "ftp"])
+def test_only_http_in_small_letters_is_sent_unencrypted(scheme: str) -> None:
+    with Once(HEAD + b"\r\n") as server, pytest.raises(OSError, match="SSL"):
+        web.http(server.url.replace("http", scheme), {}, 5)
+    assert b"GET" not in server.asked
+
+
 def test_a_url_cannot_add_lines_to_a_request() -> None:
-    with pytest.raises(ValueError, match="a URL with spaces in it"):
+    with pytest.raises(ValueError, match="spaces in URL"):
         web.http("http://127.0.0.1:1/x HTTP/1.1\r\nHost: other", {}, 5)
 
 
