@@ -37,8 +37,10 @@ def write_private(path: Path, text: str) -> None:
         os.fsync(file.fileno())
 
 
-def read_private(path: Path, subject: str) -> str:
+def read_private(path: Path, subject: str, hint: str | None = None) -> str:
     """Return the text of a small file that nobody but its owner may read. subject: its name in messages.
+
+    hint: how to mend it when the file cannot be read.
 
     Raises UsageError, also when others may read or change the file.
     """
@@ -48,7 +50,7 @@ def read_private(path: Path, subject: str) -> str:
             status = os.fstat(file.fileno())
             content = file.read(MAX_FILE_BYTES)
     except OSError as error:
-        raise UsageError(f"{subject} {path} cannot be read: {error.strerror}") from error
+        raise UsageError(f"{subject} {path} cannot be read: {error.strerror}", hint=hint) from error
     if not stat.S_ISREG(status.st_mode):
         raise UsageError(f"{subject} {path} is not a regular file")
     if status.st_mode & 0o077:
@@ -72,7 +74,8 @@ def read_secret(path: str | Path | None = None) -> bytes:
     Raises UsageError when there is none, when it is malformed, or when others may read the file.
     """
     if path is not None:
-        return _decoded(read_private(Path(path), "the secret file"), str(path))
+        hint = "`bootstrap secret FILE` makes one; a collector takes only reports that its own secret has signed"
+        return _decoded(read_private(Path(path), "the secret file", hint), str(path))
     text = os.environ.get(VARIABLE)
     if not text:
         raise UsageError(

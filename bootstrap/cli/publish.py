@@ -93,6 +93,12 @@ def command(
 
     servers, runner = more.servers, more.runner
     place = where.place()
+    if place.kind != places.COLLECTOR:
+        of_collectors = {"--collector": collector.url, "--token-file": collector.token_file, "--ca": collector.ca}
+        names = [option for option, value in of_collectors.items() if value]
+        if names:
+            verb = "goes" if len(names) == 1 else "go"
+            raise UsageError(f"{', '.join(names)} {verb} with --to collector", hint="leave out what is not meant")
     folder = None if inputs.spec == NO_SPEC else inputs.spec
     if more.are_meant(folder):
         of_specs = {
@@ -137,6 +143,8 @@ def command(
     }  # fmt: skip
     # Written last: the file exists only if every upload has succeeded.
     if not dry_run:
+        if not runner and result.names_runner(to.output):
+            print_warnings((), [f"{to.output / result.NAME} named a runner, and does not any more: add --runner"])
         written.append(result.write(Published(urls, bundles, runner_urls), to.output, **facts))
     if to.as_json:
         objects = {"objects": [vars(entry) for entry in publisher.done], "written": [str(path) for path in written]}

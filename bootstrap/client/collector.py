@@ -180,7 +180,10 @@ class Collector:
                 hint="give its CA with --ca FILE (Python: ca=)",
             ) from error
         except requests.exceptions.RequestException as error:
-            raise Unreachable(f"the collector at {self.url} does not answer: {_cause(error)}") from error
+            raise Unreachable(
+                f"the collector at {self.url} does not answer: {_cause(error)}",
+                hint="check that it runs; --collector URL or BOOTSTRAP_COLLECTOR (Python: collector=) names another",
+            ) from error
         return self._judge(response)
 
     def _judge(self, response: requests.Response) -> Any:

@@ -66,6 +66,10 @@ def targets_of(arguments: tuple[str, ...], deploy_id: str | None) -> tuple[Targe
     # A dict keeps the order and drops a server that is named twice, which would be waited for twice.
     targets: dict[Target, None] = {}
     for argument in arguments:
+        # As a path it would lose one of its slashes, in the message too.
+        if "://" in argument:
+            hint = "the collector is named by --collector URL (Python: collector=)"
+            raise UsageError(f"{argument} is a URL, and no server", hint=hint)
         # With a deploy id a bare word is the name of a server, even if a folder of this name exists.
         is_folder = deploy_id is None and (Path(argument) / "manifest.json").is_file()
         is_manifest = is_folder or argument.endswith(".json") or "/" in argument
@@ -79,7 +83,8 @@ def in_file(path: Path) -> list[Target]:
     try:
         manifest = json.loads(path.read_text(encoding="utf-8"))
     except OSError as error:
-        raise UsageError(f"{path} cannot be read: {error.strerror}") from error
+        hint = "name the folder DIR/SERVER that `bootstrap render` wrote, or a server without a slash"
+        raise UsageError(f"{path} cannot be read: {error.strerror}", hint=hint) from error
     except ValueError:
         # Neither is null.
         manifest = None

@@ -12,6 +12,7 @@ from bootstrap.payload import pack
 SCHEME = "s3://"
 # The address of a bucket may be given with a region and an endpoint, for buckets and services that are elsewhere.
 _ADDRESS = re.compile(r"s3://[a-z0-9.-]{3,63}/[A-Za-z0-9._~:/@!$&()*+,;=%-]+(\?[A-Za-z0-9._~:/?@!$&()*+,;=%\[\]-]+)?")
+_BUCKET = re.compile(r"[a-z0-9.-]{3,63}")
 _OPTIONS = {
     "region": re.compile(r"[a-z0-9-]+"),
     "endpoint": re.compile(r"https://[^?#]+|http://(localhost|127\.0\.0\.1|\[::1\])(:\d+)?/?"),
@@ -20,6 +21,11 @@ _OPTIONS = {
 
 def fault(address: str) -> str | None:
     """Return why an s3:// address cannot be fetched, None if it can."""
+    bucket, _, key = address.split("?")[0].removeprefix(SCHEME).partition("/")
+    if not _BUCKET.fullmatch(bucket):
+        return f"a bucket's name has 3 to 63 lower-case letters, digits, dots and hyphens, and {bucket!r} is none"
+    if not key:
+        return "it names a bucket, and no object in it"
     if not _ADDRESS.fullmatch(address):
         return "it is not s3://BUCKET/KEY of letters, digits and the marks of a URL"
     options = parse_qsl(urlsplit(address).query, keep_blank_values=True, strict_parsing=False)

@@ -44,6 +44,14 @@ def read(path: str | Path) -> Published:
 read_published = read
 
 
+def names_runner(folder: Path) -> bool:
+    """Whether the published.json of a folder names a runner's text, which writing it anew would take away."""
+    try:
+        return bool(json.loads((folder / NAME).read_bytes())["runner"])
+    except (OSError, ValueError, KeyError, TypeError):
+        return False
+
+
 def write(published: Published, folder: Path, **more: Any) -> Path:
     """Write published.json (0600) into a folder and return its path. more: facts for people, such as `expires`."""
     path = folder / NAME

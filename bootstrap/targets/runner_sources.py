@@ -40,7 +40,7 @@ def urls(names: Sequence[str], rendered: Rendered, provider: Provider | None = N
         elif fault := _fault(url, provider, is_collector=name == COLLECTOR):
             problems.append(_problem(*fault))
         else:
-            resolved[url + runner_text().sha256 if url.endswith("/") else url] = None
+            resolved[_of_text(url)] = None
     if problems:
         raise Refused(problems)
     return tuple(resolved)
@@ -49,7 +49,7 @@ def urls(names: Sequence[str], rendered: Rendered, provider: Provider | None = N
 def _fault(url: str, provider: Provider | None, *, is_collector: bool) -> tuple[str, str] | None:
     """Return (why no host gets the runner from a URL, how to mend it); None when it may."""
     if url.startswith(role.SCHEME):
-        if fault := role.fault(url):
+        if fault := role.fault(_of_text(url)):
             return f"{_shown(url)} cannot be fetched: {fault}", "write s3://BUCKET/KEY"
         if fault := _without_role(url, provider):
             return fault, "give a presigned https:// URL, between single quotes, or another source"
@@ -90,6 +90,11 @@ def _without_role(url: str, provider: Provider | None) -> str | None:
     if not url.startswith(role.SCHEME) or provider is None or provider.has_roles:
         return None
     return f"an instance of {provider.name} has no role that S3 takes, and so cannot fetch {_shown(url)}"
+
+
+def _of_text(url: str) -> str:
+    """Return the URL of the text: in a folder, whose URL ends with a slash, its SHA-256 is its name."""
+    return url + runner_text().sha256 if url.endswith("/") else url
 
 
 def _of_another_version(url: str) -> str:

@@ -122,6 +122,16 @@ def test_the_runner_alone_needs_no_spec(folder: Path) -> None:
     assert result.read(folder / "out/published.json").runner == ()
 
 
+def test_a_runner_that_is_no_longer_named_is_noted(folder: Path) -> None:
+    def noted(*words: str) -> list[str]:
+        done = publish(folder, *words, "--to", "./public", "--base-url", "https://files.example")
+        return [line for line in done.stderr.splitlines() if line.startswith("note: ")]
+
+    lost = ["note: build/published.json named a runner, and does not any more: add --runner"]
+    assert [noted("--runner"), noted("web.yaml", "--runner")] == [[], []]
+    assert [noted("web.yaml"), noted("web.yaml")] == [lost, []]
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [
@@ -133,6 +143,8 @@ def test_the_runner_alone_needs_no_spec(folder: Path) -> None:
         (["web.yaml", "--to", "public"], "'public' names no place to publish to"),
         (["web.yaml", "--to", "./public", "--cloud", "x", "--instance-role"], "--cloud, --instance-role go with"),
         (["web.yaml", "--to", "s3://acme-boot", "--base-url", "https://x"], "--base-url goes with another"),
+        (["web.yaml", "--to", "./public", "--token-file", "t", "--collector", "https://x"],
+         "--collector, --token-file go with --to collector"),
         (["web.yaml", "--to", "swift://b", "--endpoint-url", "https://x"], "--endpoint-url goes with another place"),
     ],
 )  # fmt: skip

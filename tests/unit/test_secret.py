@@ -85,7 +85,8 @@ def test_no_secret_at_all(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_what_is_no_file_is_said(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="cannot be read: No such file"):
+    with pytest.raises(UsageError, match="cannot be read: No such file") as missing:
         read_secret(tmp_path / "none")
+    assert missing.value.hint and missing.value.hint.startswith("`bootstrap secret FILE` makes one")
     with pytest.raises(UsageError, match="cannot be read: Is a directory"):
         read_secret(tmp_path)

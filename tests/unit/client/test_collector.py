@@ -89,6 +89,16 @@ def test_a_closed_port_is_reported_in_one_line() -> None:
     with pytest.raises(Unreachable) as caught:
         Collector(url, "t").servers()
     assert caught.value.message == f"the collector at {url} does not answer: [Errno 111] Connection refused"
+    assert caught.value.hint and "--collector URL" in caught.value.hint
+
+
+def test_a_url_in_the_place_of_a_server_is_told_from_a_path() -> None:
+    with pytest.raises(UsageError) as caught:
+        targets_of(("http://127.0.0.1:8080",), None)
+    assert (caught.value.message, caught.value.hint) == (
+        "http://127.0.0.1:8080 is a URL, and no server",
+        "the collector is named by --collector URL (Python: collector=)",
+    )
 
 
 def test_a_collector_that_comes_back_is_asked_again(collector: Collector) -> None:

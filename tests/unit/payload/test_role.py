@@ -31,8 +31,9 @@ def test_an_address_that_leads_somewhere_is_taken(address: str) -> None:
 @pytest.mark.parametrize(
     ("address", "reason"),
     [
-        ("s3://acme-boot", "it is not s3://BUCKET/KEY"), ("s3://acme-boot/", "it is not s3://BUCKET/KEY"),
-        ("s3://Acme/x", "it is not s3://BUCKET/KEY"), ("s3://acme-boot/a'b", "it is not s3://BUCKET/KEY"),
+        ("s3://acme-boot", "it names a bucket, and no object"), ("s3://acme-boot/", "it names a bucket, and no object"),
+        ("s3://Acme/x", "digits, dots and hyphens, and 'Acme' is none"), ("s3://a/x", "and 'a' is none"),
+        ("s3://acme-boot/a'b", "it is not s3://BUCKET/KEY"),
         (f"{GOOD}\n", "it is not s3://BUCKET/KEY"), (f"{GOOD}?zone=a", "it has an option 'zone'"),
         (f"{GOOD}?region=Eu", "'Eu' is no region"), (f"{GOOD}?region=", "'' is no region"),
         (f"{GOOD}?endpoint=http://minio.example", "is no endpoint, which begins with https://"),

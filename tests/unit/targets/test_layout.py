@@ -310,7 +310,9 @@ def test_an_address_of_s3_is_refused_where_no_instance_has_a_role(tmp_path: Path
     (tmp_path / "x.yaml").write_text("version: 1\nname: x\n")
     rendering = bootstrap.load(tmp_path / "x.yaml").plan("x-1").render()
 
-    assert rendering.pack("user-data", "ec2", runner_from=["s3://acme/runner/"]).sources
+    # The root of a bucket is a folder like any other.
+    packed = rendering.pack("user-data", "ec2", runner_from=["s3://acme/", "s3://acme/runner/"])
+    assert packed.sources == tuple(f"s3://acme/{folder}{runner_text().sha256}" for folder in ("", "runner/"))
     with pytest.raises(PayloadError, match="an instance of hetzner has no role that S3 takes"):
         rendering.pack("user-data", "hetzner", runner_from=["s3://acme/runner/"])
     with pytest.raises(PayloadError, match="an instance of linode has no role that S3 takes"):
