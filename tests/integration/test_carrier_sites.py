@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gzip
 import secrets
-from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -171,11 +170,3 @@ def test_what_is_carried_is_the_whole_bundle_with_every_verb() -> None:
         assert carrier is not None
         bundle = assemble(carrier, runner_text().content)
         assert bundle == packed.pack("user-data", "ec2").payload.bundle
-
-
-@pytest.fixture(autouse=True)
-def nothing_is_left() -> Iterator[None]:
-    """Each test takes what it made away; a box that stayed would keep a mount in this namespace."""
-    before = Path("/proc/self/mounts").read_text()
-    yield
-    assert Path("/proc/self/mounts").read_text() == before
