@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 
 from bootstrap.runner import host as host_module
 from bootstrap.runner.host import Host
+from bootstrap.runner.later import recovery
 from bootstrap.runner.tick import journal as journal_module
 from bootstrap.runner.tick.journal import Journal, events_in
 
@@ -36,8 +37,9 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     folder = tmp_path_factory.mktemp("journals") / "state"
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(host_module, "STATE", str(folder))
-        patch.setattr(journal_module, "STATE", str(folder))
-        patch.setattr(journal_module, "JOURNAL", str(folder / "journal"))
+        for module in (journal_module, recovery):
+            patch.setattr(module, "STATE", str(folder))
+            patch.setattr(module, "JOURNAL", str(folder / "journal"))
         yield folder
 
 
