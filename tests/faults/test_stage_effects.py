@@ -188,7 +188,9 @@ def test_a_stage_that_takes_python_and_the_bundle_away_does_not_stop_the_run() -
 
 
 @pytest.mark.fault(83)
-@pytest.mark.parametrize("needed", [pytest.param("/usr/bin/python3.*", id="none"), pytest.param("lib-dynload/_json*", id="minimal")])
+@pytest.mark.parametrize(
+    "needed", [pytest.param("/usr/bin/python3.*", id="none"), pytest.param("lib-dynload/_json*", id="minimal")]
+)
 def test_without_a_usable_python_it_is_said_and_later_the_run_begins(needed: str) -> None:
     find = needed if needed.startswith("/") else f"/usr/lib/python3.*/{needed}"
     with Box(payload([stage("one", NOTE + "note one")]).files) as box:
