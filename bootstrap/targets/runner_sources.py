@@ -13,12 +13,12 @@ from bootstrap.payload.refused import Refused
 from bootstrap.payload.split import COLLECTOR_PATH, runner_text
 from bootstrap.render.model import Rendered
 from bootstrap.spec.types import CREDENTIALS_HINT, has_credentials, is_url
+from bootstrap.targets.addresses import is_loopback, shown, without_role
 from bootstrap.targets.providers import Provider
 
 DISK, COLLECTOR = "disk", "collector"
 # A source stands on a line of its own in a here-document, whose text sh leaves alone: no URL can end that.
 _URL = re.compile(r"(https?|s3)://[A-Za-z0-9._~:/?#@!$&()*+,;=%\[\]-]+")
-_LOOPBACK = re.compile(r"http://(localhost|127\.0\.0\.1|\[::1\])[:/]")
 _DIGEST = re.compile(r"(?<![0-9a-f])[0-9a-f]{64}(?![0-9a-f])")
 OPTION, CODE = "--runner-from", "payload.runner-from"
 
@@ -50,20 +50,20 @@ def _fault(url: str, provider: Provider | None, *, is_collector: bool) -> tuple[
     """Return (why no host gets the runner from a URL, how to mend it); None when it may."""
     if url.startswith(role.SCHEME):
         if fault := role.fault(_of_text(url)):
-            return f"{_shown(url)} cannot be fetched: {fault}", "write s3://BUCKET/KEY"
-        if fault := _without_role(url, provider):
+            return f"{shown(url)} cannot be fetched: {fault}", "write s3://BUCKET/KEY"
+        if fault := without_role(url, provider):
             return fault, "give a presigned https:// URL, between single quotes, or another source"
     if not _URL.fullmatch(url) or not (url.startswith(role.SCHEME) or is_url(url)):
         near = get_close_matches(url.lower(), (DISK, COLLECTOR), 1)
         written = f"write {DISK}, {COLLECTOR}, s3://BUCKET/KEY or an https:// URL without quotes and blanks"
-        return f"{_shown(url)} is no source of the runner's text", f"did you mean {near[0]}?" if near else written
+        return f"{shown(url)} is no source of the runner's text", f"did you mean {near[0]}?" if near else written
     if is_collector:
         return None
-    if url.startswith("http://") and not _LOOPBACK.match(url):
-        return f"{_shown(url)} is not encrypted", "write https://"
+    if url.startswith("http://") and not is_loopback(url):
+        return f"{shown(url)} is not encrypted", "write https://"
     if has_credentials(url):
         # Manifests and notes show a URL up to its query.
-        return f"{_shown(url)} contains a name or a password", CREDENTIALS_HINT
+        return f"{shown(url)} contains a name or a password", CREDENTIALS_HINT
     if (foreign := _DIGEST.search(url.split("?")[0])) and foreign[0] != runner_text().sha256:
         return _of_another_version(url), "bootstrap publish --runner; or end the URL with the slash of the folder"
     return None
@@ -80,16 +80,10 @@ def check_published(published: Sequence[str], provider: Provider | None) -> None
         if digest and digest[0] != runner_text().sha256:
             hint = "publish the text of this version beside it: bootstrap publish --runner"
             problems.append(Problem(CODE, _of_another_version(url), hint=hint))
-        elif fault := _without_role(url, provider):
+        elif fault := without_role(url, provider):
             problems.append(Problem(CODE, fault, hint="publish without --instance-role: that gives a presigned URL"))
     if problems:
         raise Refused(problems)
-
-
-def _without_role(url: str, provider: Provider | None) -> str | None:
-    if not url.startswith(role.SCHEME) or provider is None or provider.has_roles:
-        return None
-    return f"an instance of {provider.name} has no role that S3 takes, and so cannot fetch {_shown(url)}"
 
 
 def _of_text(url: str) -> str:
@@ -98,7 +92,7 @@ def _of_text(url: str) -> str:
 
 
 def _of_another_version(url: str) -> str:
-    return f"{_shown(url)} is the runner of another version of this toolkit: this one has {runner_text().sha256}"
+    return f"{shown(url)} is the runner of another version of this toolkit: this one has {runner_text().sha256}"
 
 
 def place(url: str) -> str:
@@ -126,10 +120,3 @@ def known(rendered: Rendered, published: Sequence[str]) -> tuple[str, ...]:
 
 def _problem(message: str, hint: str) -> Problem:
     return Problem(CODE, f"{OPTION}: {message}", hint=hint)
-
-
-def _shown(url: str) -> str:
-    # A query may give the right to read, and so does a password.
-    start, mark, end = url.split("?")[0].partition("://")
-    host, slash, path = end.partition("/")
-    return repr(f"{start}{mark}***@{host.rpartition('@')[2]}{slash}{path}" if "@" in host else f"{start}{mark}{end}")

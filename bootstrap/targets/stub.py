@@ -22,6 +22,7 @@ from bootstrap.payload.model import InjectedFile, Payload
 from bootstrap.payload.refused import Refused
 from bootstrap.runner.host import STUB, TRIGGER
 from bootstrap.targets import limits, mime, starter, table, user_data
+from bootstrap.targets.addresses import is_loopback, shown, without_role
 from bootstrap.targets.limits import Measure
 from bootstrap.targets.model import Output, Packed, Request
 from bootstrap.targets.providers import BYTES, Provider
@@ -81,8 +82,8 @@ def text(url: str, digest: str) -> bytes:
     """
     if url.startswith(role.SCHEME):
         return _by_role(url, digest)
-    if not _SAFE.fullmatch(url) or not (url.startswith("https://") or _loopback(url)):
-        message = f"{_shown(url)} is not the https:// URL of a bundle"
+    if not _SAFE.fullmatch(url) or not (url.startswith("https://") or is_loopback(url)):
+        message = f"{shown(url)} is not the https:// URL of a bundle"
         raise Refused([Problem("payload.url", message, hint="write https:// and no quotes or blanks")])
     until = f" by {end}" if (end := expiry(url)) else ""
     script = resources.text("files/stub/stub.sh").replace("@UNTIL@", until).replace("@SHA256@", digest)
@@ -95,7 +96,7 @@ def _by_role(address: str, digest: str) -> bytes:
     fault = role.fault(address)
     if fault:
         hint = "write s3://BUCKET/KEY, with ?region=NAME where the bucket is in another region than the instance"
-        raise Refused([Problem("payload.url", f"{_shown(address)} cannot be fetched: {fault}", hint=hint)])
+        raise Refused([Problem("payload.url", f"{shown(address)} cannot be fetched: {fault}", hint=hint)])
     script = resources.text("files/stub/role.sh").replace("@FETCH@", role.fetcher("$f")).replace("@SHA256@", digest)
     return script.replace("@URL@", address).encode("ascii")
 
@@ -197,10 +198,9 @@ def require(url: str | None, provider: Provider | None, beside: Sequence[mime.Pa
                 hint="bootstrap publish, then --published FILE; or --url URL, and put the file `bundle` there",
             )
         )
-    if url is not None and url.startswith(role.SCHEME) and provider is not None and not provider.has_roles:
-        message = f"an instance of {provider.name} has no role that S3 takes, and so cannot fetch {_shown(url)}"
+    if url is not None and (fault := without_role(url, provider)):
         hint = "publish without --instance-role: that gives a presigned URL"
-        problems.append(Problem("payload.url", message, hint=hint))
+        problems.append(Problem("payload.url", fault, hint=hint))
     if small and beside and provider is not None:
         hint = "give your user-data to the create call itself, where the image runs cloud-init"
         if provider.user_data:
@@ -210,11 +210,3 @@ def require(url: str | None, provider: Provider | None, beside: Sequence[mime.Pa
     if url is None or problems:
         raise Refused(problems)
     return url
-
-
-def _loopback(url: str) -> bool:
-    return re.match(r"http://(localhost|127\.0\.0\.1|\[::1\])[:/]", url) is not None
-
-
-def _shown(url: str) -> str:
-    return repr(url.split("?")[0])
