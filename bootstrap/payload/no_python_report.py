@@ -23,13 +23,16 @@ MISSING = {"path": "python3", "why": "no usable Python 3.6 or newer"}
 # hold no user name, password or token, and no character that sh would expand.
 _URL = re.compile(r"https?://[A-Za-z0-9._:\[\]-]+(/[A-Za-z0-9._~/-]*)?")
 _LONGEST_URL = 512
+# The head of a bundle has got as far as its report only without a Python. An admin's verb is no first boot.
+IN_HEAD = '[ "${2:-tick}" = tick ]'
 
 
-def script(plan: dict[str, Any]) -> str:
-    """Return sh text for the bundle's head, which sends the report with curl or wget; "" when there is nothing to send.
+def script(plan: dict[str, Any], when: str = IN_HEAD) -> str:
+    """Return sh text that sends the report with curl or wget; "" when there is nothing to send.
 
-    plan: the host plan. Nothing is sent for groups, since only the host knows its own name; to a collector with a CA of
-    its own, which neither tool knows; and to a URL with more than host, port and path.
+    plan: the host plan. when: the sh test that decides whether to send it; by itself that of a bundle's head.
+    Nothing is sent for groups, since only the host knows its own name; to a collector with a CA of its own, which
+    neither tool knows; and to a URL with more than host, port and path.
     """
     report = plan.get("report")
     if report is None or "group" in plan or "ca" in report:
@@ -50,6 +53,6 @@ def script(plan: dict[str, Any]) -> str:
     identity = f"{server}/{deploy_id}/{JOURNAL}/1"
     signed = signature(base64.b64decode(report["key"]), identity, "1", body.encode())
     text = without_comments(resources.text("files/bundle/tell.sh"))
-    for name, value in (("BODY", body), ("ID", identity), ("SIGNATURE", signed), ("URL", url)):
+    for name, value in (("WHEN", when), ("BODY", body), ("ID", identity), ("SIGNATURE", signed), ("URL", url)):
         text = text.replace(f"@{name}@", value)
     return text

@@ -75,7 +75,8 @@ def carrier(bundle: bytes, plan: dict[str, Any], sources: Sequence[str]) -> byte
         "STATE": STATE, "FOLDER": FOLDER, "MARK": f'"deploy_id": "{plan["deploy_id"]}"',
         "ENTRY": entry("=D", plan).rstrip("\n"), "UNITS": _units(plan),
         "FETCH": _fetch(sources, authority, plan.get("proxy", {})), "REST": rest.removesuffix("\n"),
-        "TELL": _tell(plan),
+        # Without a Python, a bundle that installs itself ends with 75.
+        "TELL": no_python_report(plan, when="[ $x = 75 ]"),
     })  # fmt: skip
     digest = hashlib.sha256(program.encode() + b"\n").hexdigest()
     carried = _filled(resources.text("files/carrier/carrier.sh"), {"SHA256": digest, "PROGRAM": program})
@@ -105,7 +106,8 @@ def assemble(carried: bytes, text: bytes) -> bytes:
 def find(data: bytes) -> bytes | None:
     """Return the carrier in a script that may be one, or holds one as a boothook does; None when there is none."""
     first, second = form.CARRIER_MAGIC.split("\n")
-    match = re.search(re.escape(second.encode()) + rb".*?\n};exit 4(?=\n|$)", data, re.DOTALL)
+    last = re.escape(form.CARRIER_END.encode())
+    match = re.search(re.escape(second.encode()) + rb".*?\n" + last + rb"(?=\n|$)", data, re.DOTALL)
     return None if match is None else first.encode() + b"\n" + match[0] + b"\n"
 
 
@@ -119,11 +121,6 @@ def parts(carried: bytes) -> tuple[str, str, tuple[str, ...], str]:
         raise PayloadError("not a whole carrier", hint="render it again, or copy it again whole")
     runner, whole, sources, rest = match.groups()
     return runner, whole, tuple((sources or "").split()), rest
-
-
-def _tell(plan: dict[str, Any]) -> str:
-    """Return what reports that there is no Python: without one, a bundle that installs itself ends with 75."""
-    return no_python_report(plan).replace('[ "${2:-tick}" = tick ]', "[ $x = 75 ]")
 
 
 def _fetch(sources: Sequence[str], authority: str | None, proxy: dict[str, str]) -> str:

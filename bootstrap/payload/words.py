@@ -38,7 +38,8 @@ def words() -> str:
     boot = json.dumps({"boot_unit": triggers.boot_unit(), "cron": _cron()})[1:-1]
     units = json.dumps({"units": triggers.units("auto")}, sort_keys=True, separators=(",", ":"))[1:-1]
     plan = f"{_USUAL}{boot},{units},\"version\":1}}".replace('": "', '":"')
-    lines = [*_shell("templates/rc.local.j2"), *plan.split("\n")]
+    # Line ends of the plan are escaped in JSON, so that it is one line.
+    lines = [*_shell("templates/rc.local.j2"), plan]
     return "#words\n" + "\n".join(f"#{line}" for line in lines)
 
 

@@ -1,6 +1,6 @@
 # Sends the one report of a host without Python, which was signed when the bundle was made. It stands before the last
 # line of head.sh; a bundle leaves these comments out. Once a boot is enough: the file in /run says that it was sent.
-[ "${2:-tick}" = tick ] && [ ! -e /var/lib/initialrunner ] && [ ! -e /run/initialrunner.told ] && {
+@WHEN@ && [ ! -e /var/lib/initialrunner ] && [ ! -e /run/initialrunner.told ] && {
 b=$(cat <<E
 @BODY@
 E
