@@ -33,7 +33,7 @@ class PlaceOptions:
 
     def place(self) -> Place:
         """Return the place, once every option is checked that needs no network. Raises UsageError."""
-        from bootstrap.publish.places import COLLECTOR, FOLDER, S3, SWIFT, Place, parse
+        from bootstrap.publish.places import COLLECTOR, FOLDER, S3, SWIFT, parse
 
         if (self.to is None) == (self.container is None):
             raise UsageError(
@@ -50,7 +50,6 @@ class PlaceOptions:
             )
         else:
             place = parse(f"swift://{self.container}")
-            place = Place(SWIFT, place.name)
         self.lifetime_s()
         misplaced = {
             "--cloud": (self.cloud, (SWIFT,)),
