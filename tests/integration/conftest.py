@@ -9,9 +9,11 @@ from pathlib import Path
 import postgres
 import pytest
 from fake_store import MemoryStore
+from moto_server import MotoServer
 from nova import Nova
 from one_cloud.site import Site
 from stores import NOW, MakeStore, empty
+from swift import Swift
 
 from bootstrap.collector.store_sqlite import SqliteStore
 
@@ -20,6 +22,20 @@ from bootstrap.collector.store_sqlite import SqliteStore
 def nova() -> Iterator[Nova]:
     """A real Nova for all tests of this process."""
     with Nova() as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swift]:
+    """A real Swift for the tests of a file."""
+    with Swift(tmp_path_factory.mktemp("swift")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def moto() -> Iterator[MotoServer]:
+    """An S3 and EC2 of moto for the tests of a file, empty at their start."""
+    with MotoServer() as running:
         yield running
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 import requests
+from certificates import self_signed
 from collector_process import ROOT, TOKEN, CollectorProcess, until
 from reports import DEPLOY, failed_story, healthy_story, numbered
 
@@ -256,12 +257,7 @@ def test_the_extra_that_is_missing_is_named(tmp_path: Path) -> None:
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: apt-get install openssl")
 def test_tls_is_proven_to_the_commands_and_the_browser(tmp_path: Path) -> None:
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=collector", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    cert, key = self_signed(tmp_path, "collector")
     with CollectorProcess(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key)) as collector:
         assert collector.url.startswith("https://127.0.0.1:")
         collector.ca = cert

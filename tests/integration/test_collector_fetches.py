@@ -19,6 +19,7 @@ from urllib.parse import urlsplit
 import pytest
 import reports
 from box import Box, needs_root
+from certificates import self_signed
 from collector_process import DEPLOY_TOKEN, ROOT, TOKEN, CollectorProcess, assert_error, until
 from stores import empty
 from whole_bundles import bundle_of, text_of
@@ -481,12 +482,7 @@ def test_replicas_with_one_store_serve_each_others_texts_and_bundles(tmp_path: P
 
 @pytest.mark.skipif(shutil.which("openssl") is None, reason="no openssl: apt-get install openssl")
 def test_uploads_go_to_a_collector_with_a_private_authority(tmp_path: Path) -> None:
-    cert, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=collector", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", str(key), "-out", str(cert)],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    cert, key = self_signed(tmp_path, "collector")
     with CollectorProcess(tmp_path, "--tls-cert", str(cert), "--tls-key", str(key)) as collector:
         collector.ca = cert
         client = Collector(collector.url, DEPLOY_TOKEN, ca=cert)

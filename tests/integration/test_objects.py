@@ -73,18 +73,6 @@ class FolderBench:
         return FolderObjects(self.folder, self.url)
 
 
-@pytest.fixture(scope="module")
-def swift(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Swift]:
-    with Swift(tmp_path_factory.mktemp("swift")) as swift:
-        yield swift
-
-
-@pytest.fixture(scope="module")
-def moto() -> Iterator[MotoServer]:
-    with MotoServer() as moto:
-        yield moto
-
-
 @pytest.fixture
 def no_other_aws(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     """Nothing of the caller's own: neither variables nor files. What a bench sets is gone with the test."""

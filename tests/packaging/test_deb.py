@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from certificates import self_signed
 from fresh_root import USER, FreshRoot, fresh_tar, needs_fresh_root
 from release_copy import EPOCH, FIRST_STEPS, IMPORTS, copied, machine_paths, make, mentions, of_another_builder
 from systemd_box import Machine, needs_systemd
@@ -195,10 +196,6 @@ def test_the_collectors_service_is_off_until_asked_for_and_keeps_what_it_knows(p
 def make_certificate(folder: Path) -> None:
     """cert.pem and key.pem, for root only."""
     folder.mkdir(mode=0o700)
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=deploy.internal", "-keyout", folder / "key.pem", "-out", folder / "cert.pem"],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    self_signed(folder, "deploy.internal", address=None)
     for one in folder.iterdir():
         one.chmod(0o600)

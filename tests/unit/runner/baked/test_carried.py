@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import ssl
-import subprocess
 from pathlib import Path
 
 import pytest
+from certificates import self_signed
 from checkout import MakeMachine
 from handmade import payload, stage
 from scripted_site import Site
@@ -56,12 +56,7 @@ def test_a_text_from_a_url_counts_only_with_the_right_digest() -> None:
 
 
 def test_the_authority_of_the_carrier_is_trusted_and_no_other(tmp_path: Path) -> None:
-    pem, key = tmp_path / "cert.pem", tmp_path / "key.pem"
-    subprocess.run(
-        ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1", "-nodes", "-days", "2",
-         "-subj", "/CN=web", "-addext", "subjectAltName=IP:127.0.0.1", "-keyout", key, "-out", pem],
-        check=True, capture_output=True,
-    )  # fmt: skip
+    pem, key = self_signed(tmp_path)
     authority = pem.read_text()
     pem.write_text(authority + key.read_text())
     with Site(pem=pem) as site:
