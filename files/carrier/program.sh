@@ -5,8 +5,9 @@
 r=@RUNNER@ b=@BUNDLE@
 w=@STUB@ e=@TRIGGER@ f=/run/initialrunner.bundle
 s() { echo "initialrunner: $1" >&2; }
-# Once this deploy has begun, the trigger of its bundle goes on with it.
-[ $# = 0 ] && grep -qsF '@MARK@' @STATE@/journal* && exit
+# Once this deploy has begun, the trigger of its bundle goes on with it. While the entry is still that of the carrier the
+# bundle has not taken over, though a journal may tell of it: an older run had the lock.
+[ $# = 0 ] && grep -qsF '@MARK@' @STATE@/journal* && ! grep -qs $d $e && exit
 # cloud-init starts a boothook at every boot. A deploy that has begun since its first start is a newer one.
 [ -e "$0.on" ] && [ -e @STATE@/journal ] && exit
 umask 77

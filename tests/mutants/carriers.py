@@ -97,8 +97,13 @@ MUTANTS: list[Mutant] = [
     ),
     Mutant(
         "a carrier that has begun begins again", PROGRAM,
-        "[ $# = 0 ] && grep -qsF '@MARK@' @STATE@/journal* && exit\n", "",
+        "[ $# = 0 ] && grep -qsF '@MARK@' @STATE@/journal* && ! grep -qs $d $e && exit\n", "",
         (TROUBLE + "test_an_old_one_that_starts_after_a_newer_one_has_begun_does_nothing",),
+    ),
+    Mutant(
+        "a carrier leaves a deploy alone whose bundle has not taken over", PROGRAM,
+        " && ! grep -qs $d $e && exit\n", " && exit\n",
+        (TROUBLE + "test_a_newer_one_takes_over_from_a_run_that_is_going_on",),
     ),
     Mutant(
         "a carrier gives a host with cron units of systemd", "bootstrap/payload/split.py",
