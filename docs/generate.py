@@ -20,7 +20,7 @@ from http_page import http_page
 from bootstrap.cli.main import VERBS, cli
 from bootstrap.deploy.drivers.table import DRIVERS
 from bootstrap.errors import ExitCode
-from bootstrap.image import find_leftovers, leftovers, seal_needs, secrets
+from bootstrap.image import find_leftovers, judges, leftovers, seal_needs, secrets
 from bootstrap.image.finding import Cleaning
 from bootstrap.runner import contract
 from bootstrap.spec.types import NO_TEMPLATE, TEMPLATE
@@ -291,10 +291,10 @@ def seal_page() -> str:
         f"\n*Anywhere* means the first {secrets.MOST_BYTES >> 20} MiB of every file that begins like a text. Not",
         "searched are tests and manuals of installed libraries, unchanged files of Debian packages, and all below",
         ", ".join(f"`{path}`" for path in secrets.UNSEARCHED) + f" (except {searched}).",
-        "\n## Accounts, and files that could not be judged\n",
+        "\n## By reading settings, and files that could not be judged\n",
         "| code | what |",
         "|---|---|",
-        *(f"| `{code}` | {meaning} |" for code, meaning in find_leftovers.CODES.items()),
+        *(f"| `{code}` | {meaning} |" for code, meaning in {**judges.CODES, **find_leftovers.CODES}.items()),
         "\n## Needs\n",
         "| code | what |",
         "|---|---|",

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 import stat
 from collections.abc import Iterable
 from contextlib import suppress
@@ -15,6 +16,8 @@ from bootstrap.image.finding import Cleaning, Finding
 from bootstrap.image.root import shown
 from bootstrap.image.tree import Tree
 
+# A file whose lines are taken out is read whole: settings are far smaller.
+_MOST_BYTES = 64 << 20
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -70,6 +73,10 @@ def _clean(tree: Tree, finding: Finding) -> str:
             else:
                 os.unlink(name, dir_fd=parent)
                 did = "removed"
+        elif finding.clean is Cleaning.LINES:
+            kept, count = _without_lines(tree.read(finding.path, _MOST_BYTES) or b"", finding.lines or b"")
+            _rewrite(parent, name, kept)
+            did = f"{count} line{'' if count == 1 else 's'} taken out"
         else:
             _rewrite(parent, name, _without_product_uuid(tree.read(finding.path) or b""))
             did = "product_uuid taken out"
@@ -149,6 +156,13 @@ def _rewrite(parent: int, name: str, content: bytes) -> None:
                 os.setxattr(file.fileno(), label, os.getxattr(old, label))
         os.fsync(file.fileno())
     os.rename(new, name, src_dir_fd=parent, dst_dir_fd=parent)
+
+
+def _without_lines(text: bytes, pattern: bytes) -> tuple[bytes, int]:
+    """(the text without the lines that a pattern matches, the number of these)."""
+    lines = text.splitlines(keepends=True)
+    kept = [line for line in lines if not re.search(pattern, line)]
+    return b"".join(kept), len(lines) - len(kept)
 
 
 def _without_product_uuid(mark: bytes) -> bytes:

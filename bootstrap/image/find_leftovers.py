@@ -6,20 +6,19 @@ import re
 from collections.abc import Iterator
 
 from bootstrap.image import secrets
+from bootstrap.image.accounts import homes
 from bootstrap.image.finding import Cleaning, Finding, Severity
-from bootstrap.image.leftovers import BELOW, FILE, FILLED, LEFTOVERS, Leftover
+from bootstrap.image.judges import judged
+from bootstrap.image.leftovers import LEFTOVERS
+from bootstrap.image.leftovers.rule import BELOW, FILE, FILLED, Leftover
 from bootstrap.image.packages import Packaged
-from bootstrap.image.root import Entry, shown
+from bootstrap.image.root import Entry
 from bootstrap.image.tree import Tree
 
 # Empty files with these names keep a folder in place.
 KEEPERS = ("lock", ".keep", ".gitkeep", ".placeholder")
-# An account's "home" that is no home: places of the system, or of nobody.
-_NO_HOME = re.compile(r"/|/(?:bin|sbin|dev|proc|sys|usr|run|nonexistent)(?:/.*)?")
-# Codes that are in neither table, each with its line in the reference page.
+# Codes of files that could not be judged, each with its line in the reference page.
 CODES = {
-    "account.password.NAME": "an account that every clone's password opens",
-    "account.open.NAME": "an account without any password",
     "unseen.mount": "a file system below ROOT that was not searched; a warning if it is a single mounted file",
     "unseen.unreadable": "a file or folder that the user who runs seal may not read",
 }
@@ -38,7 +37,7 @@ def find(tree: Tree) -> list[Finding]:
     # A key that is reported by its place is not reported again for its content.
     key_files = {finding.path for finding in by_place if finding.code.split(".")[0] in ("ssh", "cred", "key")}
     packaged = Packaged(tree)
-    for finding in [*_searched(tree), *accounts(tree), *_mounts(tree), *_unreadable(tree)]:
+    for finding in [*_searched(tree), *judged(tree), *_mounts(tree), *_unreadable(tree)]:
         is_secret = finding.code.startswith(("key.", "token."))
         # Vagrant's key is public, and in the list of authorized keys it is worse than any other: it is named as well.
         if is_secret and finding.code != "key.vagrant" and finding.path in key_files:
@@ -71,26 +70,6 @@ def _at_places(tree: Tree) -> list[Finding]:
     return list(findings.values())
 
 
-def homes(tree: Tree) -> list[str]:
-    """The folder of every account and all in /home, without links, each once."""
-    named = [line.split(":")[5] for line in _lines(tree, "/etc/passwd") if line.count(":") >= 6]
-    # An account may have been removed from /etc/passwd without its home, and /root is root's on every system.
-    named += ["/root", *(entry.path for entry in tree.glob("/home/*") if entry.is_folder)]
-    folders = []
-    for path in named:
-        if path.startswith("/") and ".." not in path.split("/") and not _NO_HOME.fullmatch(path.rstrip("/") or "/"):
-            entry = tree.look(path, follow=True)
-            if entry is not None and entry.is_folder and not _NO_HOME.fullmatch(entry.path):
-                folders.append(entry.path)
-    return list(dict.fromkeys(folders))
-
-
-def _lines(tree: Tree, path: str) -> list[str]:
-    entry = tree.look(path, follow=True)
-    text = (tree.read(entry.path) if entry else None) or b""
-    return text.decode("utf-8", "surrogateescape").split("\n")
-
-
 def _entries(tree: Tree, rule: Leftover, people: list[str]) -> Iterator[Entry]:
     """Everything at the places of one rule. people: the homes that `~` stands for."""
     for place in rule.places:
@@ -115,7 +94,9 @@ def _judge(tree: Tree, rule: Leftover, entry: Entry) -> Finding | None:
         size = sum(file.info.st_size for file in files)
         subject = f"{subject} ({len(files)} file{'' if len(files) == 1 else 's'}, {_size(size)})"
     severity = Severity.WARNING if rule.warning else Severity.ERROR
-    return Finding(rule.code, entry.path, subject, rule.reason, rule.fix, rule.clean, severity, entry.linked)
+    return Finding(
+        rule.code, entry.path, subject, rule.reason, rule.fix, rule.clean, severity, entry.linked, rule.lines
+    )  # fmt: skip
 
 
 def _is_meant(tree: Tree, rule: Leftover, entry: Entry) -> bool:
@@ -174,26 +155,6 @@ def _by_content(tree: Tree, entry: Entry) -> Iterator[Finding]:
             if secret.code not in reported:
                 reported.add(secret.code)
                 yield Finding(secret.code, entry.path, secret.subject, secret.reason, secret.fix)
-
-
-def accounts(tree: Tree) -> Iterator[Finding]:
-    """Accounts that a password of the builder, or none at all, opens in every clone."""
-    for path in ("/etc/shadow", "/etc/shadow-", "/etc/passwd"):
-        for line in _lines(tree, path):
-            name, colon, fields = line.partition(":")
-            password = fields.split(":")[0]
-            # "x" in /etc/passwd refers to /etc/shadow; a word that no password can become locks the account.
-            if not colon or password[:1] in ("!", "*") or 0 < len(password) < 13:
-                continue
-            subject, reason = f"a password for {name}", "every clone has it, and whoever has one can try to guess it"
-            fix, clean = f"passwd --lock {name}, or userdel {name}", Cleaning.LISTED
-            if path.endswith("-"):
-                subject, fix, clean = f"{subject}, as it was before", "remove the file: it is a copy", Cleaning.REMOVE
-            if password:
-                yield Finding(f"account.password.{shown(name)}", path, subject, reason, fix, clean)
-            elif not path.endswith("-"):
-                subject, reason = f"no password at all for {name}", "anybody at a console can use that account"
-                yield Finding(f"account.open.{shown(name)}", path, subject, reason, fix)
 
 
 def _mounts(tree: Tree) -> Iterator[Finding]:

@@ -19,6 +19,7 @@ class Cleaning(enum.Enum):
     FILES = "files below it removed"
     ACCESS = "removed with --clean-access"
     BUILDER = "product_uuid taken out"
+    LINES = "lines taken out"
 
 
 class Severity(enum.Enum):
@@ -35,6 +36,7 @@ class Finding:
 
     path: inside the root, "" where something is missing that has no place. subject: what is there or missing; reason:
     why that is wrong in an image; fix: what people can do. linked: reached by a link, so --clean leaves it alone.
+    lines: for LINES, a pattern of the lines that --clean takes out; a line that it matches anywhere goes whole.
     """
 
     code: str
@@ -45,6 +47,7 @@ class Finding:
     clean: Cleaning = Cleaning.LISTED
     severity: Severity = Severity.ERROR
     linked: bool = False
+    lines: bytes | None = None
 
     def cleaned_by(self, *, access: bool) -> bool:
         """Whether --clean fixes it. access: with --clean-access."""

@@ -8,7 +8,8 @@ from fnmatch import fnmatchcase
 from pathlib import Path
 
 from bootstrap.errors import UsageError
-from bootstrap.image import find_leftovers, seal_needs, secrets
+from bootstrap.image import find_leftovers, judges, seal_needs, secrets
+from bootstrap.image.accounts import homes
 from bootstrap.image.clean import Cleaned, clean_findings
 from bootstrap.image.finding import Allowed, Finding, Severity
 from bootstrap.image.leftovers import LEFTOVERS
@@ -80,7 +81,7 @@ def seal(
         if clean:
             _refuse_to_clean(tree, root, this_machine=this_machine)
 
-        program = Running(tree.real_path, find_leftovers.homes(tree))
+        program = Running(tree.real_path, homes(tree))
 
         def judge() -> list[Finding]:
             # A file that could not be read may be gone after the cleaning.
@@ -108,8 +109,9 @@ def seal(
 
 def codes() -> list[str]:
     """Every code that a finding may have; NAME stands for an account."""
-    tables = [rule.code for rule in (*LEFTOVERS, *secrets.SECRETS, *secrets.NAMES)]
-    return list(dict.fromkeys([*tables, *find_leftovers.CODES, *seal_needs.CODES]))
+    tables = [rule.code for rule in LEFTOVERS]
+    tables += [rule.code for rule in (*secrets.SECRETS, *secrets.NAMES)]
+    return list(dict.fromkeys([*tables, *judges.CODES, *find_leftovers.CODES, *seal_needs.CODES]))
 
 
 def _accepted(text: str) -> Allowed:

@@ -9,10 +9,13 @@ from pathlib import Path
 
 import pytest
 from box import needs_root
-from image_root import FILLED, KEY, PLANTED, clean_root, link, plant, put
+from image_root import FILLED, clean_root, link, plant, put
+from planted import PLANTED
+from planted.texts import KEY
 
 from bootstrap.image import leftovers, secrets
 from bootstrap.image.finding import Severity
+from bootstrap.image.leftovers import rule as rule_means
 from bootstrap.image.seal import Sealed, seal
 
 pytestmark = needs_root
@@ -45,7 +48,7 @@ def test_every_leftover_is_found_by_its_own_finding_and_no_other(root: Path) -> 
 def test_every_kind_in_the_tables_is_planted() -> None:
     tables = (*leftovers.LEFTOVERS, *secrets.SECRETS, *secrets.NAMES)
     assert {rule.code for rule in tables} == {code for code, _, _ in PLANTED}
-    assert {rule.code for rule in leftovers.LEFTOVERS if rule.means == leftovers.FILLED} == FILLED
+    assert {rule.code for rule in leftovers.LEFTOVERS if rule.means == rule_means.FILLED} == FILLED
 
 
 def test_a_password_and_an_account_without_one_are_found(root: Path) -> None:

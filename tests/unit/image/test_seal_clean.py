@@ -12,7 +12,9 @@ from pathlib import Path
 
 import pytest
 from box import needs_root
-from image_root import BOOT_ID, PLANTED, clean_root, link, plant, put
+from image_root import clean_root, link, plant, put
+from planted import PLANTED
+from planted.texts import BOOT_ID
 
 from bootstrap.errors import UsageError
 from bootstrap.image import clean as cleaning

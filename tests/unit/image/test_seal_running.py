@@ -18,7 +18,8 @@ from typing import Any
 
 import pytest
 from box import needs_root
-from image_root import CORE, KEY, clean_root, put
+from image_root import clean_root, put
+from planted.texts import CORE, KEY
 
 import bootstrap
 from bootstrap.image import running

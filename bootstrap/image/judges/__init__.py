@@ -1,0 +1,22 @@
+"""Judges: what `seal` finds by reading settings, where a table of places does not tell enough.
+
+A judge is a module with CODES (each with its line in the reference page) and `find(tree)`, which yields the findings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from bootstrap.image.finding import Finding
+from bootstrap.image.judges import cloud_init, disks, labels, logins, network, passwords
+from bootstrap.image.tree import Tree
+
+# In the order of the report.
+JUDGES = (passwords, logins, disks, network, cloud_init, labels)
+CODES: dict[str, str] = {code: meaning for judge in JUDGES for code, meaning in judge.CODES.items()}
+
+
+def judged(tree: Tree) -> Iterator[Finding]:
+    """The findings of every judge."""
+    for judge in JUDGES:
+        yield from judge.find(tree)
