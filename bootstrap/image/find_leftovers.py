@@ -33,7 +33,13 @@ _NOT_ON_DISK = re.compile(
 
 def find(tree: Tree) -> list[Finding]:
     """Everything that must not be in the image, ordered as the tables are."""
-    by_place, packaged = _at_places(tree), Packaged(tree)
+    packaged = Packaged(tree)
+    # A sample that a package brings unchanged is no secret, wherever it lies.
+    by_place = [
+        finding
+        for finding in _at_places(tree)
+        if not (finding.code.startswith(("service.", "key.", "cred.")) and packaged.brought(finding.path))
+    ]
     findings = {(finding.code, finding.path): finding for finding in by_place}
     reported = {finding.path for finding in by_place}
     by_search = [*searched(tree, packaged), *judged(tree), *_mounts(tree), *_unreadable(tree)]
