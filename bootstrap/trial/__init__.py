@@ -1,1 +1,1 @@
-"""Boots a throwaway copy of an image in QEMU, hands it a payload, and judges what comes of it."""
+"""Trials: a throwaway copy of an image, booted in a virtual machine before anybody relies on it."""
