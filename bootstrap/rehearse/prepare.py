@@ -50,11 +50,9 @@ def texts(spec: Spec, server: str, deploy_id: str) -> str:
 def prepared(spec: Spec, server: str, deploy_id: str, reports: Reports | None) -> Prepared:
     """Build the server's payload as files to inject. reports None: it reports nowhere, whatever the spec says."""
     plan = resolve(spec, server=server, deploy_id=deploy_id, report_url=reports.url if reports else None)
-    if reports is None:
-        plan = dataclasses.replace(plan, report_url=None, report_ca=None)
-    else:
-        # The runner knows 127.0.0.1 as its own; the spec's proxy knows nothing of the rehearsal's collector.
-        plan = direct(plan, reports.host)
+    # The runner knows 127.0.0.1 as its own; the spec's proxy knows nothing of the rehearsal's collector.
+    nowhere = dataclasses.replace(plan, report_url=None, report_ca=None)
+    plan = direct(plan, reports.host) if reports else nowhere
     if plan.trigger == "systemd":
         # A copy has no systemd: cron starts the entry that a service would start on a server.
         plan = dataclasses.replace(plan, trigger="both")

@@ -13,7 +13,7 @@ from typing import Self
 # EC2's second version: a token is asked for by PUT, and goes with each question.
 _TOKEN_PATH, _TOKEN_HEADER = "latest/api/token", "X-aws-ec2-metadata-token"
 _LIFETIME_HEADER = "X-aws-ec2-metadata-token-ttl-seconds"
-_NEEDS_TOKEN = "latest/"
+_EC2 = "latest/"
 _SILENCE_S = 30
 
 
@@ -63,7 +63,7 @@ def _handler(content: Mapping[str, bytes]) -> type[BaseHTTPRequestHandler]:
         def do_GET(self) -> None:
             """Give a file of the metadata."""
             path = self._path()
-            if path.startswith(_NEEDS_TOKEN) and not secrets.compare_digest(
+            if path.startswith(_EC2) and not secrets.compare_digest(
                 self.headers.get(_TOKEN_HEADER, "").encode(), token.encode()
             ):
                 self._answer(HTTPStatus.UNAUTHORIZED)

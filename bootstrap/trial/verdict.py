@@ -34,6 +34,7 @@ CODES = {
     "try.judge": "the judge in the clone has handed back what it saw",
     "try.never-heard": "the runner was heard of before the deadline",
     "try.late": "the clone was healthy before the deadline",
+    "try.lived": "no payload has run in the image before",
     "try.off": "the machine stayed on",
 }
 
@@ -66,6 +67,12 @@ def judged(facts: Facts, events: Events, *, server: str, powered_on_at: float, p
     ]
 
 
+def facts_of(events: Events) -> dict[str, str]:
+    """What the judge in the clone has handed back; {} when it has not."""
+    ends = [event for event in events if event.get("type") == "stage.ended" and event.get("stage") == JUDGE]
+    return dict(ends[-1].get("outputs") or {}) if ends else {}
+
+
 def _boot(facts: Facts) -> Iterator[Judgement]:
     state = facts["state"]
     if state == "none":
@@ -87,7 +94,7 @@ def _boot(facts: Facts) -> Iterator[Judgement]:
 
 def _failed_units(facts: Facts) -> Iterator[Judgement]:
     for text in _numbered(facts, "failed"):
-        unit, result, reason = (text.split(" ", 2) + ["", ""])[:3]
+        unit, result, reason = [*text.split(" ", 2), "", ""][:3]
         yield _error(
             "try.unit-failed",
             f"{unit} has failed ({result or 'no result'})",
@@ -156,7 +163,7 @@ def host_keys(facts: Facts) -> tuple[HostKey, ...]:
     """The ssh host keys that the judge has seen."""
     keys = []
     for text in _numbered(facts, "key"):
-        path, mode, fingerprint = (text.split() + ["", ""])[:3]
+        path, mode, fingerprint = [*text.split(), "", ""][:3]
         keys.append(HostKey(path, int(mode, 8) if re.fullmatch("[0-7]+", mode) else 0, fingerprint))
     return tuple(keys)
 
@@ -175,7 +182,9 @@ def _disk(facts: Facts) -> Judgement:
     if disk == "writable":
         return _ok("try.disk", "the root file system can be written to")
     reason = "stages, logs and keys need it"
-    return _error("try.disk", f"the root file system: {disk or 'unknown'}", reason, "look at /etc/fstab and the kernel's rw")
+    return _error(
+        "try.disk", f"the root file system: {disk or 'unknown'}", reason, "look at /etc/fstab and the kernel's rw"
+    )
 
 
 def _clock(events: Events, powered_on_at: float) -> Judgement:
@@ -188,7 +197,9 @@ def _clock(events: Events, powered_on_at: float) -> Judgement:
         return _ok("try.clock", "the clock agrees with this machine's")
     amount = f"{abs(ahead_s):,.0f} s {'ahead' if ahead_s > 0 else 'behind'}"
     fix = "let the image take the hardware clock for UTC (/etc/adjtime), and enable what sets the time"
-    return _error("try.clock", f"the clock is {amount}", "certificates and signatures are refused with a wrong one", fix)
+    return _error(
+        "try.clock", f"the clock is {amount}", "certificates and signatures are refused with a wrong one", fix
+    )
 
 
 def _machine_id(facts: Facts) -> Judgement:
@@ -196,7 +207,9 @@ def _machine_id(facts: Facts) -> Judgement:
     if re.fullmatch("[0-9a-f]{32}", value):
         return _ok("try.machine-id", f"the machine id is {value}")
     reason = "the journal, DHCP and D-Bus go by it"
-    return _error("try.machine-id", f"the machine id is {value or 'empty'}", reason, "leave /etc/machine-id empty, not missing")
+    return _error(
+        "try.machine-id", f"the machine id is {value or 'empty'}", reason, "leave /etc/machine-id empty, not missing"
+    )
 
 
 def _once(facts: Facts, events: Events, server: str, *, power_cut: bool) -> Judgement:
@@ -222,7 +235,9 @@ def _power_cut(events: Events) -> Judgement:
     begun = Counter(str(event.get("stage")) for event in events if event.get("type") == "stage.started")
     interrupted = [event for event in events if event.get("type") == "interrupted" and event.get("stage") == CUT]
     if interrupted and begun[CUT] == 2 and begun[MARK] == 1:
-        return _ok("try.power-cut", "after the power cut the run went on with the stage that was cut, and repeated no other")
+        return _ok(
+            "try.power-cut", "after the power cut the run went on with the stage that was cut, and repeated no other"
+        )
     reason = f"{CUT} began {begun[CUT]} times and {MARK} {begun[MARK]} times; expected: 2 and 1"
     fix = "look at the journal in --keep DIR: is /var/lib/initialrunner on a disk that survives?"
     return _error("try.power-cut", "the power cut was not survived as it should be", reason, fix)
@@ -300,5 +315,8 @@ def lines(findings: Iterable[Judgement]) -> list[str]:
         if finding.severity == "ok":
             rows.append(f"ok[{finding.code}]: {finding.subject}")
         else:
-            rows += [f"{finding.severity}[{finding.code}]: {finding.subject}; {finding.reason}", f"  fix: {finding.fix}"]
+            rows += [
+                f"{finding.severity}[{finding.code}]: {finding.subject}; {finding.reason}",
+                f"  fix: {finding.fix}",
+            ]
     return rows
