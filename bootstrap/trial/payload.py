@@ -95,7 +95,9 @@ def with_stages(plan: Plan, *, require: tuple[str, ...], power_cut: bool, deadli
         raise UsageError(
             f"the spec has a stage {min(taken)}, which is the name of one of the trial's", hint="rename yours"
         )
-    return replace(plan, stages=(*plan.stages, *added))
+    numbers = range(len(plan.stages), len(plan.stages) + len(added))
+    places = {f"stages[{number}].{key}": _WHERE for number in numbers for key in ("run", "user")}
+    return replace(plan, stages=(*plan.stages, *added), places={**plan.places, **places})
 
 
 def _stage(name: str, text: str, environment: Mapping[str, str], timeout_s: float) -> PlannedScript:
