@@ -116,12 +116,11 @@ judge_ssh() {
         if is_running sshd; then fact ssh "ActiveState=active"; else fact ssh "ActiveState=inactive"; fi
         return
     fi
+    # A service that is enabled is what shall run, though a socket may be listening for it as well.
     best=
     for unit in ssh.service sshd.service ssh.socket sshd.socket; do
-        facts=$(show_unit "$unit")
-        case $facts in
-        *LoadState=loaded*ActiveState=active* | *ActiveState=active*LoadState=loaded*) best=$unit && break ;;
-        *UnitFileState=enabled*) best=$unit ;;
+        case $(show_unit "$unit") in
+        *LoadState=loaded*UnitFileState=enabled* | *UnitFileState=enabled*LoadState=loaded*) best=$unit && break ;;
         *LoadState=loaded*) best=${best:-$unit} ;;
         esac
     done
@@ -140,7 +139,8 @@ judge_disk() {
     case ",$options," in *,ro,*) case ",$meant," in *,ro,*) ;; *) fact disk "mounted read-only" && return ;; esac ;; esac
     for folder in /etc /var/lib; do
         case ",$options,$folder" in *,ro,*/etc) continue ;; esac
-        if ! reason=$( (echo x >"$folder/.initialrunner-try" && rm "$folder/.initialrunner-try") 2>&1); then
+        # By cp, since a shell says "I/O error" of a disk that is full.
+        if ! reason=$(cp /proc/version "$folder/.initialrunner-try" 2>&1 && rm "$folder/.initialrunner-try"); then
             fact disk "$folder cannot be written: ${reason##*: }"
             return
         fi
