@@ -9,6 +9,7 @@ from typing import Any
 from bootstrap.client.timeline import Timeline
 from bootstrap.client.wording import plain
 from bootstrap.trial.model import Judgement
+from bootstrap.trial.remains import Remains
 
 CONSOLE_LINES = 30
 # What the console of a boot that does not come to its end says, and what it means.
@@ -45,27 +46,34 @@ def symptoms(console: str) -> list[str]:
     return sentences
 
 
-def never_heard(server: str, source: str, console: str, took: str, *, is_baked: bool) -> Judgement:
-    """The judgement of a clone whose runner never reported."""
+def never_heard(
+    server: str, source: str, console: str, took: str, remains: Remains | None, *, is_baked: bool
+) -> Judgement:
+    """The judgement of a clone whose runner never reported. remains: what its disk says, None where nobody knows."""
+    without = "" if is_baked else " --without-runner"
     signs = symptoms(console)
     if not console.strip():
         signs.append("its console is empty: the kernel has no console=ttyS0, or did not start")
     elif _LOGIN.search(console):
         signs.append("it has booted up to its login prompt")
-    reason = f"its payload came by {source}" + "".join(f"; {sign}" for sign in signs)
-    looked_at = (
-        "what starts the runner (seal: need.trigger), Python (need.python), the network (need.network)"
-        if is_baked
-        else "cron or cloud-init, which start the payload (seal: need.trigger), Python (need.python), the network "
-        "(need.network)"
-    )
-    without = "" if is_baked else " --without-runner"
+    starters = "what starts the runner" if is_baked else "cron or cloud-init, which start the payload,"
+    needs = [(starters, "need.trigger"), ("Python", "need.python"), ("the network", "need.network")]
+    if remains is not None and remains.has_run:
+        # Its own journal is beyond doubt, whatever else is on the console.
+        state = remains.state or "nothing yet"
+        signs.insert(0, f"its own journal says {state}, so only its reports did not come through")
+        needs = needs[2:]
+    elif remains is not None:
+        lack = "" if remains.has_python else ", and it has no Python"
+        signs.insert(0, f"its disk says that no runner has run{lack}")
+        needs = needs[:2] if remains.has_python else needs[1:2]
+    looked_at = ", ".join(f"{subject} (seal: {code})" for subject, code in needs)
     return Judgement(
         "try.never-heard",
         f"{server} was never heard of in {took}",
         "error",
-        reason,
-        f"look at {looked_at}: bootstrap seal ROOT{without} judges each",
+        f"its payload came by {source}" + "".join(f"; {sign}" for sign in signs),
+        f"look at {looked_at}: bootstrap seal ROOT{without} judges {'each' if len(needs) > 1 else 'it'}",
     )
 
 

@@ -19,6 +19,7 @@ from bootstrap.trial.folder import COLLECTOR, VOLUME, trial_folder
 from bootstrap.trial.machine import COLLECTOR_HOSTS, Machine, Start
 from bootstrap.trial.metadata import MetadataService
 from bootstrap.trial.model import Clone, Judgement, Outcome, Settings
+from bootstrap.trial.remains import examine
 from bootstrap.trial.source import Source, Traits, choose, look
 from bootstrap.trial.watch import Watch
 
@@ -119,32 +120,39 @@ class _Trial:
 
     def _judged(self, watch: Watch, machine: Machine, *, is_final: bool) -> Clone:
         facts = verdict.facts_of(watch.events)
-        if is_final and watch.record.get("state") == "healthy":
-            findings = verdict.judged(
-                facts, watch.events, server=watch.server, powered_on_at=watch.powered_on_at,
-                power_cut=self.settings.power_cut, by_metadata=self.by_metadata,
-            )  # fmt: skip
-            state = "failed" if any(finding.is_error for finding in findings) else "good"
-            console = late.tail(machine.console()) if state == "failed" else ()
-            return Clone(watch.server, state, tuple(findings), facts, watch.seconds, console=console)
-        is_off = not machine.is_on
+        if not is_final or watch.record.get("state") != "healthy":
+            return self._not_healthy(watch, machine, facts, is_final=is_final)
+        findings = verdict.judged(
+            facts, watch.events, server=watch.server, powered_on_at=watch.powered_on_at,
+            power_cut=self.settings.power_cut, by_metadata=self.by_metadata,
+        )  # fmt: skip
+        is_good = not any(finding.is_error for finding in findings)
+        console = () if is_good else late.tail(machine.console())
+        return Clone(
+            watch.server, "good" if is_good else "failed", tuple(findings), facts, watch.seconds, console=console
+        )
+
+    def _not_healthy(self, watch: Watch, machine: Machine, facts: dict[str, str], *, is_final: bool) -> Clone:
+        is_off, log, took = not machine.is_on, "", span(self.settings.deadline_s)
         # Without a serial console the screen may say more.
-        console_text = machine.console(all_boots=True)
-        console_text = console_text if console_text.strip() else machine.screen()
-        log = ""
+        console = machine.console(all_boots=True)
+        console = console if console.strip() else machine.screen()
+        machine.power_cut()
         if is_final:
             finding, log = verdict.failure(watch.record, watch.events)
         elif is_off:
-            finding = late.off(watch.server, watch.record, console_text)
-        elif not watch.record:
-            finding = late.never_heard(
-                watch.server, str(self.source), console_text, span(self.settings.deadline_s),
-                is_baked=self.source.is_baked,
-            )  # fmt: skip
+            finding = late.off(watch.server, watch.record, console)
+        elif watch.record:
+            finding = late.late(watch.server, watch.record, watch.events, console, took)
         else:
-            finding = late.late(watch.server, watch.record, watch.events, console_text, span(self.settings.deadline_s))
+            folder = machine.folder / "remains"
+            folder.mkdir()
+            remains = examine(machine.start, folder)
+            shutil.rmtree(folder)
+            source, is_baked = str(self.source), self.source.is_baked
+            finding = late.never_heard(watch.server, source, console, took, remains, is_baked=is_baked)
         state = "failed" if is_final or is_off else "late"
-        return Clone(watch.server, state, (finding,), facts, watch.seconds, log, late.tail(console_text))
+        return Clone(watch.server, state, (finding,), facts, watch.seconds, log, late.tail(console))
 
 
 def _opened(settings: Settings, folder: Path) -> tuple[Path, Traits]:

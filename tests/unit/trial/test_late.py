@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from bootstrap.trial.late import CONSOLE_LINES, late, never_heard, off, symptoms, tail
+from bootstrap.trial.remains import Remains
 
 
 def test_the_last_lines_of_a_console_are_without_colours_and_blanks() -> None:
@@ -28,18 +29,43 @@ def test_a_console_says_what_is_the_matter(console: str, expected: list[str]) ->
     assert symptoms(console) == expected
 
 
-def test_a_runner_that_was_never_heard_of_has_three_things_to_look_at() -> None:
-    finding = never_heard("try-1", "nocloud", "guest login: ", "10m00s", is_baked=True)
+LOGIN = "guest login: "
+
+
+@pytest.mark.parametrize(
+    ("remains", "reason", "fix"),
+    [
+        pytest.param(
+            None, "", "look at what starts the runner (seal: need.trigger), Python (seal: need.python), the network "
+            "(seal: need.network): bootstrap seal ROOT judges each", id="a disk that cannot be read",
+        ),
+        pytest.param(
+            Remains(), "its disk says that no runner has run; ",
+            "look at what starts the runner (seal: need.trigger), Python (seal: need.python): bootstrap seal ROOT "
+            "judges each", id="nothing started it",
+        ),
+        pytest.param(
+            Remains(has_python=False), "its disk says that no runner has run, and it has no Python; ",
+            "look at Python (seal: need.python): bootstrap seal ROOT judges it", id="no Python",
+        ),
+        pytest.param(
+            Remains(is_taken=True, state="healthy"),
+            "its own journal says healthy, so only its reports did not come through; ",
+            "look at the network (seal: need.network): bootstrap seal ROOT judges it", id="no network",
+        ),
+    ],
+)  # fmt: skip
+def test_the_disk_of_a_runner_that_was_never_heard_of_says_where_to_look(
+    remains: Remains | None, reason: str, fix: str
+) -> None:
+    finding = never_heard("try-1", "nocloud", LOGIN, "10m00s", remains, is_baked=True)
     assert finding.subject == "try-1 was never heard of in 10m00s"
-    assert finding.reason == "its payload came by nocloud; it has booted up to its login prompt"
-    assert finding.fix == (
-        "look at what starts the runner (seal: need.trigger), Python (need.python), the network (need.network): "
-        "bootstrap seal ROOT judges each"
-    )
+    assert finding.reason == f"its payload came by nocloud; {reason}it has booted up to its login prompt"
+    assert finding.fix == fix
 
 
 def test_an_empty_console_is_told() -> None:
-    finding = never_heard("try-1", "files", "\n", "10m00s", is_baked=False)
+    finding = never_heard("try-1", "files", "\n", "10m00s", None, is_baked=False)
     assert finding.reason == (
         "its payload came by files; its console is empty: the kernel has no console=ttyS0, or did not start"
     )
