@@ -16,6 +16,7 @@ from bootstrap.trial.ext import Ext, NotWritten
 from bootstrap.trial.firmware import Firmware
 from bootstrap.trial.layout import EXT, SECTOR_BYTES, Layout
 from bootstrap.trial.machine import Start
+from bootstrap.trial.programs import escaped
 
 INJECTED = 0o400  # as Nova leaves injected files: readable by root, executable by nobody
 _QCOW2 = b"QFI\xfb"
@@ -54,7 +55,7 @@ class Qcow2Blocks:
     """The bytes of the disk in a qcow2 file. Raises UsageError for a file that qemu-img cannot open."""
 
     def __init__(self, path: Path) -> None:
-        self._path = path
+        self._path = path.absolute()
         try:
             answer = programs.run("qemu-img", "info", "--output=json", "-f", "qcow2", _filename(path))
         except programs.ProgramError as error:
@@ -66,11 +67,10 @@ class Qcow2Blocks:
             return b""
         with tempfile.TemporaryDirectory(prefix="blocks-") as folder:
             piece = Path(folder, "piece")
-            skip, sectors = at // SECTOR_BYTES, -(-count // SECTOR_BYTES)
-            programs.run(
-                "qemu-img", "dd", "-f", "qcow2", "-O", "raw", f"bs={SECTOR_BYTES}", f"skip={skip}", f"count={sectors}",
-                f"if={self._path.absolute()}", f"of={piece}",
-            )  # fmt: skip
+            # Not `qemu-img dd`, whose count= begins at the disk's first byte whatever skip= is (QEMU 7.2).
+            size = min(-(-count // SECTOR_BYTES) * SECTOR_BYTES, self.size_bytes - at)
+            options = f"driver=raw,offset={at},size={size},file.driver=qcow2,file.file.filename={escaped(self._path)}"
+            programs.run("qemu-img", "convert", "--image-opts", options, "-O", "raw", str(piece))
             return piece.read_bytes()[:count]
 
 
@@ -92,9 +92,11 @@ def opened(image: Path, folder: Path, *, raw: bool = False, size_bytes: int | No
     plan = layout.read(blocks)
     wanted = _starter(image, plan)
     if wanted is not Firmware.NONE:
-        start = _throwaway(image, kind, folder, raw, size_bytes)
+        start = throwaway(image, kind, folder, raw=raw, size_bytes=size_bytes)
         return Start(*start, uefi=wanted is Firmware.UEFI, root_at_bytes=plan.root.at_bytes if plan.root else 0)
-    return _with_kernel(image, plan, _throwaway(image, kind, folder, True, size_bytes), folder)
+    # debugfs reads raw disks only.
+    disk = throwaway(image, kind, folder, raw=True, size_bytes=size_bytes)
+    return _with_kernel(image, plan, disk, folder)
 
 
 def _format(image: Path) -> str:
@@ -149,8 +151,8 @@ def _holder(name: str) -> str:
     return _HOLDERS.get(name, f"is {name}")
 
 
-def _throwaway(image: Path, kind: str, folder: Path, raw: bool, size_bytes: int | None) -> tuple[Path, str]:
-    """(path, format) of a disk of one's own with what the image has."""
+def throwaway(image: Path, kind: str, folder: Path, *, raw: bool, size_bytes: int | None = None) -> tuple[Path, str]:
+    """(path, format) of a disk of one's own in the folder, with what an image of this format holds."""
     try:
         if not raw:
             disk = folder / "disk.qcow2"
@@ -219,7 +221,7 @@ def read(start: Start, path: str) -> bytes | None:
         if start.disk_format == "raw":
             return Ext(start.disk, start.root_at_bytes).content(path)
         with tempfile.TemporaryDirectory(prefix="read-", dir=start.disk.parent) as folder:
-            copy, _ = _throwaway(start.disk, "qcow2", Path(folder), True, None)
+            copy, _ = throwaway(start.disk, "qcow2", Path(folder), raw=True)
             return Ext(copy, start.root_at_bytes).content(path)
     except programs.ProgramError as error:
         raise UsageError(f"{path} cannot be read from the image: {error}") from error

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import tempfile
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol
@@ -37,7 +38,8 @@ EXT = ("ext2", "ext3", "ext4")
 _NO_ROOT = ("", "FAT", "swap", "NTFS", "ISO 9660")
 _ROOT_TYPE = "4F68BCE3-E8CD-4DB1-96E7-FBCAF984B709"  # root of x86-64, by the Discoverable Partitions Specification
 _BOOT_TYPE = "BC13C2FF-59E6-4262-A352-B275FD6F7172"  # /boot, likewise
-_EXTENDED = ("5", "f", "85")  # an MBR's partitions that only hold others
+_EXTENDED = (0x05, 0x0F, 0x85)  # types of an MBR's partition that only holds others
+_MOST_LOGICAL = 60
 
 
 class Blocks(Protocol):
@@ -94,29 +96,51 @@ def read(blocks: Blocks) -> Layout:
     # A file system may have boot code in its first sector, with the signature of a partition table at its end.
     if file_system or not (is_gpt or head[510:512] == b"\x55\xaa"):
         return Layout("", file_system=file_system)
-    table = _table(head, blocks.size_bytes)
+    table = _table(blocks, head)
     if table is None:
         return Layout("")
     sector = int(table.get("sectorsize", SECTOR_BYTES))
     partitions = tuple(
         _partition(blocks, row, sector) for row in table.get("partitions", ())
-        if str(row["type"]) not in _EXTENDED
+        if str(row["type"]) not in [f"{code:x}" for code in _EXTENDED]
     )  # fmt: skip
     return Layout(str(table["label"]), any(head[:440]), partitions)
 
 
-def _table(head: bytes, size_bytes: int) -> dict[str, Any] | None:
+def _table(blocks: Blocks, head: bytes) -> dict[str, Any] | None:
     with tempfile.TemporaryDirectory(prefix="table-") as folder:
         # As long as the disk itself, all holes behind its head: sfdisk compares the table with the size.
         copy = Path(folder, "disk")
         with copy.open("wb") as file:
             file.write(head)
-            file.truncate(max(size_bytes, len(head)))
+            for at, sector in _logical(blocks, head):
+                file.seek(at)
+                file.write(sector)
+            file.truncate(max(blocks.size_bytes, len(head)))
         try:
             table: dict[str, Any] = json.loads(programs.run("sfdisk", "--json", str(copy)))["partitiontable"]
         except programs.ProgramError:
             return None
         return table
+
+
+def _logical(blocks: Blocks, head: bytes) -> Iterator[tuple[int, bytes]]:
+    """(byte, content) of the sectors that describe an MBR's logical partitions: each names the next one."""
+    entries = [head[at : at + 16] for at in range(446, 510, 16)]
+    for extended in (_number(entry) for entry in entries if entry[4] in _EXTENDED):
+        at = extended
+        for _ in range(_MOST_LOGICAL):
+            sector = blocks.read(at * SECTOR_BYTES, SECTOR_BYTES)
+            yield at * SECTOR_BYTES, sector
+            following = sector[462:478]
+            if len(following) < 16 or not _number(following):
+                break
+            at = extended + _number(following)
+
+
+def _number(entry: bytes) -> int:
+    """The first sector in an entry of an MBR."""
+    return int.from_bytes(entry[8:12], "little")
 
 
 def _partition(blocks: Blocks, row: dict[str, Any], sector: int) -> Partition:

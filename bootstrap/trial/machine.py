@@ -200,7 +200,7 @@ class Machine:
     def arguments(self, control: int) -> list[str]:
         """QEMU with all its options. control: the descriptor of its control line."""
         return [
-            programs.path_of(programs.QEMU) or programs.QEMU, *self.processor(), "-M", "q35",
+            programs.path_of(programs.QEMU) or programs.QEMU, *self._processor(), "-M", "q35,smm=off",
             "-smp", str(self.processors), "-m", str(self.memory_mib),
             "-nodefaults", "-no-user-config", "-display", "none", *self._loader(),
             "-chardev", f"{self.console_device()},id=console", "-serial", "chardev:console",
@@ -209,13 +209,15 @@ class Machine:
             *(["-uuid", self.uuid] if self.uuid else []), *self.options,
         ]  # fmt: skip
 
-    def processor(self) -> list[str]:
-        """The accelerator, and the processor that the guest sees."""
-        if kvm_works():
-            return ["-accel", "kvm", "-cpu", "host"]
+    def accelerator(self) -> str:
+        """QEMU's word for whether the guest runs on this processor, or is emulated."""
+        return "kvm" if kvm_works() else "tcg,thread=multi"
+
+    def _processor(self) -> list[str]:
+        accelerator = self.accelerator()
         # Some distributions refuse to start below x86-64-v2. `max` boots far more slowly, and svm loads kvm_amd.
-        features = "-svm,+rdrand,+ssse3,+sse4.1,+sse4.2,+popcnt"
-        return ["-accel", "tcg,thread=multi", "-cpu", f"qemu64,{features}"]
+        emulated = "qemu64,-svm,+rdrand,+ssse3,+sse4.1,+sse4.2,+popcnt"
+        return ["-accel", accelerator, "-cpu", "host" if accelerator == "kvm" else emulated]
 
     def console_device(self) -> str:
         """The chardev of the console."""
@@ -227,7 +229,7 @@ class Machine:
             return ["-kernel", str(self.start.kernel), *initrd, "-append", self.start.command_line]
         if not self.start.uefi:
             # A screen for BIOS and boot loader. It is no PCI device, so the guest's kernel has no driver that would
-            # leave its text mode, which screen() reads.
+            # leave its text mode, which screen() reads. With smm=on SeaBIOS stands still at it (1.16.2 on q35).
             return ["-device", "isa-vga"]
         code, template = firmware.ovmf()
         variables = self.folder / "uefi-variables"
@@ -241,9 +243,7 @@ class Machine:
 
     def _disks(self) -> list[str]:
         disk = f"file={escaped(self.start.disk)},format={self.start.disk_format},if=none,id=disk,discard=unmap"
-        # A kernel that QEMU loads by itself is the first to boot.
-        first = ",bootindex=0" if self.start.kernel is None else ""
-        argv = ["-drive", disk, "-device", f"virtio-blk-pci,drive=disk{first}"]
+        argv = ["-drive", disk, "-device", "virtio-blk-pci,drive=disk,bootindex=1"]
         for number, drive in enumerate(self.drives):
             argv += ["-drive", f"file={escaped(drive)},format=raw,if=none,id=drive{number},readonly=on"]
             argv += ["-device", f"virtio-blk-pci,drive=drive{number}"]
@@ -317,7 +317,7 @@ class Machine:
             except NotYet as error:
                 reason = f" ({error})"
             if self.process is not None and self.process.poll() is not None:
-                raise MachineError(f"{self._ended()} before {purpose}\n{self.last_lines()}")
+                raise MachineError(f"{self._ended()}, while this was waited for: {purpose}\n{self.last_lines()}")
             if time.monotonic() > end:
                 raise NotInTime(f"not in {timeout_s:.0f} s: {purpose}{reason}\n{self.last_lines()}")
             time.sleep(_POLL_S)
