@@ -56,7 +56,7 @@ def never_heard(
         signs.append("its console is empty: the kernel has no console=ttyS0, or did not start")
     elif _LOGIN.search(console):
         signs.append("it has booted up to its login prompt")
-    starters = "what starts the runner" if is_baked else "cron or cloud-init, which start the payload,"
+    starters = "what starts the runner" if is_baked else "what starts the payload, cron or cloud-init"
     needs = [(starters, "need.trigger"), ("Python", "need.python"), ("the network", "need.network")]
     if remains is not None and remains.has_run:
         # Its own journal is beyond doubt, whatever else is on the console.

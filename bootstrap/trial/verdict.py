@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -250,27 +250,30 @@ def _power_cut(events: Events) -> Judgement:
 
 def compared(clones: Sequence[Clone]) -> list[Judgement]:
     """Judge the clones beside each other: none may share an identity."""
-    seen: dict[str, list[str]] = {}
-    for clone in clones:
-        names = [f"the {label} {clone.facts[key]}" for key, label in _IDENTITIES if clone.facts.get(key)]
-        names += [f"the host key {key.fingerprint}" for key in host_keys(clone.facts) if key.fingerprint]
-        for name in names:
-            seen.setdefault(name, []).append(clone.server)
-    shared = {name: servers for name, servers in seen.items() if len(servers) > 1}
-    if not shared:
-        return [_ok("try.identity", f"{len(clones)} clones differ in machine id, boot id and host keys")]
-    return [
-        _error(
-            "try.identity",
-            f"{' and '.join(servers)} share {name}",
-            "the image holds what each clone has to make for itself",
-            "seal the image before it is cloned: bootstrap seal ROOT --clean",
-        )
-        for name, servers in shared.items()
-    ]
+    shared = [finding for kind, values in _IDENTITIES.items() if (finding := _shared(kind, values, clones))]
+    return shared or [_ok("try.identity", f"{len(clones)} clones differ in machine id, boot id and host keys")]
 
 
-_IDENTITIES = (("machine_id", "machine id"), ("boot_id", "boot id"))
+_IDENTITIES: dict[str, Callable[[Facts], list[str]]] = {
+    "machine id": lambda facts: list(filter(None, [facts.get("machine_id")])),
+    "boot id": lambda facts: list(filter(None, [facts.get("boot_id")])),
+    "ssh host key": lambda facts: [key.fingerprint for key in host_keys(facts) if key.fingerprint],
+}
+
+
+def _shared(kind: str, values: Callable[[Facts], list[str]], clones: Sequence[Clone]) -> Judgement | None:
+    """The judgement of one kind of identity that several clones have; None when each has its own."""
+    counted = Counter(value for clone in clones for value in set(values(clone.facts)))
+    alike = [value for value, count in counted.items() if count > 1]
+    if not alike:
+        return None
+    servers = " and ".join(clone.server for clone in clones if set(values(clone.facts)) & set(alike))
+    return _error(
+        "try.identity",
+        f"{servers} share {'an' if kind.startswith('ssh') else 'a'} {kind}",
+        f"the image holds what each clone has to make for itself: {', '.join(sorted(alike))}",
+        "seal the image before it is cloned: bootstrap seal ROOT --clean",
+    )
 
 
 def failure(record: Mapping[str, Any], events: Events) -> tuple[Judgement, str]:

@@ -231,9 +231,14 @@ def test_clones_that_share_nothing_are_good() -> None:
 
 def test_clones_that_share_a_machine_id_or_a_host_key_are_not() -> None:
     pair = [clone("try-1", **{"key.1": f"/k 600 {KEY}"}), clone("try-2", **{"key.1": f"/k 600 {KEY}"})]
-    assert [finding.subject for finding in compared(pair)] == [
-        f"try-1 and try-2 share the machine id {'1' * 32}", f"try-1 and try-2 share the host key {KEY}",
-    ]  # fmt: skip
+    assert lines(compared(pair)) == [
+        "error[try.identity]: try-1 and try-2 share a machine id; the image holds what each clone has to make for "
+        f"itself: {'1' * 32}",
+        "  fix: seal the image before it is cloned: bootstrap seal ROOT --clean",
+        "error[try.identity]: try-1 and try-2 share an ssh host key; the image holds what each clone has to make for "
+        f"itself: {KEY}",
+        "  fix: seal the image before it is cloned: bootstrap seal ROOT --clean",
+    ]
 
 
 def test_facts_are_the_outputs_of_the_judge() -> None:
