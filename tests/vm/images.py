@@ -31,7 +31,7 @@ import initrd
 TOP = Path(__file__).resolve().parents[2]
 SOURCE = Path(__file__).read_bytes() + Path(initrd.__file__).read_bytes()  # as it was when it was loaded
 SUITES = ("bookworm", "trixie", "bullseye")
-VARIANTS = ("plain", "cloud-init", "no-cron", "no-python", "ssh")
+VARIANTS = ("plain", "cloud-init", "no-cron", "no-python", "ssh", "ssh-cloud-init")
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 3 << 30  # an unpacked root, its disk, and the copies that guests write to
 DISK_BYTES = 2 << 30
@@ -93,8 +93,8 @@ class Recipe:
         found = [*PACKAGES]
         found += [] if self.variant == "no-cron" else ["cron"]
         found += ["wget"] if self.variant == "no-python" else ["python3"]
-        found += ["cloud-init"] if self.variant == "cloud-init" else []
-        found += ["openssh-server"] if self.variant == "ssh" else []
+        found += ["cloud-init"] if self.variant.endswith("cloud-init") else []
+        found += ["openssh-server"] if self.variant.startswith("ssh") else []
         return found
 
 
@@ -228,9 +228,10 @@ def _settle(root: Path, recipe: Recipe) -> None:
         f"[Service]\nExecStart=\nExecStart=-udevadm trigger --action=add {triggers}\n",
     )
     masked = set(MASKED)
-    if recipe.variant == "cloud-init":
+    if recipe.variant.endswith("cloud-init"):
         put("/etc/cloud/cloud.cfg.d/90-guest.cfg", CLOUD)
-    else:
+    # Where both are there, a clone has a network whether or not cloud-init finds anything to do.
+    if recipe.variant != "cloud-init":
         put(NETWORK_FILE, NETWORK)
         masked.add("systemd-networkd-wait-online.service")
     for unit in masked:
