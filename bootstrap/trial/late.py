@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from bootstrap.client.timeline import Timeline
+from bootstrap.client.wording import plain
 from bootstrap.trial.model import Judgement
 
 CONSOLE_LINES = 30
@@ -23,12 +24,14 @@ _SYMPTOMS = (
     (r"A start job is running for [^(]*", "the boot still waits: "),
     (r"no hostkeys available", "sshd has no host keys"),
 )  # fmt: skip
+_CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]?|\x1b.?|[\x00-\x08\x0b-\x1f\x7f]")
 _LOGIN = re.compile(r"login: *$", re.MULTILINE)
 
 
 def tail(console: str) -> tuple[str, ...]:
     """The last lines of a console, without those that are empty."""
-    rows = [row.rstrip() for row in re.sub(r"\x1b\[[0-9;?]*[A-Za-z]", "", console).splitlines()]
+    # systemd cuts long lines, also in the middle of the sequence for a colour.
+    rows = [plain(_CONTROL.sub("", row)).rstrip() for row in console.splitlines()]
     return tuple(row for row in rows if row)[-CONSOLE_LINES:]
 
 
