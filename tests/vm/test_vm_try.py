@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import subprocess
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 
+import built_images
+import partitioned
 import pytest
 import trials
 from declared import within
 from trials import tried
+
+from bootstrap.image.root import Root
+from bootstrap.trial import kernel
 
 pytestmark = [pytest.mark.slow, pytest.mark.first, pytest.mark.timeout(900)]
 Note = Callable[[str, float], None]
@@ -92,3 +98,30 @@ def test_cloud_init_makes_the_host_keys_where_the_payload_comes_by_nocloud(folde
     assert trial.clones[0]["host_keys"]
     note("bookworm with cloud-init: healthy", trial.healthy_s())
     note("bookworm with cloud-init: the whole trial", trial.seconds)
+
+
+def test_a_partitioned_disk_is_started_by_its_own_boot_loader(bookworm: Path, folder: Path, note: Note) -> None:
+    """Its kernel is named by a menu of GRUB alone, and its files lie behind a partition table."""
+    disk = folder / "grub.img"
+
+    def with_grub(root: Path) -> None:
+        with closing(Root(root)) as tree:
+            _, initrd = kernel.extracted(kernel.Folder(tree), "bookworm", folder, "/dev/vda1")
+        partitioned.make(root, disk, trials.BYTES, initrd=initrd.read_bytes(), words=kernel.COMMAND_LINE)
+
+    trials.disk_of(bookworm, folder / "bare.img", with_grub).unlink()
+    trial = tried(disk, *REQUIRE)
+    assert (trial.exit_code, trial.codes("error")) == (0, set()), trial.text
+    note("bookworm by GRUB: healthy", trial.healthy_s())
+
+
+def test_the_folder_that_the_recipe_of_mmdebstrap_makes(folder: Path, note: Note) -> None:
+    """As the page has it: nothing is taken out that costs time at boot, and the initial file system is Debian's."""
+    tools, root = built_images.command(folder / "bin"), folder / "image"
+    recipe = built_images.EXAMPLES / "chroot/mmdebstrap.sh"
+    built = built_images.run(tools, [recipe, root, "--include=linux-image-cloud-amd64", "--quiet"])
+    assert built.returncode == 0, built.stdout[-4000:]
+    trial = tried(root, "--require", "cron", "--require", "systemd-networkd")
+    assert (trial.exit_code, trial.codes("error")) == (0, set()), trial.text
+    note("bookworm as mmdebstrap.sh makes it: healthy", trial.healthy_s())
+    note("bookworm as mmdebstrap.sh makes it: the whole trial", trial.seconds)

@@ -1,4 +1,4 @@
-"""Images that are broken, each in one way, tried: the verdict names that way. And the clone without sshd, to its end."""
+"""Images that are broken, each in one way, tried: the verdict names that way. And a clone without sshd, mended."""
 
 from __future__ import annotations
 
