@@ -11,11 +11,12 @@ from typing import TYPE_CHECKING
 
 from bootstrap.client.own_collector import OwnCollector
 from bootstrap.client.wording import span
+from bootstrap.errors import UsageError
 from bootstrap.plan.deploy_id import new_deploy_id
 from bootstrap.targets.seed import instance_id_of
 from bootstrap.trial import disk, handover, late, payload, verdict
 from bootstrap.trial.folder import COLLECTOR, VOLUME, trial_folder
-from bootstrap.trial.machine import Machine, Start
+from bootstrap.trial.machine import COLLECTOR_HOSTS, Machine, Start
 from bootstrap.trial.metadata import MetadataService
 from bootstrap.trial.model import Clone, Judgement, Outcome, Settings
 from bootstrap.trial.source import Source, Traits, choose, look
@@ -37,7 +38,7 @@ def try_image(settings: Settings, *, show: Callable[[str], None] = lambda line: 
     """
     with trial_folder(settings.keep) as own:
         folder = own.path
-        image, traits = _opened(settings.image, folder / "image")
+        image, traits = _opened(settings, folder / "image")
         # What cannot be tried is refused before anything is started.
         source = choose(settings.source, traits, signed=settings.signer is not None)
         project = payload.load(settings.spec, settings.overrides, settings.values_files, folder)
@@ -55,11 +56,10 @@ class _Trial:
         self.settings, self.source, self.project, self.show = settings, source, project, show
         self.deploy_id = new_deploy_id()
         self.by_metadata = source.name in handover.BY_METADATA
+        self.host = COLLECTOR_HOSTS["metadata" if self.by_metadata else "user"]
 
     def run(self, folder: Path) -> Outcome:
         """Boot one clone after the other, until one is not healthy."""
-        # The address belongs to the network: each machine has the same.
-        self.host = self._machine(Start(folder, "raw"), folder, "", None).collector_host
         clones: list[Clone] = []
         base = self.project.spec.example_server.removesuffix("-1")
         with OwnCollector(
@@ -122,12 +122,14 @@ class _Trial:
         if is_final and watch.record.get("state") == "healthy":
             findings = verdict.judged(
                 facts, watch.events, server=watch.server, powered_on_at=watch.powered_on_at,
-                power_cut=self.settings.power_cut,
+                power_cut=self.settings.power_cut, by_metadata=self.by_metadata,
             )  # fmt: skip
             state = "failed" if any(finding.is_error for finding in findings) else "good"
             console = late.tail(machine.console()) if state == "failed" else ()
             return Clone(watch.server, state, tuple(findings), facts, watch.seconds, console=console)
-        console_text = machine.console()
+        # Without a serial console the screen may say more.
+        console_text = machine.console(all_boots=True)
+        console_text = console_text if console_text.strip() else machine.screen()
         log = ""
         if is_final:
             finding, log = verdict.failure(watch.record, watch.events)
@@ -144,11 +146,22 @@ class _Trial:
         return Clone(watch.server, state, (finding,), facts, watch.seconds, log, late.tail(console_text))
 
 
-def _opened(image: Path, folder: Path) -> tuple[Path, Traits]:
-    """The disk to make clones of, and its traits. A root folder is made a disk once, for all of them."""
+def _opened(settings: Settings, folder: Path) -> tuple[Path, Traits]:
+    """The disk to make clones of, and its traits. A root folder is made a disk once, for all of them.
+
+    Raises UsageError for an image that cannot be looked into, unless --source has said how it takes a payload.
+    """
+    image = settings.image
     folder.mkdir()
-    start = disk.opened(image, folder)
-    traits = look(lambda path: disk.read(start, path))
+    # A raw copy, since a qcow2 file would be converted for each file that is read.
+    start = disk.opened(image, folder, raw=True)
+    try:
+        traits = look(lambda path: disk.read(start, path))
+    except UsageError as error:
+        if settings.source is None:
+            hint = "say with --source how its clones get their payload: nocloud, config-drive, openstack or ec2"
+            raise UsageError(error.message, hint=hint) from error
+        traits = Traits()
     if image.is_dir():
         return start.disk, traits
     shutil.rmtree(folder)

@@ -48,8 +48,13 @@ class HostKey:
     fingerprint: str
 
 
-def judged(facts: Facts, events: Events, *, server: str, powered_on_at: float, power_cut: bool) -> list[Judgement]:
-    """Judge a clone that is healthy. powered_on_at: seconds since 1970, of the boot in which its judge ran."""
+def judged(
+    facts: Facts, events: Events, *, server: str, powered_on_at: float, power_cut: bool, by_metadata: bool = False
+) -> list[Judgement]:
+    """Judge a clone that is healthy. powered_on_at: seconds since 1970, of the boot in which its judge ran.
+
+    by_metadata: its network is that of a metadata service, which gives addresses of the link.
+    """
     if "state" not in facts:
         fix = "look at the log of the stage in --keep DIR, and file a bug"
         return [_error("try.judge", "the judge in the clone handed nothing back", "nothing can be said of it", fix)]
@@ -58,7 +63,7 @@ def judged(facts: Facts, events: Events, *, server: str, powered_on_at: float, p
         *_failed_units(facts),
         *_required(facts),
         *_ssh(facts),
-        _address(facts),
+        _address(facts, by_metadata=by_metadata),
         _disk(facts),
         _clock(events, powered_on_at),
         _machine_id(facts),
@@ -168,9 +173,9 @@ def host_keys(facts: Facts) -> tuple[HostKey, ...]:
     return tuple(keys)
 
 
-def _address(facts: Facts) -> Judgement:
+def _address(facts: Facts, *, by_metadata: bool) -> Judgement:
     address = facts.get("address", "").strip()
-    if address:
+    if address and (by_metadata or not address.startswith("169.254.")):
         return _ok("try.address", f"the address is {address}")
     reason = "no interface has one that goes beyond its own link"
     fix = "enable what sets up the network: systemd-networkd, NetworkManager, networking or the cloud's agent"

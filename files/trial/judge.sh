@@ -165,7 +165,7 @@ esac
 
 address=$(ip -o addr show scope global 2>/dev/null | awk '{ print $4; exit }')
 # Without ip the kernel's own table says it.
-[ "$address" ] || address=$(awk '/32 host LOCAL/ && last !~ /^(127|169\.254)\./ { print last; exit } { last = $2 }' \
+[ "$address" ] || address=$(awk '/32 host LOCAL/ && last !~ /^127\./ { print last; exit } { last = $2 }' \
     /proc/net/fib_trie 2>/dev/null)
 fact address "$address"
 judge_disk

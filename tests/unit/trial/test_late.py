@@ -8,8 +8,8 @@ from bootstrap.trial.late import CONSOLE_LINES, late, never_heard, off, symptoms
 
 
 def test_the_last_lines_of_a_console_are_without_colours_and_blanks() -> None:
-    console = "\x1b[0;32m  OK  \x1b[0m] one\n\n\x1bM[ *** ] two\x1b[\u2026 three\n" + "".join(f"{n}\n" for n in range(3))
-    assert tail(console) == ("  OK  ] one", "[ *** ] two\u2026 three", "0", "1", "2")
+    console = "\x1b[0;32m  OK  \x1b[0m] one\n\n\x1bM[ *** ] two\x1b[\u2026 three\nfour\n"
+    assert tail(console) == ("  OK  ] one", "[ *** ] two\u2026 three", "four")
     assert len(tail("x\n" * 100)) == CONSOLE_LINES
 
 
@@ -39,8 +39,10 @@ def test_a_runner_that_was_never_heard_of_has_three_things_to_look_at() -> None:
 
 
 def test_an_empty_console_is_told() -> None:
-    reason = never_heard("try-1", "files", "\n", "10m00s", is_baked=False).reason
-    assert reason == "its payload came by files; its console is empty: the kernel has no console=ttyS0, or did not start"
+    finding = never_heard("try-1", "files", "\n", "10m00s", is_baked=False)
+    assert finding.reason == (
+        "its payload came by files; its console is empty: the kernel has no console=ttyS0, or did not start"
+    )
 
 
 def test_a_late_clone_is_told_with_what_was_heard_last() -> None:

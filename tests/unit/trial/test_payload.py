@@ -28,10 +28,10 @@ def rendered(folder: Path, text: str | None = None, *overrides: str, power_cut: 
     if text is not None:
         spec = folder / "spec.yaml"
         spec.write_text(text)
-    project = load(spec, overrides, (), folder)
     return build(
-        project, "web-1", "20261120T120000-ab12cd", REPORTS, require=("ssh", "cron"), power_cut=power_cut, deadline_s=600
-    )
+        load(spec, overrides, (), folder), "web-1", "20261120T120000-ab12cd", REPORTS, require=("ssh", "cron"),
+        power_cut=power_cut, deadline_s=600,
+    )  # fmt: skip
 
 
 def stages(payload: Rendering) -> dict[str, dict[str, object]]:
