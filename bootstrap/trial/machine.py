@@ -241,7 +241,9 @@ class Machine:
 
     def _disks(self) -> list[str]:
         disk = f"file={escaped(self.start.disk)},format={self.start.disk_format},if=none,id=disk,discard=unmap"
-        argv = ["-drive", disk, "-device", "virtio-blk-pci,drive=disk,bootindex=0"]
+        # A kernel that QEMU loads by itself is the first to boot.
+        first = ",bootindex=0" if self.start.kernel is None else ""
+        argv = ["-drive", disk, "-device", f"virtio-blk-pci,drive=disk{first}"]
         for number, drive in enumerate(self.drives):
             argv += ["-drive", f"file={escaped(drive)},format=raw,if=none,id=drive{number},readonly=on"]
             argv += ["-device", f"virtio-blk-pci,drive=drive{number}"]

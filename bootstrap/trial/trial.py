@@ -127,13 +127,14 @@ class _Trial:
             state = "failed" if any(finding.is_error for finding in findings) else "good"
             console = late.tail(machine.console()) if state == "failed" else ()
             return Clone(watch.server, state, tuple(findings), facts, watch.seconds, console=console)
+        is_off = not machine.is_on
         # Without a serial console the screen may say more.
         console_text = machine.console(all_boots=True)
         console_text = console_text if console_text.strip() else machine.screen()
         log = ""
         if is_final:
             finding, log = verdict.failure(watch.record, watch.events)
-        elif not machine.is_on:
+        elif is_off:
             finding = late.off(watch.server, watch.record, console_text)
         elif not watch.record:
             finding = late.never_heard(
@@ -142,7 +143,7 @@ class _Trial:
             )  # fmt: skip
         else:
             finding = late.late(watch.server, watch.record, watch.events, console_text, span(self.settings.deadline_s))
-        state = "failed" if is_final else "late"
+        state = "failed" if is_final or is_off else "late"
         return Clone(watch.server, state, (finding,), facts, watch.seconds, log, late.tail(console_text))
 
 

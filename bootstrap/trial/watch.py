@@ -60,6 +60,7 @@ class Watch:
             if self.is_final:
                 return True
             if not self._machine.is_on:
+                self._check_qemu()
                 return False
             if cut_is_due and any(e.get("type") == "stage.started" and e.get("stage") == CUT for e in self.events):
                 cut_is_due = False
@@ -69,6 +70,12 @@ class Watch:
                 self._say("power", "on again")
             time.sleep(_POLL_S)
         return False
+
+    def _check_qemu(self) -> None:
+        """Raise MachineError when QEMU has broken off, and not the guest switched itself off."""
+        process = self._machine.process
+        if process is not None and process.returncode:
+            self._machine.wait_for(lambda: None, 0, f"{self.server} was healthy")
 
     def _look(self) -> None:
         if "kernel" not in self.seconds and _KERNEL.search(self._machine.console()):
