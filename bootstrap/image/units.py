@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bootstrap.image import programs
+from bootstrap.image import cloud_init, programs
 from bootstrap.image.tree import Tree
 
 # A unit in an earlier folder hides the one of the same name in a later folder.
@@ -170,8 +170,7 @@ class Units:
 
     def _generated(self) -> Iterator[tuple[str, str]]:
         """(unit, its starter) for what generators add whose rules are simple."""
-        look = self._tree.look
-        if self.generator("cloud-init-generator") and not look("/etc/cloud/cloud-init.disabled"):
+        if self.generator("cloud-init-generator") and not cloud_init.switched_off(self._tree):
             yield "cloud-init.target", "by cloud-init's generator, at boot"
         if self.generator("netplan") and any(self._tree.glob("/etc/netplan/*.yaml")):
             text = b"".join(self._tree.read(entry.path) or b"" for entry in self._tree.glob("/etc/netplan/*.yaml"))
