@@ -28,7 +28,9 @@ _MENUS = (
     "/boot/grub*/grub.cfg", "/boot/efi/EFI/*/grub.cfg", "/boot/grub/menu.lst", "/boot/extlinux/extlinux.conf",
     "/boot/syslinux/*.cfg", "/etc/zipl.conf", "/boot/grub*/grubenv", "/boot/efi/EFI/*/grubenv",
 )  # fmt: skip
-_MENU_LINE = re.compile(r"(?m)^[ \t]*(?:options|linux(?:16|efi)?|kernel|append|parameters|kernelopts)\b[ \t=]*(\S.*)", re.I)
+_MENU_LINE = re.compile(
+    r"(?m)^[ \t]*(?:options|linux(?:16|efi)?|kernel|append|parameters|kernelopts)\b[ \t=]*(\S.*)", re.I
+)
 
 
 @dataclass(frozen=True)

@@ -20,32 +20,32 @@ def ties(text: str) -> Ties:
     """The ties of one file; none of a file that is no YAML, which netplan does not take either."""
     import yaml
 
-    found = Ties()
+    tied = Ties()
     if len(text) > _MOST_CHARACTERS:
-        return found
+        return tied
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
     except (yaml.YAMLError, RecursionError):
-        return found
+        return tied
     network = _pairs(_pairs(root).get("network"))
     for kind in _CARDS:
         for name, card in islice(_pairs(network.get(kind)).items(), _MOST_CARDS):
-            _add_card(found, kind, name, _pairs(card))
-    return found
+            _add_card(tied, kind, name, _pairs(card))
+    return tied
 
 
-def _add_card(found: Ties, kind: str, name: str, card: dict[str, Any]) -> None:
+def _add_card(tied: Ties, kind: str, name: str, card: dict[str, Any]) -> None:
     match = _pairs(card.get("match"))
-    found.add_mac(_text(match.get("macaddress")))
-    found.add_mac(_text(card.get("macaddress")))
+    tied.add_mac(_text(match.get("macaddress")))
+    tied.add_mac(_text(card.get("macaddress")))
     # With `match` the key is only an id within the file.
     if kind in ("ethernets", "wifis"):
-        found.add_card(_text(match.get("name")) if match else name)
+        tied.add_card(_text(match.get("name")) if match else name)
     # A bridge without members is a network within the machine, as for its containers.
     if kind != "bridges" or any(_items(card.get("interfaces"))):
         for address in _items(card.get("addresses")):
             # An address may have options: it is the key of a map then.
-            found.add_address(_text(address) or next(iter(_pairs(address)), ""))
+            tied.add_address(_text(address) or next(iter(_pairs(address)), ""))
 
 
 def _pairs(node: Any) -> dict[str, Any]:

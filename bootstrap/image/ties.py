@@ -59,32 +59,33 @@ class Ties:
 
     def findings(self, path: str) -> Iterator[Finding]:
         """The findings of one file."""
-        yield from _found(
+        yield from _finding(
             "mac", path, "the MAC address", "the MAC addresses", self.macs,
             "a clone's card has another one and gets no address, or all clones take this one",
             "match by type or by a pattern of names, as en*",
         )  # fmt: skip
-        yield from _found(
+        yield from _finding(
             "address", path, "the fixed address", "the fixed addresses", self.addresses,
-            "every clone would take it, and none could be reached", "have clones ask by DHCP, or have cloud-init set it",
+            "every clone would take it, and none could be reached",
+            "have clones ask by DHCP, or have cloud-init set it",
         )  # fmt: skip
-        yield from _found(
+        yield from _finding(
             "card", path, "the name of the builder's card", "the names of the builder's cards", self.cards,
             "a clone whose card lies in another slot gets no address", "match by type or by a pattern of names, as en*",
             warning=True,
         )  # fmt: skip
-        yield from _found(
+        yield from _finding(
             "dhcp-id", path, "the DHCP client id", "the DHCP client ids", self.dhcp_ids,
             "a server would give all clones one address", "take it out: each clone then has its own",
         )  # fmt: skip
-        yield from _found(
+        yield from _finding(
             "dhcp-name", path, "the host name for DHCP", "the host names for DHCP", self.dhcp_names,
             "clones would all send it to the DHCP server", "take it out: each clone then sends its own name",
             warning=True,
         )  # fmt: skip
 
 
-def _found(
+def _finding(
     code: str, path: str, single: str, plural: str, values: list[str], reason: str, fix: str, *, warning: bool = False
 ) -> Iterator[Finding]:
     unique = list(dict.fromkeys(values))

@@ -18,6 +18,8 @@ FOLDERS = (
     "/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
 )  # fmt: skip
 GENERATORS = ("/etc/systemd/system-generators", "/usr/lib/systemd/system-generators", "/lib/systemd/system-generators")
+# Names of cron's unit or init script: Debian, RHEL, Arch, systemd-cron, bcron.
+CRONS = ("cron", "crond", "cronie", "cron.target", "bcron-start")
 _SUFFIX = re.compile(r".*\.(?:service|socket|timer|path|target|mount|automount|swap|slice|scope|device)")
 _WANTS = re.compile(r"(?m)^[ \t]*(?:Wants|Requires|BindsTo|Requisite|Upholds)[ \t]*=(.*)")
 _SERVICE = re.compile(r"(?m)^[ \t]*(?:Unit|Service)[ \t]*=[ \t]*(\S+)")

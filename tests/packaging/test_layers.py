@@ -86,7 +86,7 @@ OUTSIDE = {
     "starlette": {"collector"},
     "uvicorn": {"collector", "cli"},
     "uvloop": {"collector"},
-    "yaml": {"spec", "targets", "publish"},
+    "yaml": {"image", "spec", "targets", "publish"},
 }
 
 HEAVY = {

@@ -13,8 +13,7 @@ from bootstrap.image.tree import Tree
 
 CODES = {
     "disk.hardware": "a disk by the name of its hardware, in fstab or crypttab; a warning where a boot goes on without",
-    "disk.missing": "a mount that a clone may not have: another disk, a network share, a folder of the builder's machine"
-    " (a warning)",
+    "disk.missing": "a mount that a clone may not have: of another disk, a network share, a shared folder (a warning)",
     "disk.key-file": "an encrypted disk whose key lies in the image",
     "disk.encrypted": "an encrypted disk by its id: its volume key would be the same on all clones (a warning)",
     "disk.array": "a RAID array by its id; a warning where the image itself is on one",
@@ -25,7 +24,9 @@ CODES = {
 # Links of udev that are made from the hardware: its bus, its model, its serial number, its world-wide name. Those of
 # device mapper, of RAID and of LVM are made from what is on the disk, and are the same on a clone.
 HARDWARE = re.compile(r"/dev/disk/by-path/\S+|/dev/disk/by-id/(?!(?:dm|md|lvm)-)\S+")
-_SHARES = re.compile(r"nfs4?|cifs|smb3?|smbfs|ceph|glusterfs|9p|virtiofs|vboxsf|vmhgfs|prl_fs|fuse\.(?:sshfs|vmhgfs-fuse)")
+_SHARES = re.compile(
+    r"nfs4?|cifs|smb3?|smbfs|ceph|glusterfs|9p|virtiofs|vboxsf|vmhgfs|prl_fs|fuse\.(?:sshfs|vmhgfs-fuse)"
+)
 # Later disks than the first: sdb, vdc, xvdf, nvme1n1. The installer's lines for a CD or a floppy are `noauto`.
 _OTHER_DISK = re.compile(r"/dev/(?:(?:sd|vd|hd|xvd)[b-z][a-z]?\d*|nvme[1-9]\d*n\d+(?:p\d+)?)")
 # Mount points that an installer makes, and for which the file system is a part of the image.
@@ -45,7 +46,7 @@ def find(tree: Tree) -> Iterator[Finding]:
     yield from _resume(tree, mounts)
 
 
-def _found(code: str, path: str, subject: str, reason: str, fix: str, *, warning: bool = False) -> Finding:
+def _finding(code: str, path: str, subject: str, reason: str, fix: str, *, warning: bool = False) -> Finding:
     severity = Severity.WARNING if warning else Severity.ERROR
     return Finding(f"disk.{code}", path, subject, reason, fix, severity=severity)
 
@@ -55,16 +56,18 @@ def _mounts(tree: Tree, mounts: list[Mount]) -> Iterator[Finding]:
     path = entry.path if entry else fstab.PATH
     by_hardware = [mount for mount in mounts if HARDWARE.fullmatch(mount.source)]
     if by_hardware:
-        yield _found(
+        yield _finding(
             "hardware", path, f"disks by the names of their hardware ({_places(by_hardware)})",
             "a clone's disks have other names: its boot would stop there",
             "name them by UUID= or LABEL=, or add nofail where a boot is to go on without",
             warning=all(mount.is_optional for mount in by_hardware),
         )  # fmt: skip
     root = next((mount for mount in mounts if mount.place == "/"), None)
-    others = [mount for mount in mounts if not mount.is_optional and mount not in by_hardware and _is_other(mount, root)]
+    others = [
+        mount for mount in mounts if not mount.is_optional and mount not in by_hardware and _is_other(mount, root)
+    ]
     if others:
-        yield _found(
+        yield _finding(
             "missing", path, f"mounts that a clone may not have ({_places(others)})",
             "a boot without them waits, and may end in the emergency shell",
             "remove the lines, or add nofail", warning=True,
@@ -109,18 +112,19 @@ def _encrypted(tree: Tree) -> Iterator[Finding]:
             elif id_of(source)[0] in ("UUID", "PARTUUID") and key_file not in ("/dev/urandom", "/dev/random"):
                 by_id.append(name)
     if key_files:
-        yield _found(
+        yield _finding(
             "key-file", path, f"encrypted disks with keys that lie in the image ({', '.join(key_files)})",
-            "whoever has the image, or one clone, could read the disks of all", "remove the key, and have clones make one",
+            "whoever has the image, or one clone, could read the disks of all",
+            "remove the key, and have clones make one",
         )  # fmt: skip
     if by_hardware:
-        yield _found(
+        yield _finding(
             "hardware", path, f"encrypted disks by the names of their hardware ({_names(by_hardware)})",
             "a clone's disks have other names: its boot would wait for them",
             "name them by UUID= or LABEL=, or remove the lines", warning=all(optional for _, optional in by_hardware),
         )  # fmt: skip
     if by_id:
-        yield _found(
+        yield _finding(
             "encrypted", path, f"encrypted disks by their ids ({', '.join(by_id)})",
             "if the disk is in the image, all clones share its volume key; if not, a boot waits for it",
             "remove the lines, or encrypt the disk anew on each clone", warning=True,
@@ -138,14 +142,14 @@ def _arrays(tree: Tree, mounts: list[Mount]) -> Iterator[Finding]:
     for file in read_all(tree, *places):
         arrays = re.findall(r"(?mi)^ARRAY[ \t]+(\S+)[^\n]*\b(?:UUID|name|devices)=", file.text)
         if arrays:
-            yield _found(
+            yield _finding(
                 "array", file.path, f"RAID arrays by their ids ({', '.join(arrays)})",
                 "a clone without them waits for disks that it does not have, and gives its own arrays other names",
                 "remove the ARRAY lines, and run update-initramfs -u or dracut -f", warning=is_on_array,
             )  # fmt: skip
         host = re.search(r"(?mi)^HOMEHOST[ \t]+([^<\s]\S*)", file.text)
         if host:
-            yield _found(
+            yield _finding(
                 "array-host", file.path, f"arrays that belong to the host {host[1]}",
                 "a clone would take the arrays of that host for its own, and its own for foreign",
                 "write HOMEHOST <system>", warning=True,
@@ -156,7 +160,7 @@ def _resume(tree: Tree, mounts: list[Mount]) -> Iterator[Finding]:
     for file in read_all(tree, "/etc/initramfs-tools/conf.d/*"):
         match = re.search(r"(?m)^[ \t]*RESUME=[\"']?([^\s\"'#]+)", file.text)
         if match and is_foreign_swap(match[1], mounts):
-            yield _found(
+            yield _finding(
                 "resume", file.path, f"a swap space to resume from ({match[1]}) that fstab does not have",
                 "the initrd of a clone waits for it at every boot", "write RESUME=none, and run update-initramfs -u",
                 warning=True,

@@ -40,7 +40,7 @@ def find(tree: Tree) -> Iterator[Finding]:
         yield from _identities(line)
 
 
-def _found(code: str, line: KernelLine, subject: str, reason: str, *, warning: bool = False) -> Finding:
+def _finding(code: str, line: KernelLine, subject: str, reason: str, *, warning: bool = False) -> Finding:
     severity = Severity.WARNING if warning else Severity.ERROR
     return Finding(f"kernel.{code}", line.path, subject, reason, _FIX, severity=severity)
 
@@ -50,18 +50,18 @@ def _disks(line: KernelLine, mounts: list[Mount]) -> Iterator[Finding]:
     by_hardware = [source for source in sources if HARDWARE.match(source)]
     if by_hardware:
         subject = f"a disk by the name of its hardware ({', '.join(by_hardware)})"
-        yield _found("hardware", line, subject, "a clone's disk has another name: it would not start")
+        yield _finding("hardware", line, subject, "a clone's disk has another name: it would not start")
     root = next((mount for mount in mounts if mount.place == "/"), None)
     for source in line.values("root"):
         if root is not None and _contradicts(id_of(source), root.id):
             subject = f"another root file system ({source}) than fstab has ({root.source})"
-            yield _found("root", line, subject, "one of the two is the builder's: a clone would not start")
+            yield _finding("root", line, subject, "one of the two is the builder's: a clone would not start")
             break
     resumes = [source for source in line.values("resume") if source not in by_hardware]
     resumes = [source for source in resumes if is_foreign_swap(source, mounts)]
     if resumes:
         subject = f"a swap space to resume from ({', '.join(resumes)}) that fstab does not have"
-        yield _found("resume", line, subject, "the initrd of a clone may wait for it", warning=True)
+        yield _finding("resume", line, subject, "the initrd of a clone may wait for it", warning=True)
 
 
 def _contradicts(named: tuple[str, str], own: tuple[str, str]) -> bool:
@@ -75,12 +75,14 @@ def _volumes(line: KernelLine, mounts: list[Mount], own: str) -> Iterator[Findin
     named = {group for mount in mounts if (group := _group(mount.source))}
     # A link by the ids of device mapper names no group that could be compared.
     foreign = set() if any("/dm-uuid-LVM" in mount.source for mount in mounts) else groups - named
-    ids = line.values("rd.luks.uuid", "rd.luks.name", "luks.uuid", "luks.name", "rd.md.uuid", "rd_MD_UUID", "rd_LUKS_UUID")
+    ids = line.values(
+        "rd.luks.uuid", "rd.luks.name", "luks.uuid", "luks.name", "rd.md.uuid", "rd_MD_UUID", "rd_LUKS_UUID"
+    )
     plain = {value.split("=")[0].removeprefix("luks-") for value in ids}
     unknown = sorted(foreign) + sorted(value for value in plain if _letters(value) not in own)
     if unknown:
         root = next((mount.id[0] for mount in mounts if mount.place == "/"), None)
-        yield _found(
+        yield _finding(
             "volume", line, f"volumes that nothing else in the image names ({', '.join(unknown)})",
             "a clone without them waits, and may not start", warning=root in ("UUID", "LABEL"),
         )  # fmt: skip
@@ -113,7 +115,9 @@ def _addresses(line: KernelLine) -> Iterator[Finding]:
     fixed += [f"BOOTIF={value}" for value in line.values("BOOTIF")]
     if fixed:
         subject = f"the builder's network ({', '.join(fixed)})"
-        yield _found("address", line, subject, "clones would share one address, or wait for a card that they have not")
+        yield _finding(
+            "address", line, subject, "clones would share one address, or wait for a card"
+        )
 
 
 def _identities(line: KernelLine) -> Iterator[Finding]:
@@ -123,4 +127,4 @@ def _identities(line: KernelLine) -> Iterator[Finding]:
     names = [name for name in names if not name.endswith("=localhost")]
     if ids or names:
         subject = f"an identity ({', '.join([*ids, *names])})"
-        yield _found("identity", line, subject, "clones would share it", warning=not ids)
+        yield _finding("identity", line, subject, "clones would share it", warning=not ids)

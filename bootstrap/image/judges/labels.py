@@ -28,7 +28,9 @@ _SETTINGS = tuple(
     f"/etc/{name}" for name in ("passwd", "shadow", "group", "gshadow", "machine-id", "hostname", "fstab")
 )
 # Types of files that were made without a policy, in a container, or moved here from a folder of temporary files.
-_WRONG = re.compile(r"[^:]*:[^:]*:(unlabeled_t|container_file_t|container_ro_file_t|user_tmp_t|tmp_t|default_t)(?::.*)?")
+_WRONG = re.compile(
+    r"[^:]*:[^:]*:(unlabeled_t|container_(?:ro_)?file_t|(?:user_)?tmp_t|default_t)(?::.*)?"
+)
 _FIX = "setfiles or restorecon -R on the image, or touch ROOT/.autorelabel; --allow it if the build labels it later"
 
 

@@ -50,36 +50,36 @@ def find(tree: Tree) -> Iterator[Finding]:
 
 
 def _network(file: SettingsFile) -> Ties:
-    found, parts = Ties(), sections(file.text)
+    tied, parts = Ties(), sections(file.text)
     every = [(section, key, value) for section, pairs in parts for key, value in pairs]
     # A network that this machine itself serves, as for its containers, has the same address on each clone.
     serves = any(key in ("DHCPServer", "IPMasquerade") and value not in ("no", "false") for _, key, value in every)
     for section, key, value in every:
         if key in ("MACAddress", "PermanentMACAddress") and section in ("Match", "Link"):
-            found.add_mac(value)
+            tied.add_mac(value)
         elif key == "Address" and section in ("Network", "Address") and not serves:
-            found.add_address(value)
+            tied.add_address(value)
         elif key == "Name" and section == "Match":
             for name in value.split():
-                found.add_card(name)
+                tied.add_card(name)
         elif key == "DUIDRawData" and value:
-            found.dhcp_ids.append(value)
+            tied.dhcp_ids.append(value)
         elif key == "Hostname" and section.startswith("DHCP"):
-            found.dhcp_names.append(value)
-    return found
+            tied.dhcp_names.append(value)
+    return tied
 
 
 def _link(file: SettingsFile) -> Ties:
     """Read a .link or a .netdev file."""
-    found = Ties()
+    tied = Ties()
     for section, pairs in sections(file.text):
         for key, value in pairs:
             if key in ("MACAddress", "PermanentMACAddress"):
-                found.add_mac(value)
+                tied.add_mac(value)
             # The path of a card in the builder's machine, as pci-0000:00:03.0.
             elif section == "Match" and key == "Path" and not re.search(r"[*?\[]", value):
-                found.cards.append(value)
-    return found
+                tied.cards.append(value)
+    return tied
 
 
 def _daemon(file: SettingsFile) -> Ties:
@@ -97,8 +97,9 @@ def _interfaces_places(tree: Tree) -> tuple[str, ...]:
 
 
 def _interfaces(file: SettingsFile) -> Ties:
-    found = Ties()
-    stanzas = re.split(r"(?m)^[ \t]*(?=(?:iface|auto|allow-\S+|mapping|source\S*)\b)", re.sub(r"\\\n", " ", file.text))
+    tied = Ties()
+    text = re.sub(r"\\\n", " ", file.text)
+    stanzas = re.split(r"(?m)^[ \t]*(?=(?:iface|auto|allow-\S+|mapping|source\S*)\b)", text)
     for stanza in stanzas:
         begin = re.match(r"iface[ \t]+(\S+)(?:[ \t]+\S+[ \t]+(\S+))?", stanza)
         if begin is None:
@@ -107,69 +108,72 @@ def _interfaces(file: SettingsFile) -> Ties:
         options = dict(re.findall(r"(?m)^[ \t]*([\w-]+)[ \t]+(\S.*?)[ \t]*$", stanza.partition("\n")[2]))
         is_inside = "none" in (options.get("bridge_ports"), options.get("bridge-ports"))
         if "address" in options and method in ("static", "manual", "v4tunnel") and not is_inside:
-            found.add_address(options["address"])
-        found.add_mac(options.get("hwaddress", ""))
-        found.add_card(name)
+            tied.add_address(options["address"])
+        tied.add_mac(options.get("hwaddress", ""))
+        tied.add_card(name)
         if "client" in options:
-            found.dhcp_ids.append(options["client"])
+            tied.dhcp_ids.append(options["client"])
         if "hostname" in options:
-            found.dhcp_names.append(options["hostname"])
-    return found
+            tied.dhcp_names.append(options["hostname"])
+    return tied
 
 
 def _connection(file: SettingsFile) -> Ties:
     """Read a keyfile of NetworkManager. Its addresses and its card's MAC address are in the table of places."""
-    found = Ties()
+    tied = Ties()
     for section, pairs in sections(file.text):
         for key, value in pairs:
-            if key in ("cloned-mac-address", "match-device") or (section == "ethernet" and key == "assigned-mac-address"):
-                found.add_mac(value)
+            if key in ("cloned-mac-address", "match-device") or (
+                section == "ethernet" and key == "assigned-mac-address"
+            ):
+                tied.add_mac(value)
             elif key == "interface-name" and section in ("connection", "match"):
                 for name in re.split(r"[;,\s]+", value):
-                    found.add_card(name)
+                    tied.add_card(name)
             elif key in ("dhcp-client-id", "dhcp-duid") and value not in _OWN_IDS:
-                found.dhcp_ids.append(value)
+                tied.dhcp_ids.append(value)
             elif key == "dhcp-hostname" and value:
-                found.dhcp_names.append(value)
-    return found
+                tied.dhcp_names.append(value)
+    return tied
 
 
 def _ifcfg(file: SettingsFile) -> Ties:
-    found = Ties()
-    found.add_card(file.path.rpartition("/")[2].removeprefix("ifcfg-"))
+    tied = Ties()
+    tied.add_card(file.path.rpartition("/")[2].removeprefix("ifcfg-"))
     values = dict(re.findall(r"(?m)^(\w+)=[\"']?([^\"'\n]+)", file.text))
     if "DHCP_CLIENT_ID" in values:
-        found.dhcp_ids.append(values["DHCP_CLIENT_ID"])
-    return found
+        tied.dhcp_ids.append(values["DHCP_CLIENT_ID"])
+    return tied
 
 
 def _wicked(file: SettingsFile) -> Ties:
-    found = Ties()
+    tied = Ties()
     for address in re.findall(r"<local>\s*([^<\s]+)\s*</local>", file.text):
-        found.add_address(address)
-    return found
+        tied.add_address(address)
+    return tied
 
 
 def _dhcpcd(file: SettingsFile) -> Ties:
-    found = Ties()
+    tied = Ties()
     for line in file.lines:
         match = re.fullmatch(r"static[ \t]+ip6?_address=(\S+)", line)
         if match:
-            found.add_address(match[1])
+            tied.add_address(match[1])
         elif match := re.fullmatch(r"(clientid|hostname)[ \t]+(\S+)", line):
-            (found.dhcp_ids if match[1] == "clientid" else found.dhcp_names).append(match[2])
-    return found
+            (tied.dhcp_ids if match[1] == "clientid" else tied.dhcp_names).append(match[2])
+    return tied
 
 
 def _dhclient(file: SettingsFile) -> Ties:
-    found = Ties()
+    tied = Ties()
     # `gethostname()`, `<hostname>` and `hardware` are worked out on each clone.
-    pattern = r"(?m)^[ \t]*(?:send|supersede)[ \t]+(host-name|fqdn\.fqdn|dhcp-client-identifier|dhcp6\.client-id)[ \t=]+([^;\n]+)"
+    options = r"host-name|fqdn\.fqdn|dhcp-client-identifier|dhcp6\.client-id"
+    pattern = rf"(?m)^[ \t]*(?:send|supersede)[ \t]+({options})[ \t=]+([^;\n]+)"
     for option, value in re.findall(pattern, file.text):
         if "gethostname" in value or "<hostname>" in value or "hardware" in value:
             continue
-        (found.dhcp_names if "name" in option or "fqdn" in option else found.dhcp_ids).append(value.strip())
-    return found
+        (tied.dhcp_names if "name" in option or "fqdn" in option else tied.dhcp_ids).append(value.strip())
+    return tied
 
 
 def _hosts(tree: Tree) -> Iterator[Finding]:
@@ -179,9 +183,9 @@ def _hosts(tree: Tree) -> Iterator[Finding]:
         for line in file.lines:
             address, *names = line.split("#")[0].split()
             names = [name for name in names if not re.match(r"localhost|ip6-|metadata\b|metadata\.", name)]
-            found = Ties()
-            found.add_address(address)
-            if names and (address == "127.0.1.1" or found.addresses):
+            tied = Ties()
+            tied.add_address(address)
+            if names and (address == "127.0.1.1" or tied.addresses):
                 foreign.append(f"{address} {names[0]}")
         if foreign:
             yield Finding(

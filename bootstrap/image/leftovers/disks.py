@@ -15,7 +15,8 @@ DISKS = (
     Leftover(
         "disk.lvm-backup", ("/etc/lvm/archive/*.vg", "/etc/lvm/backup/*"), "a copy of the builder's volume groups",
         "vgcfgrestore on a clone would write the builder's layout over its own",
-        "remove it: LVM writes it again at the next change", LISTED, warning=True, product="lvm2", source="vgcfgbackup(8)",
+        "remove it: LVM writes it again at the next change", LISTED, warning=True, product="lvm2",
+        source="vgcfgbackup(8)",
     ),
     Leftover(
         "disk.multipath", ("/etc/multipath/bindings", "/etc/multipath/wwids", "/etc/multipath/prkeys"),

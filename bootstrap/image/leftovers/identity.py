@@ -47,7 +47,8 @@ IDENTITY = (
     Leftover(
         "identity.machine-info", ("/etc/machine-info",), "a name and a place of the machine", "clones would share them",
         "remove it, unless that is wanted", LISTED,
-        holds=rb"(?m)^(?:PRETTY_HOSTNAME|LOCATION|HARDWARE_SERIAL|HARDWARE_SKU|DEPLOYMENT)=[\"']?[^\s\"']", warning=True,
+        holds=rb"(?m)^(?:PRETTY_HOSTNAME|LOCATION|HARDWARE_SERIAL|HARDWARE_SKU|DEPLOYMENT)=[\"']?[^\s\"']",
+        warning=True,
         product="systemd", source="docs/BUILDING_IMAGES.md; machine-info(5)",
     ),
     # A word that an image's builder chose, as systemd asks for, is no leftover.
@@ -72,7 +73,8 @@ IDENTITY = (
             "/var/lib/yum/uuid", "/var/lib/zypp/AnonymousUniqueId", "/var/lib/dnf/repos/*/countme",
             "/var/lib/private/rpm-ostree-countme/countme",
         ), "an id by which a package manager is counted", "clones would count as one machine",
-        "remove it: it is made again", product="yum, dnf, zypper", source="virt-sysprep(1): yum-uuid; dnf.conf(5): countme",
+        "remove it: it is made again", product="yum, dnf, zypper",
+        source="virt-sysprep(1): yum-uuid; dnf.conf(5): countme",
     ),
     Leftover(
         "identity.crash-reports", ("/var/lib/whoopsie/whoopsie-id",), "an id of crash reports", "clones would share it",

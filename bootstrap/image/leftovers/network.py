@@ -6,17 +6,18 @@ from bootstrap.image.leftovers.rule import EMPTY, LINES, LISTED, Leftover
 
 # A clone has other cards and another address. The tools' own configuration is left alone where it names neither.
 NETWORK = (
-    # A rule of any name may give a card a name by its MAC address, with others beside it.
-    Leftover(
-        "net.udev", ("/etc/udev/rules.d/*.rules", "/etc/iftab", "/etc/mactab"), "names for the builder's network cards",
-        "a clone's card would get another name, and no address", "take the lines with a MAC address out", LISTED,
-        holds=rb"(?m)^[^#\n]*(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}", product="udev", source="udev(7), iftab(5), nameif(8)",
-    ),
     # Old versions of udev gave each MAC address a name for ever: a clone's card would become eth1.
-    # Such a file has nothing else in it, so that it may go. It asks for a content to be taken after the line above.
     Leftover(
         "net.udev", ("/etc/udev/rules.d/*persistent-net*",), "names for the builder's network cards",
-        "a clone's card would get another name, and no address", "remove it", holds=rb"\S",
+        "a clone's card would get another name, and no address", "remove it",
+    ),
+    # A rule of any name may give a card a name by its MAC address, with others beside it.
+    Leftover(
+        "net.udev-mac", ("/etc/udev/rules.d/*.rules", "/etc/iftab", "/etc/mactab"),
+        "names for the builder's network cards",
+        "a clone's card would get another name, and no address", "take the lines with a MAC address out", LISTED,
+        holds=rb"(?m)^[^#\n]*(?:[0-9A-Fa-f]{2}:){5}[0-9A-Fa-f]{2}", unless=rb"/write_net_rules program",
+        product="udev", source="udev(7), iftab(5), nameif(8)",
     ),
     Leftover(
         "net.dhcp", (
@@ -87,7 +88,8 @@ NETWORK = (
         source="kubernetes-sigs/image-builder: ansible/roles/sysprep",
     ),
     Leftover(
-        "net.resolver", ("/etc/resolv.conf", "/etc/resolv.conf.*", "/etc/resolvconf/resolv.conf.d/*"), "a fixed name server",
+        "net.resolver", ("/etc/resolv.conf", "/etc/resolv.conf.*", "/etc/resolvconf/resolv.conf.d/*"),
+        "a fixed name server",
         "it may be the builder's, which clones cannot reach",
         "make it the link or the file that the image's network set-up needs", LISTED,
         holds=rb"(?m)^[ \t]*nameserver", warning=True,

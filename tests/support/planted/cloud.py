@@ -6,7 +6,6 @@ _FSTAB = "UUID=3d none swap sw 0 0\n/dev/vdb /mnt auto defaults,nofail,comment=c
 CLOUD: tuple[tuple[str, str, str | bytes], ...] = (
     ("cloud-init.data", "/var/lib/cloud/instances", "i-1/user-data.txt"),
     ("cloud-init.data", "/var/lib/cloud/data", "instance-id"),
-    ("cloud-init.data", "/var/lib/cloud/hotplug.enabled", "x"),
     ("cloud-init.fstab", "/etc/fstab", _FSTAB),
     ("cloud-init.seed", "/var/lib/cloud/seed/nocloud/user-data", "#cloud-config\n"),
     ("cloud-init.installer", "/etc/cloud/cloud.cfg.d/99-installer.cfg", "datasource_list: [None]\n"),

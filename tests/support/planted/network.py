@@ -4,7 +4,7 @@ from __future__ import annotations
 
 NETWORK: tuple[tuple[str, str, str | bytes], ...] = (
     ("net.udev", "/etc/udev/rules.d/70-persistent-net.rules", "SUBSYSTEM==net\n"),
-    ("net.udev", "/etc/udev/rules.d/10-network.rules", 'ATTR{address}=="52:54:00:12:34:56", NAME="lan"\n'),
+    ("net.udev-mac", "/etc/udev/rules.d/10-network.rules", 'ATTR{address}=="52:54:00:12:34:56", NAME="lan"\n'),
     ("net.dhcp", "/var/lib/dhcp/dhclient.eth0.leases", "lease {}\n"),
     ("net.dhcp-server", "/var/lib/dhcpd/dhcpd.leases", "lease 10.0.0.9 {}\n"),
     ("net.networkmanager", "/var/lib/NetworkManager/secret_key", "x"),
