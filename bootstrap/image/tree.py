@@ -13,6 +13,8 @@ from pathlib import Path
 from bootstrap.errors import UsageError
 from bootstrap.image.root import Entry, Root, plain_names
 
+# The extended attribute that holds a file's SELinux label.
+LABEL = "security.selinux"
 _BLOCK = 1 << 18
 # Blocks overlap by this much, so that a key or a token that lies across two of them is seen whole in one.
 _OVERLAP = 1 << 13
@@ -133,6 +135,18 @@ class Tree(Root):
         """Record a path that could not be read. One that is gone or has become something else is no fault."""
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             self.unreadable[path] = str(error.strerror)
+
+    def label(self, path: str) -> str | None:
+        """The SELinux label of a regular file; None when it has none, or the file system keeps none."""
+        with self.opened(path) as fd:
+            if fd is None:
+                return None
+            try:
+                # The kernel ends the text with a zero byte.
+                return os.getxattr(fd, LABEL).rstrip(b"\0").decode("utf-8", "replace")
+            except OSError:
+                return None
+        return None
 
     def blocks(self, path: str, limit_bytes: int) -> Iterator[bytes]:
         """The first bytes of a file, in pieces that overlap; nothing of a file that begins like a binary one."""

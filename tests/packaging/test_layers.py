@@ -90,7 +90,7 @@ OUTSIDE = {
     "starlette": {"collector"},
     "uvicorn": {"collector", "cli"},
     "uvloop": {"collector"},
-    "yaml": {"spec", "targets", "publish", "image"},
+    "yaml": {"image", "spec", "targets", "publish"},
 }
 
 HEAVY = {
