@@ -111,7 +111,7 @@ def command(image: Path, sign: Path | None, as_json: bool, **options: Any) -> in
 def _lines(outcome: Outcome) -> list[str]:
     """Return the report for people: the judgements of each clone, what explains a failure, and the verdict."""
     from bootstrap.client.wording import plain
-    from bootstrap.trial.verdict import lines
+    from bootstrap.trial.model import lines
 
     rows: list[str] = []
     for clone in outcome.clones:

@@ -14,8 +14,9 @@ from bootstrap.client.wording import span
 from bootstrap.errors import UsageError
 from bootstrap.plan.deploy_id import new_deploy_id
 from bootstrap.targets.seed import instance_id_of
-from bootstrap.trial import disk, handover, late, payload, verdict
+from bootstrap.trial import disk, handover, payload, unhealthy, verdict
 from bootstrap.trial.folder import COLLECTOR, VOLUME, trial_folder
+from bootstrap.trial.identities import compared
 from bootstrap.trial.machine import COLLECTOR_HOSTS, Machine, Start
 from bootstrap.trial.metadata import MetadataService
 from bootstrap.trial.model import Clone, Judgement, Outcome, Settings
@@ -71,7 +72,7 @@ class _Trial:
                 # Two that were healthy can be compared, whatever else was judged.
                 if not clones[-1].facts or "healthy" not in clones[-1].seconds:
                     break
-        together = verdict.compared(clones) if len(clones) > 1 else []
+        together = compared(clones) if len(clones) > 1 else []
         return Outcome("", str(self.source), tuple(clones), tuple(together))
 
     def clone(self, server: str, folder: Path) -> Clone:
@@ -127,7 +128,7 @@ class _Trial:
             power_cut=self.settings.power_cut, by_metadata=self.by_metadata,
         )  # fmt: skip
         is_good = not any(finding.is_error for finding in findings)
-        console = () if is_good else late.tail(machine.console())
+        console = () if is_good else unhealthy.tail(machine.console())
         return Clone(
             watch.server, "good" if is_good else "failed", tuple(findings), facts, watch.seconds, console=console
         )
@@ -139,20 +140,20 @@ class _Trial:
         console = console if console.strip() else machine.screen()
         machine.power_cut()
         if is_final:
-            finding, log = verdict.failure(watch.record, watch.events)
+            finding, log = unhealthy.failure(watch.record, watch.events)
         elif is_off:
-            finding = late.off(watch.server, watch.record, console)
+            finding = unhealthy.off(watch.server, watch.record, console)
         elif watch.record:
-            finding = late.late(watch.server, watch.record, watch.events, console, took)
+            finding = unhealthy.late(watch.server, watch.record, watch.events, console, took)
         else:
             folder = machine.folder / "remains"
             folder.mkdir()
             remains = examine(machine.start, folder)
             shutil.rmtree(folder)
             source, is_baked = str(self.source), self.source.is_baked
-            finding = late.never_heard(watch.server, source, console, took, remains, is_baked=is_baked)
+            finding = unhealthy.never_heard(watch.server, source, console, took, remains, is_baked=is_baked)
         state = "failed" if is_final or is_off else "late"
-        return Clone(watch.server, state, (finding,), facts, watch.seconds, log, late.tail(console))
+        return Clone(watch.server, state, (finding,), facts, watch.seconds, log, unhealthy.tail(console))
 
 
 def _opened(settings: Settings, folder: Path) -> tuple[Path, Traits]:
