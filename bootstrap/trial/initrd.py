@@ -14,6 +14,7 @@ import stat
 import zlib
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import PurePosixPath
+from typing import Protocol
 
 from bootstrap.errors import UsageError
 from bootstrap.trial import programs
@@ -39,12 +40,27 @@ _MAGIC = b"070701"
 _HEAD_BYTES = 110
 # {first bytes: what unpacks the rest}; the last two by programs, since Python 3.11 cannot.
 _UNPACK: tuple[tuple[bytes, Callable[[bytes], bytes]], ...] = (
-    (b"\x1f\x8b", lambda data: zlib.decompressobj(31).decompress(data)),
-    (b"\xfd7zXZ\0", lambda data: lzma.LZMADecompressor().decompress(data)),
-    (b"BZh", lambda data: bz2.BZ2Decompressor().decompress(data)),
+    (b"\x1f\x8b", lambda data: _whole(zlib.decompressobj(31), data)),
+    (b"\xfd7zXZ\0", lambda data: _whole(lzma.LZMADecompressor(), data)),
+    (b"BZh", lambda data: _whole(bz2.BZ2Decompressor(), data)),
     (b"\x28\xb5\x2f\xfd", lambda data: programs.run("zstd", "-q", "-d", "-c", data=data)),
     (b"\x02\x21\x4c\x18", lambda data: programs.run("lz4", "-q", "-d", "-c", data=data)),
 )
+
+
+class _Decompressor(Protocol):
+    @property
+    def eof(self) -> bool: ...
+
+    def decompress(self, data: bytes, /) -> bytes: ...
+
+
+def _whole(decompressor: _Decompressor, data: bytes) -> bytes:
+    """What one stream holds. Bytes after its end are left: an archive may be padded."""
+    content = decompressor.decompress(data)
+    if not decompressor.eof:
+        raise ValueError("its end is missing")
+    return content
 
 
 def unpacked(data: bytes) -> bytes:
