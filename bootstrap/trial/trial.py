@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bootstrap.client.own_collector import OwnCollector
 from bootstrap.client.wording import span
@@ -20,7 +20,7 @@ from bootstrap.trial.identities import compared
 from bootstrap.trial.machine import COLLECTOR_HOSTS, Machine, Start
 from bootstrap.trial.metadata import MetadataService
 from bootstrap.trial.model import Clone, Judgement, Outcome, Settings
-from bootstrap.trial.remains import examine
+from bootstrap.trial.remains import Remains, examine
 from bootstrap.trial.source import Source, Traits, choose, look
 from bootstrap.trial.watch import Watch
 
@@ -123,10 +123,7 @@ class _Trial:
         facts = verdict.facts_of(watch.events)
         if not is_final or watch.record.get("state") != "healthy":
             return self._not_healthy(watch, machine, facts, is_final=is_final)
-        findings = verdict.judged(
-            facts, watch.events, server=watch.server, powered_on_at=watch.powered_on_at,
-            power_cut=self.settings.power_cut, by_metadata=self.by_metadata,
-        )  # fmt: skip
+        findings = self._findings(facts, watch.events, watch)
         is_good = not any(finding.is_error for finding in findings)
         console = () if is_good else unhealthy.tail(machine.console())
         return Clone(
@@ -139,6 +136,7 @@ class _Trial:
         console = machine.console(all_boots=True)
         console = console if console.strip() else machine.screen()
         machine.power_cut()
+        findings: list[Judgement] = []
         if is_final:
             finding, log = unhealthy.failure(watch.record, watch.events)
         elif is_off:
@@ -146,14 +144,31 @@ class _Trial:
         elif watch.record:
             finding = unhealthy.late(watch.server, watch.record, watch.events, console, took)
         else:
-            folder = machine.folder / "remains"
-            folder.mkdir()
-            remains = examine(machine.start, folder)
-            shutil.rmtree(folder)
+            remains = _remains(machine)
             source, is_baked = str(self.source), self.source.is_baked
             finding = unhealthy.never_heard(watch.server, source, console, took, remains, is_baked=is_baked)
+            if remains is not None and (facts := verdict.facts_of(remains.events)):
+                # Its judge has spoken, and nobody heard: why may be among what it said.
+                findings = [entry for entry in self._findings(facts, remains.events, watch) if entry.severity != "ok"]
         state = "failed" if is_final or is_off else "late"
-        return Clone(watch.server, state, (finding,), facts, watch.seconds, log, unhealthy.tail(console))
+        return Clone(
+            watch.server, state, (finding, *findings), facts, watch.seconds, log, unhealthy.tail(console)
+        )
+
+    def _findings(self, facts: dict[str, str], events: Sequence[Mapping[str, Any]], watch: Watch) -> list[Judgement]:
+        return verdict.judged(
+            facts, events, server=watch.server, powered_on_at=watch.powered_on_at, power_cut=self.settings.power_cut,
+            by_metadata=self.by_metadata,
+        )  # fmt: skip
+
+
+def _remains(machine: Machine) -> Remains | None:
+    folder = machine.folder / "remains"
+    folder.mkdir()
+    try:
+        return examine(machine.start, folder)
+    finally:
+        shutil.rmtree(folder)
 
 
 def _opened(settings: Settings, folder: Path) -> tuple[Path, Traits]:
