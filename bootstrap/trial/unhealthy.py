@@ -26,6 +26,7 @@ _SYMPTOMS = (
     (r"no hostkeys available", "sshd has no host keys"),
 )  # fmt: skip
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]?|\x1b.?|[\x00-\x08\x0b-\x1f\x7f]")
+_WAITS = "initialrunner: waits for a bundle"
 _LOGIN = re.compile(r"login: *$", re.MULTILINE)
 
 
@@ -80,6 +81,9 @@ def never_heard(
         # Its own journal is beyond doubt, whatever else is on the console.
         state = remains.state or "nothing yet"
         signs.insert(0, f"its own journal says {state}, so only its reports did not come through")
+        needs = needs[2:]
+    elif _WAITS in console:
+        # Nothing is on the disk of one that has found nothing, and yet it was there.
         needs = needs[2:]
     elif remains is not None:
         lack = "" if remains.has_python else ", and it has no Python"

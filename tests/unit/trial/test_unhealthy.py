@@ -66,6 +66,16 @@ def test_the_disk_of_a_runner_that_was_never_heard_of_says_where_to_look(
     assert finding.fix == fix
 
 
+def test_a_runner_that_waits_for_a_payload_has_run_though_its_disk_says_nothing() -> None:
+    console = "initialrunner: waits for a bundle; try: initialrunner why\n"
+    finding = never_heard("try-1", "ec2", console, "10m00s", Remains(), is_baked=True)
+    assert finding.reason == (
+        "its payload came by ec2; the runner says on the console: initialrunner: waits for a bundle; try: "
+        "initialrunner why"
+    )
+    assert finding.fix == "look at the network (seal: need.network): bootstrap seal ROOT judges it"
+
+
 def test_an_empty_console_is_told() -> None:
     finding = never_heard("try-1", "files", "\n", "10m00s", None, is_baked=False)
     assert finding.reason == (
