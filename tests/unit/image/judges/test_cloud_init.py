@@ -70,7 +70,8 @@ def test_what_is_switched_off_starts_no_unit(root: Path, path: str) -> None:
 
 @pytest.mark.parametrize("text", ["network: {config: disabled}\n", "network:\n  config: disabled\n"])
 @pytest.mark.parametrize(
-    ("settings", "severity"), [({}, "error"), ({"/etc/systemd/network/80-dhcp.network": "[Match]\nType=ether\n"}, "warning")]
+    ("settings", "severity"),
+    [({}, "error"), ({"/etc/systemd/network/80-dhcp.network": "[Match]\nType=ether\n"}, "warning")],
 )
 def test_a_network_that_it_leaves_alone(root: Path, text: str, settings: dict[str, str], severity: str) -> None:
     path = f"{D}/99-disable-network-config.cfg"
@@ -78,7 +79,8 @@ def test_a_network_that_it_leaves_alone(root: Path, text: str, settings: dict[st
 
 
 def test_the_last_file_counts(root: Path) -> None:
-    files = {f"{D}/10-a.cfg": "network: {config: disabled}\ndatasource_list: []\n", f"{D}/95-b.cfg": "network: {version: 2}\n"}
+    first = "network: {config: disabled}\ndatasource_list: []\n"
+    files = {f"{D}/10-a.cfg": first, f"{D}/95-b.cfg": "network: {version: 2}\n"}
     assert told(cloud_init, root, files) == []
 
 
