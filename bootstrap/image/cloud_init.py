@@ -10,16 +10,21 @@ from bootstrap.image.settings_files import SettingsFile, read_all
 from bootstrap.image.tree import Tree
 
 DISABLED = "/etc/cloud/cloud-init.disabled"
+_INSTALLERS = b"Disabled by Ubuntu live installer"
 _SETTINGS = ("/etc/cloud/cloud.cfg", "/etc/cloud/cloud.cfg.d/*.cfg")
 _PROGRAMS = ("/usr/bin/cloud-init", "/usr/local/bin/cloud-init")
 
 
 @dataclass(frozen=True)
 class Switch:
-    """A file that switches something off. subject: as the subject of a finding about it."""
+    """A file that switches something off. subject: as the subject of a finding about it.
+
+    is_installers: the installer of Ubuntu wrote it, and says in it that `cloud-init clean` removes it.
+    """
 
     path: str
     subject: str
+    is_installers: bool = False
 
 
 def is_installed(tree: Tree) -> bool:
@@ -31,7 +36,8 @@ def switched_off(tree: Tree) -> list[Switch]:
     """Everything because of which cloud-init would not run on a clone."""
     switches = []
     if tree.look(DISABLED) is not None:
-        switches.append(Switch(DISABLED, "the file that switches cloud-init off"))
+        is_installers = _INSTALLERS in (tree.read(DISABLED) or b"")
+        switches.append(Switch(DISABLED, "the file that switches cloud-init off", is_installers))
     for line in kernel_lines(tree):
         if line.has("cloud-init=disabled") or "disabled" in line.values("cloud-init"):
             switches.append(Switch(line.path, "a kernel command line with cloud-init=disabled"))

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from typing import Any
 
 from bootstrap.image import cloud_init
-from bootstrap.image.finding import Finding, Severity
+from bootstrap.image.finding import Cleaning, Finding, Severity
 from bootstrap.image.tree import Tree
 from bootstrap.image.units import Units
 from bootstrap.runner.baked.program import IMAGE
@@ -16,11 +16,15 @@ from bootstrap.runner.baked.sources import named
 CODES = {
     "cloud-init.off": "cloud-init is there, and is switched off; a warning where the baked runner does not wait for it",
     "cloud-init.missing": "the baked runner looks for its payload where cloud-init puts it, and there is no cloud-init",
+    "net.installer": "a network set-up that the installer of Ubuntu wrote; removed where cloud-init is there to write one",
     "cloud-init.network": "cloud-init leaves the network alone; a warning where another tool is on that sets it up",
 }
 
 _SOURCE = "cloud-init"
-_UNITS = ("cloud-init.target", "cloud-init-main", "cloud-init-local", "cloud-init", "cloud-config", "cloud-final")
+_UNITS = (
+    "cloud-init.target", "cloud-init-main.service", "cloud-init-local.service", "cloud-init.service",
+    "cloud-config.service", "cloud-final.service",
+)  # fmt: skip
 # Tools with settings of their own, from which they know what to do on a clone.
 _OTHERS = (
     ("systemd-networkd", "/etc/systemd/network/*.network"), ("NetworkManager", "/usr/sbin/NetworkManager"),
@@ -42,16 +46,23 @@ def find(tree: Tree) -> Iterator[Finding]:
         return
     units = Units(tree)
     switches = cloud_init.switched_off(tree)
-    masked = [unit for unit in _UNITS if units.start(unit).is_masked]
+    masked = [unit for unit in _UNITS if units.is_masked(unit)]
     if masked:
-        path = f"/etc/systemd/system/{masked[0] if '.' in masked[0] else masked[0] + '.service'}"
-        switches.append(cloud_init.Switch(path, f"masked units of cloud-init ({', '.join(masked)})"))
+        subject = f"masked units of cloud-init ({', '.join(masked)})"
+        switches.append(cloud_init.Switch(f"/etc/systemd/system/{masked[0]}", subject))
     for switch in switches:
         reason = "no payload would come by it" if is_source else "a clone would not get its name, its keys, its network"
         yield Finding(
             "cloud-init.off", switch.path, switch.subject, reason,
             "take it out, or take cloud-init out of the image if it is not to run",
-            severity=Severity.ERROR if is_source else Severity.WARNING,
+            Cleaning.REMOVE if switch.is_installers else Cleaning.LISTED,
+            Severity.ERROR if is_source or switch.is_installers else Severity.WARNING,
+        )  # fmt: skip
+    for entry in tree.glob("/etc/netplan/00-installer-config*.yaml"):
+        yield Finding(
+            "net.installer", entry.path, "a network set-up that the installer wrote",
+            "it has the builder's cards, and is merged with what cloud-init writes",
+            "cloud-init clean, or remove it: cloud-init sets up the network", Cleaning.REMOVE, linked=entry.linked,
         )  # fmt: skip
     network = cloud_init.network_off(tree)
     if network is not None and not switches:
