@@ -16,7 +16,7 @@ from bootstrap.runner.baked.sources import named
 CODES = {
     "cloud-init.off": "cloud-init is there, and is switched off; a warning where the baked runner does not wait for it",
     "cloud-init.missing": "the baked runner looks for its payload where cloud-init puts it, and there is no cloud-init",
-    "net.installer": "a network set-up that the installer of Ubuntu wrote; removed where cloud-init is there to write one",
+    "net.installer": "a network set-up of Ubuntu's installer, where cloud-init is there to write another",
     "cloud-init.network": "cloud-init leaves the network alone; a warning where another tool is on that sets it up",
 }
 

@@ -23,7 +23,7 @@ CLOUD = (
         "cloud-init.seed", ("/var/lib/cloud/seed/*/*",), "a seed of cloud-init",
         "every clone would be that one instance", "remove it, unless it is meant for every clone", LISTED,
     ),
-    # The installer of Ubuntu has `cloud-init clean` remove these, by a hook of its own: /etc/cloud/clean.d/99-installer.
+    # The installer of Ubuntu has `cloud-init clean` remove these, by its hook /etc/cloud/clean.d/99-installer.
     Leftover(
         "cloud-init.installer", (
             "/etc/cloud/cloud.cfg.d/99-installer*.cfg", "/etc/cloud/cloud.cfg.d/90-installer-network.cfg",
