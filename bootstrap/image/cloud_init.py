@@ -9,6 +9,7 @@ from bootstrap.image.kernel_lines import kernel_lines
 from bootstrap.image.settings_files import SettingsFile, read_all
 from bootstrap.image.tree import Tree
 
+POLICY = "/etc/cloud/ds-identify.cfg"
 DISABLED = "/etc/cloud/cloud-init.disabled"
 _INSTALLERS = b"Disabled by Ubuntu live installer"
 _SETTINGS = ("/etc/cloud/cloud.cfg", "/etc/cloud/cloud.cfg.d/*.cfg")
@@ -41,7 +42,7 @@ def switched_off(tree: Tree) -> list[Switch]:
     for line in kernel_lines(tree):
         if line.has("cloud-init=disabled") or "disabled" in line.values("cloud-init"):
             switches.append(Switch(line.path, "a kernel command line with cloud-init=disabled"))
-    for file in read_all(tree, "/etc/cloud/ds-identify.cfg"):
+    for file in read_all(tree, POLICY):
         if re.search(r"(?m)^[ \t]*policy:[ \t]*[\"']?disabled", file.text):
             switches.append(Switch(file.path, "the policy `disabled` for the search of a data source"))
     last = _last(tree, r"(?m)^datasource_list:[ \t]*(\[[^\]]*\])")

@@ -33,15 +33,9 @@ CLOUD = (
         "cloud-init clean, or remove it", product="subiquity", source="subiquity/models/subiquity.py",
     ),
     Leftover(
-        "cloud-init.installer", ("/etc/cloud/ds-identify.cfg",), "the installer's settings for cloud-init",
-        "clones would not look for metadata, or not set up the network", "cloud-init clean, or remove it",
-        holds=rb"\A\s*policy: enabled\s*\Z", product="subiquity", source="subiquity/models/subiquity.py",
-    ),
-    Leftover(
         "cloud-init.settings", (
             "/etc/cloud/cloud.cfg.d/curtin-preserve-sources.cfg", "/etc/cloud/cloud.cfg.d/50-curtin-networking.cfg",
             "/etc/cloud/cloud.cfg.d/9*-maas*.cfg", "/etc/cloud/cloud.cfg.d/9*_dpkg_maas*.cfg",
-            "/etc/cloud/ds-identify.cfg",
         ), "settings for cloud-init of the builder's installation", "a clone may look for metadata in the wrong place,"
         " or keep the builder's cards and mirrors", "remove it, unless it holds for every clone", LISTED,
         product="curtin, maas", source="curtin/commands/curthooks.py",

@@ -39,7 +39,13 @@ OFF = {
 @pytest.mark.parametrize(("sources", "severity"), [(["cloud-init"], "error"), (["files", "nocloud"], "warning")])
 def test_what_switches_it_off(root: Path, path: str, sources: list[str], severity: str) -> None:
     files = {path: OFF[path], IMAGE: json.dumps({"sources": sources})}
-    assert told(cloud_init, root, files) == [("cloud-init.off", severity, path)]
+    wanted = [("cloud-init.off", severity, path)]
+    assert [one for one in told(cloud_init, root, files) if one[0] != "cloud-init.policy"] == wanted
+
+
+def test_a_policy_of_the_image_itself_is_a_warning(root: Path) -> None:
+    path = "/etc/cloud/ds-identify.cfg"
+    assert told(cloud_init, root, {path: "policy: enabled\n"}) == [("cloud-init.policy", "warning", path)]
 
 
 def test_masked_units_switch_it_off(root: Path) -> None:
