@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bootstrap.image.leftovers.rule import ANY, LISTED, Leftover, in_home
+from bootstrap.image.leftovers.rule import LISTED, Leftover, in_home
 
 _MACHINE = "every clone would be that one machine, and whoever may see one could see all"
 
@@ -61,17 +61,6 @@ DESKTOPS = (
         "whoever has one clone could read the traffic of all", "xrdp-keygen xrdp auto, at each clone's first boot",
         LISTED, holds=rb"(?m)^pri_exp=\S", product="xrdp",
         source="https://github.com/neutrinolabs/xrdp (docs/man/xrdp-keygen.8)",
-    ),
-    Leftover(
-        "agent.fprint", ("/var/lib/fprint/*",), "fingerprints of a person",
-        "they are of a person, and for a reader that clones do not have", "remove it", means=ANY, product="fprintd",
-        source="libguestfs/guestfs-tools: po-docs/guestfs-tools-docs.pot (virt-sysprep, fingerprint data)",
-    ),
-    Leftover(
-        "agent.accounts", ("/var/lib/AccountsService/users/*", "/var/lib/AccountService/users/*"),
-        "what the login screen knows of the builder's users", "it would offer the builder's accounts",
-        "remove it: AccountsService makes it anew", product="AccountsService",
-        source="libguestfs/guestfs-tools: po-docs/guestfs-tools-docs.pot (virt-sysprep, user accounts)",
     ),
     Leftover(
         "agent.libvirt", ("/etc/libvirt/libvirtd.conf", "/etc/libvirt/virtqemud.conf"), "a host UUID for libvirt",

@@ -74,16 +74,6 @@ SUBSCRIPTIONS = (
         product="SUSEConnect", source="SUSE/connect-ng: docs/SUSEConnect.5.md",
     ),
     Leftover(
-        "agent.zypp", ("/var/lib/zypp/AnonymousUniqueId",), "the id that zypper sends",
-        "the server counts all clones as one", "remove it: libzypp makes a new one", product="libzypp",
-        source="openSUSE/libzypp: zypp/zypp/target/TargetImpl.cc",
-    ),
-    Leftover(
-        "agent.yum", ("/var/lib/yum/uuid", "/etc/sysconfig/hw-uuid", "/etc/smolt/uuid", "/etc/smolt/hw-uuid"),
-        "the id that yum or smolt sends", "the server counts all clones as one", "remove it: yum makes a new one",
-        product="yum, smolt", source="libguestfs/guestfs-tools: sysprep/sysprep_operation_yum_uuid.ml",
-    ),
-    Leftover(
         "agent.landscape", ("/var/lib/landscape/client/*.bpickle", "/var/lib/landscape/client/*.bpickle.old"),
         "the registration of a Landscape client", "Landscape takes all clones for one computer",
         "landscape-config --disable, and remove it", LISTED, product="landscape-client",
@@ -139,11 +129,6 @@ SUBSCRIPTIONS = (
         "the store takes all clones for one device", "take out data.auth, and the snapd device", LISTED,
         holds=rb'"session-macaroon"\s*:\s*"[^"]|"serial"\s*:\s*"[^"]|"store-macaroon"\s*:\s*"[^"]', product="snapd",
         source="canonical/snapd: overlord/auth/auth.go",
-    ),
-    Leftover(
-        "agent.whoopsie", ("/var/lib/whoopsie/whoopsie-id",), "the id of Ubuntu's crash reports",
-        "the error tracker takes all clones for one machine", "remove it: whoopsie makes a new one when it starts",
-        product="whoopsie", source="sosreport/sos: sos/report/plugins/apport.py",
     ),
     Leftover(
         "agent.ubuntu-report", ("~/.cache/ubuntu-report/*", "/var/lib/ubuntu-report/*"),

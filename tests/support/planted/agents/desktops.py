@@ -19,9 +19,6 @@ DESKTOPS: tuple[tuple[str, str, str | bytes], ...] = (
     ("agent.dwagent", "/opt/dwagent/config.json", '{"key": "abc"}\n'),
     ("agent.chrome-desktop", "/home/alice/.config/chrome-remote-desktop/host#1.json", "x"),
     ("agent.xrdp", "/etc/xrdp/rsakeys.ini", "[keys]\npri_exp=0x01,0x02\n"),
-    ("agent.fprint", "/var/lib/fprint/one", "x"),
-    ("agent.accounts", "/var/lib/AccountsService/users/one", "x"),
-    ("agent.accounts", "/var/lib/AccountService/users/one", "x"),
     ("agent.libvirt", "/etc/libvirt/libvirtd.conf", 'host_uuid = "5c3e8f6a-0000-4000-8000-000000000001"\n'),
     ("agent.libvirt", "/etc/libvirt/virtqemud.conf", 'host_uuid = "5c3e8f6a-0000-4000-8000-000000000001"\n'),
 )

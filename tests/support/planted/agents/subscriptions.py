@@ -22,9 +22,6 @@ SUBSCRIPTIONS: tuple[tuple[str, str, str | bytes], ...] = (
     ("agent.suse", "/etc/suseRegister.conf.d/one", "username=SCC_0123\npassword=abc\n"),
     ("agent.suse-services", "/etc/zypp/services.d/one.service", "[SLES]\nurl = https://scc?credentials=SLES\n"),
     ("agent.suse-settings", "/etc/SUSEConnect", "regcode: abc\n"),
-    ("agent.zypp", "/var/lib/zypp/AnonymousUniqueId", "x"),
-    ("agent.yum", "/var/lib/yum/uuid", "x"),
-    ("agent.yum", "/etc/smolt/hw-uuid", "x"),
     ("agent.landscape", "/var/lib/landscape/client/one.bpickle", "x"),
     ("agent.landscape", "/var/lib/landscape/client/one.bpickle.old", "x"),
     ("agent.landscape-messages", "/var/lib/landscape/client/messages", "one"),
@@ -42,7 +39,6 @@ SUBSCRIPTIONS: tuple[tuple[str, str, str | bytes], ...] = (
         "/var/lib/snapd/state.json",
         '{"data": {"auth": {"device": {"serial": "0123", "session-macaroon": "abc"}}}}\n',
     ),
-    ("agent.whoopsie", "/var/lib/whoopsie/whoopsie-id", "x"),
     ("agent.ubuntu-report", "/home/alice/.cache/ubuntu-report/one", "x"),
     ("agent.ubuntu-report", "/var/lib/ubuntu-report/one", "x"),
 )
