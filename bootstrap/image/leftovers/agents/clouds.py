@@ -11,8 +11,7 @@ CLOUDS = (
         "agent.ssm", tuple(f"{top}/{name}" for top in _SSM for name in ("registration", "Vault/Store/*",
         "Vault/Manifests/*", "Vault/*")), "the registration of an SSM agent",
         "every clone would be that one managed node", "amazon-ssm-agent -register -clear", LISTED,
-        product="Amazon SSM Agent",
-        source="aws/amazon-ssm-agent: agent/appconfig/constants_unix.go, "
+        product="Amazon SSM Agent", source="aws/amazon-ssm-agent: agent/appconfig/constants_unix.go, "
         "agent/managedInstances/vault/fsvault/fsvault.go",
     ),
     Leftover(
@@ -33,8 +32,8 @@ CLOUDS = (
         "/var/awslogs/etc/aws.conf", "/opt/aws/amazon-cloudwatch-agent/etc/common-config.toml"),
         "access of a CloudWatch agent", "every clone could use the account", "take it out", LISTED,
         holds=rb"(?im)^[ \t]*(?:aws_secret_access_key|shared_credential_file)[ \t]*=[ \t]*\S"
-        rb"|AWS_SECRET_ACCESS_KEY\"\s*:\s*\"\S",
-        product="Amazon CloudWatch agent", source="aws/amazon-cloudwatch-agent: cfg/commonconfig/common-config.toml",
+        rb"|AWS_SECRET_ACCESS_KEY\"\s*:\s*\"\S", product="Amazon CloudWatch agent",
+        source="aws/amazon-cloudwatch-agent: cfg/commonconfig/common-config.toml",
     ),
     Leftover(
         "agent.ecs", ("/var/lib/ecs/data/agent.db", "/var/lib/ecs/data/ecs_agent_data.json"),
@@ -43,13 +42,13 @@ CLOUDS = (
         source="aws/amazon-ecs-agent: agent/data/client.go, agent/statemanager/state_manager.go",
     ),
     Leftover(
-        "agent.codedeploy", ("/etc/codedeploy-agent/conf/codedeploy.onpremises.yml",),
+        "agent.codedeploy", ("/etc/codedeploy-agent/conf/codedeploy.onpremises.yml", ),
         "the registration of a CodeDeploy agent", "every clone would be that one instance",
         "aws deploy uninstall, and register each clone", LISTED, product="AWS CodeDeploy agent",
         source="aws/aws-codedeploy-agent: lib/instance_agent/config.rb",
     ),
     Leftover(
-        "agent.codedeploy-state", ("/opt/codedeploy-agent/deployment-root",), "deployments of the builder",
+        "agent.codedeploy-state", ("/opt/codedeploy-agent/deployment-root", ), "deployments of the builder",
         "a clone would take them for its own, and skip or undo them", "remove what is in it", LISTED, FILLED,
         product="AWS CodeDeploy agent", source="aws/aws-codedeploy-agent: conf/codedeployagent.yml",
     ),
@@ -115,7 +114,7 @@ CLOUDS = (
         source="GoogleCloudPlatform/guest-agent: google_guest_agent/cfg/cfg.go (instance_id_dir)",
     ),
     Leftover(
-        "agent.google-boto", ("/etc/boto.cfg",), "a project of Google Cloud",
+        "agent.google-boto", ("/etc/boto.cfg", ), "a project of Google Cloud",
         "clones would use the builder's project", "remove it: the agent writes it anew when it starts", LISTED,
         holds=rb"(?m)^(?:default_project_id|service_account)\s*=\s*\S", product="Google guest agent",
         source="GoogleCloudPlatform/guest-agent: README.md (set_boto_config)",

@@ -36,7 +36,7 @@ DATABASES = (
         source="https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/",
     ),
     Leftover(
-        "agent.rabbitmq", ("/var/lib/rabbitmq/mnesia/*@*",), "the data of a RabbitMQ node, by the builder's name",
+        "agent.rabbitmq", ("/var/lib/rabbitmq/mnesia/*@*", ), "the data of a RabbitMQ node, by the builder's name",
         "a clone with another name does not find it, and starts empty; one with the same name is that node",
         "rabbitmqctl reset, and remove it", LISTED, FILLED, product="RabbitMQ",
         source="https://www.rabbitmq.com/docs/relocate (RABBITMQ_MNESIA_BASE)",

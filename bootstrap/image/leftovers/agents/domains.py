@@ -6,10 +6,9 @@ from bootstrap.image.leftovers.rule import FILLED, LISTED, Leftover
 
 DOMAINS = (
     Leftover(
-        "agent.sssd", ("/var/lib/sss/db/*", "/var/lib/sss/mc/*", "/var/lib/sss/secrets/*", "/var/lib/sss/gpo_cache/*",
-        "/var/lib/sss/pubconf/kdcinfo.*", "/var/lib/sss/pubconf/kpasswdinfo.*", "/var/lib/sss/keytabs/*",
-        "/var/lib/sss/deskprofile/*"), "SSSD's cache",
-        "it holds the builder's users, and may hold hashes of their passwords",
+        "agent.sssd", ("/var/lib/sss/secrets/*", "/var/lib/sss/gpo_cache/*", "/var/lib/sss/pubconf/kdcinfo.*",
+        "/var/lib/sss/pubconf/kpasswdinfo.*", "/var/lib/sss/keytabs/*", "/var/lib/sss/deskprofile/*"),
+        "secrets and policies of SSSD", "it holds the builder's users, and may hold hashes of their passwords",
         "remove it: SSSD makes a new one when it starts", product="SSSD",
         source="libguestfs/guestfs-tools: sysprep/sysprep_operation_sssd_db_log.ml; SSSD/sssd: src/conf_macros.m4",
     ),
@@ -19,8 +18,7 @@ DOMAINS = (
         "/etc/pki/ca-trust/source/anchors/ipa-ca.crt", "/usr/local/share/ca-certificates/ipa-ca.crt",
         "/etc/ipa/nssdb/*", "/etc/ipa/.dns_ccache"), "an enrolment in an IPA domain",
         "every clone would be that one host", "ipa-client-install --uninstall, and enrol each clone",
-        product="FreeIPA",
-        source="libguestfs/guestfs-tools: sysprep/sysprep_operation_ipa_client.ml; "
+        product="FreeIPA", source="libguestfs/guestfs-tools: sysprep/sysprep_operation_ipa_client.ml; "
         "freeipa/freeipa: client/man/ipa-client-install.1",
     ),
     Leftover(
@@ -29,19 +27,11 @@ DOMAINS = (
         source="freedesktop/realmd: NEWS",
     ),
     Leftover(
-        "agent.samba-cache", ("/var/lib/samba/gencache*.tdb", "/var/lib/samba/winbindd_cache.tdb",
-        "/var/cache/samba/*.tdb", "/var/lib/samba/netsamlogon_cache.tdb", "/var/lib/samba/lock/gencache*.tdb",
-        "/run/samba/gencache*.tdb", "/var/lib/samba/wins.dat", "/var/cache/samba/browse.dat"), "Samba's cache",
-        "it holds the builder's domain", "remove it: Samba makes a new one when it starts", product="Samba",
-        source="https://wiki.samba.org/index.php/TDB_Locations",
-    ),
-    Leftover(
-        "agent.samba", ("/var/lib/samba/winbindd_idmap.tdb", "/var/lib/samba/private/netlogon_creds_cli.tdb",
-        "/var/lib/samba/private/schannel_store.tdb", "/var/lib/samba/private/secrets.ldb", "/etc/samba/secrets.tdb",
-        "/etc/samba/MACHINE.SID", "/var/lib/samba/private/secrets.keytab", "/var/lib/samba/private/tls/key.pem",
-        "/var/lib/samba/private/dns.keytab", "/var/lib/samba/group_mapping.tdb", "/var/lib/samba/account_policy.tdb"),
-        "Samba's membership of a domain", "every clone would be that one member", "net ads leave, or remove it",
-        LISTED, product="Samba", source="https://wiki.samba.org/index.php/TDB_Locations",
+        "agent.samba", ("/var/lib/samba/private/netlogon_creds_cli.tdb", "/var/lib/samba/private/schannel_store.tdb",
+        "/var/lib/samba/private/secrets.ldb", "/etc/samba/secrets.tdb", "/etc/samba/MACHINE.SID",
+        "/var/lib/samba/private/secrets.keytab", "/var/lib/samba/private/tls/key.pem",
+        "/var/lib/samba/private/dns.keytab"), "Samba's membership of a domain", "every clone would be that one member",
+        "net ads leave, or remove it", LISTED, product="Samba", source="https://wiki.samba.org/index.php/TDB_Locations",
     ),
     Leftover(
         "agent.samba-domain", ("/var/lib/samba/sysvol", "/var/lib/samba/private/sam.ldb.d", "/var/lib/samba/bind-dns"),

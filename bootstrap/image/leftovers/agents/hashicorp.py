@@ -48,7 +48,7 @@ HASHICORP = (
         "/etc/vault.d/*secret*id", "/etc/vault/role_id", "/etc/vault/secret_id", "/etc/vault-agent*/*role*id",
         "/etc/vault-agent*/*secret*id", "/etc/vault-agent.d/*token*", "/opt/vault/*token*", "/etc/openbao/*role*id",
         "/etc/openbao/*secret*id", "/run/vault/*token*", "/etc/vault.d/*-token", "/etc/vault.d/.vault-token",
-        "/var/lib/vault/.vault-token",), "a Vault agent's role, secret or token",
+        "/var/lib/vault/.vault-token", ), "a Vault agent's role, secret or token",
         "every clone could read the builder's secrets", "remove it, and give each clone a secret id of its own",
         LISTED, product="Vault, OpenBao",
         source="https://developer.hashicorp.com/vault/docs/agent-and-proxy/autoauth/methods/approle",

@@ -55,7 +55,7 @@ MONITORING = (
         source="https://www.zabbix.com/documentation/current/en/manual/appendix/config/zabbix_agent2",
     ),
     Leftover(
-        "agent.checkmk", ("/var/lib/cmk-agent/registered_connections.json",), "the registration of a Checkmk agent",
+        "agent.checkmk", ("/var/lib/cmk-agent/registered_connections.json", ), "the registration of a Checkmk agent",
         _HOST, "cmk-agent-ctl delete-all, then register each clone", LISTED, holds=rb'"(?:uuid|private_key)"',
         product="Checkmk agent", source="https://docs.checkmk.com/latest/en/agent_linux.html#files",
     ),
@@ -121,7 +121,7 @@ MONITORING = (
         source="https://docs.datadoghq.com/agent/logs/advanced_log_collection/",
     ),
     Leftover(
-        "agent.datadog-install", ("/etc/datadog-agent/install.json",), "the id of a Datadog installation",
+        "agent.datadog-install", ("/etc/datadog-agent/install.json", ), "the id of a Datadog installation",
         "Datadog takes all clones for one installation", "remove it", LISTED, holds=rb"install_id",
         product="Datadog agent", source="DataDog/ansible-datadog: tasks/_agent-linux-macos-shared.yml",
     ),
@@ -140,7 +140,7 @@ MONITORING = (
         source="newrelic/infrastructure-agent: assets/examples/infrastructure/newrelic-infra-template.yml.example",
     ),
     Leftover(
-        "agent.newrelic-name", ("/etc/newrelic-infra.yml",), "a name for New Relic",
+        "agent.newrelic-name", ("/etc/newrelic-infra.yml", ), "a name for New Relic",
         "every clone would report as that one host", "take out the line display_name or override_hostname", LISTED,
         holds=rb"(?m)^(?:override_hostname|display_name)(?:_short)?[ \t]*:[ \t]*\S",
         product="New Relic infrastructure agent",
@@ -150,12 +150,11 @@ MONITORING = (
         "agent.dynatrace", ("/var/lib/dynatrace/oneagent/agent/config/ruxithost.id",
         "/opt/dynatrace/oneagent/agent/conf/ruxithost.id"), "the id of a Dynatrace host",
         "Dynatrace takes all clones for one host", "oneagentctl --set-host-id-source, or remove it", LISTED,
-        product="Dynatrace OneAgent",
-        source="https://docs.dynatrace.com/docs/ingest-from/dynatrace-oneagent/"
+        product="Dynatrace OneAgent", source="https://docs.dynatrace.com/docs/ingest-from/dynatrace-oneagent/"
         "oneagent-configuration-via-command-line-interface",
     ),
     Leftover(
-        "agent.mackerel", ("/var/lib/mackerel-agent/id",), "the id of a Mackerel host",
+        "agent.mackerel", ("/var/lib/mackerel-agent/id", ), "the id of a Mackerel host",
         "Mackerel takes all clones for one host", "remove it: the agent registers anew when it starts",
         product="mackerel-agent", source="mackerelio/mackerel-agent: config/config.go",
     ),
@@ -163,7 +162,7 @@ MONITORING = (
         "agent.alloy", ("/var/lib/alloy/data/alloy_seed.json", "/var/lib/alloy/alloy_seed.json",
         "/etc/alloy/data/alloy_seed.json", "/var/lib/grafana-agent/agent_seed.json",
         "/var/lib/grafana-agent-flow/agent_seed.json", "/etc/agent/agent_seed.json",
-        "/etc/grafana-agent/agent_seed.json", "/var/lib/grafana-agent/data/agent_seed.json",),
+        "/etc/grafana-agent/agent_seed.json", "/var/lib/grafana-agent/data/agent_seed.json", ),
         "the id of a Grafana agent", "Grafana takes all clones for one collector",
         "remove it: the agent makes a new one when it starts", product="Grafana Alloy, Grafana Agent",
         source="grafana/alloy: internal/alloyseed/alloyseed.go; grafana/agent: internal/agentseed/agentseed.go",

@@ -90,7 +90,7 @@ OVERLAYS = (
         source="https://www.twingate.com/docs/connectors-on-linux",
     ),
     Leftover(
-        "agent.hamachi", ("/var/lib/logmein-hamachi/*",), "the identity of a Hamachi client", _MEMBER,
+        "agent.hamachi", ("/var/lib/logmein-hamachi/*", ), "the identity of a Hamachi client", _MEMBER,
         "remove it: logmein-hamachi makes a new one when it logs in", LISTED, product="LogMeIn Hamachi",
         source="https://support.logmeininc.com/hamachi (linux: cloned clients)",
     ),

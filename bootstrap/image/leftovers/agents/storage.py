@@ -8,7 +8,7 @@ _NODE = "every clone would be that one node"
 
 STORAGE = (
     Leftover(
-        "agent.gluster", ("/var/lib/glusterd/glusterd.info",), "the UUID of a Gluster server",
+        "agent.gluster", ("/var/lib/glusterd/glusterd.info", ), "the UUID of a Gluster server",
         "a pool refuses a second server with the same UUID", "remove it: glusterd makes a new one when it starts",
         LISTED, holds=rb"(?m)^UUID=\S", product="GlusterFS",
         source="gluster/glusterfs: xlators/mgmt/glusterd/src/glusterd.h",

@@ -9,16 +9,6 @@ CONTAINERS: tuple[tuple[str, str, str | bytes], ...] = (
     ("agent.docker-swarm", "/var/lib/docker/swarm", "one"),
     ("agent.containerd", "/var/lib/containerd/io.containerd.grpc.v1.introspection/uuid", "x"),
     ("agent.containerd", "/var/lib/containerd/io.containerd.internal.v1.introspection/uuid", "x"),
-    (
-        "agent.container-proxy",
-        "/etc/systemd/system/containerd.service.d/one.conf",
-        '[Service]\nEnvironment="HTTP_PROXY=http://builder:3128"\n',
-    ),
-    (
-        "agent.container-proxy",
-        "/etc/systemd/system/crio.service.d/one.conf",
-        '[Service]\nEnvironment="HTTP_PROXY=http://builder:3128"\n',
-    ),
     ("agent.portainer", "/var/lib/docker/volumes/portainer_agent_data/_data/agent_edge_key", "x"),
     ("agent.portainer", "/opt/portainer/agent_edge_key", "x"),
     ("agent.lxd", "/var/lib/lxd/server.key", "x"),

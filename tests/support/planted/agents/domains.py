@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 DOMAINS: tuple[tuple[str, str, str | bytes], ...] = (
-    ("agent.sssd", "/var/lib/sss/db/one", "x"),
+    ("agent.sssd", "/var/lib/sss/secrets/one", "x"),
     ("agent.sssd", "/var/lib/sss/deskprofile/one", "x"),
     ("agent.ipa", "/etc/ipa/ca.crt", "x"),
     ("agent.ipa", "/etc/ipa/.dns_ccache", "x"),
     ("agent.realmd", "/var/lib/realmd/one", "x"),
     ("agent.realmd", "/var/cache/realmd/one", "x"),
-    ("agent.samba-cache", "/var/lib/samba/gencacheone.tdb", "x"),
-    ("agent.samba-cache", "/var/cache/samba/browse.dat", "x"),
-    ("agent.samba", "/var/lib/samba/winbindd_idmap.tdb", "x"),
-    ("agent.samba", "/var/lib/samba/account_policy.tdb", "x"),
+    ("agent.samba", "/var/lib/samba/private/netlogon_creds_cli.tdb", "x"),
+    ("agent.samba", "/var/lib/samba/private/dns.keytab", "x"),
     ("agent.samba-domain", "/var/lib/samba/sysvol", "one"),
     ("agent.certmonger", "/var/lib/certmonger/requests/one", "id=0\n"),
     ("agent.certmonger", "/var/lib/certmonger/cas/one", "id=0\n"),
