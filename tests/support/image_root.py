@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+from planted.agents import FOLDERS
 from planted.texts import BODY, BOOT_ID, FORTY, KEY
 
 from bootstrap import resources
@@ -173,7 +174,7 @@ def of_every_machine(root: Path) -> None:
 # Told as one: the content is the name of a file in the folder.
 FILLED = {
     "cloud-init.data", "cloud.agent", "log.journal", "log.installer", "cache.apt", "cache.apt-lists", "cache.packages",
-    "cache.home", "disk.iscsi",
+    "cache.home", "disk.iscsi", *FOLDERS,
 }  # fmt: skip
 
 
