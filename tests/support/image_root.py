@@ -131,12 +131,19 @@ def lures(root: Path) -> None:
     status = f"Package: browser\nConffiles:\n /etc/browser/apikeys {hashlib.md5(packaged.encode()).hexdigest()}\n"
     put(root, "/var/lib/dpkg/status", status)
     os.mkfifo(root / "srv/fifo.p12")
+    put(root, "/etc/profile.d/proxy.sh", "# export http_proxy=http://proxy:3128\nexport no_proxy=localhost\n")
+    put(root, "/etc/wgetrc", "#https_proxy = http://proxy.yoyodyne.com:18023/\n")
+    put(root, "/etc/environment.d/proxy.conf", "http_proxy=http://127.0.0.1:3128\n")
+    put(root, "/etc/apt/sources.list", "# deb cdrom:[Debian]/ x main\ndeb http://deb.debian.org/debian x main\n")
+    put(root, "/etc/dpkg/dpkg.cfg.d/excludes", "path-exclude=/usr/share/man/*\n#force-unsafe-io\n")
+    put(root, "/var/cache/debconf/config.dat", "Name: x/y\n")
+    put(root, "/var/cache/cracklib/cracklib_dict.pwd", "x")
 
 
 # Told as one: the content is the name of a file in the folder.
 FILLED = {
     "cloud-init.data", "cloud.agent", "log.journal", "log.installer", "cache.apt", "cache.apt-lists", "cache.packages",
-    "cache.home",
+    "cache.home", "cache.system", "cache.builds", "history.trash", "history.editor", "trace.fingerprint",
 }  # fmt: skip
 
 
