@@ -26,6 +26,7 @@ from bootstrap.image.finding import Cleaning
 from bootstrap.runner import contract
 from bootstrap.spec.types import NO_TEMPLATE, TEMPLATE
 from bootstrap.targets.providers import PROVIDERS, Limit, Provider
+from bootstrap.trial import verdict as trial_verdict
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 CARRIER_LINK = "[the split](../explanation/size.md)"
@@ -305,6 +306,19 @@ def seal_page() -> str:
     return "\n".join(parts)
 
 
+def try_page() -> str:
+    """The page of all judgements of `bootstrap try`, from its table."""
+    parts = [
+        NOTE + "# What `bootstrap try` judges\n",
+        "[How to use it](../how-to/try-an-image.md). A judgement is `ok`, a `warning`, or an `error`, which makes the",
+        "exit code 5, or 6 where the deadline has passed.\n",
+        "| code | what has to hold |",
+        "|---|---|",
+        *(f"| `{code}` | {meaning} |" for code, meaning in trial_verdict.CODES.items()),
+    ]
+    return "\n".join(parts)
+
+
 PAGES = {
     "cli.md": commands_page,
     "deploy-file.md": deploy_page,
@@ -313,6 +327,7 @@ PAGES = {
     "providers.md": providers_page,
     "seal.md": seal_page,
     "spec.md": spec_page,
+    "try.md": try_page,
 }
 
 
