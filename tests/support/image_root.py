@@ -132,6 +132,12 @@ def lures(root: Path) -> None:
     status = f"Package: browser\nConffiles:\n /etc/browser/apikeys {hashlib.md5(packaged.encode()).hexdigest()}\n"
     put(root, "/var/lib/dpkg/status", status)
     os.mkfifo(root / "srv/fifo.p12")
+    put(root, "/etc/profile.d/proxy.sh", "# export http_proxy=http://proxy:3128\nexport no_proxy=localhost\n")
+    put(root, "/etc/wgetrc", "#https_proxy = http://proxy.yoyodyne.com:18023/\n")
+    put(root, "/etc/environment.d/proxy.conf", "http_proxy=http://127.0.0.1:3128\n")
+    put(root, "/etc/apt/sources.list", "# deb cdrom:[Debian]/ x main\ndeb http://deb.debian.org/debian x main\n")
+    put(root, "/etc/dpkg/dpkg.cfg.d/excludes", "path-exclude=/usr/share/man/*\n#force-unsafe-io\n")
+    put(root, "/var/cache/cracklib/cracklib_dict.pwd", "x")
     of_every_machine(root)
 
 
@@ -174,7 +180,8 @@ def of_every_machine(root: Path) -> None:
 # Told as one: the content is the name of a file in the folder.
 FILLED = {
     "cloud-init.data", "cloud.agent", "log.journal", "log.installer", "cache.apt", "cache.apt-lists", "cache.packages",
-    "cache.home", "disk.iscsi", *FOLDERS,
+    "cache.home", "cache.system", "cache.builds", "history.trash", "history.editor", "trace.fingerprint", "disk.iscsi",
+    *FOLDERS,
 }  # fmt: skip
 
 
