@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from bootstrap import resources
 from bootstrap.errors import Problem, UsageError
-from bootstrap.image import bake_host_keys, bake_needs, baked, runner_texts, signers
+from bootstrap.image import bake_host_keys, bake_needs, bake_notes, baked, runner_texts, signers
 from bootstrap.image.own_paths import BUNDLE_FOLDER, CRON, ENABLED, PROGRAM, PROGRAM_FOLDER, UNITS
 from bootstrap.image.root import LeadsOut
 from bootstrap.image.root_writer import RootWriter
@@ -128,7 +128,7 @@ def bake(root: Path, settings: Settings) -> Baked:
         # bundles by its old settings.
         if SIGNERS not in files:
             changes.append(_removed(writer, SIGNERS))
-        notes = _notes(writer, settings, changes)
+        notes = _notes(writer, settings, changes, verdict.trigger)
         effective = tuple(change for change in changes if change.did)
         return Baked(verdict.trigger, verdict.python, settings.sources, effective, tuple(notes))
 
@@ -249,7 +249,7 @@ def _foreign(writer: RootWriter) -> list[Problem]:
     return problems
 
 
-def _notes(writer: RootWriter, settings: Settings, changes: list[Change]) -> list[str]:
+def _notes(writer: RootWriter, settings: Settings, changes: list[Change], trigger: str) -> list[str]:
     notes = []
     if writer.is_this_machine:
         notes.append("this machine is marked as the builder: it takes no bundle, its clones do")
@@ -263,12 +263,7 @@ def _notes(writer: RootWriter, settings: Settings, changes: list[Change]) -> lis
         notes.append(f"{settings.signers_file}: {expiry}")
     if "files" not in settings.sources:
         notes.append("injected files are not among the sources, but cron itself starts a cron entry that is injected")
-    if re.search(rb"(?m)^SELINUX=enforcing", (writer.content("/etc/selinux/config") or (b"", 0))[0]):
-        notes.append("SELinux is enforcing in the image: relabel it (touch ROOT/.autorelabel, or restorecon -R)")
-    etc = writer.look("/etc", follow=True)
-    program = writer.look(PROGRAM, follow=True)
-    if etc is not None and etc.info.st_uid == 0 and program is not None and program.info.st_uid:
-        notes.append(f"the files belong to user {program.info.st_uid}: cron and the runner only take those of root")
+    notes += bake_notes.on_image(writer, trigger)
     return notes
 
 

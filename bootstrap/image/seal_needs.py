@@ -15,7 +15,7 @@ from bootstrap.image.finding import Finding, Severity
 from bootstrap.image.own_paths import BUNDLE_FOLDER, CRON, HOST_KEYS, PROGRAM, PROGRAM_FOLDER, SERVICE
 from bootstrap.image.root import Entry
 from bootstrap.image.tree import Tree
-from bootstrap.image.units import Start, Units
+from bootstrap.image.units import CRONS, Start, Units
 from bootstrap.payload.split import FOLDER
 from bootstrap.runner.baked.program import IMAGE, SIGNERS, TIMER
 from bootstrap.runner.contract import PYTHON_FLOOR
@@ -39,8 +39,6 @@ CODES = {
     **host_keys.CODES,
 }
 
-# Names of cron's unit or init script: Debian, RHEL, Arch, systemd-cron, bcron.
-_CRONS = ("cron", "crond", "cronie", "cron.target", "bcron-start")
 # One of these is enough: an agent or cloud-init may set up the network by itself.
 _NETWORKS = (
     "cloud-init", "cloud-init-network", "systemd-networkd", "NetworkManager", "networking", "network", "dhcpcd",
@@ -223,17 +221,21 @@ def _cron(tree: Tree, units: Units, *, runner: bool) -> Start:
         mode = entry.info.st_mode & 0o7777
         # cron skips, without a message, a file that others may write, and a link. Some crons also skip one that may be
         # executed or that has two names.
-        if not entry.is_file or entry.info.st_uid != 0 or mode & 0o133:
+        if entry.info.st_uid != 0:
+            return Start(False, f"{CRON} belongs to user {entry.info.st_uid}, and cron only reads files of root")
+        if not entry.is_file or mode & 0o133:
             return Start(False, f"{CRON} is not a file of root with mode 0644 (it is {mode:04o})")
         if entry.info.st_nlink != 1:
             return Start(False, f"{CRON} has a second name")
         if fault := _start_fault(tree, tree.read(entry.path) or b""):
             return Start(False, f"{CRON} {fault}")
-    starts = [(name, units.start(name)) for name in _CRONS]
+    starts = [(name, units.start(name)) for name in CRONS]
     for name, start in starts:
         if start.on:
             return Start(True, f"{name} {start.how}")
     installed = [f"{name} {start.how}" for name, start in starts if start.is_there]
+    if not installed and programs.has_cron(tree):
+        installed = ["it is installed, and no unit, init script or run level starts it"]
     return Start(False, installed[0] if installed else "is not installed")
 
 
