@@ -34,6 +34,7 @@ def link(root: Path, path: str, target: str) -> Path:
 
 def bake(root: Path, trigger: str = "both", **settings: object) -> None:
     """The files of a bake, as far as the gate asks for them."""
+
     def shipped(name: str) -> str:
         return resources.text(f"files/image/{name}").replace("@PYTHON@", "/usr/bin/python3")
 
@@ -138,7 +139,33 @@ def lures(root: Path) -> None:
     put(root, "/etc/apt/sources.list", "# deb cdrom:[Debian]/ x main\ndeb http://deb.debian.org/debian x main\n")
     put(root, "/etc/dpkg/dpkg.cfg.d/excludes", "path-exclude=/usr/share/man/*\n#force-unsafe-io\n")
     put(root, "/var/cache/cracklib/cracklib_dict.pwd", "x")
+    logins(root)
     of_every_machine(root)
+
+
+def logins(root: Path) -> None:
+    """Settings of logins, and folders of jobs, as distributions have them."""
+    put(
+        root, "/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\n#PasswordAuthentication yes\nUsePAM yes\n"
+    )
+    put(root, "/etc/ssh/sshd_config.d/50-cloud-init.conf", "PasswordAuthentication no\n")
+    put(root, "/etc/sudoers", "Defaults env_reset\n%sudo ALL=(ALL:ALL) ALL\n#%wheel ALL=(ALL) NOPASSWD: ALL\n"
+        "root ALL=(ALL:ALL) NOPASSWD: ALL\n@includedir /etc/sudoers.d\n", 0o440)  # fmt: skip
+    put(root, "/etc/sudoers.d/README", "#\n# %admin ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+    put(root, "/etc/sudoers.d/mine.dpkg-old", "me ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+    put(root, "/etc/doas.conf", "permit persist :wheel\n# permit nopass me\n")
+    put(root, "/etc/polkit-1/rules.d/10-admin.rules", 'polkit.addRule(function(action, subject) {\n'
+        '  if (subject.isInGroup("wheel")) { return polkit.Result.YES; } // or Result.NO\n});\n')  # fmt: skip
+    getty = "[Service]\n# agetty --autologin root\nExecStart=-/sbin/agetty -o '-p -- \\\\u' --noclear - $TERM\n"
+    put(root, "/usr/lib/systemd/system/getty@.service", getty)
+    put(root, "/etc/lightdm/lightdm.conf", "[Seat:*]\n#autologin-user=\nautologin-user=\n")
+    put(root, "/etc/gdm3/custom.conf", "[daemon]\n#  AutomaticLoginEnable = true\nAutomaticLoginEnable=false\n")
+    put(root, "/etc/hosts.equiv", "# none\n")
+    put(root, "/var/spool/cron/atjobs/.SEQ", "0\n")
+    put(root, "/var/spool/cron/crontabs/alice")
+    put(root, "/etc/cron.d/e2scrub_all", "30 3 * * 0 root test -e /run/systemd/system || e2scrub_all\n")
+    put(root, "/etc/gshadow", "root:*::\nusers:!::alice\n", 0o640)
+    put(root, "/etc/passwd-", "root:x:0:0::/root:/bin/sh\n")
 
 
 def of_every_machine(root: Path) -> None:
