@@ -29,9 +29,10 @@ sys.path[:0] = [str(ROOT), str(ROOT / "tests/support"), str(ROOT / "tests/vm")]
 
 import images
 from deploys import HELLO, Deploys, tree
-from guest import HOST, NS_EACH, Guest, kvm_works
+from guest import HOST, NS_EACH, Guest
 
 import bootstrap
+from bootstrap.trial.machine import kvm_works
 
 ALONE, OURS, THEIRS = "nothing", "initialrunner", "cloud-init"
 BUDGET_S = 1.0

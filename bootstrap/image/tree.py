@@ -14,6 +14,9 @@ from pathlib import Path
 from bootstrap.errors import UsageError
 from bootstrap.image.root import FILE_FLAGS, Entry, Root, plain_names
 
+# The extended attribute that holds a file's SELinux label.
+LABEL = "security.selinux"
+
 
 class Tree(Root):
     """ROOT, opened once. belongs: mounts below it that are searched like ROOT itself.
@@ -130,6 +133,18 @@ class Tree(Root):
         """Record a path that could not be read. One that is gone or has become something else is no fault."""
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             self.unreadable[path] = str(error.strerror)
+
+    def label(self, path: str) -> str | None:
+        """The SELinux label of a regular file; None when it has none, or the file system keeps none."""
+        with self.opened(path) as fd:
+            if fd is None:
+                return None
+            try:
+                # The kernel ends the text with a zero byte.
+                return os.getxattr(fd, LABEL).rstrip(b"\0").decode("utf-8", "replace")
+            except OSError:
+                return None
+        return None
 
     def files(self, top: str, into: Callable[[str], bool]) -> Iterator[tuple[str, str, int]]:
         """Each regular file below a folder: (its folder, its name, a descriptor of the folder until the next file).

@@ -50,6 +50,10 @@ ALLOWED = {
     "collector": {"errors", "resources", "runner.contract", "runner.form", "secret"},
     "image": TO_TARGETS | {"runner"},
     "rehearse": TO_TARGETS | {"client", "secret", "runner.host", "runner.tick.run"},
+    # The payload of a trial and its collector are those of a rehearsal; an image is judged by `image`.
+    "trial": TO_TARGETS | {
+        "client", "api", "rendering", "secret", "image", "state_dir", "runner.host", "runner.contract", "runner.baked",
+    },
     # The journal of a deploy has the form of the host's.
     "deploy": TO_TARGETS | {"client", "api", "rendering", "secret", "runner.tick.journal"},
     "publish": TO_TARGETS | {"client"},
@@ -62,8 +66,8 @@ ALLOWED = {
         "secret", "targets.fleet", "targets.model", "targets.output", "targets.seed",
     },
     "cli": {
-        *TO_TARGETS, "client", "collector", "image", "rehearse", "deploy", "publish", "api", "rendering", "secret",
-        "state_dir", "__init__",
+        *TO_TARGETS, "client", "collector", "image", "rehearse", "trial", "deploy", "publish", "api", "rendering",
+        "secret", "state_dir", "__init__",
     },
     "__main__": {"cli"},
 }  # fmt: skip
@@ -86,7 +90,7 @@ OUTSIDE = {
     "starlette": {"collector"},
     "uvicorn": {"collector", "cli"},
     "uvloop": {"collector"},
-    "yaml": {"spec", "targets", "publish"},
+    "yaml": {"image", "spec", "targets", "publish"},
 }
 
 HEAVY = {

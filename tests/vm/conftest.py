@@ -7,17 +7,18 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import guest
 import images
 import pytest
 from deploys import Deploys
+
+from bootstrap.trial.programs import QEMU
 
 FIGURES = "figures"
 
 
 def unusable() -> str | None:
     """Why no virtual machine can be started here."""
-    return images.unusable() or (None if shutil.which(guest.QEMU) else f"needs {guest.QEMU}")
+    return images.unusable() or (None if shutil.which(QEMU) else f"needs {QEMU}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

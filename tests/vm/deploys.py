@@ -11,11 +11,12 @@ from typing import Any, Self
 
 import reports
 from collector_process import ROOT, CollectorProcess
-from guest import HOST, Guest, GuestError
+from guest import HOST, Guest
 
 import bootstrap
 from bootstrap.rendering import Rendering
 from bootstrap.runner.host import BUNDLE, COMMAND, TRIGGER
+from bootstrap.trial.machine import MachineError
 
 HELLO = ROOT / "examples" / "hello" / "hello.yaml"
 STARTERS = ("initialrunner.timer", "initialrunner.service", "multi-user.target.d/initialrunner.conf")
@@ -76,13 +77,13 @@ class Deploys:
         def healthy() -> bool:
             state = self.known(payload).get("state")
             if state == "failed":
-                raise GuestError(f"{payload.server} has failed")
+                raise MachineError(f"{payload.server} has failed")
             return state == "healthy"
 
         try:
             guest.wait_for(healthy, timeout_s, f"{payload.server} is healthy")
-        except GuestError as error:
-            raise GuestError(f"{error}\nheard of it: {self.events(payload)[-5:]}") from error
+        except MachineError as error:
+            raise MachineError(f"{error}\nheard of it: {self.events(payload)[-5:]}") from error
         return guest.since()
 
     def bootstrap(self, *argv: str, timeout_s: float = 300) -> subprocess.CompletedProcess[str]:

@@ -1,8 +1,8 @@
-"""One virtual machine: QEMU with a real kernel, its disk, its buttons, its console and a hand inside it.
+"""One virtual machine of a test: a machine of a trial, with a hand inside it, and a clock that a test sets.
 
     with Guest(image, files={"/etc/rc.local": b"..."}) as guest:
         guest.boot()
-        guest.wait_for(lambda: "login:" in guest.console())
+        guest.wait_for(lambda: "login:" in guest.console(), 120, "the login prompt")
         guest.power_cut()
         guest.boot()                                 # the same disk
 
@@ -17,41 +17,26 @@ import re
 import shutil
 import subprocess
 import tempfile
-import time
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import TypeVar
 from uuid import uuid4
 
-import disks
 from images import Image, roomy
-from sockets import Agent, NoAnswer, Refused, qmp
+from sockets import Agent
 
-T = TypeVar("T")
-QEMU = "qemu-system-x86_64"
-HOST = "10.0.2.2"  # this machine's loopback, as guests see it
+from bootstrap.trial import disk, kernel
+from bootstrap.trial.machine import COLLECTOR_HOSTS, Machine, MachineError, Start
+
+HOST = COLLECTOR_HOSTS["user"]  # this machine's loopback, as guests see it
 SMALL = 1 << 30  # bytes that a copied disk may come to
 NS_EACH = 2  # nanoseconds of a counted instruction, a power of two
-# Shortens the boot under emulation and leaves alone what a runner could meet.
-KERNEL = (
-    "rw console=ttyS0 panic=-1 net.ifnames=0 mitigations=off audit=0 apparmor=0 nowatchdog "
-    "tsc=reliable no_timer_check cryptomgr.notests 8250.nr_uarts=1 rcupdate.rcu_expedited=1 random.trust_cpu=on"
-)
+# Shortens the boot under emulation, too, and leaves alone what a runner could meet.
+KERNEL = f"{kernel.command_line()} panic=-1 net.ifnames=0 audit=0 apparmor=0"
 
 
-class GuestError(AssertionError):
-    """Something did not come to pass; the message holds the console's end."""
-
-
-def kvm_works() -> bool:
-    """/dev/kvm alone is no proof: without the processor's own support it may be there and crawl."""
-    flags = Path("/proc/cpuinfo").read_text()
-    return bool(re.search(r"\b(vmx|svm)\b", flags)) and os.access("/dev/kvm", os.R_OK | os.W_OK)
-
-
-class Guest:
+class Guest(Machine):
     """A virtual machine with a disk of its own, which stays between boots.
 
     files: injected before the first boot with mode 0400, as Nova does, or those of modes. drive: an image for a second
@@ -78,75 +63,50 @@ class Guest:
         counted: bool = False,
         network: bool = True,
     ) -> None:
-        self.image, self.clock_second, self.append = image, clock_second, append
-        self.uuid = str(uuid4()) if uuid is None else uuid
-        self.memory_mib, self.interactive, self.counted = memory_mib, interactive, counted
-        self.network = network
-        self._files, self._modes, self._drive = dict(files or {}), dict(modes or {}), drive
-        self.process: subprocess.Popen[bytes] | None = None
-        self.powered_on = 0.0  # monotonic seconds of the last boot() or reset()
-        self._heard = 0  # bytes of the console before that
-
-    def __enter__(self) -> Guest:
         # A short path: a socket's may have a hundred characters.
-        self.work = Path(tempfile.mkdtemp(prefix="guest-", dir=roomy(SMALL)))
+        folder = Path(tempfile.mkdtemp(prefix="guest-", dir=roomy(SMALL)))
+        self.is_interactive, self.counted, self.clock_second = interactive, counted, clock_second
         try:
-            self.disk = self.work / "disk.img"
-            disks.copy(self.image.disk, self.disk)
-            disks.inject(self.disk, self._files, self._modes)
-            if self._drive is not None:
-                (self.work / "drive.img").write_bytes(self._drive)
-            (self.work / "console").touch()
+            kind = disk.throwaway(image.disk, "raw", folder, raw=True)
+            start = Start(*kind, image.kernel, image.initrd, f"{KERNEL} {append}".strip())
+            disk.inject(start, files or {}, modes)
+            drives = [] if drive is None else [folder / "drive.img"]
+            for path in drives:
+                path.write_bytes(drive or b"")
         except BaseException:
-            shutil.rmtree(self.work, ignore_errors=True)
+            shutil.rmtree(folder, ignore_errors=True)
             raise
-        self.agent = Agent(self.work / "agent")
-        return self
+        self.agent = Agent(folder / "agent")
+        super().__init__(
+            start, folder, drives=drives, uuid=str(uuid4()) if uuid is None else uuid, memory_mib=memory_mib,
+            network="user" if network else "none",
+        )  # fmt: skip
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         try:
-            self.power_cut()
+            super().__exit__(kind, error, trace)
             keep = os.environ.get("INITIALRUNNER_VM_KEEP")
             if keep and kind is not None:
                 # For looking at afterwards: disk.img, console, and what QEMU said.
-                left_out = shutil.ignore_patterns("agent", "qmp")
-                shutil.copytree(self.work, Path(keep) / self.work.name, ignore=left_out)
+                shutil.copytree(self.folder, Path(keep) / self.folder.name, ignore=shutil.ignore_patterns("agent"))
         finally:
-            shutil.rmtree(self.work, ignore_errors=True)
+            shutil.rmtree(self.folder, ignore_errors=True)
+
+    @property
+    def disk(self) -> Path:
+        return self.start.disk
 
     # --- power ------------------------------------------------------------------------------------------------------
 
     def boot(self) -> None:
-        """Switch it on, and return at once."""
-        assert self.process is None, "it is on"
-        for name in ("agent", "qmp"):
-            (self.work / name).unlink(missing_ok=True)
-        self._mark()
-        with (self.work / "qemu").open("ab") as said:
-            self.process = subprocess.Popen(
-                # Ended with us, even if we are killed.
-                ["setpriv", "--pdeathsig", "KILL", *self._command()],
-                stdin=None if self.interactive else subprocess.DEVNULL,
-                stdout=None if self.interactive else said, stderr=said,
-            )  # fmt: skip
-
-    def power_cut(self) -> None:
-        """QEMU killed: gone is all that the guest had in memory, unwritten pages too."""
-        if self.process is not None:
-            self.process.kill()
-            self.process.wait(30)
-            self.process = None
-
-    def reset(self) -> None:
-        """The reset button."""
-        self._mark()
-        qmp(self.work / "qmp", "system_reset")
+        self.agent.path.unlink(missing_ok=True)
+        super().boot()
 
     def reboot(self) -> None:
         """The guest's own way down and up again."""
-        self._mark()
+        self.note_boot()
         self.agent.start("/bin/systemctl", "reboot")
 
     def shut_down(self, timeout_s: float = 120) -> None:
@@ -156,46 +116,19 @@ class Guest:
         try:
             self.process.wait(timeout_s)
         except subprocess.TimeoutExpired:
-            raise GuestError(f"it is still on after {timeout_s:.0f} s:\n{self.console()[-3000:]}") from None
-        self.process = None
+            raise MachineError(f"it is still on after {timeout_s:.0f} s\n{self.last_lines()}") from None
+        self.power_cut()
 
-    def since(self) -> float:
-        """Seconds since it was last switched on, reset or told to reboot."""
-        return time.monotonic() - self.powered_on
+    # --- the words for QEMU -----------------------------------------------------------------------------------------
 
-    def _mark(self) -> None:
-        self.powered_on = time.monotonic()
-        self._heard = (self.work / "console").stat().st_size
-
-    def _command(self) -> list[str]:
-        kvm, said = kvm_works() and not self.counted, self.work / "console"
-        line = (
-            f"stdio,mux=on,signal=off,logfile={said},logappend=on"
-            if self.interactive
-            else f"file,path={said},append=on"
-        )
-        emulated = "tcg,thread=single" if self.counted else "tcg,thread=multi"
+    def arguments(self, control: int) -> list[str]:
         argv = [
-            QEMU, "-accel", "kvm" if kvm else emulated, "-M", "q35", "-smp", "1", "-m", str(self.memory_mib),
-            "-cpu", "host" if kvm else "qemu64,-svm,+rdrand", "-nodefaults", "-no-user-config", "-display", "none",
-            "-kernel", str(self.image.kernel), "-initrd", str(self.image.initrd),
-            "-append", f"{KERNEL} {self.append}".strip(),
-            "-chardev", f"{line},id=console", "-serial", "chardev:console",
-            "-qmp", f"unix:{self.work}/qmp,server=on,wait=off",
-            "-drive", f"file={self.disk},format=raw,if=none,id=disk,discard=unmap",
-            "-device", "virtio-blk-pci,drive=disk",
-            *(["-netdev", "user,id=net", "-device", "virtio-net-pci,netdev=net,romfile="] if self.network else []),
-            "-device", "virtio-rng-pci", "-device", "virtio-serial-pci",
-            "-chardev", f"socket,id=agent,path={self.work}/agent,server=on,wait=off",
+            *super().arguments(control), "-device", "virtio-serial-pci",
+            "-chardev", f"socket,id=agent,path={self.agent.path},server=on,wait=off",
             "-device", "virtserialport,chardev=agent,name=org.qemu.guest_agent.0",
         ]  # fmt: skip
-        if (self.work / "drive.img").exists():
-            argv += ["-drive", f"file={self.work}/drive.img,format=raw,if=none,id=second,readonly=on"]
-            argv += ["-device", "virtio-blk-pci,drive=second"]
         if self.counted:
             argv += ["-icount", f"shift={NS_EACH.bit_length() - 1},sleep=on", "-rtc", "clock=vm"]
-        if self.uuid:
-            argv += ["-uuid", self.uuid]
         if self.clock_second is not None:
             now = datetime.now(UTC)
             base = now.replace(second=self.clock_second)
@@ -204,47 +137,30 @@ class Guest:
             argv += ["-rtc", f"base={base:%Y-%m-%dT%H:%M:%S}"]
         return argv
 
-    # --- looking ----------------------------------------------------------------------------------------------------
+    def accelerator(self) -> str:
+        return "tcg,thread=single" if self.counted else super().accelerator()
 
-    def console(self, *, all_boots: bool = False) -> str:
-        """What it said on its console since it was last switched on."""
-        with (self.work / "console").open("rb") as file:
-            file.seek(0 if all_boots else self._heard)
-            return file.read().decode(errors="replace").replace("\r", "")
+    def console_device(self) -> str:
+        if not self.is_interactive:
+            return super().console_device()
+        return f"stdio,mux=on,signal=off,logfile={self.folder / 'console'},logappend=on"
+
+    # --- looking ----------------------------------------------------------------------------------------------------
 
     def sh(self, script: str, timeout_s: float = 60) -> str:
         """What a script says in the guest, both outputs, through its agent; it must end well. Waits for the agent."""
         self.wait_for(self.agent.answers, 120, "the guest agent answers")
         code, said = self.agent.run("/bin/sh", "-c", script, timeout_s=timeout_s)
         if code != 0:
-            raise GuestError(f"{script} ended with {code}:\n{said}")
+            raise MachineError(f"{script} ended with {code}:\n{said}")
         return said
 
     def text(self, path: str) -> str:
         """A file of the running guest; "" when it is not there."""
         return self.sh(f"cat '{path}' 2>/dev/null || :")
 
-    def wait_for(self, predicate: Callable[[], T], timeout_s: float, what: str) -> T:
-        """Poll until predicate() is true and give what it returned; GuestError when it is not so after timeout_s."""
-        end = time.monotonic() + timeout_s
-        while True:
-            try:
-                found = predicate()
-            except (NoAnswer, Refused) as error:
-                # The guest may be on its way down or up: asked again.
-                found, said = None, str(error)
-            else:
-                said = ""
-            if found:
-                return found
-            if self.process is not None and self.process.poll() is not None:
-                qemu = (self.work / "qemu").read_text(errors="replace")[-2000:]
-                raise GuestError(f"QEMU has ended with {self.process.returncode} before {what}: {qemu}")
-            if time.monotonic() > end:
-                tail = "\n".join(self.console(all_boots=True).splitlines()[-40:])
-                raise GuestError(f"not in {timeout_s:.0f} s: {what} {said}\nthe console's end:\n{tail}")
-            time.sleep(0.1)
-
     def wait_console(self, pattern: str, timeout_s: float = 120) -> re.Match[str]:
         """Until this expression is on the console of the present boot."""
-        return self.wait_for(lambda: re.search(pattern, self.console()), timeout_s, f"{pattern!r} on the console")
+        match = self.wait_for(lambda: re.search(pattern, self.console()), timeout_s, f"{pattern!r} on the console")
+        assert match
+        return match

@@ -2,7 +2,7 @@
 
     image = images.get(Recipe("bookworm"))          # image.disk, image.kernel, image.initrd
 
-    python tests/vm/images.py bookworm plain        # builds it, prints its folder
+    .venv/bin/python tests/vm/images.py bookworm plain        # builds it, prints its folder
 
 An image is a folder below build/vm/ (or $INITIALRUNNER_VM_IMAGES). It needs root, mmdebstrap and e2fsprogs, no loop
 device. What costs boot time and tells a test nothing is masked, and the initrd is a small one of our own: under
@@ -26,12 +26,14 @@ from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
-import initrd
+from bootstrap.image.root import Root
+from bootstrap.trial import initrd, kernel
 
 TOP = Path(__file__).resolve().parents[2]
-SOURCE = Path(__file__).read_bytes() + Path(initrd.__file__).read_bytes()  # as it was when it was loaded
+# As they were when they were loaded.
+SOURCE = b"".join(Path(str(path)).read_bytes() for path in (__file__, kernel.__file__, initrd.__file__))
 SUITES = ("bookworm", "trixie", "bullseye")
-VARIANTS = ("plain", "cloud-init", "no-cron", "no-python", "ssh")
+VARIANTS = ("plain", "cloud-init", "no-cron", "no-python", "ssh", "ssh-cloud-init")
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 3 << 30  # an unpacked root, its disk, and the copies that guests write to
 DISK_BYTES = 2 << 30
@@ -93,8 +95,8 @@ class Recipe:
         found = [*PACKAGES]
         found += [] if self.variant == "no-cron" else ["cron"]
         found += ["wget"] if self.variant == "no-python" else ["python3"]
-        found += ["cloud-init"] if self.variant == "cloud-init" else []
-        found += ["openssh-server"] if self.variant == "ssh" else []
+        found += ["cloud-init"] if self.variant.endswith("cloud-init") else []
+        found += ["openssh-server"] if self.variant.startswith("ssh") else []
         return found
 
 
@@ -154,23 +156,13 @@ def get(recipe: Recipe) -> Image:
     return image
 
 
-def make_disk(root: Path, disk: Path, size_bytes: int = DISK_BYTES) -> None:
-    """A raw ext4 file system with what is below root, owners and modes kept. Sparse."""
-    with disk.open("wb") as file:
-        file.truncate(size_bytes)
-    # Inode tables are zeroed by the guest's kernel, at leisure.
-    options = "lazy_itable_init=1,lazy_journal_init=1,nodiscard"
-    argv = ["mkfs.ext4", "-q", "-F", "-L", "root", "-E", options, "-d", str(root), str(disk)]
-    _run(argv, env={**os.environ, "PATH": os.environ["PATH"] + ":/usr/sbin:/sbin"})
-
-
 def from_root(root: Path, target: Path, like: Image) -> Image:
     """An image in the folder target: what is below root, with the kernel of another one."""
     made = Image(target)
     target.mkdir()
     made.kernel.symlink_to(like.kernel)
     made.initrd.symlink_to(like.initrd)
-    make_disk(root, made.disk)
+    kernel.make_disk(root, made.disk, DISK_BYTES)
     return made
 
 
@@ -194,9 +186,8 @@ def _build(recipe: Recipe, target: Path) -> None:
     try:
         part.chmod(0o755)
         with unpacked(recipe) as root:
-            shutil.copyfile(next((root / "boot").glob("vmlinuz-*")), part / "vmlinuz")
-            (part / "initrd").write_bytes(initrd.make(root))
-            make_disk(root, part / "disk.img")
+            kernel.extracted(kernel.Folder(Root(root)), str(root), part)
+            kernel.make_disk(root, part / "disk.img", DISK_BYTES)
         (part / "recipe.json").write_text(json.dumps(asdict(recipe), indent=1) + "\n")
         part.rename(target)
     except BaseException:
@@ -228,9 +219,10 @@ def _settle(root: Path, recipe: Recipe) -> None:
         f"[Service]\nExecStart=\nExecStart=-udevadm trigger --action=add {triggers}\n",
     )
     masked = set(MASKED)
-    if recipe.variant == "cloud-init":
+    if recipe.variant.endswith("cloud-init"):
         put("/etc/cloud/cloud.cfg.d/90-guest.cfg", CLOUD)
-    else:
+    # Where both are there, a clone has a network whether or not cloud-init finds anything to do.
+    if recipe.variant != "cloud-init":
         put(NETWORK_FILE, NETWORK)
         masked.add("systemd-networkd-wait-online.service")
     for unit in masked:

@@ -9,6 +9,7 @@ there for as long; its page is named at the beginning.
 from __future__ import annotations
 
 import argparse
+import shutil
 import sys
 import tempfile
 from pathlib import Path
@@ -16,7 +17,6 @@ from pathlib import Path
 HERE = Path(__file__).resolve().parent
 sys.path[:0] = [str(HERE), str(HERE.parent / "support"), str(HERE.parents[1])]
 
-import disks
 import images
 from collector_process import TOKEN
 from deploys import HELLO, Deploys, tree
@@ -35,13 +35,13 @@ def main() -> None:
     with tempfile.TemporaryDirectory(prefix="vm-") as folder, Deploys(Path(folder)) as deploys:
         payload = deploys.render(options.spec)
         with Guest(image, files=tree(payload), interactive=True) as guest:
-            print(f"{payload.server} in {guest.work}; the collector: {deploys.collector.url} (token {TOKEN})")
+            print(f"{payload.server} in {guest.folder}; the collector: {deploys.collector.url} (token {TOKEN})")
             print("root logs in without a password; Ctrl-A X ends it", flush=True)
             guest.boot()
             assert guest.process
             guest.process.wait()
             if options.keep:
-                disks.copy(guest.disk, options.keep)
+                shutil.copyfile(guest.disk, options.keep)
 
 
 if __name__ == "__main__":

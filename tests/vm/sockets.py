@@ -1,4 +1,4 @@
-"""The two sockets of a running QEMU: QMP, which is its buttons, and the guest agent, a hand inside the guest."""
+"""The socket of the guest agent, a hand inside a running guest."""
 
 from __future__ import annotations
 
@@ -10,15 +10,17 @@ import time
 from pathlib import Path
 from typing import Any
 
+from bootstrap.trial.machine import NotYet
+
 CONNECT_S = 10.0
 PIECE_BYTES = 48_000  # of one guest-file-write
 
 
-class NoAnswer(Exception):
+class NoAnswer(NotYet):
     """Nobody answered in time, or the line broke: the guest may be booting."""
 
 
-class Refused(Exception):
+class Refused(NotYet):
     """The other side said no."""
 
 
@@ -36,25 +38,6 @@ def _connect(path: Path, timeout_s: float) -> socket.socket:
                 line.close()
                 raise NoAnswer(f"{path.name}: {error}") from error
             time.sleep(0.05)
-
-
-def qmp(path: Path, execute: str, **arguments: Any) -> Any:
-    """One QMP command: system_reset, system_powerdown, quit."""
-    try:
-        with _connect(path, 10) as line, line.makefile("rw") as file:
-            file.readline()
-            answer: dict[str, Any] = {}
-            for name, given in (("qmp_capabilities", {}), (execute, arguments)):
-                file.write(json.dumps({"execute": name, "arguments": given}) + "\n")
-                file.flush()
-                answer = {"event": ""}
-                while "event" in answer:
-                    answer = json.loads(file.readline() or '{"error": {"desc": "QEMU has gone"}}')
-                if "error" in answer:
-                    raise Refused(answer["error"]["desc"])
-            return answer["return"]
-    except OSError as error:
-        raise NoAnswer(f"QMP: {error}") from error
 
 
 class Agent:
