@@ -209,8 +209,8 @@ def no_secrets(root: Path) -> None:
     """Settings and sources with the words of secrets, and none in them: as packages bring them, or placeholders."""
     settings = (
         "password=changeme\nPASSWD=xxx\ntoken: ${TOKEN}\nsecret_key = <password>\napi_key: null\npassword = \n"
-        "passwd: %(secret)s\nPASSWORD_FILE=/run/secrets/db\nTOKEN_URL=https://auth.internal/token\n# password = hunter2\n"
-        "bypass: everything\ncompass=north\nprimary_key = id\npassword: {{ vault_password }}\n"
+        "passwd: %(secret)s\nPASSWORD_FILE=/run/secrets/db\nTOKEN_URL=https://auth.internal/token\n"
+        "# password = hunter2\nbypass: everything\ncompass=north\nprimary_key = id\npassword: {{ vault_password }}\n"
         "url = postgres://web:${PASSWORD}@db/web\nssh -o PasswordAuthentication=no\n"
     )
     put(root, "/etc/default/app", settings)
@@ -221,9 +221,9 @@ def no_secrets(root: Path) -> None:
     # The header alone, as libraries that read such keys have it.
     put(root, "/srv/app/node_modules/ssh2/lib/protocol/keyParser.js", "const RE = /PuTTY-User-Key-File-2: ssh-rsa/\n")
     put(root, "/srv/app/keys/reader.txt", "PuTTY-User-Key-File-3: ssh-ed25519\n")
-    put(root, "/srv/app/node_modules/google-auth-library/README.md", '{"type": "service_account", "private_key_id": "x"}')
+    put(root, "/srv/app/node_modules/auth/README.md", f'{{"type": "service_account", "private_key_id": "{FORTY[:10] * 4}"}}')
     put(root, "/srv/app/node_modules/ssh2/lib/constants.js", KEY)
-    put(root, "/srv/app/tokens.txt", f"ghp_{'x' * 36}\nsk-ant-api03-{'x' * 95}\nhttps://hooks.slack.com/services/T/B/x\n")
+    put(root, "/srv/app/tokens.txt", f"ghp_{'x' * 36}\nsk-ant-api03-{'x' * 95}\nhooks.slack.com/services/T/B/x\n")
     # Words that hold what tokens begin with.
     put(root, "/srv/app/words.txt", "associoABCDEFGHIJKLMNOPQRSTUVWXYZ123456789 task-" + "a1" * 30 + "\n")
     # As fresh packages bring them.

@@ -34,6 +34,7 @@ _JAVA = re.compile(r"hs_err_pid\d+\.log|replay_pid\d+\.log|.+\.hprof|javacore\.\
 _TOOLS = re.compile(
     r"VBoxGuestAdditions.*\.iso|VMwareTools-.*\.tar\.gz|prl-tools-lin.*\.iso|(?:linux|parallels)\.iso|\.vbox_version"
 )
+_ANY = re.compile("|".join(pattern.pattern for pattern in (_EDITED, _PACKAGES, _JAVA, _TOOLS)))
 
 
 def find(tree: Tree) -> Iterator[Finding]:
@@ -43,9 +44,11 @@ def find(tree: Tree) -> Iterator[Finding]:
     # A home below another folder of the list is walked with it.
     tops = [top for top in dict.fromkeys(tops) if not any(top.startswith(f"{other}/") for other in tops)]
     for top in tops:
-        for entry in tree.walk(top, into=lambda path: not _PASSED_OVER.fullmatch(path)):
-            if entry.is_file and entry.info.st_size:
-                yield from _judged(entry, is_home=entry.path.rpartition("/")[0] in people)
+        for folder, name, _ in tree.files(top, into=lambda path: not _PASSED_OVER.fullmatch(path)):
+            # Hardly a file has such a name, so only those are looked at.
+            entry = tree.look(f"{folder}/{name}") if _ANY.fullmatch(name) else None
+            if entry is not None and entry.info.st_size:
+                yield from _judged(entry, is_home=folder in people)
 
 
 def _judged(entry: Entry, *, is_home: bool) -> Iterator[Finding]:

@@ -40,6 +40,14 @@ _SETTINGS = re.compile(
     r"|(?:env|environment|secrets?|password)(?:\.(?:txt|py|js))?|[^./]+)",
     re.IGNORECASE,
 )
+_SOURCES = (
+    ".py", ".js", ".mjs", ".ts", ".rb", ".php", ".txt", ".md", ".html", ".css", ".c", ".h", ".go", ".java", ".log",
+)  # fmt: skip
+_SETTINGS_SOURCE = re.compile(
+    r"/(?:[^/]*settings|config(?:uration)?|wp-config|database|parameters|env|environment|secrets?|passwords?|[^/]*\.inc)"
+    r"\.[a-z]+$",
+    re.IGNORECASE,
+)
 # Texts for people, in which "password" is a word; lists that name kinds, not passwords; the sources of an account.
 _NO_SETTINGS = re.compile(
     r"/etc/(?:pam\.d|apparmor\.d|bash_completion\.d|init\.d|logcheck|services|nsswitch\.conf|login\.defs|mime.*|ssl/.*"
@@ -67,4 +75,7 @@ def is_sample(path: str) -> bool:
 
 def is_settings(path: str) -> bool:
     """Whether a file is one of settings or a script, where a word before `=` or `:` names what follows it."""
+    # A program's source is settings by its whole name alone, which the pattern of sources tells at less cost.
+    if path.endswith(_SOURCES) and not path.startswith("/etc/") and not _SETTINGS_SOURCE.search(path):
+        return False
     return bool(_SETTINGS.fullmatch(path) and not _NO_SETTINGS.fullmatch(path) and not is_library(path))

@@ -27,7 +27,7 @@ CREDENTIALS: tuple[tuple[str, str, str | bytes], ...] = (
     ("key.snakeoil", "/etc/ssl/private/ssl-cert-snakeoil.key", KEY),
     ("cred.build", "/root/.m2/settings.xml", "<settings><server><password>hunter2</password></server></settings>\n"),
     ("cred.build", "/root/.gradle/gradle.properties", "mavenPassword=hunter2\n"),
-    ("cred.build", "/home/alice/.composer/auth.json", '{"http-basic": {"a": {"username": "b", "password": "hunter2"}}}'),
+    ("cred.build", "/home/alice/.composer/auth.json", '{"http-basic": {"a": {"password": "hunter2"}}}'),
     ("cred.build", "/root/.npmrc", "//npm.internal/:_auth=YTpodW50ZXIy\n"),
     ("cred.build", "/home/alice/.config/pypoetry/auth.toml", '[http-basic.a]\nusername = "b"\npassword = "hunter2"\n'),
     ("cred.cluster", "/home/alice/.config/argocd/config", "users:\n- auth-token: x\n"),
@@ -43,5 +43,5 @@ CREDENTIALS: tuple[tuple[str, str, str | bytes], ...] = (
     ("cred.vault", "/root/.config/sops/age/keys.txt", "# a key\n"),
     ("cred.database", "/root/.mysql_secret", "# a password\n"),
     ("cred.mail", "/home/alice/.thunderbird/a.default/logins.json", "{}"),
-    ("cred.notebook", "/root/.jupyter/jupyter_server_config.json", '{"IdentityProvider": {"hashed_password": "argon2:x"}}'),
+    ("cred.notebook", "/root/.jupyter/jupyter_server_config.json", '{"ServerApp": {"password": "argon2:x"}}'),
 )

@@ -55,7 +55,7 @@ SERVICES: tuple[tuple[str, str, str | bytes], ...] = (
     ("service.database", "/etc/redis/redis.conf", "bind 127.0.0.1\nrequirepass hunter2\n"),
     ("service.database", "/opt/mongodb/repl.key", letters(756) + "\n"),
     ("service.database", "/etc/pgbouncer/userlist.txt", '"web" "md5' + "0f" * 16 + '"\n'),
-    ("service.database", "/etc/rabbitmq/definitions.json", '{"users": [{"name": "a", "password_hash": "' + letters(32) + '"}]}'),
+    ("service.database", "/etc/rabbitmq/definitions.json", f'{{"users": [{{"password_hash": "{letters(32)}"}}]}}'),
     ("service.database", "/etc/mosquitto/passwd", "alice:$7$101$" + letters(30) + "\n"),
     ("service.tor", "/var/lib/tor/site/hs_ed25519_secret_key", b"== ed25519v1-secret: type0 ==\0\0\0"),
     ("service.tor", "/var/lib/tor/keys/ed25519_master_id_secret_key", b"== ed25519v1-secret: type0 ==\0\0\0"),
