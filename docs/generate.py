@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 import providers_room
+import seal_coverage
 from click.testing import CliRunner
 from http_page import http_page
 
@@ -300,6 +301,7 @@ def seal_page() -> str:
         "| code | what |",
         "|---|---|",
         *(f"| `{code}` | {meaning} |" for code, meaning in seal_needs.CODES.items()),
+        *seal_coverage.coverage(),
     ]
     return "\n".join(parts)
 

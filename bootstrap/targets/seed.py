@@ -34,7 +34,11 @@ class Seed:
         return iso.image(self.files, self.label, self.deploy_id)
 
     def output(self) -> Output:
-        """Return what `render` writes: the image, and a folder with the same files."""
+        """Return what `render` writes: the image, and a folder with the same files; without pycdlib the folder."""
+        from bootstrap.targets import iso
+
+        if not iso.is_available():
+            return Output("", b"", f"{self.label}/", self.write)
         return Output(f"{self.label}.iso", self.image(), f"{self.label}/", self.write)
 
     def write(self, directory: str | Path) -> Path:

@@ -90,7 +90,7 @@ OUTSIDE = {
     "starlette": {"collector"},
     "uvicorn": {"collector", "cli"},
     "uvloop": {"collector"},
-    "yaml": {"spec", "targets", "publish"},
+    "yaml": {"image", "spec", "targets", "publish"},
 }
 
 HEAVY = {

@@ -131,12 +131,49 @@ def lures(root: Path) -> None:
     status = f"Package: browser\nConffiles:\n /etc/browser/apikeys {hashlib.md5(packaged.encode()).hexdigest()}\n"
     put(root, "/var/lib/dpkg/status", status)
     os.mkfifo(root / "srv/fifo.p12")
+    of_every_machine(root)
+
+
+def of_every_machine(root: Path) -> None:
+    """Settings of disks, networks and names that hold on every clone, as distributions ship them."""
+    for path, text in {
+        "/etc/fstab": "UUID=0a1b / ext4 rw 0 1\nPARTUUID=2c /boot/efi vfat umask=077 0 1\nUUID=3d none swap sw 0 0\n"
+        "/dev/sr0 /media/cdrom0 udf,iso9660 user,noauto 0 0\ntmpfs /tmp tmpfs defaults 0 0\n",
+        "/etc/crypttab": "# <target name>\t<source device>\nswap /dev/vda3 /dev/urandom swap\n",
+        "/etc/default/grub": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n'
+        'GRUB_CMDLINE_LINUX="console=ttyS0 root=UUID=0a1b resume=UUID=3d ip=dhcp"\n',
+        "/boot/grub/grub.cfg": "menuentry 'a' {\n\tlinux /vmlinuz root=UUID=0A1B ro crashkernel=256M\n}\n",
+        "/etc/mdadm/mdadm.conf": "HOMEHOST <system>\n# ARRAY /dev/md0 UUID=1:2\n",
+        "/etc/multipath/wwids": "# Multipath wwids, Version : 1.0\n",
+        "/etc/nvme/discovery.conf": "# --transport=<trtype>\n",
+        "/etc/initramfs-tools/conf.d/resume": "RESUME=UUID=3d\n",
+        "/etc/netplan/90-default.yaml": "network: {ethernets: {all: {match: {name: 'e*'}, dhcp4: true}}}\n",
+        "/etc/systemd/network/80-dhcp.network": "[Match]\nName=en* eth0\n[Network]\nDHCP=yes\n",
+        "/etc/systemd/network/99-default.link": "[Match]\nOriginalName=*\n[Link]\nMACAddressPolicy=persistent\n",
+        "/etc/network/interfaces": "auto lo\niface lo inet loopback\nallow-hotplug eth0\niface eth0 inet dhcp\n",
+        "/etc/NetworkManager/system-connections/wired.nmconnection": "[connection]\nuuid=1\n[ipv4]\nmethod=auto\n",
+        "/etc/sysconfig/network-scripts/ifcfg-lo": "DEVICE=lo\nIPADDR=127.0.0.1\n",
+        "/etc/sysconfig/network-scripts/ifcfg-ens": "DEVICE=eth0\nBOOTPROTO=dhcp\n",
+        "/etc/sysconfig/network": "NETWORKING=yes\n",
+        "/etc/dhcp/dhclient.conf": "send host-name = gethostname();\n#send dhcp-client-identifier 1:0:a0;\n",
+        "/etc/dhcpcd.conf": "hostname\nclientid\n#static ip_address=192.168.0.10/24\n",
+        "/etc/hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost\nff02::1 ip6-allnodes\n",
+        "/etc/udev/rules.d/70-own.rules": '# 52:54:00:12:34:56\nSUBSYSTEM=="net", NAME="x"\n',
+        "/etc/kernel/entry-token": "debian\n",
+        "/etc/machine-info": "CHASSIS=vm\n",
+        "/etc/mailname": "localhost\n",
+        "/etc/postfix/main.cf": "myhostname = $mydomain\nmyorigin = /etc/mailname\n",
+        "/etc/exim4/update-exim4.conf.conf": "dc_other_hostnames=''\n",
+        "/var/cache/debconf/config.dat": "Name: grub-pc/install_devices\nValue: /dev/vda\n",
+        "/etc/selinux/config": "SELINUX=disabled\n",
+    }.items():
+        put(root, path, text)
 
 
 # Told as one: the content is the name of a file in the folder.
 FILLED = {
     "cloud-init.data", "cloud.agent", "log.journal", "log.installer", "cache.apt", "cache.apt-lists", "cache.packages",
-    "cache.home",
+    "cache.home", "disk.iscsi",
 }  # fmt: skip
 
 

@@ -232,7 +232,7 @@ def test_a_root_that_cannot_be_written_is_told(root: Path) -> None:
 
 # `/` of the process is the root of the test, so that nothing else is at stake.
 AS_THE_MACHINE = """
-import os, sys, bootstrap.cli.seal, bootstrap.cli.main, bootstrap.image.seal
+import os, sys, yaml, bootstrap.cli.seal, bootstrap.cli.main, bootstrap.image.seal
 os.chroot(sys.argv.pop(1))
 os.chdir("/")
 bootstrap.cli.main.main(["seal", "/", *sys.argv[1:]])

@@ -384,35 +384,6 @@ def test_no_network_is_said(root: Path) -> None:
     assert len(said(root)) == 1
 
 
-def test_an_sshd_that_would_have_no_host_keys_is_said(root: Path) -> None:
-    put(root, f"{LIB}/ssh.service", "[Service]\nExecStart=/usr/sbin/sshd -D\n")
-    link(root, f"{WANTS}/ssh.service", f"{LIB}/ssh.service")
-    assert said(root) == ["ssh is started, and nothing creates host keys"]
-    put(root, f"{ETC}/ssh.service.d/keys.conf", "[Service]\nExecStartPre=/usr/bin/ssh-keygen -A\n")
-    assert said(root) == []
-
-
-def test_host_keys_that_only_a_first_boot_makes_need_a_first_boot(root: Path) -> None:
-    put(root, f"{LIB}/ssh.service", "[Service]\nExecStart=/usr/sbin/sshd -D\n")
-    link(root, f"{WANTS}/ssh.service", f"{LIB}/ssh.service")
-    keygen = put(
-        root, f"{LIB}/sshd-keygen.service", "[Unit]\nConditionFirstBoot=yes\n[Service]\nExecStart=ssh-keygen -A\n"
-    )
-    link(root, f"{LIB}/ssh.service.wants/sshd-keygen.service", "../sshd-keygen.service")
-    denied = ["ssh is started, and sshd-keygen.service creates host keys at a first boot, which this file denies"]
-    for machine_id, wanted in (("", denied), ("uninitialized\n", []), ("0" * 31 + "1\n", denied)):
-        put(root, "/etc/machine-id", machine_id)
-        assert [one for one in said(root) if "host keys" in one] == wanted
-    (root / "etc/machine-id").unlink()
-    assert said(root) == []
-    # As Fedora does it, by a program of its own and at any boot.
-    keygen.write_text(
-        "[Unit]\nConditionFileNotEmpty=|!/etc/ssh/k\n[Service]\nExecStart=/usr/libexec/openssh/sshd-keygen\n"
-    )
-    put(root, "/etc/machine-id")
-    assert said(root) == []
-
-
 def test_the_image_says_which_trigger_it_has(root: Path) -> None:
     no_units(root)
     (root / "etc/systemd/system/initialrunner-image.timer").unlink()
