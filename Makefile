@@ -44,7 +44,8 @@ test: setup ## everything but the slow tests: 20 minutes; TESTS= chooses some
 
 test-slow: setup packages-slow ## only the slow tests
 	@# pytest exits 5 when it found none to run.
-	$(DECLARED) slow $(PYTEST) -m slow $(TESTS) || test $$? -eq 5
+	@# Their order is that of tests/conftest.py, where those marked `first` are.
+	$(DECLARED) slow $(PYTEST) --no-loadscope-reorder -m slow $(TESTS) || test $$? -eq 5
 
 test-vm: setup packages-vm ## the tests in virtual machines and by builders of images, one at a time: half an hour
 	$(PYTEST) -n 0 -m vm

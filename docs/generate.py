@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 import providers_room
+import seal_coverage
 from click.testing import CliRunner
 from http_page import http_page
 
@@ -25,6 +26,7 @@ from bootstrap.image.finding import Cleaning
 from bootstrap.runner import contract
 from bootstrap.spec.types import NO_TEMPLATE, TEMPLATE
 from bootstrap.targets.providers import PROVIDERS, Limit, Provider
+from bootstrap.trial import verdict as trial_verdict
 
 REFERENCE = Path(__file__).resolve().parent / "reference"
 CARRIER_LINK = "[the split](../explanation/size.md)"
@@ -299,6 +301,20 @@ def seal_page() -> str:
         "| code | what |",
         "|---|---|",
         *(f"| `{code}` | {meaning} |" for code, meaning in seal_needs.CODES.items()),
+        *seal_coverage.coverage(),
+    ]
+    return "\n".join(parts)
+
+
+def try_page() -> str:
+    """The page of all judgements of `bootstrap try`, from its table."""
+    parts = [
+        NOTE + "# What `bootstrap try` judges\n",
+        "[How to use it](../how-to/try-an-image.md). A judgement is `ok`, a `warning`, or an `error`, which makes the",
+        "exit code 5, or 6 where the deadline has passed.\n",
+        "| code | what has to hold |",
+        "|---|---|",
+        *(f"| `{code}` | {meaning} |" for code, meaning in trial_verdict.CODES.items()),
     ]
     return "\n".join(parts)
 
@@ -311,6 +327,7 @@ PAGES = {
     "providers.md": providers_page,
     "seal.md": seal_page,
     "spec.md": spec_page,
+    "try.md": try_page,
 }
 
 

@@ -7,6 +7,7 @@ import os
 import signal
 import sysconfig
 import time
+from collections import Counter
 from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -58,6 +59,19 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
         finally:
             # Closing would not do: a child that a test forked may still have the descriptor.
             fcntl.flock(room, fcntl.LOCK_UN)
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Put files with tests marked `first` before all others: CI has no time for every slow test, and has for these.
+
+    The others keep their order; with --no-loadscope-reorder, which leaves the order to us, files of many tests come
+    early, as xdist would have them.
+    """
+    tests = Counter(item.path for item in items)
+    first = {item.path for item in items if item.get_closest_marker("first")}
+    is_ours = not config.getoption("loadscopereorder", True)
+    items.sort(key=lambda item: (item.path not in first, -tests[item.path] if is_ours else 0))
 
 
 def pytest_runtest_setup(item: pytest.Item) -> None:

@@ -46,6 +46,7 @@ if TYPE_CHECKING:
     metavar="DURATION",
     help="How long a clone waits for cloud-init, if it is enabled.",
 )
+@click.option("--host-keys", is_flag=True, help="Let a clone make the ssh host keys that it lacks, before sshd starts.")
 @click.option("--remove", is_flag=True, help="Remove everything that bake has put into the image.")
 @json_option()
 def command(
@@ -54,6 +55,7 @@ def command(
     trigger: str,
     allowed_signers: Path | None,
     cloud_init_deadline: str,
+    host_keys: bool,
     remove: bool,
     as_json: bool,
 ) -> None:
@@ -73,7 +75,7 @@ def command(
 
     if remove:
         # An option that has no effect is probably a mistake.
-        if sources or allowed_signers or trigger != "auto":
+        if sources or allowed_signers or trigger != "auto" or host_keys:
             raise UsageError("--remove takes everything out", hint="no other option goes with it")
         # The paths are the same whatever was baked, so no option has to be repeated.
         changes = bake.remove(root)
@@ -95,6 +97,7 @@ def command(
         deadline_s,
         bootstrap.__version__,
         str(allowed_signers),
+        host_keys,
     )
     baked = bake.bake(root, settings)
     if as_json:

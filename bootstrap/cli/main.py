@@ -29,6 +29,7 @@ VERBS = {
     "rehearse": "Run the real payload in a throwaway copy of this machine.",
     "bake": "Put the runner into an image, to take a bundle at first boot.",
     "seal": "Check an image before it is cloned; refuse one that would fail or leak.",
+    "try": "Boot a throwaway copy of an image, and judge whether its clones would be well.",
     "serve": "Run the collector, which keeps the reports of servers.",
     "wait": "Wait until all servers are healthy, or one has failed.",
     "status": "Show the servers as the collector knows them.",
@@ -39,12 +40,15 @@ VERBS = {
     "simulate": "Run the deployer against a world of faults, by seeds.",
 }
 
+# A verb whose name Python keeps for itself has its module under another.
+MODULES = {"try": "try_image"}
+
 # \b keeps click from joining the lines into a paragraph.
 EPILOG = "\b\nExit codes:\n" + "\n".join(f"  {code.value}  {code.meaning}" for code in ExitCode)
 
 
 class Verbs(click.Group):
-    """A group whose commands live in bootstrap/cli/VERB.py, each as `command`."""
+    """A group whose commands live in bootstrap/cli/VERB.py, or as MODULES has it, each as `command`."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:
         return list(VERBS)
@@ -52,7 +56,7 @@ class Verbs(click.Group):
     def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
         if cmd_name not in VERBS:
             return None
-        command: click.Command = importlib.import_module(f"bootstrap.cli.{cmd_name}").command
+        command: click.Command = importlib.import_module(f"bootstrap.cli.{MODULES.get(cmd_name, cmd_name)}").command
         # For shell completion, which asks the command and not this group.
         command.short_help = VERBS[cmd_name]
         return command

@@ -114,9 +114,9 @@ def command(
     import os
     import signal
 
+    from bootstrap.client.timeline import verdict
     from bootstrap.plan.deploy_id import new_deploy_id
     from bootstrap.rehearse import rehearsal
-    from bootstrap.rehearse.timeline import verdict
 
     settings = rehearsal.Settings(
         inputs.spec,

@@ -45,8 +45,8 @@ def _row(payload: Packed, measure: Measure) -> tuple[str, ...]:
 def notes(packed: Sequence[Packed]) -> Iterator[str]:
     """Yield a sentence for each decision that the spec did not ask for, and for each limit that nobody publishes."""
     from bootstrap.payload.bundle import unpack
-    from bootstrap.targets import runner_sources
-    from bootstrap.targets.table import STUB
+    from bootstrap.targets import iso, runner_sources
+    from bootstrap.targets.table import BY_NAME, STUB
 
     for payload in packed:
         taker = payload.provider.name if payload.provider else payload.target
@@ -70,6 +70,12 @@ def notes(packed: Sequence[Packed]) -> Iterator[str]:
             yield f"{verbs} of the host's command are left out, since {taker} has no room for them"
             if "report" in unpack(payload.payload.bundle).plan:
                 yield f"a host without Python will not report that, since {taker} has no room for it"
+        label = BY_NAME[payload.target].label
+        if label and not iso.is_available():
+            yield (
+                f"{label}.iso is left out, since pycdlib is not installed ({iso.INSTALL}): the folder {label}/ holds "
+                f"its files, for a volume with the label {label}"
+            )
         if payload.target == STUB.name and payload.provider is None:
             yield from _unmeasured_stub(payload.measures[0])
         unknown = sorted({m.what for m in payload.measures if payload.provider and m.limit is None and not m.is_apart})

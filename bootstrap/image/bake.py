@@ -20,7 +20,7 @@ from urllib.parse import urlsplit
 
 from bootstrap import resources
 from bootstrap.errors import Problem, UsageError
-from bootstrap.image import bake_needs, baked, runner_texts, signers
+from bootstrap.image import bake_host_keys, bake_needs, bake_notes, baked, runner_texts, signers
 from bootstrap.image.own_paths import BUNDLE_FOLDER, CRON, ENABLED, PROGRAM, PROGRAM_FOLDER, UNITS
 from bootstrap.image.root import LeadsOut
 from bootstrap.image.root_writer import RootWriter
@@ -42,7 +42,8 @@ class Settings:
     """The settings of a bake.
 
     trigger: auto, cron, systemd or both; signers: text of an allowed_signers file, None for none, and signers_file its
-    name in messages; toolkit: the version that bakes, for people.
+    name in messages; toolkit: the version that bakes, for people; host_keys: whether a clone makes the ssh host keys
+    that it lacks.
     """
 
     sources: tuple[str, ...] = ("files",)
@@ -51,6 +52,7 @@ class Settings:
     cloud_init_deadline_s: float = BAKED["cloud_init_deadline_s"]
     toolkit: str = ""
     signers_file: str = "allowed_signers"
+    host_keys: bool = False
 
 
 @dataclass(frozen=True)
@@ -106,7 +108,9 @@ def bake(root: Path, settings: Settings) -> Baked:
     """
     check_sources(settings.sources)
     with _opened(root) as writer:
-        verdict = bake_needs.judge(writer, settings.trigger, settings.signers, settings.signers_file)
+        verdict = bake_needs.judge(
+            writer, settings.trigger, settings.signers, settings.signers_file, host_keys=settings.host_keys
+        )
         problems = [*verdict.problems, *_foreign(writer)]
         if problems:
             raise Refused(problems)
@@ -124,7 +128,7 @@ def bake(root: Path, settings: Settings) -> Baked:
         # bundles by its old settings.
         if SIGNERS not in files:
             changes.append(_removed(writer, SIGNERS))
-        notes = _notes(writer, settings, changes)
+        notes = _notes(writer, settings, changes, verdict.trigger)
         effective = tuple(change for change in changes if change.did)
         return Baked(verdict.trigger, verdict.python, settings.sources, effective, tuple(notes))
 
@@ -180,13 +184,16 @@ def _layout(
             links[f"{UNITS}/{target}/{unit}"] = f"../{unit}"
     if verdict.trigger in ("cron", "both"):
         files[CRON] = (_shipped("cron", verdict.python), 0o644)
+    if settings.host_keys:
+        more_files, more_links = bake_host_keys.layout(writer)
+        files, links = {**files, **more_files}, {**links, **more_links}
     return files, links
 
 
 def _earlier(links: dict[str, str], files: dict[str, tuple[bytes, int]]) -> list[str]:
     """Paths of a bake with other settings that this one does not write, each trigger before the unit that it starts."""
     wants = [f"{UNITS}/{target}/{unit}" for unit, target in ENABLED.items()]
-    every = [CRON, *wants, *(f"{UNITS}/{unit}" for unit in ENABLED), SIGNERS]
+    every = [CRON, *wants, *(f"{UNITS}/{unit}" for unit in ENABLED), *bake_host_keys.PATHS, SIGNERS]
     return [path for path in every if path not in links and path not in files]
 
 
@@ -242,7 +249,7 @@ def _foreign(writer: RootWriter) -> list[Problem]:
     return problems
 
 
-def _notes(writer: RootWriter, settings: Settings, changes: list[Change]) -> list[str]:
+def _notes(writer: RootWriter, settings: Settings, changes: list[Change], trigger: str) -> list[str]:
     notes = []
     if writer.is_this_machine:
         notes.append("this machine is marked as the builder: it takes no bundle, its clones do")
@@ -256,12 +263,7 @@ def _notes(writer: RootWriter, settings: Settings, changes: list[Change]) -> lis
         notes.append(f"{settings.signers_file}: {expiry}")
     if "files" not in settings.sources:
         notes.append("injected files are not among the sources, but cron itself starts a cron entry that is injected")
-    if re.search(rb"(?m)^SELINUX=enforcing", (writer.content("/etc/selinux/config") or (b"", 0))[0]):
-        notes.append("SELinux is enforcing in the image: relabel it (touch ROOT/.autorelabel, or restorecon -R)")
-    etc = writer.look("/etc", follow=True)
-    program = writer.look(PROGRAM, follow=True)
-    if etc is not None and etc.info.st_uid == 0 and program is not None and program.info.st_uid:
-        notes.append(f"the files belong to user {program.info.st_uid}: cron and the runner only take those of root")
+    notes += bake_notes.on_image(writer, trigger)
     return notes
 
 

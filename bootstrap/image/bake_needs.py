@@ -28,7 +28,7 @@ class Verdict:
     problems: tuple[Problem, ...]
 
 
-def judge(writer: RootWriter, trigger: str, allowed: bytes | None, name: str) -> Verdict:
+def judge(writer: RootWriter, trigger: str, allowed: bytes | None, name: str, *, host_keys: bool = False) -> Verdict:
     """Look for everything that bake needs, and collect all problems. allowed, name: of the allowed_signers file."""
     problems: list[Problem] = []
 
@@ -49,6 +49,8 @@ def judge(writer: RootWriter, trigger: str, allowed: bytes | None, name: str) ->
         if allowed is not None:
             answer_of(lambda: _ssh_keygen(writer))
             problems += _signers(allowed, name)
+        if host_keys:
+            problems += _host_keys(writer)
         for place in _PLACES:
             answer_of(lambda place=place: _reachable(writer, place))  # type: ignore[misc]
     else:
@@ -118,6 +120,16 @@ def _ssh_keygen(writer: RootWriter) -> str | Problem:
         return programs.KEYGENS[0]
     message = f"--allowed-signers: this image has no {programs.KEYGENS[0]} to check signatures with"
     return Problem("image.signers", message, hint="install the package openssh-client")
+
+
+def _host_keys(writer: RootWriter) -> Iterator[Problem]:
+    """The faults of an image on which --host-keys could do nothing."""
+    if not programs.makes_host_keys(writer):
+        message = f"--host-keys: this image has neither {programs.KEYGENS[0]} nor {programs.DROPBEAR_KEYGENS[0]}"
+        yield Problem("image.host-keys", message, hint="install the package openssh-server")
+    if not programs.has_systemd(writer) and not programs.has_cron(writer):
+        message = "--host-keys: this image has neither systemd nor cron to make the keys at boot"
+        yield Problem("image.host-keys", message, hint="install the package cron")
 
 
 def _signers(text: bytes, name: str) -> Iterator[Problem]:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from bootstrap.image import secrets
 from bootstrap.image.accounts import homes
 from bootstrap.image.finding import Cleaning, Finding, Severity
 from bootstrap.image.judges import judged
@@ -13,10 +12,13 @@ from bootstrap.image.leftovers import LEFTOVERS
 from bootstrap.image.leftovers.rule import BELOW, FILE, FILLED, Leftover
 from bootstrap.image.packages import Packaged
 from bootstrap.image.root import Entry
+from bootstrap.image.search import searched
 from bootstrap.image.tree import Tree
 
 # Empty files with these names keep a folder in place.
 KEEPERS = ("lock", ".keep", ".gitkeep", ".placeholder")
+# Kinds of codes that say by a place what a content would say again.
+_OF_SECRETS = ("ssh", "cred", "key", "service")
 # Codes of files that could not be judged, each with its line in the reference page.
 CODES = {
     "unseen.mount": "a file system below ROOT that was not searched; a warning if it is a single mounted file",
@@ -34,13 +36,17 @@ def find(tree: Tree) -> list[Finding]:
     by_place = _at_places(tree)
     findings = {(finding.code, finding.path): finding for finding in by_place}
     reported = {finding.path for finding in by_place}
+    refused = {finding.path for finding in by_place if finding.severity is Severity.ERROR}
     # A key that is reported by its place is not reported again for its content.
-    key_files = {finding.path for finding in by_place if finding.code.split(".")[0] in ("ssh", "cred", "key")}
+    key_files = {finding.path for finding in by_place if finding.code.split(".")[0] in _OF_SECRETS}
     packaged = Packaged(tree)
-    for finding in [*_searched(tree), *judged(tree), *_mounts(tree), *_unreadable(tree)]:
-        is_secret = finding.code.startswith(("key.", "token."))
+    for finding in [*searched(tree, packaged), *judged(tree), *_mounts(tree), *_unreadable(tree)]:
+        is_secret = finding.code.startswith(("key.", "token.", "secret."))
         # Vagrant's key is public, and in the list of authorized keys it is worse than any other: it is named as well.
         if is_secret and finding.code != "key.vagrant" and finding.path in key_files:
+            continue
+        # What is refused by its place needs no second word about its settings.
+        if finding.path in (refused if finding.code.startswith("secret.") else ()):
             continue
         if finding.code in ("injected.beside", "ours.torn") and finding.path in reported:
             continue
@@ -127,34 +133,6 @@ def _size(size_bytes: int) -> str:
         if size_bytes >= factor:
             return f"{size_bytes / factor:.1f} {unit}"
     return f"{size_bytes} bytes"
-
-
-def _searched(tree: Tree) -> Iterator[Finding]:
-    """Search the whole root by name and by content."""
-    for top in ("/", *secrets.SEARCHED):
-        for entry in tree.walk(top, into=lambda path: path not in secrets.UNSEARCHED or path in secrets.SEARCHED):
-            # An empty file is nothing; a file that is not regular must not be opened.
-            if not entry.is_file or not entry.info.st_size or secrets.is_sample(entry.path):
-                continue
-            yield from _by_name(tree, entry)
-            yield from _by_content(tree, entry)
-
-
-def _by_name(tree: Tree, entry: Entry) -> Iterator[Finding]:
-    for rule in secrets.NAMES:
-        if rule.name.fullmatch(entry.name):
-            if rule.begins and not re.search(rule.begins, tree.read(entry.path, 1 << 16) or b""):
-                continue
-            yield Finding(rule.code, entry.path, rule.subject, rule.reason, rule.fix, rule.clean)
-
-
-def _by_content(tree: Tree, entry: Entry) -> Iterator[Finding]:
-    reported = set()
-    for block in tree.blocks(entry.path, secrets.MOST_BYTES):
-        for secret in secrets.in_block(block):
-            if secret.code not in reported:
-                reported.add(secret.code)
-                yield Finding(secret.code, entry.path, secret.subject, secret.reason, secret.fix)
 
 
 def _mounts(tree: Tree) -> Iterator[Finding]:

@@ -18,6 +18,11 @@ SERVICE = "initialrunner-image.service"
 # Unit of a bake -> the folder of the target that starts it.
 ENABLED = {SERVICE: "multi-user.target.wants", TIMER: "timers.target.wants"}
 
+# A bake with --host-keys writes the program and either of what starts it.
+HOST_KEYS = f"{PROGRAM_FOLDER}/host-keys"
+HOST_KEYS_CRON = f"{TRIGGER}-host-keys"
+HOST_KEYS_SERVICE = "initialrunner-host-keys.service"
+
 # A payload leaves these on the machine that ran it.
 PAYLOADS = (f"{BUNDLE}*", f"{STUB}*")
 PAYLOAD_TRIGGERS = (TRIGGER, *triggers.UNITS)

@@ -22,6 +22,7 @@ MODULES = ("json", "hashlib", "bz2", "ctypes", "email", "http")
 SYSTEMD = ("/usr/lib/systemd/systemd", "/lib/systemd/systemd")
 CRONS = ("/usr/sbin/cron", "/usr/sbin/crond")
 KEYGENS = ("/usr/bin/ssh-keygen", "/bin/ssh-keygen", "/usr/local/bin/ssh-keygen")
+DROPBEAR_KEYGENS = ("/usr/bin/dropbearkey", "/usr/local/bin/dropbearkey")
 
 
 @dataclass(frozen=True)
@@ -101,6 +102,11 @@ def has_cron(root: Root) -> bool:
 
 def has_ssh_keygen(root: Root) -> bool:
     return any(find(root, path) for path in KEYGENS)
+
+
+def makes_host_keys(root: Root) -> bool:
+    """Whether the image has a program that makes host keys, of OpenSSH or of Dropbear."""
+    return any(find(root, path) for path in (*KEYGENS, *DROPBEAR_KEYGENS))
 
 
 def is_file(root: Root, path: str) -> bool:

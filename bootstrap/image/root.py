@@ -20,7 +20,7 @@ from bootstrap.errors import UsageError
 _MOST_LINKS = 40  # as the kernel
 _BLOCK = 1 << 18
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
-_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+FILE_FLAGS = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 # With these a path leads to nothing; with any other error it may, but may not be looked at.
 _ABSENT = (errno.ENOENT, errno.ENOTDIR, errno.ELOOP)
 
@@ -205,7 +205,7 @@ class Root:
             name, fd = path.rpartition("/")[2], None
             # The kind is looked at first: to open a device or a FIFO may have an effect, or never return.
             if stat.S_ISREG(os.stat(name, dir_fd=parent, follow_symlinks=False).st_mode):
-                fd = os.open(name, _FILE, dir_fd=parent)
+                fd = os.open(name, FILE_FLAGS, dir_fd=parent)
         # The name may have been given to another file between the two calls, so the open one is looked at again.
         try:
             yield fd if fd is not None and stat.S_ISREG(os.fstat(fd).st_mode) else None

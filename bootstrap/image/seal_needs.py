@@ -10,18 +10,16 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
-from bootstrap.image import programs, runner_texts, signers
+from bootstrap.image import host_keys, programs, runner_texts, signers
 from bootstrap.image.finding import Finding, Severity
-from bootstrap.image.own_paths import BUNDLE_FOLDER, CRON, PROGRAM, PROGRAM_FOLDER, SERVICE
+from bootstrap.image.own_paths import BUNDLE_FOLDER, CRON, HOST_KEYS, PROGRAM, PROGRAM_FOLDER, SERVICE
 from bootstrap.image.root import Entry
 from bootstrap.image.tree import Tree
-from bootstrap.image.units import Start, Units
+from bootstrap.image.units import CRONS, Start, Units
 from bootstrap.payload.split import FOLDER
 from bootstrap.runner.baked.program import IMAGE, SIGNERS, TIMER
 from bootstrap.runner.contract import PYTHON_FLOOR
 from bootstrap.runner.host import COMMAND
-
-MACHINE_ID = "/etc/machine-id"
 
 # Every code of this module, each with its line in the reference page.
 CODES = {
@@ -38,22 +36,17 @@ CODES = {
     "need.python": "there is no python3 of 3.6 or newer, or none with its whole library",
     "need.unit": "a unit of `--require` is missing, not enabled or masked",
     "need.network": "no service that sets up the network is started (a warning)",
-    "need.host-keys": "sshd is started, and no host keys are created, or only at a first boot (a warning)",
+    **host_keys.CODES,
 }
 
-# Names of cron's unit or init script: Debian, RHEL, Arch, systemd-cron, bcron.
-_CRONS = ("cron", "crond", "cronie", "cron.target", "bcron-start")
 # One of these is enough: an agent or cloud-init may set up the network by itself.
 _NETWORKS = (
     "cloud-init", "cloud-init-network", "systemd-networkd", "NetworkManager", "networking", "network", "dhcpcd",
     "nova-agent", "wicked", "wickedd", "connman", "ifupdown2", "google-guest-agent",
 )  # fmt: skip
-# A unit of the distribution, of cloud-init or of the builder may run ssh-keygen; all do it by an Exec line.
-_MAKES_KEYS = re.compile(r"(?m)^[ \t]*Exec\w+[ \t]*=.*\bsshd?-keygen\b")
 # The last line of baked.py, and the line by which the command, the cron entry and the unit start it.
 _LAST = b"sys.exit(main(sys.argv[1:]))"
 _STARTS = re.compile(rb"(/\S+) -I -S " + re.escape(PROGRAM.encode()) + rb"\s")
-_FIRST_BOOT = re.compile(r"(?mi)^[ \t]*ConditionFirstBoot[ \t]*=[ \t]*(?:yes|true|on|1)[ \t]*$")
 
 _AGAIN = "run bootstrap bake again"
 _NO_PAYLOAD = "a clone would take no payload"
@@ -75,7 +68,7 @@ def missing(tree: Tree, *, require: tuple[str, ...] = (), trigger: str = "auto",
         *_python(tree),
         *_required(units, require),
         *_network(units),
-        *_host_keys(tree, units),
+        *host_keys.missing_host_keys(tree, units, image.get("sources")),
     ]
     return findings
 
@@ -128,7 +121,7 @@ def _runner_texts(tree: Tree, image: dict[str, Any]) -> Iterator[Finding]:
 def _writable_by_others(tree: Tree, baked: Entry) -> Iterator[Finding]:
     """The runner's programs and folders that others could change. All of them run, or are read, as root."""
     texts = (text.entry for text in runner_texts.found_in(tree) if text.is_whole)
-    for entry in (baked, tree.look(COMMAND), *texts):
+    for entry in (baked, tree.look(COMMAND), tree.look(HOST_KEYS), *texts):
         if entry is not None and _is_open(entry):
             subject = "a program that others than root may write"
             yield _need("runner", entry.path, subject, "it runs as root", f"chown root:root, chmod go-w; or {_AGAIN}")
@@ -228,17 +221,21 @@ def _cron(tree: Tree, units: Units, *, runner: bool) -> Start:
         mode = entry.info.st_mode & 0o7777
         # cron skips, without a message, a file that others may write, and a link. Some crons also skip one that may be
         # executed or that has two names.
-        if not entry.is_file or entry.info.st_uid != 0 or mode & 0o133:
+        if entry.info.st_uid != 0:
+            return Start(False, f"{CRON} belongs to user {entry.info.st_uid}, and cron only reads files of root")
+        if not entry.is_file or mode & 0o133:
             return Start(False, f"{CRON} is not a file of root with mode 0644 (it is {mode:04o})")
         if entry.info.st_nlink != 1:
             return Start(False, f"{CRON} has a second name")
         if fault := _start_fault(tree, tree.read(entry.path) or b""):
             return Start(False, f"{CRON} {fault}")
-    starts = [(name, units.start(name)) for name in _CRONS]
+    starts = [(name, units.start(name)) for name in CRONS]
     for name, start in starts:
         if start.on:
             return Start(True, f"{name} {start.how}")
     installed = [f"{name} {start.how}" for name, start in starts if start.is_there]
+    if not installed and programs.has_cron(tree):
+        installed = ["it is installed, and no unit, init script or run level starts it"]
     return Start(False, installed[0] if installed else "is not installed")
 
 
@@ -293,24 +290,3 @@ def _network(units: Units) -> Iterator[Finding]:
         subject = "no service that sets up the network is started"
         fix = "enable systemd-networkd, NetworkManager, networking, cloud-init or the cloud's agent"
         yield _need("network", "", subject, "nobody could reach a clone", fix, warning=True)
-
-
-def _host_keys(tree: Tree, units: Units) -> Iterator[Finding]:
-    """An sshd whose host keys are gone, as they must be, and for which nothing creates new ones."""
-    server = next((name for name in ("ssh", "sshd") if units.start(name).on), None)
-    # Host keys in the image are a finding of their own, ssh.host-key.
-    if server is None or any(tree.glob("/etc/ssh/ssh_host_*_key")):
-        return
-    makers = {unit: text for unit in units.started() if _MAKES_KEYS.search(text := units.text(unit))}
-    if units.start("cloud-init").on or any(not _FIRST_BOOT.search(text) for text in makers.values()):
-        return
-    reason = "nobody could log in to a clone"
-    if not makers:
-        subject = f"{server} is started, and nothing creates host keys"
-        fix = "have a unit run ssh-keygen -A before it, or cloud-init"
-        yield _need("host-keys", "/etc/ssh", subject, reason, fix, warning=True)
-    elif tree.look(MACHINE_ID) is not None and (tree.read(MACHINE_ID) or b"").strip() != b"uninitialized":
-        # Only the word `uninitialized` makes a boot the first one to systemd; after an empty file no boot is.
-        subject = f"{server} is started, and {min(makers)} creates host keys at a first boot, which this file denies"
-        fix = "write uninitialized into it, and mask systemd-firstboot, which may ask at the console"
-        yield _need("host-keys", MACHINE_ID, subject, reason, fix, warning=True)

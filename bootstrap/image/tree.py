@@ -5,17 +5,17 @@ from __future__ import annotations
 import errno
 import os
 import re
+import stat
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from fnmatch import fnmatchcase
 from pathlib import Path
 
 from bootstrap.errors import UsageError
-from bootstrap.image.root import Entry, Root, plain_names
+from bootstrap.image.root import FILE_FLAGS, Entry, Root, plain_names
 
-_BLOCK = 1 << 18
-# Blocks overlap by this much, so that a key or a token that lies across two of them is seen whole in one.
-_OVERLAP = 1 << 13
+# The extended attribute that holds a file's SELinux label.
+LABEL = "security.selinux"
 
 
 class Tree(Root):
@@ -134,19 +134,67 @@ class Tree(Root):
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             self.unreadable[path] = str(error.strerror)
 
-    def blocks(self, path: str, limit_bytes: int) -> Iterator[bytes]:
-        """The first bytes of a file, in pieces that overlap; nothing of a file that begins like a binary one."""
+    def label(self, path: str) -> str | None:
+        """The SELinux label of a regular file; None when it has none, or the file system keeps none."""
         with self.opened(path) as fd:
             if fd is None:
-                return
-            tail, count = b"", 0
-            # A zero byte near the start is the mark of a binary file, as for grep.
-            while count < limit_bytes and (block := os.read(fd, _BLOCK)):
-                if not count and b"\0" in block[:4096]:
-                    return
-                count += len(block)
-                yield tail + block
-                tail = block[-_OVERLAP:]
+                return None
+            try:
+                # The kernel ends the text with a zero byte.
+                return os.getxattr(fd, LABEL).rstrip(b"\0").decode("utf-8", "replace")
+            except OSError:
+                return None
+        return None
+
+    def files(self, top: str, into: Callable[[str], bool]) -> Iterator[tuple[str, str, int]]:
+        """Each regular file below a folder: (its folder, its name, a descriptor of the folder until the next file).
+
+        The kernel tells the kind with the name, so that no file is looked at that is not opened, and no folder is
+        walked to again for each of its files. into: whether to go into a folder, by its path.
+        """
+        todo = [top]
+        while todo:
+            folder = todo.pop()
+            base, below = folder.rstrip("/"), []
+            try:
+                with self.folder(folder) as fd:
+                    names, below = self._kinds(base, fd)
+                    for name in names:
+                        yield base, name, fd
+            except OSError as error:
+                self._unread(folder, error)
+            todo += [path for path in below if into(path)]
+
+    def _kinds(self, base: str, fd: int) -> tuple[list[str], list[str]]:
+        """(names of the regular files, paths of the folders) of an open folder, sorted, without mounts."""
+        names, below = [], []
+        with os.scandir(fd) as entries:
+            for entry in entries:
+                if self.mounts and f"{base}/{entry.name}" in self.mounts:
+                    continue
+                # On a running machine a file may be gone since the folder was read.
+                with suppress(FileNotFoundError):
+                    if entry.is_file(follow_symlinks=False):
+                        names.append(entry.name)
+                    elif entry.is_dir(follow_symlinks=False):
+                        below.append(f"{base}/{entry.name}")
+        return sorted(names), sorted(below)
+
+    @contextmanager
+    def opened_in(self, folder: str, name: str, fd: int) -> Iterator[tuple[int, int]]:
+        """(descriptor, size) of a regular file of an open folder; (-1, 0) when it is none any more, or unreadable."""
+        file = -1
+        try:
+            file = os.open(name, FILE_FLAGS, dir_fd=fd)
+            info = os.fstat(file)
+            yield (file, info.st_size) if stat.S_ISREG(info.st_mode) else (-1, 0)
+        except OSError as error:
+            self._unread(f"{folder}/{name}", error)
+            if file < 0:
+                yield -1, 0
+        finally:
+            if file >= 0:
+                os.close(file)
 
 
 def _quoted(path: str) -> str:

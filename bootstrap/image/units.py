@@ -10,7 +10,7 @@ import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from bootstrap.image import programs
+from bootstrap.image import cloud_init, programs
 from bootstrap.image.tree import Tree
 
 # A unit in an earlier folder hides the one of the same name in a later folder.
@@ -18,6 +18,8 @@ FOLDERS = (
     "/etc/systemd/system", "/usr/local/lib/systemd/system", "/usr/lib/systemd/system", "/lib/systemd/system",
 )  # fmt: skip
 GENERATORS = ("/etc/systemd/system-generators", "/usr/lib/systemd/system-generators", "/lib/systemd/system-generators")
+# Names of cron's unit or init script: Debian, RHEL, Arch, systemd-cron, bcron.
+CRONS = ("cron", "crond", "cronie", "cron.target", "bcron-start")
 _SUFFIX = re.compile(r".*\.(?:service|socket|timer|path|target|mount|automount|swap|slice|scope|device)")
 _WANTS = re.compile(r"(?m)^[ \t]*(?:Wants|Requires|BindsTo|Requisite|Upholds)[ \t]*=(.*)")
 _SERVICE = re.compile(r"(?m)^[ \t]*(?:Unit|Service)[ \t]*=[ \t]*(\S+)")
@@ -73,6 +75,10 @@ class Units:
             by = asleep[0].split("/")[-2].rpartition(".")[0]
             return Start(False, f"is wanted by {by}, which nothing starts")
         return Start(False, "is not enabled")
+
+    def is_masked(self, unit: str) -> bool:
+        """Whether a unit is masked. unit: with its suffix."""
+        return self._real(unit) == "masked"
 
     def text(self, unit: str) -> str:
         """The unit's file and its drop-ins, one after the other."""
@@ -170,8 +176,7 @@ class Units:
 
     def _generated(self) -> Iterator[tuple[str, str]]:
         """(unit, its starter) for what generators add whose rules are simple."""
-        look = self._tree.look
-        if self.generator("cloud-init-generator") and not look("/etc/cloud/cloud-init.disabled"):
+        if self.generator("cloud-init-generator") and not cloud_init.switched_off(self._tree):
             yield "cloud-init.target", "by cloud-init's generator, at boot"
         if self.generator("netplan") and any(self._tree.glob("/etc/netplan/*.yaml")):
             text = b"".join(self._tree.read(entry.path) or b"" for entry in self._tree.glob("/etc/netplan/*.yaml"))

@@ -24,6 +24,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
 
+from bootstrap.client.own_collector import child
 from bootstrap.errors import HostError, UsageError
 from bootstrap.rehearse.wire import receive, send
 from bootstrap.runner.host import STATE
@@ -360,16 +361,8 @@ class Copy:
         if self.network != "host":
             user = [] if self._options["privileged"] else ["--user", "--preserve-credentials"]
             enter = ["nsenter", *user, "--net", "--target", str(self.pid), "--"]
-        # If this process is killed, nobody else would end the program.
-        with subprocess.Popen(["setpriv", "--pdeathsig", "KILL", *enter, *argv], **popen) as process:
-            try:
-                yield process
-            finally:
-                process.terminate()
-                try:
-                    process.wait(5)
-                except subprocess.TimeoutExpired:
-                    process.kill()
+        with child([*enter, *argv], **popen) as process:
+            yield process
 
 
 def cron_program(root: Path | None = None) -> str | None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from bootstrap.payload.build import build
 from bootstrap.payload.model import Payload
+from bootstrap.plan.direct import direct
 from bootstrap.plan.resolve import resolve
 from bootstrap.render.render import render
 from bootstrap.spec.load import Spec, load
@@ -49,15 +50,9 @@ def texts(spec: Spec, server: str, deploy_id: str) -> str:
 def prepared(spec: Spec, server: str, deploy_id: str, reports: Reports | None) -> Prepared:
     """Build the server's payload as files to inject. reports None: it reports nowhere, whatever the spec says."""
     plan = resolve(spec, server=server, deploy_id=deploy_id, report_url=reports.url if reports else None)
-    if reports is None:
-        plan = dataclasses.replace(plan, report_url=None, report_ca=None)
-    elif plan.proxy:
-        # The runner knows 127.0.0.1 as its own; the spec's proxy knows nothing of the rehearsal's collector.
-        no_proxy = plan.proxy.get("no_proxy")
-        first = no_proxy or next(iter(plan.proxy.values()))
-        names = f"{no_proxy.value},{reports.host}" if no_proxy else reports.host
-        direct = dataclasses.replace(first, value=names, rule=None)
-        plan = dataclasses.replace(plan, proxy={**plan.proxy, "no_proxy": direct})
+    # The runner knows 127.0.0.1 as its own; the spec's proxy knows nothing of the rehearsal's collector.
+    nowhere = dataclasses.replace(plan, report_url=None, report_ca=None)
+    plan = direct(plan, reports.host) if reports else nowhere
     if plan.trigger == "systemd":
         # A copy has no systemd: cron starts the entry that a service would start on a server.
         plan = dataclasses.replace(plan, trigger="both")

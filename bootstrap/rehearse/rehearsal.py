@@ -12,9 +12,10 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from bootstrap.client import timeline
 from bootstrap.errors import CollectorError, ExitCode, UsageError
 from bootstrap.payload.model import InjectedFile, Payload
-from bootstrap.rehearse import inject, timeline
+from bootstrap.rehearse import inject
 from bootstrap.rehearse.clues import Clues
 from bootstrap.rehearse.collector import Collector, unused_place
 from bootstrap.rehearse.copy import Copy, cron_program

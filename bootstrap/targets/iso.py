@@ -5,6 +5,7 @@ pycdlib writes the present time, in the local zone, into every record: here all 
 
 from __future__ import annotations
 
+import importlib.util
 import io
 import time
 from collections.abc import Iterator, Mapping
@@ -13,9 +14,16 @@ from typing import Any
 from bootstrap.errors import PayloadError, UsageError
 
 SECTOR = 2048
+# The way to get what images need.
+INSTALL = "pip install 'initialrunner[iso]'"
 # The dates of a volume descriptor: offset in its sector, and whether the image's own date stands there.
 _VOLUME_DATES = {813: True, 830: True, 847: False, 864: False}
 _FIRST_DESCRIPTOR, _LAST_DESCRIPTOR = 16, 255
+
+
+def is_available() -> bool:
+    """Whether images can be made here: pycdlib is an extra. It is not imported to know that."""
+    return importlib.util.find_spec("pycdlib") is not None
 
 
 def image(files: Mapping[str, bytes], label: str, deploy_id: str) -> bytes:
@@ -125,7 +133,5 @@ def _pycdlib() -> Any:
     try:
         import pycdlib
     except ImportError as error:
-        raise UsageError(
-            "images need pycdlib, which is not installed", hint="pip install 'initialrunner[iso]'"
-        ) from error
+        raise UsageError("images need pycdlib, which is not installed", hint=INSTALL) from error
     return pycdlib

@@ -34,7 +34,11 @@ class Seed:
         return iso.image(self.files, self.label, self.deploy_id)
 
     def output(self) -> Output:
-        """Return what `render` writes: the image, and a folder with the same files."""
+        """Return what `render` writes: the image, and a folder with the same files; without pycdlib the folder."""
+        from bootstrap.targets import iso
+
+        if not iso.is_available():
+            return Output("", b"", f"{self.label}/", self.write)
         return Output(f"{self.label}.iso", self.image(), f"{self.label}/", self.write)
 
     def write(self, directory: str | Path) -> Path:
@@ -80,7 +84,12 @@ def config_drive(payload: Payload, user_data: bytes) -> Seed:
 
 def instance_id(payload: Payload) -> str:
     """Return an id for each server in each roll-out: cloud-init takes a boot with a new id for a first one."""
-    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"initialrunner/{payload.deploy_id}/{payload.server}"))
+    return instance_id_of(payload.deploy_id, payload.server)
+
+
+def instance_id_of(deploy_id: str, server: str) -> str:
+    """Return the same by the names alone."""
+    return str(uuid.uuid5(uuid.NAMESPACE_URL, f"initialrunner/{deploy_id}/{server}"))
 
 
 def _named(payload: Payload, key: str) -> dict[str, str]:

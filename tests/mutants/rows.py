@@ -281,7 +281,7 @@ MUTANTS = [
         (REHEARSE + "test_a_relative_folder_is_kept_in_and_nothing_is_left_by_what_could_not_start",), (140,),
     ),
     Mutant(
-        "a rehearsal's folder is looked for elsewhere", "bootstrap/rehearse/collector.py",
+        "a rehearsal's folder is looked for elsewhere", "bootstrap/client/own_collector.py",
         "                    env=environment,\n", "                    env=environment, cwd=self._folder,\n",
         ("tests/integration/test_relative_paths.py::test_nothing_is_started_in_another_folder_but_by_absolute_names",),
         (140,),

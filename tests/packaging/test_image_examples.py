@@ -56,6 +56,18 @@ def test_a_bake_is_followed_by_a_seal_and_nothing_is_enabled_after_it() -> None:
         assert "enable" not in text[text.rindex(" bake ") :], name
 
 
+def test_each_builder_ends_with_a_try_that_asks_for_the_units_of_its_seal() -> None:
+    """In the recipe where the builder runs something when the image is whole, else as a command line of the page."""
+    sections = PAGE.read_text().split("\n## ")[1:]
+    assert len(sections) == 6
+    for section in sections:
+        required: dict[str, set[str]] = {}
+        for verb, options in re.findall(r"\bbootstrap\S* (seal|try)\b(.*)", section):
+            required.setdefault(verb, set()).update(re.findall(r"--require ([\w-]+)", options))
+        # diskimage-builder's element has the options of seal in a variable.
+        assert required["try"] == (required.get("seal") or {"cron"}), section
+
+
 @needs_packer
 def test_packer_finds_the_template_valid(tmp_path: Path) -> None:
     """For a machine that is there; what it takes for OpenStack it asks the cloud for: see test_orchestrators.py."""

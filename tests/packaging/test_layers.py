@@ -52,7 +52,7 @@ ALLOWED = {
     "rehearse": TO_TARGETS | {"client", "secret", "runner.host", "runner.tick.run"},
     # The payload of a trial and its collector are those of a rehearsal; an image is judged by `image`.
     "trial": TO_TARGETS | {
-        "client", "api", "rendering", "secret", "image", "state_dir", "runner.host", "runner.contract",
+        "client", "api", "rendering", "secret", "image", "state_dir", "runner.host", "runner.contract", "runner.baked",
     },
     # The journal of a deploy has the form of the host's.
     "deploy": TO_TARGETS | {"client", "api", "rendering", "secret", "runner.tick.journal"},
@@ -90,7 +90,7 @@ OUTSIDE = {
     "starlette": {"collector"},
     "uvicorn": {"collector", "cli"},
     "uvloop": {"collector"},
-    "yaml": {"spec", "targets", "publish"},
+    "yaml": {"image", "spec", "targets", "publish"},
 }
 
 HEAVY = {

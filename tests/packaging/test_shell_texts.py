@@ -62,6 +62,7 @@ def texts() -> Iterator[tuple[str, str, str]]:
     for entry in parse(resources.text("files/image/cron").encode()).entries:
         yield f"baked: cron {entry.schedule}", f"#!/bin/sh\n{entry.command}\n", CRON_MEANS
     yield "baked: admin command", resources.text("files/image/command.sh"), ""
+    yield "baked: host keys", resources.text("files/image/host-keys.sh"), ""
     for name in EXAMPLES:
         plan, payload = example(name)
         for entry in parse(payload.files[-1].content).entries:

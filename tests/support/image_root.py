@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+from planted.agents import FOLDERS
 from planted.texts import BODY, BOOT_ID, FORTY, KEY
 
 from bootstrap import resources
@@ -33,6 +34,7 @@ def link(root: Path, path: str, target: str) -> Path:
 
 def bake(root: Path, trigger: str = "both", **settings: object) -> None:
     """The files of a bake, as far as the gate asks for them."""
+
     def shipped(name: str) -> str:
         return resources.text(f"files/image/{name}").replace("@PYTHON@", "/usr/bin/python3")
 
@@ -131,12 +133,82 @@ def lures(root: Path) -> None:
     status = f"Package: browser\nConffiles:\n /etc/browser/apikeys {hashlib.md5(packaged.encode()).hexdigest()}\n"
     put(root, "/var/lib/dpkg/status", status)
     os.mkfifo(root / "srv/fifo.p12")
+    put(root, "/etc/profile.d/proxy.sh", "# export http_proxy=http://proxy:3128\nexport no_proxy=localhost\n")
+    put(root, "/etc/wgetrc", "#https_proxy = http://proxy.yoyodyne.com:18023/\n")
+    put(root, "/etc/environment.d/proxy.conf", "http_proxy=http://127.0.0.1:3128\n")
+    put(root, "/etc/apt/sources.list", "# deb cdrom:[Debian]/ x main\ndeb http://deb.debian.org/debian x main\n")
+    put(root, "/etc/dpkg/dpkg.cfg.d/excludes", "path-exclude=/usr/share/man/*\n#force-unsafe-io\n")
+    put(root, "/var/cache/cracklib/cracklib_dict.pwd", "x")
+    logins(root)
+    of_every_machine(root)
+
+
+def logins(root: Path) -> None:
+    """Settings of logins, and folders of jobs, as distributions have them."""
+    put(
+        root, "/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\n#PasswordAuthentication yes\nUsePAM yes\n"
+    )
+    put(root, "/etc/ssh/sshd_config.d/50-cloud-init.conf", "PasswordAuthentication no\n")
+    put(root, "/etc/sudoers", "Defaults env_reset\n%sudo ALL=(ALL:ALL) ALL\n#%wheel ALL=(ALL) NOPASSWD: ALL\n"
+        "root ALL=(ALL:ALL) NOPASSWD: ALL\n@includedir /etc/sudoers.d\n", 0o440)  # fmt: skip
+    put(root, "/etc/sudoers.d/README", "#\n# %admin ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+    put(root, "/etc/sudoers.d/mine.dpkg-old", "me ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+    put(root, "/etc/doas.conf", "permit persist :wheel\n# permit nopass me\n")
+    put(root, "/etc/polkit-1/rules.d/10-admin.rules", 'polkit.addRule(function(action, subject) {\n'
+        '  if (subject.isInGroup("wheel")) { return polkit.Result.YES; } // or Result.NO\n});\n')  # fmt: skip
+    getty = "[Service]\n# agetty --autologin root\nExecStart=-/sbin/agetty -o '-p -- \\\\u' --noclear - $TERM\n"
+    put(root, "/usr/lib/systemd/system/getty@.service", getty)
+    put(root, "/etc/lightdm/lightdm.conf", "[Seat:*]\n#autologin-user=\nautologin-user=\n")
+    put(root, "/etc/gdm3/custom.conf", "[daemon]\n#  AutomaticLoginEnable = true\nAutomaticLoginEnable=false\n")
+    put(root, "/etc/hosts.equiv", "# none\n")
+    put(root, "/var/spool/cron/atjobs/.SEQ", "0\n")
+    put(root, "/var/spool/cron/crontabs/alice")
+    put(root, "/etc/cron.d/e2scrub_all", "30 3 * * 0 root test -e /run/systemd/system || e2scrub_all\n")
+    put(root, "/etc/gshadow", "root:*::\nusers:!::alice\n", 0o640)
+    put(root, "/etc/passwd-", "root:x:0:0::/root:/bin/sh\n")
+
+
+def of_every_machine(root: Path) -> None:
+    """Settings of disks, networks and names that hold on every clone, as distributions ship them."""
+    for path, text in {
+        "/etc/fstab": "UUID=0a1b / ext4 rw 0 1\nPARTUUID=2c /boot/efi vfat umask=077 0 1\nUUID=3d none swap sw 0 0\n"
+        "/dev/sr0 /media/cdrom0 udf,iso9660 user,noauto 0 0\ntmpfs /tmp tmpfs defaults 0 0\n",
+        "/etc/crypttab": "# <target name>\t<source device>\nswap /dev/vda3 /dev/urandom swap\n",
+        "/etc/default/grub": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n'
+        'GRUB_CMDLINE_LINUX="console=ttyS0 root=UUID=0a1b resume=UUID=3d ip=dhcp"\n',
+        "/boot/grub/grub.cfg": "menuentry 'a' {\n\tlinux /vmlinuz root=UUID=0A1B ro crashkernel=256M\n}\n",
+        "/etc/mdadm/mdadm.conf": "HOMEHOST <system>\n# ARRAY /dev/md0 UUID=1:2\n",
+        "/etc/multipath/wwids": "# Multipath wwids, Version : 1.0\n",
+        "/etc/nvme/discovery.conf": "# --transport=<trtype>\n",
+        "/etc/initramfs-tools/conf.d/resume": "RESUME=UUID=3d\n",
+        "/etc/netplan/90-default.yaml": "network: {ethernets: {all: {match: {name: 'e*'}, dhcp4: true}}}\n",
+        "/etc/systemd/network/80-dhcp.network": "[Match]\nName=en* eth0\n[Network]\nDHCP=yes\n",
+        "/etc/systemd/network/99-default.link": "[Match]\nOriginalName=*\n[Link]\nMACAddressPolicy=persistent\n",
+        "/etc/network/interfaces": "auto lo\niface lo inet loopback\nallow-hotplug eth0\niface eth0 inet dhcp\n",
+        "/etc/NetworkManager/system-connections/wired.nmconnection": "[connection]\nuuid=1\n[ipv4]\nmethod=auto\n",
+        "/etc/sysconfig/network-scripts/ifcfg-lo": "DEVICE=lo\nIPADDR=127.0.0.1\n",
+        "/etc/sysconfig/network-scripts/ifcfg-ens": "DEVICE=eth0\nBOOTPROTO=dhcp\n",
+        "/etc/sysconfig/network": "NETWORKING=yes\n",
+        "/etc/dhcp/dhclient.conf": "send host-name = gethostname();\n#send dhcp-client-identifier 1:0:a0;\n",
+        "/etc/dhcpcd.conf": "hostname\nclientid\n#static ip_address=192.168.0.10/24\n",
+        "/etc/hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost\nff02::1 ip6-allnodes\n",
+        "/etc/udev/rules.d/70-own.rules": '# 52:54:00:12:34:56\nSUBSYSTEM=="net", NAME="x"\n',
+        "/etc/kernel/entry-token": "debian\n",
+        "/etc/machine-info": "CHASSIS=vm\n",
+        "/etc/mailname": "localhost\n",
+        "/etc/postfix/main.cf": "myhostname = $mydomain\nmyorigin = /etc/mailname\n",
+        "/etc/exim4/update-exim4.conf.conf": "dc_other_hostnames=''\n",
+        "/var/cache/debconf/config.dat": "Name: grub-pc/install_devices\nValue: /dev/vda\n",
+        "/etc/selinux/config": "SELINUX=disabled\n",
+    }.items():
+        put(root, path, text)
 
 
 # Told as one: the content is the name of a file in the folder.
 FILLED = {
     "cloud-init.data", "cloud.agent", "log.journal", "log.installer", "cache.apt", "cache.apt-lists", "cache.packages",
-    "cache.home",
+    "cache.home", "cache.system", "cache.builds", "history.trash", "history.editor", "trace.fingerprint", "disk.iscsi",
+    *FOLDERS,
 }  # fmt: skip
 
 

@@ -33,7 +33,7 @@ TOP = Path(__file__).resolve().parents[2]
 # As they were when they were loaded.
 SOURCE = b"".join(Path(str(path)).read_bytes() for path in (__file__, kernel.__file__, initrd.__file__))
 SUITES = ("bookworm", "trixie", "bullseye")
-VARIANTS = ("plain", "cloud-init", "no-cron", "no-python", "ssh")
+VARIANTS = ("plain", "cloud-init", "no-cron", "no-python", "ssh", "ssh-cloud-init")
 MEMORY = Path("/dev/shm")
 ROOM_BYTES = 3 << 30  # an unpacked root, its disk, and the copies that guests write to
 DISK_BYTES = 2 << 30
@@ -95,8 +95,8 @@ class Recipe:
         found = [*PACKAGES]
         found += [] if self.variant == "no-cron" else ["cron"]
         found += ["wget"] if self.variant == "no-python" else ["python3"]
-        found += ["cloud-init"] if self.variant == "cloud-init" else []
-        found += ["openssh-server"] if self.variant == "ssh" else []
+        found += ["cloud-init"] if self.variant.endswith("cloud-init") else []
+        found += ["openssh-server"] if self.variant.startswith("ssh") else []
         return found
 
 
@@ -219,9 +219,10 @@ def _settle(root: Path, recipe: Recipe) -> None:
         f"[Service]\nExecStart=\nExecStart=-udevadm trigger --action=add {triggers}\n",
     )
     masked = set(MASKED)
-    if recipe.variant == "cloud-init":
+    if recipe.variant.endswith("cloud-init"):
         put("/etc/cloud/cloud.cfg.d/90-guest.cfg", CLOUD)
-    else:
+    # Where both are there, a clone has a network whether or not cloud-init finds anything to do.
+    if recipe.variant != "cloud-init":
         put(NETWORK_FILE, NETWORK)
         masked.add("systemd-networkd-wait-online.service")
     for unit in masked:

@@ -2,29 +2,43 @@
 
 from __future__ import annotations
 
-from bootstrap.image.leftovers.rule import FILES, FILLED, LISTED, Leftover
+from bootstrap.image.leftovers.rule import FILES, FILLED, LINES, LISTED, Leftover
 
 # The agent of a clone decides by these whether it has been set up already.
 CLOUD = (
+    # All that `cloud-init clean` removes: everything there but the seed.
     Leftover(
-        "cloud-init.data", (
-            "/var/lib/cloud/instance", "/var/lib/cloud/instances", "/var/lib/cloud/data", "/var/lib/cloud/sem",
-            "/var/lib/cloud/scripts", "/var/lib/cloud/handlers", "/var/lib/cloud/boothooks",
-        ), "cloud-init's records of the builder",
+        "cloud-init.data", ("/var/lib/cloud/*",), "cloud-init's records of the builder",
         "a clone may skip what runs once for an instance, and user-data may hold secrets",
-        "cloud-init clean, or remove it", FILES, FILLED,
+        "cloud-init clean, or remove it", FILES, FILLED, but=("seed",), product="cloud-init",
+        source="cloudinit/cmd/clean.py",
+    ),
+    Leftover(
+        "cloud-init.fstab", ("/etc/fstab",), "mounts that cloud-init wrote", "they name disks of the builder",
+        "cloud-init clean --configs fstab, or take the lines out", LINES, holds=rb"comment=cloudconfig",
+        lines=rb"comment=cloudconfig", product="cloud-init", source="cloudinit/config/cc_mounts.py",
     ),
     # A seed may be there on purpose, as the data source of every clone.
     Leftover(
         "cloud-init.seed", ("/var/lib/cloud/seed/*/*",), "a seed of cloud-init",
         "every clone would be that one instance", "remove it, unless it is meant for every clone", LISTED,
     ),
+    # The installer of Ubuntu has `cloud-init clean` remove these, by its hook /etc/cloud/clean.d/99-installer.
     Leftover(
         "cloud-init.installer", (
-            "/etc/cloud/cloud.cfg.d/99-installer.cfg", "/etc/cloud/cloud.cfg.d/curtin-preserve-sources.cfg",
-            "/etc/cloud/cloud.cfg.d/subiquity-disable-cloudinit-networking.cfg", "/etc/cloud/ds-identify.cfg",
+            "/etc/cloud/cloud.cfg.d/99-installer*.cfg", "/etc/cloud/cloud.cfg.d/90-installer-network.cfg",
+            "/etc/cloud/cloud.cfg.d/subiquity-disable-cloudinit-networking.cfg",
+            "/etc/cloud/cloud.cfg.d/00-subiquity-*",
         ), "the installer's settings for cloud-init", "clones would not look for metadata, or not set up the network",
-        "remove it", LISTED,
+        "cloud-init clean, or remove it", product="subiquity", source="subiquity/models/subiquity.py",
+    ),
+    Leftover(
+        "cloud-init.settings", (
+            "/etc/cloud/cloud.cfg.d/curtin-preserve-sources.cfg", "/etc/cloud/cloud.cfg.d/50-curtin-networking.cfg",
+            "/etc/cloud/cloud.cfg.d/9*-maas*.cfg", "/etc/cloud/cloud.cfg.d/9*_dpkg_maas*.cfg",
+        ), "settings for cloud-init of the builder's installation", "a clone may look for metadata in the wrong place,"
+        " or keep the builder's cards and mirrors", "remove it, unless it holds for every clone", LISTED,
+        product="curtin, maas", source="curtin/commands/curthooks.py",
     ),
     Leftover(
         "cloud.agent", (

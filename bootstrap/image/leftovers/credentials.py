@@ -103,16 +103,6 @@ CREDENTIALS = (
         "leave the domain, and remove it", LISTED,
     ),
     Leftover(
-        "cred.subscription", ("/etc/pki/consumer/*.pem", "/etc/pki/entitlement/*.pem"), "a subscription",
-        "every clone would be that one system", "subscription-manager unregister, then clean", LISTED,
-    ),
-    Leftover(
-        "cred.agent", (
-            "/var/lib/tailscale/tailscaled.state", "/var/lib/amazon/ssm/registration", "/etc/salt/pki/minion/*.pem",
-            "/var/lib/amazon/ssm/Vault/Store/*",
-        ), "an agent's registration of the builder", "every clone would be that one member", "remove it", LISTED,
-    ),
-    Leftover(
         "cred.debconf", ("/var/cache/debconf/passwords.dat",), "passwords that an installation asked for",
         "every clone would have the same ones", "echo PURGE | debconf-communicate PACKAGE", LISTED,
         holds=rb"(?m)^Value: \S",

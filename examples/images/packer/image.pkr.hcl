@@ -1,5 +1,6 @@
 # Installs what the runner needs on a server made for it, bakes the runner in, seals, and has the cloud take the image:
 #   packer build -only=openstack.image -var image=UUID -var flavor=NAME .
+# The image is then fetched, and a copy of it booted here: that takes the programs `openstack`, `bootstrap` and QEMU.
 # On any machine that you reach by SSH, to be made an image by other means:
 #   packer build -only=null.machine -var host=ADDRESS .
 
@@ -13,6 +14,12 @@ variable "image" {
   type        = string
   default     = ""
   description = "What to start from: the UUID of an image with Debian."
+}
+
+variable "name" {
+  type        = string
+  default     = "debian-initialrunner"
+  description = "Of the image that is made; no other image of the project may have it."
 }
 
 variable "flavor" {
@@ -38,7 +45,7 @@ variable "key" {
 }
 
 source "openstack" "image" {
-  image_name   = "debian-initialrunner"
+  image_name   = var.name
   source_image = var.image
   flavor       = var.flavor
   ssh_username = var.user
@@ -77,6 +84,18 @@ build {
       # Last, since exit code 4 ends the build before an image is taken. Packer's own key goes too: its session stays. So
       # does the toolkit, with what it has unpacked, when nothing else is left.
       "python3 /tmp/bootstrap.pyz seal / --clean --clean-access --require cron",
+    ]
+  }
+
+  # When the image is refused this fails, and Packer removes it from the cloud.
+  post-processor "shell-local" {
+    only           = ["openstack.image"]
+    inline_shebang = "/bin/sh -eu"
+    inline = [
+      "work=$(mktemp -d)",
+      "trap 'rm -r \"$work\"' EXIT",
+      "openstack image save --file \"$work/image\" '${var.name}'",
+      "bootstrap try \"$work/image\" --require cron",
     ]
   }
 }

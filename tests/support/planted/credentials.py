@@ -23,8 +23,6 @@ CREDENTIALS: tuple[tuple[str, str, str | bytes], ...] = (
     ("cred.packages", "/etc/apt/auth.conf.d/own.conf", "machine a login b password c\n"),
     ("cred.url", "/etc/apt/sources.list.d/own.list", "deb https://me:secret@packages.example a b\n"),
     ("cred.kerberos", "/etc/krb5.keytab", b"\x05\x02"),
-    ("cred.subscription", "/etc/pki/consumer/cert.pem", "-----BEGIN CERTIFICATE-----\n"),
-    ("cred.agent", "/var/lib/tailscale/tailscaled.state", "{}"),
     ("cred.debconf", "/var/cache/debconf/passwords.dat", "Name: mysql/root\nValue: x\n"),
     ("key.snakeoil", "/etc/ssl/private/ssl-cert-snakeoil.key", KEY),
 )

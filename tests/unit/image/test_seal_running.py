@@ -33,7 +33,7 @@ RELEASE = PACKAGE.parent / "release"
 LIBRARY = "late.py"
 # What the process takes for its `/` is the root of the test, so that nothing else is at stake.
 AS_THE_MACHINE = """
-import os, sys, bootstrap.cli.main, bootstrap.cli.seal, bootstrap.image.seal
+import os, sys, yaml, bootstrap.cli.main, bootstrap.cli.seal, bootstrap.image.seal
 from bootstrap.image import running
 root = sys.argv[1]
 os.chroot(root)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from bootstrap.rehearse.timeline import Timeline, final_state, verdict
+from bootstrap.client.timeline import Timeline, final_state, verdict
 
 BEGIN = 1_000.0
 

@@ -1,0 +1,87 @@
+"""Credentials for databases, for stores of objects and files, and for backups."""
+
+from __future__ import annotations
+
+import json
+
+from builder_leftovers.forms import alnum, b64, hexes, octets, password, upper
+from builder_leftovers.item import Item
+
+DATA_STORES = (
+    Item("PostgreSQL", "/root/.pgpass", f"db.example.net:5432:*:builder:{password()}\n",
+         "https://www.postgresql.org/docs/current/libpq-pgpass.html", 0o600),
+    Item("PostgreSQL", "/home/alice/.pg_service.conf",
+         f"[build]\nhost=db.example.net\ndbname=app\nuser=builder\npassword={password()}\n",
+         "https://www.postgresql.org/docs/current/libpq-pgservice.html"),
+    Item("MySQL", "/root/.my.cnf", f"[client]\nuser=root\npassword={password()}\n",
+         "https://dev.mysql.com/doc/refman/8.0/en/option-files.html", 0o600),
+    Item("MySQL", "/home/alice/.mylogin.cnf", octets(136),
+         "https://dev.mysql.com/doc/refman/8.0/en/mysql-config-editor.html", 0o600),
+    Item("MySQL", "/etc/mysql/debian.cnf",
+         "# Automatically generated for Debian scripts. DO NOT TOUCH!\n[client]\nhost     = localhost\n"
+         f"user     = debian-sys-maint\npassword = {alnum(16)}\n", "https://wiki.debian.org/MySql", 0o600),
+    Item("ODBC", "/etc/odbc.ini",
+         f"[app]\nDriver=PostgreSQL Unicode\nServername=db.example.net\nUsername=app\nPassword={password()}\n",
+         "https://www.unixodbc.org/odbcinst.html"),
+    Item("ODBC", "/root/.odbc.ini", f"[app]\nDriver=FreeTDS\nServer=db.example.net\nUID=app\nPWD={password()}\n",
+         "https://www.unixodbc.org/odbcinst.html"),
+    Item("InfluxDB", "/root/.influxdbv2/configs",
+         f'[default]\n  url = "http://localhost:8086"\n  token = "{b64(64)}"\n  org = "build"\n  active = true\n',
+         "https://docs.influxdata.com/influxdb/v2/reference/cli/influx/config/", 0o600),
+    Item("Cassandra", "/root/.cassandra/cqlshrc", f"[authentication]\nusername = cassandra\npassword = {password()}\n",
+         "https://cassandra.apache.org/doc/latest/cassandra/managing/tools/cqlsh.html", 0o600),
+    Item("Snowflake", "/root/.snowflake/connections.toml",
+         f'[build]\naccount = "xy12345"\nuser = "builder"\npassword = "{password()}"\n',
+         "https://docs.snowflake.com/en/developer-guide/snowflake-cli/connecting/configure-connections", 0o600),
+    Item("Databricks", "/root/.databrickscfg",
+         f"[DEFAULT]\nhost = https://x.cloud.databricks.com\ntoken = dapi{hexes(32)}\n",
+         "https://docs.databricks.com/en/dev-tools/auth/config-profiles.html", 0o600),
+    Item("dbt", "/root/.dbt/profiles.yml",
+         f"app:\n  outputs:\n    dev: {{type: postgres, host: db.example.net, user: dbt, password: {password()}}}\n"
+         "  target: dev\n", "https://docs.getdbt.com/docs/core/connect-data-platform/profiles.yml"),
+    Item("ClickHouse", "/root/.clickhouse-client/config.xml",
+         f"<config>\n  <host>ch.example.net</host>\n  <user>build</user>\n  <password>{password()}</password>\n"
+         "</config>\n", "https://clickhouse.com/docs/en/interfaces/cli", 0o600),
+    Item("rclone", "/root/.config/rclone/rclone.conf",
+         f"[s3]\ntype = s3\nprovider = Minio\naccess_key_id = {upper(20)}\nsecret_access_key = {alnum(40)}\n",
+         "https://rclone.org/docs/", 0o600),
+    Item("s3cmd", "/root/.s3cfg", f"[default]\naccess_key = AKIA{upper(16)}\nsecret_key = {b64(30)}\n",
+         "https://s3tools.org/kb/item14.htm", 0o600),
+    Item("mc", "/root/.mc/config.json",
+         json.dumps({"version": "10", "aliases": {"s": {"url": "https://s3.example.net", "accessKey": upper(20),
+                                                        "secretKey": alnum(40), "api": "s3v4"}}}),
+         "minio/mc: README.md", 0o600),
+    Item("s3fs", "/etc/passwd-s3fs", f"AKIA{upper(16)}:{b64(30)}\n", "s3fs-fuse/s3fs-fuse: README.md", 0o640),
+    Item("s3fs", "/root/.passwd-s3fs", f"AKIA{upper(16)}:{b64(30)}\n", "s3fs-fuse/s3fs-fuse: README.md", 0o600),
+    Item("cifs-utils", "/root/.smbcredentials", f"username=builder\npassword={password()}\ndomain=EXAMPLE\n",
+         "https://manpages.debian.org/bookworm/cifs-utils/mount.cifs.8.en.html", 0o600),
+    Item("cifs-utils", "/etc/samba/credentials", f"username=builder\npassword={password()}\n",
+         "https://wiki.archlinux.org/title/Samba", 0o600),
+    Item("davfs2", "/etc/davfs2/secrets", f"https://dav.example.net/remote.php/webdav builder {password()}\n",
+         "https://manpages.debian.org/bookworm/davfs2/davfs2.conf.5.en.html", 0o600),
+    Item("davfs2", "/home/alice/.davfs2/secrets", f"https://dav.example.net/ alice \"{password()}\"\n",
+         "https://manpages.debian.org/bookworm/davfs2/davfs2.conf.5.en.html", 0o600),
+    Item("restic", "/etc/restic/password", password() + "\n",
+         "https://restic.readthedocs.io/en/stable/030_preparing_a_new_repo.html", 0o600),
+    Item("restic", "/etc/restic/env",
+         f"export RESTIC_REPOSITORY=s3:s3.example.net/b\nexport RESTIC_PASSWORD={password()}\n",
+         "https://restic.readthedocs.io/en/stable/040_backup.html", 0o600),
+    Item("borg", "/root/.config/borg/keys/backup_example_net", f"BORG_KEY {hexes(64)}\n{b64(300)}\n",
+         "https://borgbackup.readthedocs.io/en/stable/usage/key.html", 0o600),
+    Item("borgmatic", "/etc/borgmatic/config.yaml",
+         f"repositories: [{{path: 'ssh://b.example.net/./r'}}]\nencryption_passphrase: \"{password()}\"\n",
+         "https://torsion.org/borgmatic/docs/how-to/provide-your-passwords/", 0o600),
+    Item("kopia", "/root/.config/kopia/repository.config.kopia-password", b64(18),
+         "https://kopia.io/docs/reference/command-line/", 0o600),
+    Item("duply", "/root/.duply/build/conf", f"GPG_PW='{password()}'\nTARGET='s3://s3.example.net/b'\n",
+         "https://duply.net/wiki/index.php/Duply-documentation", 0o600),
+    Item("lftp", "/root/.local/share/lftp/bookmarks", f"build\tftp://builder:{password()}@ftp.example.net/\n",
+         "https://lftp.yar.ru/lftp-man.html", 0o600),
+    Item("FileZilla", "/home/alice/.config/filezilla/sitemanager.xml",
+         "<FileZilla3><Servers><Server><Host>ftp.example.net</Host><User>builder</User><Pass "
+         f"encoding=\"base64\">{b64(12)}</Pass>"
+         "</Server></Servers></FileZilla3>\n", "https://wiki.filezilla-project.org/Client_Configuration", 0o600),
+    Item("curl", "/root/.curlrc", f"user = \"builder:{password()}\"\n", "https://curl.se/docs/manpage.html"),
+    Item("wget", "/root/.wgetrc", f"http_user = builder\nhttp_password = {password()}\n",
+         "https://www.gnu.org/software/wget/manual/html_node/Wgetrc-Commands.html"),
+)  # fmt: skip

@@ -1,0 +1,36 @@
+"""Leftovers of the table `agents.configuration`, planted: (code, path, content)."""
+
+from __future__ import annotations
+
+CONFIGURATION: tuple[tuple[str, str, str | bytes], ...] = (
+    ("agent.salt-id", "/etc/salt/minion_id", "x"),
+    ("agent.salt-id", "/etc/opt/salt/minion_id", "x"),
+    ("agent.salt-key", "/etc/salt/pki/minion/minion.p1", "x"),
+    ("agent.salt-key", "/etc/salt/pki/proxy/one/one.pem", "x"),
+    ("agent.salt-master", "/etc/salt/pki/master/one.pem", "x"),
+    ("agent.salt-master", "/etc/salt/pki/master/one/one", "x"),
+    ("agent.salt-cache", "/var/cache/salt/minion", "one"),
+    ("agent.puppet", "/etc/puppetlabs/puppet/ssl/private_keys/one", "x"),
+    ("agent.puppet", "/var/puppet/ssl/one.pem", "x"),
+    ("agent.puppet-state", "/opt/puppetlabs/puppet/cache/state", "one"),
+    ("agent.puppet-certname", "/etc/puppetlabs/puppet/puppet.conf", "[main]\ncertname = builder.example\n"),
+    ("agent.puppet-certname", "/etc/puppet/puppet.conf", "[main]\ncertname = builder.example\n"),
+    ("agent.choria", "/etc/choria/server.seed", "x"),
+    ("agent.choria", "/etc/choria/choria.seed", "x"),
+    ("agent.chef", "/etc/chef/client.pem", "x"),
+    ("agent.chef", "/etc/chef/encrypted_data_bag_secret", "x"),
+    ("agent.chef-id", "/etc/chef/chef_guid", "x"),
+    ("agent.chef-id", "/etc/chef/ohai_data.json", "x"),
+    ("agent.chef-name", "/etc/chef/client.rb", "node_name 'builder'\n"),
+    ("agent.chef-name", "/etc/cinc/client.rb", "node_name 'builder'\n"),
+    ("agent.chef-cache", "/var/chef/cache", "one"),
+    ("agent.cfengine", "/var/cfengine/ppkeys/one", "x"),
+    ("agent.cfengine", "/var/lib/cfengine2/ppkeys/one", "x"),
+    ("agent.cfengine-hub", "/var/cfengine/policy_server.dat", "x"),
+    ("agent.cfengine-hub", "/var/lib/cfengine3/policy_server.dat", "x"),
+    ("agent.rudder", "/opt/rudder/etc/uuid.hive", "x"),
+    ("agent.juju", "/var/lib/juju/agents/one/agent.conf", "x"),
+    ("agent.juju", "/var/lib/juju/nonce.txt", "x"),
+    ("agent.step", "/home/alice/.step/secrets/one", "x"),
+    ("agent.step", "/etc/step-ca/secrets/one", "x"),
+)

@@ -1,0 +1,30 @@
+"""Leftovers of the table `agents.storage`, planted: (code, path, content)."""
+
+from __future__ import annotations
+
+STORAGE: tuple[tuple[str, str, str | bytes], ...] = (
+    ("agent.gluster", "/var/lib/glusterd/glusterd.info", "UUID=5c3e8f6a-0000-4000-8000-000000000001\n"),
+    ("agent.gluster-pool", "/var/lib/glusterd/peers", "one"),
+    ("agent.pcs", "/var/lib/pcsd/pcsd.key", "x"),
+    ("agent.pcs", "/home/alice/.pcs/known-hosts", "x"),
+    ("agent.pacemaker", "/var/lib/pacemaker/cib/one", "x"),
+    ("agent.pacemaker", "/etc/pacemaker/authkey", "x"),
+    ("agent.heartbeat", "/var/lib/heartbeat/hb_uuid", "x"),
+    ("agent.heartbeat", "/var/lib/heartbeat/hostcache", "x"),
+    ("agent.veeam", "/var/lib/veeam/veeam_db.sqlite", "x"),
+    ("agent.veeam", "/var/lib/veeam/one.sqlite", "x"),
+    ("agent.networker", "/nsr/res/nsrladb", "one"),
+    ("agent.netbackup", "/usr/openv/var/vxss/certmapinfo.json", "one"),
+    ("agent.avamar", "/usr/local/avamar/var/one/cid.bin", "x"),
+    ("agent.avamar", "/opt/avamar/etc/one.pem", "x"),
+    ("agent.commvault", "/etc/CommVaultRegistry/Galaxy/Instance1/CommServe/.properties", "x"),
+    ("agent.commvault", "/opt/commvault/Base64/certificates/one", "x"),
+    ("agent.rubrik", "/etc/rubrik/keys/one", "x"),
+    ("agent.rubrik", "/etc/rubrik/certs/one", "x"),
+    ("agent.tsm", "/etc/adsm/TSM.1", "x"),
+    ("agent.tsm", "/etc/adsm/one", "x"),
+    ("agent.crashplan", "/var/lib/crashplan/.identity", "x"),
+    ("agent.crashplan", "/usr/local/crashplan/conf/my.service.xml", "x"),
+    ("agent.borg", "/home/alice/.config/borg/keys/one", "x"),
+    ("agent.borg", "/home/alice/.config/Duplicati/one.sqlite", "x"),
+)
