@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+from planted.agent_lures import AGENT_LURES
 from planted.agents import FOLDERS
 from planted.texts import BODY, BOOT_ID, FORTY, KEY
 
@@ -133,6 +134,8 @@ def lures(root: Path) -> None:
     put(root, "/var/lib/dpkg/status", status)
     os.mkfifo(root / "srv/fifo.p12")
     of_every_machine(root)
+    for path, text in AGENT_LURES.items():
+        put(root, path, text)
 
 
 def of_every_machine(root: Path) -> None:
