@@ -104,14 +104,14 @@ def command(image: Path, sign: Path | None, as_json: bool, **options: Any) -> in
             click.echo(line, err=True)
 
     outcome = try_image(Settings(image, signer=open_key(sign), **options), show=show)
-    click.echo(json.dumps(outcome.as_json(), indent=1) if as_json else "\n".join(_lines(outcome)))
+    click.echo(json.dumps(outcome.as_json(), indent=1) if as_json else "\n".join(report(outcome)))
     return int(outcome.exit_code)
 
 
-def _lines(outcome: Outcome) -> list[str]:
+def report(outcome: Outcome) -> list[str]:
     """Return the report for people: the judgements of each clone, what explains a failure, and the verdict."""
     from bootstrap.client.wording import plain
-    from bootstrap.trial.verdict import lines
+    from bootstrap.trial.model import lines
 
     rows: list[str] = []
     for clone in outcome.clones:

@@ -18,6 +18,8 @@ from bootstrap.image.tree import Tree
 
 # A file whose lines are taken out is read whole: settings are far smaller.
 _MOST_BYTES = 64 << 20
+# By number, by date (logrotate's dateext, with the hour or a suffix of seconds), or packed.
+_ROTATED = re.compile(r"\.(?:\d+|gz|xz|bz2|zst|old)$|-\d{8}(?:-?\d+)?(?:\.\w+)?$")
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
@@ -74,11 +76,14 @@ def _clean(tree: Tree, finding: Finding) -> str:
                 os.unlink(name, dir_fd=parent)
                 did = "removed"
         elif finding.clean is Cleaning.LINES:
-            kept, count = _without_lines(tree.read(finding.path, _MOST_BYTES) or b"", finding.lines or b"")
+            kept, count = _without_lines(_whole(tree, finding.path), finding.lines or b"")
+            # A finding that no line explains would be found again, after a message that it was mended.
+            if not count:
+                raise OSError(errno.EINVAL, "none of its lines is the one to take out")
             _rewrite(parent, name, kept)
             did = f"{count} line{'' if count == 1 else 's'} taken out"
         else:
-            _rewrite(parent, name, _without_product_uuid(tree.read(finding.path) or b""))
+            _rewrite(parent, name, _without_product_uuid(_whole(tree, finding.path)))
             did = "product_uuid taken out"
         # Some file systems do not sync folders; the file itself is gone all the same.
         with suppress(OSError):
@@ -88,8 +93,18 @@ def _clean(tree: Tree, finding: Finding) -> str:
 
 def _is_rotated(finding: Finding) -> bool:
     """Whether a finding is a rotated log, which no program opens again."""
-    last = finding.path.rpartition(".")[2]
-    return finding.code == "log.file" and (last.isdigit() or last in ("gz", "xz", "bz2", "zst", "old"))
+    name = finding.path.rpartition("/")[2]
+    return finding.code == "log.file" and bool(_ROTATED.search(name))
+
+
+def _whole(tree: Tree, path: str) -> bytes:
+    """The content of a file that is to be written again. Raises OSError rather than give a part of it."""
+    content = tree.read(path, _MOST_BYTES + 1)
+    if content is None:
+        raise OSError(errno.ENOENT if tree.look(path) is None else errno.EACCES, "cannot be read")
+    if len(content) > _MOST_BYTES:
+        raise OSError(errno.EFBIG, f"is larger than {_MOST_BYTES >> 20} MiB, and so no file of settings")
+    return content
 
 
 def _remove(tree: Tree, parent: int, path: str, name: str) -> None:
@@ -143,25 +158,32 @@ def _rewrite(parent: int, name: str, content: bytes) -> None:
     new = ".initialrunner-sealed"
     with suppress(FileNotFoundError):
         os.unlink(new, dir_fd=parent)
-    with os.fdopen(os.open(new, _NEW, 0o600, dir_fd=parent), "wb") as file:
-        file.write(content)
-        file.flush()
-        if os.geteuid() == 0:
-            os.fchown(file.fileno(), info.st_uid, info.st_gid)
-        os.fchmod(file.fileno(), stat.S_IMODE(info.st_mode))
-        # The SELinux label is such an attribute: without it the file's service may not read the new file.
-        old = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
-        with os.fdopen(old, "rb"), suppress(OSError):
-            for label in os.listxattr(old):
-                os.setxattr(file.fileno(), label, os.getxattr(old, label))
-        os.fsync(file.fileno())
-    os.rename(new, name, src_dir_fd=parent, dst_dir_fd=parent)
+    try:
+        with os.fdopen(os.open(new, _NEW, 0o600, dir_fd=parent), "wb") as file:
+            file.write(content)
+            file.flush()
+            if os.geteuid() == 0:
+                os.fchown(file.fileno(), info.st_uid, info.st_gid)
+            os.fchmod(file.fileno(), stat.S_IMODE(info.st_mode))
+            # The SELinux label is such an attribute: without it the file's service may not read the new file.
+            old = os.open(name, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC, dir_fd=parent)
+            with os.fdopen(old, "rb"), suppress(OSError):
+                for label in os.listxattr(old):
+                    os.setxattr(file.fileno(), label, os.getxattr(old, label))
+            os.fsync(file.fileno())
+        os.rename(new, name, src_dir_fd=parent, dst_dir_fd=parent)
+    except OSError:
+        # On a full disk half a file would stay, for the next run to find.
+        with suppress(OSError):
+            os.unlink(new, dir_fd=parent)
+        raise
 
 
 def _without_lines(text: bytes, pattern: bytes) -> tuple[bytes, int]:
     """(the text without the lines that a pattern matches, the number of these)."""
     lines = text.splitlines(keepends=True)
-    kept = [line for line in lines if not re.search(pattern, line)]
+    # Without its end: `$` does not fit before a carriage return.
+    kept = [line for line in lines if not re.search(pattern, line.rstrip(b"\r\n"))]
     return b"".join(kept), len(lines) - len(kept)
 
 

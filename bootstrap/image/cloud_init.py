@@ -9,17 +9,23 @@ from bootstrap.image.kernel_lines import kernel_lines
 from bootstrap.image.settings_files import SettingsFile, read_all
 from bootstrap.image.tree import Tree
 
+POLICY = "/etc/cloud/ds-identify.cfg"
 DISABLED = "/etc/cloud/cloud-init.disabled"
+_INSTALLERS = b"Disabled by Ubuntu live installer"
 _SETTINGS = ("/etc/cloud/cloud.cfg", "/etc/cloud/cloud.cfg.d/*.cfg")
 _PROGRAMS = ("/usr/bin/cloud-init", "/usr/local/bin/cloud-init")
 
 
 @dataclass(frozen=True)
 class Switch:
-    """A file that switches something off. subject: as the subject of a finding about it."""
+    """A file that switches something off. subject: as the subject of a finding about it.
+
+    is_installers: the installer of Ubuntu wrote it, and says in it that `cloud-init clean` removes it.
+    """
 
     path: str
     subject: str
+    is_installers: bool = False
 
 
 def is_installed(tree: Tree) -> bool:
@@ -31,11 +37,12 @@ def switched_off(tree: Tree) -> list[Switch]:
     """Everything because of which cloud-init would not run on a clone."""
     switches = []
     if tree.look(DISABLED) is not None:
-        switches.append(Switch(DISABLED, "the file that switches cloud-init off"))
+        is_installers = _INSTALLERS in (tree.read(DISABLED) or b"")
+        switches.append(Switch(DISABLED, "the file that switches cloud-init off", is_installers))
     for line in kernel_lines(tree):
         if line.has("cloud-init=disabled") or "disabled" in line.values("cloud-init"):
             switches.append(Switch(line.path, "a kernel command line with cloud-init=disabled"))
-    for file in read_all(tree, "/etc/cloud/ds-identify.cfg"):
+    for file in read_all(tree, POLICY):
         if re.search(r"(?m)^[ \t]*policy:[ \t]*[\"']?disabled", file.text):
             switches.append(Switch(file.path, "the policy `disabled` for the search of a data source"))
     last = _last(tree, r"(?m)^datasource_list:[ \t]*(\[[^\]]*\])")

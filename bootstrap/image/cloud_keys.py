@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from bootstrap.image.cloud_settings import cloud_settings
-from bootstrap.image.kernel_words import kernel_words
+from bootstrap.image.kernel_lines import kernel_lines
 from bootstrap.image.tree import Tree
 from bootstrap.image.units import Units
 from bootstrap.runner.baked.sources import named
@@ -51,7 +51,7 @@ class Answer:
 
 def judge(tree: Tree, units: Units, sources: list[str] | None) -> Answer:
     """Judge the image's cloud-init. sources: of the baked runner; None when no readable image.json names them."""
-    words = kernel_words(tree)
+    words = {word for line in kernel_lines(tree) for word in line.words}
     if not any(units.start(name).on for name in _UNITS) or "cloud-init=disabled" in words:
         return Answer(Makes.NEVER)
     settings = cloud_settings(tree)

@@ -76,6 +76,10 @@ class Units:
             return Start(False, f"is wanted by {by}, which nothing starts")
         return Start(False, "is not enabled")
 
+    def is_masked(self, unit: str) -> bool:
+        """Whether a unit is masked. unit: with its suffix."""
+        return self._real(unit) == "masked"
+
     def text(self, unit: str) -> str:
         """The unit's file and its drop-ins, one after the other."""
         parts = []

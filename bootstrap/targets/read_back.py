@@ -101,7 +101,8 @@ def _in_folder(folder: Path) -> list[Found]:
         # A folder has no digest in the manifest.
         if "sha256" in output:
             _as_in_manifest(path, output["sha256"])
-        if target.label:
+        # Without pycdlib `render` writes the folder alone.
+        if target.label and "sha256" in output:
             _as_in_image(folder / target.label, path)
         bundles.append(bundle)
     for entry in starters:

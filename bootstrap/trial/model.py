@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,6 +60,35 @@ class Judgement:
         }  # fmt: skip
 
 
+def ok(code: str, subject: str) -> Judgement:
+    """Something that is as it should be."""
+    return Judgement(code, subject)
+
+
+def error(code: str, subject: str, reason: str, fix: str) -> Judgement:
+    """Something that makes the trial fail."""
+    return Judgement(code, subject, "error", reason, fix)
+
+
+def warning(code: str, subject: str, reason: str, fix: str) -> Judgement:
+    """Something that people should know."""
+    return Judgement(code, subject, "warning", reason, fix)
+
+
+def lines(findings: Iterable[Judgement]) -> list[str]:
+    """The judgements for people: a good one is a line, the others have their reason and their fix."""
+    rows = []
+    for finding in findings:
+        if finding.severity == "ok":
+            rows.append(f"ok[{finding.code}]: {finding.subject}")
+        else:
+            rows += [
+                f"{finding.severity}[{finding.code}]: {finding.subject}; {finding.reason}",
+                f"  fix: {finding.fix}",
+            ]
+    return rows
+
+
 @dataclass(frozen=True)
 class Clone:
     """One server that was made of the image.
@@ -78,7 +107,7 @@ class Clone:
 
     def as_json(self) -> dict[str, Any]:
         """The same, for `--json`."""
-        from bootstrap.trial.verdict import host_keys
+        from bootstrap.trial.identities import host_keys
 
         return {
             "server": self.server,

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -26,12 +26,13 @@ _PYTHON = re.compile(r"python3(\.[0-9]+)?|platform-python")
 class Remains:
     """What is on the disk. is_taken: the image's runner took the payload; state: the last in the journal, "" for none.
 
-    has_python: whether there is any Python that a runner would find.
+    has_python: whether there is any Python that a runner would find; events: those of the journal.
     """
 
     is_taken: bool = False
     state: str = ""
     has_python: bool = True
+    events: Sequence[Mapping[str, Any]] = field(default=(), compare=False, repr=False)
 
     @property
     def has_run(self) -> bool:
@@ -63,6 +64,7 @@ def seen(content: Callable[[str], bytes | None], names: Callable[[str], Sequence
         content(TAKEN) is not None,
         states[-1] if states else "begun" if events else "",
         any(_PYTHON.fullmatch(name) for place in _PYTHONS for name in names(place)),
+        tuple(event for event in events if event),
     )
 
 

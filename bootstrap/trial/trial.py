@@ -3,23 +3,24 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import replace
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from bootstrap.client.own_collector import OwnCollector
 from bootstrap.client.wording import span
 from bootstrap.errors import UsageError
 from bootstrap.plan.deploy_id import new_deploy_id
 from bootstrap.targets.seed import instance_id_of
-from bootstrap.trial import disk, handover, late, payload, verdict
+from bootstrap.trial import disk, handover, payload, unhealthy, verdict
 from bootstrap.trial.folder import COLLECTOR, VOLUME, trial_folder
+from bootstrap.trial.identities import compared
 from bootstrap.trial.machine import COLLECTOR_HOSTS, Machine, Start
 from bootstrap.trial.metadata import MetadataService
 from bootstrap.trial.model import Clone, Judgement, Outcome, Settings
-from bootstrap.trial.remains import examine
+from bootstrap.trial.remains import Remains, examine
 from bootstrap.trial.source import Source, Traits, choose, look
 from bootstrap.trial.watch import Watch
 
@@ -71,7 +72,7 @@ class _Trial:
                 # Two that were healthy can be compared, whatever else was judged.
                 if not clones[-1].facts or "healthy" not in clones[-1].seconds:
                     break
-        together = verdict.compared(clones) if len(clones) > 1 else []
+        together = compared(clones) if len(clones) > 1 else []
         return Outcome("", str(self.source), tuple(clones), tuple(together))
 
     def clone(self, server: str, folder: Path) -> Clone:
@@ -122,12 +123,9 @@ class _Trial:
         facts = verdict.facts_of(watch.events)
         if not is_final or watch.record.get("state") != "healthy":
             return self._not_healthy(watch, machine, facts, is_final=is_final)
-        findings = verdict.judged(
-            facts, watch.events, server=watch.server, powered_on_at=watch.powered_on_at,
-            power_cut=self.settings.power_cut, by_metadata=self.by_metadata,
-        )  # fmt: skip
+        findings = self._findings(facts, watch.events, watch)
         is_good = not any(finding.is_error for finding in findings)
-        console = () if is_good else late.tail(machine.console())
+        console = () if is_good else unhealthy.tail(machine.console())
         return Clone(
             watch.server, "good" if is_good else "failed", tuple(findings), facts, watch.seconds, console=console
         )
@@ -138,21 +136,39 @@ class _Trial:
         console = machine.console(all_boots=True)
         console = console if console.strip() else machine.screen()
         machine.power_cut()
+        findings: list[Judgement] = []
         if is_final:
-            finding, log = verdict.failure(watch.record, watch.events)
+            finding, log = unhealthy.failure(watch.record, watch.events)
         elif is_off:
-            finding = late.off(watch.server, watch.record, console)
+            finding = unhealthy.off(watch.server, watch.record, console)
         elif watch.record:
-            finding = late.late(watch.server, watch.record, watch.events, console, took)
+            finding = unhealthy.late(watch.server, watch.record, watch.events, console, took)
         else:
-            folder = machine.folder / "remains"
-            folder.mkdir()
-            remains = examine(machine.start, folder)
-            shutil.rmtree(folder)
+            remains = _remains(machine)
             source, is_baked = str(self.source), self.source.is_baked
-            finding = late.never_heard(watch.server, source, console, took, remains, is_baked=is_baked)
+            finding = unhealthy.never_heard(watch.server, source, console, took, remains, is_baked=is_baked)
+            if remains is not None and (facts := verdict.facts_of(remains.events)):
+                # Its judge has spoken, and nobody heard: why may be among what it said.
+                findings = [entry for entry in self._findings(facts, remains.events, watch) if entry.severity != "ok"]
         state = "failed" if is_final or is_off else "late"
-        return Clone(watch.server, state, (finding,), facts, watch.seconds, log, late.tail(console))
+        return Clone(
+            watch.server, state, (finding, *findings), facts, watch.seconds, log, unhealthy.tail(console)
+        )
+
+    def _findings(self, facts: dict[str, str], events: Sequence[Mapping[str, Any]], watch: Watch) -> list[Judgement]:
+        return verdict.judged(
+            facts, events, server=watch.server, powered_on_at=watch.powered_on_at, power_cut=self.settings.power_cut,
+            by_metadata=self.by_metadata,
+        )  # fmt: skip
+
+
+def _remains(machine: Machine) -> Remains | None:
+    folder = machine.folder / "remains"
+    folder.mkdir()
+    try:
+        return examine(machine.start, folder)
+    finally:
+        shutil.rmtree(folder)
 
 
 def _opened(settings: Settings, folder: Path) -> tuple[Path, Traits]:

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from bootstrap.trial.model import Clone, Judgement
+from bootstrap.trial.identities import host_keys, numbered
+from bootstrap.trial.model import Judgement, error, ok, warning
 from bootstrap.trial.payload import CUT, JUDGE, MARK
 
 Facts = Mapping[str, str]
@@ -39,15 +39,6 @@ CODES = {
 }
 
 
-@dataclass(frozen=True)
-class HostKey:
-    """A private ssh host key of a clone. mode: its permission bits."""
-
-    path: str
-    mode: int
-    fingerprint: str
-
-
 def judged(
     facts: Facts, events: Events, *, server: str, powered_on_at: float, power_cut: bool, by_metadata: bool = False
 ) -> list[Judgement]:
@@ -57,7 +48,7 @@ def judged(
     """
     if "state" not in facts:
         fix = "look at the log of the stage in --keep DIR, and file a bug"
-        return [_error("try.judge", "the judge in the clone handed nothing back", "nothing can be said of it", fix)]
+        return [error("try.judge", "the judge in the clone handed nothing back", "nothing can be said of it", fix)]
     return [
         *_boot(facts),
         *_failed_units(facts),
@@ -81,15 +72,15 @@ def facts_of(events: Events) -> dict[str, str]:
 def _boot(facts: Facts) -> Iterator[Judgement]:
     state = facts["state"]
     if state == "none":
-        yield _ok("try.boot", "the clone has no systemd; its services are judged by their processes")
+        yield ok("try.boot", "the clone has no systemd; its services are judged by their processes")
     elif state in ("running", "ours"):
-        yield _ok("try.boot", "systemd has started everything, and no unit has failed")
+        yield ok("try.boot", "systemd has started everything, and no unit has failed")
     elif state == "degraded":
         # Each failed unit is a judgement of its own.
-        yield _ok("try.boot", "systemd has started everything it could")
+        yield ok("try.boot", "systemd has started everything it could")
     else:
         jobs = facts.get("jobs", "").strip() or "a job that systemctl does not name"
-        yield _error(
+        yield error(
             "try.boot",
             f"the boot has not ended, systemd is {state}",
             f"it waits for {jobs}",
@@ -98,9 +89,9 @@ def _boot(facts: Facts) -> Iterator[Judgement]:
 
 
 def _failed_units(facts: Facts) -> Iterator[Judgement]:
-    for text in _numbered(facts, "failed"):
+    for text in numbered(facts, "failed"):
         unit, result, reason = [*text.split(" ", 2), "", ""][:3]
-        yield _error(
+        yield error(
             "try.unit-failed",
             f"{unit} has failed ({result or 'no result'})",
             reason.strip() or "it said nothing",
@@ -115,15 +106,15 @@ def _required(facts: Facts) -> Iterator[Judgement]:
         name, unit = key.removeprefix("unit."), _shown(text)
         state = unit.get("ActiveState", "unknown")
         if unit.get("LoadState") == "not-found":
-            yield _error("try.require", f"{name} is not installed", "--require asks for it", "install it in the image")
+            yield error("try.require", f"{name} is not installed", "--require asks for it", "install it in the image")
         elif state == "active" or _has_done_its_work(unit):
-            yield _ok("try.require", f"{name} is {'active' if state == 'active' else 'done'}")
+            yield ok("try.require", f"{name} is {'active' if state == 'active' else 'done'}")
         elif unit.get("LoadState") == "masked" or unit.get("UnitFileState") == "disabled":
             reason = f"it is {unit.get('UnitFileState') or 'masked'}, so no boot starts it"
-            yield _error("try.require", f"{name} is not active", reason, f"systemctl --root=ROOT enable {name}")
+            yield error("try.require", f"{name} is not active", reason, f"systemctl --root=ROOT enable {name}")
         else:
             reason = facts.get(f"why.{name}", "").strip() or f"systemd says {state}, {unit.get('Result', 'no result')}"
-            yield _error("try.require", f"{name} is not active", reason, "mend it in the image")
+            yield error("try.require", f"{name} is not active", reason, "mend it in the image")
 
 
 def _has_done_its_work(unit: Mapping[str, str]) -> bool:
@@ -138,7 +129,7 @@ def _ssh(facts: Facts) -> Iterator[Judgement]:
     keys, unit = host_keys(facts), _shown(facts["ssh"])
     name = unit.get("unit", "sshd")
     if not keys:
-        yield _error(
+        yield error(
             "try.host-keys",
             "sshd has no host keys",
             "nothing on the clone makes them, and nobody can log in without",
@@ -147,13 +138,13 @@ def _ssh(facts: Facts) -> Iterator[Judgement]:
     open_keys = [key for key in keys if key.mode & 0o007]
     for key in open_keys:
         reason = f"its mode is {key.mode:04o}, so every user of the clone can take it"
-        yield _error("try.host-keys", f"{key.path} can be read by everybody", reason, f"chmod 0600 {key.path}")
+        yield error("try.host-keys", f"{key.path} can be read by everybody", reason, f"chmod 0600 {key.path}")
     if keys and not open_keys:
-        yield _ok("try.host-keys", f"{len(keys)} ssh host key{'' if len(keys) == 1 else 's'}, for root alone")
+        yield ok("try.host-keys", f"{len(keys)} ssh host key{'' if len(keys) == 1 else 's'}, for root alone")
     if unit.get("ActiveState") == "active":
-        yield _ok("try.ssh", f"{name} is active")
+        yield ok("try.ssh", f"{name} is active")
     elif unit.get("UnitFileState") in ("disabled", "masked"):
-        yield _warning(
+        yield warning(
             "try.ssh",
             f"sshd is installed, but {name} is {unit['UnitFileState']}",
             "nobody can log in to a clone by ssh",
@@ -161,33 +152,24 @@ def _ssh(facts: Facts) -> Iterator[Judgement]:
         )
     else:
         reason = facts.get("why.ssh", "").strip() or f"it is {unit.get('ActiveState', 'not running')}"
-        yield _error("try.ssh", f"{name} is not active", reason, "mend it in the image")
-
-
-def host_keys(facts: Facts) -> tuple[HostKey, ...]:
-    """The ssh host keys that the judge has seen."""
-    keys = []
-    for text in _numbered(facts, "key"):
-        path, mode, fingerprint = [*text.split(), "", ""][:3]
-        keys.append(HostKey(path, int(mode, 8) if re.fullmatch("[0-7]+", mode) else 0, fingerprint))
-    return tuple(keys)
+        yield error("try.ssh", f"{name} is not active", reason, "mend it in the image")
 
 
 def _address(facts: Facts, *, by_metadata: bool) -> Judgement:
     address = facts.get("address", "").strip()
     if address and (by_metadata or not address.startswith("169.254.")):
-        return _ok("try.address", f"the address is {address}")
+        return ok("try.address", f"the address is {address}")
     reason = "no interface has one that goes beyond its own link"
     fix = "enable what sets up the network: systemd-networkd, NetworkManager, networking or the cloud's agent"
-    return _error("try.address", "the clone has no address", reason, fix)
+    return error("try.address", "the clone has no address", reason, fix)
 
 
 def _disk(facts: Facts) -> Judgement:
     disk = facts.get("disk", "").strip()
     if disk == "writable":
-        return _ok("try.disk", "the root file system can be written to")
+        return ok("try.disk", "the root file system can be written to")
     reason = "stages, logs and keys need it"
-    return _error(
+    return error(
         "try.disk", f"the root file system: {disk or 'unknown'}", reason, "look at /etc/fstab and the kernel's rw"
     )
 
@@ -196,13 +178,13 @@ def _clock(events: Events, powered_on_at: float) -> Judgement:
     """The clock at boot, as the guest has it, beside the moment of power on."""
     event = next((event for event in reversed(events) if event.get("stage") == JUDGE), None)
     if event is None:
-        return _warning("try.clock", "the clock was not seen", "no event of the judge came", "try again")
+        return warning("try.clock", "the clock was not seen", "no event of the judge came", "try again")
     ahead_s = float(event["at"]) - float(event["uptime_s"]) - powered_on_at
     if -_CLOCK_BEHIND_S < ahead_s < _CLOCK_AHEAD_S:
-        return _ok("try.clock", "the clock agrees with this machine's")
+        return ok("try.clock", "the clock agrees with this machine's")
     amount = f"{abs(ahead_s):,.0f} s {'ahead' if ahead_s > 0 else 'behind'}"
     fix = "let the image take the hardware clock for UTC (/etc/adjtime), and enable what sets the time"
-    return _error(
+    return error(
         "try.clock", f"the clock is {amount}", "certificates and signatures are refused with a wrong one", fix
     )
 
@@ -210,9 +192,9 @@ def _clock(events: Events, powered_on_at: float) -> Judgement:
 def _machine_id(facts: Facts) -> Judgement:
     value = facts.get("machine_id", "").strip()
     if re.fullmatch("[0-9a-f]{32}", value):
-        return _ok("try.machine-id", f"the machine id is {value}")
+        return ok("try.machine-id", f"the machine id is {value}")
     reason = "the journal, DHCP and D-Bus go by it"
-    return _error(
+    return error(
         "try.machine-id", f"the machine id is {value or 'empty'}", reason, "leave /etc/machine-id empty, not missing"
     )
 
@@ -226,10 +208,10 @@ def _once(facts: Facts, events: Events, server: str, *, power_cut: bool) -> Judg
     fix = "seal the image before it is cloned: bootstrap seal ROOT --clean"
     if traces != wanted:
         reason = f"its disk says that these ran: {', '.join(traces) or 'none'}; expected: {', '.join(wanted)}"
-        return _error("try.once", f"{server} did not run its own payload once", reason, fix)
+        return error("try.once", f"{server} did not run its own payload once", reason, fix)
     if twice:
-        return _error("try.once", f"{', '.join(twice)} ended twice", "a stage that is done must not run again", fix)
-    return _ok("try.once", f"{server} ran its own payload, each stage once")
+        return error("try.once", f"{', '.join(twice)} ended twice", "a stage that is done must not run again", fix)
+    return ok("try.once", f"{server} ran its own payload, each stage once")
 
 
 def _is_end(event: Mapping[str, Any]) -> bool:
@@ -240,91 +222,14 @@ def _power_cut(events: Events) -> Judgement:
     begun = Counter(str(event.get("stage")) for event in events if event.get("type") == "stage.started")
     interrupted = [event for event in events if event.get("type") == "interrupted" and event.get("stage") == CUT]
     if interrupted and begun[CUT] == 2 and begun[MARK] == 1:
-        return _ok(
+        return ok(
             "try.power-cut", "after the power cut the run went on with the stage that was cut, and repeated no other"
         )
     reason = f"{CUT} began {begun[CUT]} times and {MARK} {begun[MARK]} times; expected: 2 and 1"
     fix = "look at the journal in --keep DIR: is /var/lib/initialrunner on a disk that survives?"
-    return _error("try.power-cut", "the power cut was not survived as it should be", reason, fix)
-
-
-def compared(clones: Sequence[Clone]) -> list[Judgement]:
-    """Judge the clones beside each other: none may share an identity."""
-    shared = [finding for kind, values in _IDENTITIES.items() if (finding := _shared(kind, values, clones))]
-    return shared or [_ok("try.identity", f"{len(clones)} clones differ in machine id, boot id and host keys")]
-
-
-_IDENTITIES: dict[str, Callable[[Facts], list[str]]] = {
-    "machine id": lambda facts: list(filter(None, [facts.get("machine_id")])),
-    "boot id": lambda facts: list(filter(None, [facts.get("boot_id")])),
-    "ssh host key": lambda facts: [key.fingerprint for key in host_keys(facts) if key.fingerprint],
-}
-
-
-def _shared(kind: str, values: Callable[[Facts], list[str]], clones: Sequence[Clone]) -> Judgement | None:
-    """The judgement of one kind of identity that several clones have; None when each has its own."""
-    counted = Counter(value for clone in clones for value in set(values(clone.facts)))
-    alike = [value for value, count in counted.items() if count > 1]
-    if not alike:
-        return None
-    servers = " and ".join(clone.server for clone in clones if set(values(clone.facts)) & set(alike))
-    return _error(
-        "try.identity",
-        f"{servers} share {'an' if kind.startswith('ssh') else 'a'} {kind}",
-        f"the image holds what each clone has to make for itself: {', '.join(sorted(alike))}",
-        "seal the image before it is cloned: bootstrap seal ROOT --clean",
-    )
-
-
-def failure(record: Mapping[str, Any], events: Events) -> tuple[Judgement, str]:
-    """The judgement of a clone that has failed, and the end of the log that tells why."""
-    ends = [event for event in events if event.get("type") == "stage.ended" and event.get("result") == "failed"]
-    states = [event for event in events if event.get("type") == "state" and event.get("state") == "failed"]
-    reason = str(states[-1].get("reason") or states[-1].get("cause") or "") if states else ""
-    if ends:
-        end = ends[-1]
-        code = f"exit {end['exit_code']}" if "exit_code" in end else str(end.get("cause") or "no exit code")
-        subject = f"stage {end.get('stage')} has failed ({code})"
-        log = str(end.get("tail") or "")
-    else:
-        checks = [event for event in events if event.get("type") == "health" and not event.get("ok")]
-        subject = f"the check {checks[-1].get('check', '?')} has not passed" if checks else "the run has failed"
-        log = str(checks[-1].get("saw") or "") if checks else ""
-    fix = "mend the payload, or what it needs of the image; --keep DIR keeps the disk with all logs"
-    return _error("try.stage", f"{record.get('server', 'the clone')}: {subject}", reason or "see its log", fix), log
-
-
-def _numbered(facts: Facts, name: str) -> list[str]:
-    keys = [key for key in facts if re.fullmatch(rf"{name}\.[0-9]+", key)]
-    return [facts[key] for key in sorted(keys, key=lambda key: int(key.rpartition(".")[2]))]
+    return error("try.power-cut", "the power cut was not survived as it should be", reason, fix)
 
 
 def _shown(text: str) -> dict[str, str]:
     """`systemctl show` on one line, as a map."""
     return dict(word.split("=", 1) for word in text.split() if "=" in word)
-
-
-def _ok(code: str, subject: str) -> Judgement:
-    return Judgement(code, subject)
-
-
-def _error(code: str, subject: str, reason: str, fix: str) -> Judgement:
-    return Judgement(code, subject, "error", reason, fix)
-
-
-def _warning(code: str, subject: str, reason: str, fix: str) -> Judgement:
-    return Judgement(code, subject, "warning", reason, fix)
-
-
-def lines(findings: Iterable[Judgement]) -> list[str]:
-    """The judgements for people: a good one is a line, the others have their reason and their fix."""
-    rows = []
-    for finding in findings:
-        if finding.severity == "ok":
-            rows.append(f"ok[{finding.code}]: {finding.subject}")
-        else:
-            rows += [
-                f"{finding.severity}[{finding.code}]: {finding.subject}; {finding.reason}",
-                f"  fix: {finding.fix}",
-            ]
-    return rows

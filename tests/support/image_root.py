@@ -35,6 +35,7 @@ def link(root: Path, path: str, target: str) -> Path:
 
 def bake(root: Path, trigger: str = "both", **settings: object) -> None:
     """The files of a bake, as far as the gate asks for them."""
+
     def shipped(name: str) -> str:
         return resources.text(f"files/image/{name}").replace("@PYTHON@", "/usr/bin/python3")
 
@@ -133,9 +134,41 @@ def lures(root: Path) -> None:
     status = f"Package: browser\nConffiles:\n /etc/browser/apikeys {hashlib.md5(packaged.encode()).hexdigest()}\n"
     put(root, "/var/lib/dpkg/status", status)
     os.mkfifo(root / "srv/fifo.p12")
+    put(root, "/etc/profile.d/proxy.sh", "# export http_proxy=http://proxy:3128\nexport no_proxy=localhost\n")
+    put(root, "/etc/wgetrc", "#https_proxy = http://proxy.yoyodyne.com:18023/\n")
+    put(root, "/etc/environment.d/proxy.conf", "http_proxy=http://127.0.0.1:3128\n")
+    put(root, "/etc/apt/sources.list", "# deb cdrom:[Debian]/ x main\ndeb http://deb.debian.org/debian x main\n")
+    put(root, "/etc/dpkg/dpkg.cfg.d/excludes", "path-exclude=/usr/share/man/*\n#force-unsafe-io\n")
+    put(root, "/var/cache/cracklib/cracklib_dict.pwd", "x")
+    logins(root)
     of_every_machine(root)
     for path, text in AGENT_LURES.items():
         put(root, path, text)
+
+
+def logins(root: Path) -> None:
+    """Settings of logins, and folders of jobs, as distributions have them."""
+    put(
+        root, "/etc/ssh/sshd_config", "Include /etc/ssh/sshd_config.d/*.conf\n#PasswordAuthentication yes\nUsePAM yes\n"
+    )
+    put(root, "/etc/ssh/sshd_config.d/50-cloud-init.conf", "PasswordAuthentication no\n")
+    put(root, "/etc/sudoers", "Defaults env_reset\n%sudo ALL=(ALL:ALL) ALL\n#%wheel ALL=(ALL) NOPASSWD: ALL\n"
+        "root ALL=(ALL:ALL) NOPASSWD: ALL\n@includedir /etc/sudoers.d\n", 0o440)  # fmt: skip
+    put(root, "/etc/sudoers.d/README", "#\n# %admin ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+    put(root, "/etc/sudoers.d/mine.dpkg-old", "me ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+    put(root, "/etc/doas.conf", "permit persist :wheel\n# permit nopass me\n")
+    put(root, "/etc/polkit-1/rules.d/10-admin.rules", 'polkit.addRule(function(action, subject) {\n'
+        '  if (subject.isInGroup("wheel")) { return polkit.Result.YES; } // or Result.NO\n});\n')  # fmt: skip
+    getty = "[Service]\n# agetty --autologin root\nExecStart=-/sbin/agetty -o '-p -- \\\\u' --noclear - $TERM\n"
+    put(root, "/usr/lib/systemd/system/getty@.service", getty)
+    put(root, "/etc/lightdm/lightdm.conf", "[Seat:*]\n#autologin-user=\nautologin-user=\n")
+    put(root, "/etc/gdm3/custom.conf", "[daemon]\n#  AutomaticLoginEnable = true\nAutomaticLoginEnable=false\n")
+    put(root, "/etc/hosts.equiv", "# none\n")
+    put(root, "/var/spool/cron/atjobs/.SEQ", "0\n")
+    put(root, "/var/spool/cron/crontabs/alice")
+    put(root, "/etc/cron.d/e2scrub_all", "30 3 * * 0 root test -e /run/systemd/system || e2scrub_all\n")
+    put(root, "/etc/gshadow", "root:*::\nusers:!::alice\n", 0o640)
+    put(root, "/etc/passwd-", "root:x:0:0::/root:/bin/sh\n")
 
 
 def of_every_machine(root: Path) -> None:
@@ -177,7 +210,8 @@ def of_every_machine(root: Path) -> None:
 # Told as one: the content is the name of a file in the folder.
 FILLED = {
     "cloud-init.data", "cloud.agent", "log.journal", "log.installer", "cache.apt", "cache.apt-lists", "cache.packages",
-    "cache.home", "disk.iscsi", *FOLDERS,
+    "cache.home", "cache.system", "cache.builds", "history.trash", "history.editor", "trace.fingerprint", "disk.iscsi",
+    *FOLDERS,
 }  # fmt: skip
 
 

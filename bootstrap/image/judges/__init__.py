@@ -8,11 +8,11 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from bootstrap.image.finding import Finding
-from bootstrap.image.judges import cloud_init, disks, kernel, labels, logins, network, ostree, passwords
+from bootstrap.image.judges import backups, cloud_init, disks, kernel, labels, logins, network, ostree, passwords
 from bootstrap.image.tree import Tree
 
 # In the order of the report.
-JUDGES = (passwords, logins, disks, kernel, network, cloud_init, labels, ostree)
+JUDGES = (passwords, logins, disks, kernel, network, cloud_init, labels, ostree, backups)
 CODES: dict[str, str] = {code: meaning for judge in JUDGES for code, meaning in judge.CODES.items()}
 
 

@@ -23,15 +23,22 @@ CLOUD = (
         "cloud-init.seed", ("/var/lib/cloud/seed/*/*",), "a seed of cloud-init",
         "every clone would be that one instance", "remove it, unless it is meant for every clone", LISTED,
     ),
+    # The installer of Ubuntu has `cloud-init clean` remove these, by its hook /etc/cloud/clean.d/99-installer.
     Leftover(
         "cloud-init.installer", (
-            "/etc/cloud/cloud.cfg.d/curtin-preserve-sources.cfg",
-            "/etc/cloud/cloud.cfg.d/subiquity-disable-cloudinit-networking.cfg", "/etc/cloud/ds-identify.cfg",
-            "/etc/cloud/cloud.cfg.d/00-subiquity-*", "/etc/cloud/cloud.cfg.d/90-installer-network.cfg",
-            "/etc/cloud/cloud.cfg.d/50-curtin-networking.cfg", "/etc/cloud/cloud.cfg.d/9*-maas*.cfg",
-            "/etc/cloud/cloud.cfg.d/9*_dpkg_maas*.cfg", "/etc/cloud/cloud.cfg.d/99-installer*.cfg",
+            "/etc/cloud/cloud.cfg.d/99-installer*.cfg", "/etc/cloud/cloud.cfg.d/90-installer-network.cfg",
+            "/etc/cloud/cloud.cfg.d/subiquity-disable-cloudinit-networking.cfg",
+            "/etc/cloud/cloud.cfg.d/00-subiquity-*",
         ), "the installer's settings for cloud-init", "clones would not look for metadata, or not set up the network",
-        "remove it", LISTED,
+        "cloud-init clean, or remove it", product="subiquity", source="subiquity/models/subiquity.py",
+    ),
+    Leftover(
+        "cloud-init.settings", (
+            "/etc/cloud/cloud.cfg.d/curtin-preserve-sources.cfg", "/etc/cloud/cloud.cfg.d/50-curtin-networking.cfg",
+            "/etc/cloud/cloud.cfg.d/9*-maas*.cfg", "/etc/cloud/cloud.cfg.d/9*_dpkg_maas*.cfg",
+        ), "settings for cloud-init of the builder's installation", "a clone may look for metadata in the wrong place,"
+        " or keep the builder's cards and mirrors", "remove it, unless it holds for every clone", LISTED,
+        product="curtin, maas", source="curtin/commands/curthooks.py",
     ),
     Leftover(
         "cloud.agent", (

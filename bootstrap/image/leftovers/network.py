@@ -80,13 +80,6 @@ NETWORK = (
         "a clone would use the builder's key or address", "remove it", LISTED,
         holds=rb"(?m)^(?:psk|password|address(?:es)?\d*|mac-address)[ \t]*=[ \t]*\S",
     ),
-    # Ubuntu's installer writes the names, and often the addresses, of the cards that it runs on.
-    Leftover(
-        "net.installer", ("/etc/netplan/00-installer-config*.yaml",),
-        "a network set-up that the installer wrote", "it has the builder's cards, and goes before cloud-init's",
-        "remove it, if cloud-init or another file sets up the network", LISTED, warning=True, product="subiquity",
-        source="kubernetes-sigs/image-builder: ansible/roles/sysprep",
-    ),
     Leftover(
         "net.resolver", ("/etc/resolv.conf", "/etc/resolv.conf.*", "/etc/resolvconf/resolv.conf.d/*"),
         "a fixed name server",

@@ -26,6 +26,10 @@ class Item:
 def plant(root: Path, item: Item) -> None:
     """Put one item into a root."""
     place = root / item.path.lstrip("/")
+    # One distribution has a file where another has a folder: /etc/sysconfig/network.
+    for folder in (place.parent, *place.parent.parents):
+        if folder.is_file():
+            folder.unlink()
     place.parent.mkdir(parents=True, exist_ok=True)
     if place.is_symlink():
         place.unlink()

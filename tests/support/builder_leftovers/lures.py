@@ -61,8 +61,10 @@ LURES = {
     "/etc/rancher/k3s/registries.yaml": "mirrors:\n  docker.io: {}\n",
     # cloud-init, ssh and access, as a distribution ships them.
     "/etc/cloud/cloud.cfg.d/05_logging.cfg": "_log:\n - &log_base |\n   [loggers]\n   keys=root,cloudinit\n",
-    "/etc/ssh/sshd_config": "Include /etc/ssh/sshd_config.d/*.conf\n#PermitRootLogin prohibit-password\nKbdInteractiveAuthentication no\n"
-    "PasswordAuthentication no\nUsePAM yes\n",
+    "/etc/ssh/sshd_config": (
+        "Include /etc/ssh/sshd_config.d/*.conf\n#PermitRootLogin prohibit-password\n"
+        "KbdInteractiveAuthentication no\nPasswordAuthentication no\nUsePAM yes\n"
+    ),
     "/etc/sudoers": (
         "Defaults\tenv_reset\nroot\tALL=(ALL:ALL) ALL\n%sudo\tALL=(ALL:ALL) ALL\n@includedir /etc/sudoers.d\n"
     ),
@@ -80,7 +82,7 @@ LURES = {
     "/etc/logrotate.d/bak": "/var/log/x.log {\n}\n",
     "/opt/app/node_modules/x/index.js.bak": "x\n",
     "/opt/app/doc/core.md": "core\n",
-    "/var/lib/dpkg/status-old": "",
+
     # Settings: a proxy that is commented out, and a public mirror.
     "/etc/wgetrc": "#http_proxy = http://proxy.yoyodyne.com:18023/\n#use_proxy = on\n",
     "/etc/sysconfig/proxy": 'PROXY_ENABLED="no"\nHTTP_PROXY=""\nHTTPS_PROXY=""\n',

@@ -11,5 +11,6 @@ CLOUD: tuple[tuple[str, str, str | bytes], ...] = (
     ("cloud-init.installer", "/etc/cloud/cloud.cfg.d/99-installer.cfg", "datasource_list: [None]\n"),
     ("cloud-init.installer", "/etc/cloud/cloud.cfg.d/00-subiquity-settings.cfg", "ssh: {}\n"),
     ("cloud-init.installer", "/etc/cloud/cloud.cfg.d/90-installer-network.cfg", "network: {version: 2}\n"),
+    ("cloud-init.settings", "/etc/cloud/cloud.cfg.d/curtin-preserve-sources.cfg", "apt: {}\n"),
     ("cloud.agent", "/var/lib/waagent", "provisioned"),
 )

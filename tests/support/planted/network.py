@@ -16,7 +16,6 @@ NETWORK: tuple[tuple[str, str, str | bytes], ...] = (
     ("net.routes", "/etc/sysconfig/network-scripts/route-eth1", "10.9.0.0/16 via 10.0.0.1\n"),
     ("net.connection", "/etc/NetworkManager/system-connections/home.nmconnection", "[wifi-security]\npsk=x\n"),
     ("net.connection", "/etc/NetworkManager/system-connections/lan.nmconnection", "[ipv4]\naddress1=10.0.0.5/24\n"),
-    ("net.installer", "/etc/netplan/00-installer-config.yaml", "network: {version: 2}\n"),
     ("net.resolver", "/etc/resolvconf/resolv.conf.d/original", "nameserver 10.0.0.1\n"),
     ("net.resolver", "/etc/resolv.conf", "nameserver 10.0.0.1\n"),
 )

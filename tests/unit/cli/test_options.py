@@ -27,6 +27,8 @@ OF_THEIR_OWN = {
     ("bake", "--source"): "no source code",
     ("seal", "--trigger"): "it is a demand",
     ("wait", "--timeout"): "its own wait",
+    ("try", "--source"): "no source code, and one alone",
+    ("try", "--keep"): "only of a trial that is not good",
     ("rehearse", "--json"): "the timeline goes elsewhere",
     ("publish", "--dry-run"): "it logs in and uploads nothing",
     ("reap", "--dry-run"): "it says what would be deleted",

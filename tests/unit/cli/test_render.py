@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import json
 import random
+import sys
 from pathlib import Path
 
 import presigned
@@ -300,6 +301,23 @@ def test_volumes_are_written_as_folder_and_image_and_show_finds_the_bundle_in_ea
         expected = digests if name == "." else digests[:1] if name.startswith("cidata") else digests[1:]
         assert [line.split()[1] for line in output.splitlines() if line.startswith("  sha256 ")] == expected
     assert b"packages: [git]" in (folder / "config-2/openstack/latest/user_data").read_bytes()
+
+
+def test_without_pycdlib_the_folders_are_written_and_the_images_named(
+    workdir: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setitem(sys.modules, "pycdlib", None)
+
+    assert rendered("--target", "nocloud", "--target", "config-drive") == ExitCode.GOOD
+
+    folder = workdir / "build/web-1"
+    assert sorted(path.name for path in folder.iterdir()) == ["cidata", "config-2", "manifest.json"]
+    manifest = json.loads((folder / "manifest.json").read_text())
+    assert [packed["output"] for packed in manifest["targets"]] == [{"path": "cidata/"}, {"path": "config-2/"}]
+    notes = [line for line in capsys.readouterr().err.splitlines() if ".iso is left out" in line]
+    assert [note.split()[1] for note in notes] == ["cidata.iso", "config-2.iso"]
+    assert all("pip install 'initialrunner[iso]'" in note for note in notes)
+    assert run("show", "build/web-1") == ExitCode.GOOD
 
 
 def test_a_volume_that_differs_from_its_image_is_refused(workdir: Path, capsys: pytest.CaptureFixture[str]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import stat
@@ -155,6 +156,80 @@ def test_what_a_builder_still_writes_to_stays_as_it_is_where_it_is_allowed(root:
         log.write("and on\n")
     assert done.is_clean
     assert (root / "tmp/builder.log").read_text() == "so far\nand on\n"
+
+
+def without_lines(root: Path, path: str, pattern: bytes) -> tuple[list[str], list[str]]:
+    """(the acts, the failures) of taking lines out of a file."""
+    tree = Tree(root)
+    finding = Finding("x", path, "", "", "", Cleaning.LINES, lines=pattern)
+    done, failed = cleaning.clean_findings(tree, [finding], access=False)
+    tree.close()
+    return [act.did for act in done], failed
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "did"),
+    [
+        ("a\nMAC=1\nb\n", "a\nb\n", "1 line taken out"),
+        ("a\nMAC=1", "a\n", "1 line taken out"),
+        ("MAC=1\na", "a", "1 line taken out"),
+        ("a\r\nMAC=1\r\nb\r\n", "a\r\nb\r\n", "1 line taken out"),
+        ("MAC=1\nMAC=2\n", "", "2 lines taken out"),
+    ],
+    ids=["in the middle", "last without an end", "first", "ends of Windows", "all"],
+)
+def test_lines_are_taken_out(root: Path, before: str, after: str, did: str) -> None:
+    file = put(root, "/etc/card", before.encode(), 0o640)
+    assert without_lines(root, "/etc/card", rb"^MAC=\d$") == ([did], [])
+    assert file.read_bytes() == after.encode()
+    assert stat.S_IMODE(file.stat().st_mode) == 0o640
+
+
+def test_a_file_without_such_a_line_is_a_failure_and_stays(root: Path) -> None:
+    file = put(root, "/etc/card", "MAC\n=1\n")
+    assert without_lines(root, "/etc/card", rb"MAC\n=1") == (
+        [], ["/etc/card: none of its lines is the one to take out"]
+    )  # fmt: skip
+    assert file.read_text() == "MAC\n=1\n"
+
+
+def test_a_file_that_cannot_be_read_whole_is_not_cut(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Written again from a part of it, a file would lose the rest."""
+    monkeypatch.setattr(cleaning, "_MOST_BYTES", 1 << 20)
+    text = "MAC=1\n" + "a" * (1 << 20)
+    file = put(root, "/etc/card", text)
+    assert without_lines(root, "/etc/card", rb"^MAC=") == (
+        [], ["/etc/card: is larger than 1 MiB, and so no file of settings"]
+    )  # fmt: skip
+    assert file.read_text() == text
+    file.unlink()
+    assert without_lines(root, "/etc/card", rb"^MAC=") == ([], [])
+
+
+def test_a_write_that_fails_leaves_no_half_file(root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """os.fsync stands in for a full disk, which shows when a file is written out."""
+    file = put(root, "/etc/card", "MAC=1\na\n")
+
+    def full(fd: int) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
+    assert without_lines(root, "/etc/card", rb"^MAC=") == ([], ["/etc/card: No space left on device"])
+    assert sorted(path.name for path in file.parent.glob("*card*")) == ["card"]
+    assert not (file.parent / ".initialrunner-sealed").exists()
+    assert file.read_text() == "MAC=1\na\n"
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["syslog.1", "syslog.2.gz", "messages-20261130", "messages-20261130.gz", "cron-20261130-1796040000", "x.log.old"],
+)
+def test_a_rotated_log_goes_and_the_log_itself_is_emptied(root: Path, name: str) -> None:
+    for path in (name, "messages", "app-2026.log"):
+        put(root, f"/var/log/{path}", "x")
+    assert {act.path: act.did for act in seal(root, clean=True).cleaned} == {
+        f"/var/log/{name}": "removed", "/var/log/messages": "emptied", "/var/log/app-2026.log": "emptied",
+    }  # fmt: skip
 
 
 def test_a_folder_with_folders_in_folders_goes_whole(root: Path) -> None:

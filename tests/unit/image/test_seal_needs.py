@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -178,6 +179,10 @@ def writable_entry(root: Path) -> None:
     (root / "etc/cron.d/initialrunner-image").chmod(0o664)
 
 
+def others_entry(root: Path) -> None:
+    os.chown(root / ENTRY.lstrip("/"), 1000, 1000)
+
+
 def executable_entry(root: Path) -> None:
     (root / "etc/cron.d/initialrunner-image").chmod(0o755)
 
@@ -203,6 +208,7 @@ def other_python(root: Path) -> None:
 GONE, SERVICE = "/usr/local/bin/python3", "initialrunner-image.service"
 BOTH_OFF = "nothing starts the runner (cron: cron is not enabled; systemd: initialrunner-image.timer is not enabled)"
 ENTRY = "/etc/cron.d/initialrunner-image"
+OTHERS = "belongs to user 1000, and cron only reads files of root"
 MODE = f"{ENTRY} is not a file of root with mode 0644"
 
 
@@ -216,6 +222,7 @@ MODE = f"{ENTRY} is not a file of root with mode 0644"
         ([no_cron, no_units], "auto", [BOTH_OFF]),
         ([writable_entry], "cron", [f"nothing starts the runner (cron: {MODE} (it is 0664))"]),
         ([executable_entry], "cron", [f"nothing starts the runner (cron: {MODE} (it is 0755))"]),
+        ([others_entry], "cron", [f"nothing starts the runner (cron: {ENTRY} {OTHERS})"]),
         ([second_name], "cron", [f"nothing starts the runner (cron: {ENTRY} has a second name)"]),
         ([empty_entry], "cron", [f"nothing starts the runner (cron: {ENTRY} does not start it)"]),
         ([empty_unit], "systemd", [f"nothing starts the runner (systemd: {SERVICE} does not start it)"]),
@@ -234,6 +241,15 @@ def test_what_starts_the_runner(root: Path, makes: list[Callable[[Path], None]],
     for make in makes:
         make(root)
     assert said(root, trigger=trigger) == told
+
+
+def test_a_cron_that_nothing_starts_is_installed_all_the_same(root: Path) -> None:
+    """As `bake` has it, which looks for the program."""
+    for folder in ("usr/lib/systemd", "etc/systemd"):
+        shutil.rmtree(root / folder)
+    put(root, "/usr/sbin/cron", "ELF", 0o755)
+    reason = "it is installed, and no unit, init script or run level starts it"
+    assert said(root, trigger="cron")[0] == f"nothing starts the runner (cron: {reason})"
 
 
 def test_cron_without_systemd_is_started_by_its_link(root: Path) -> None:

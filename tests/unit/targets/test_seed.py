@@ -143,3 +143,14 @@ def test_without_pycdlib_an_image_is_refused_with_what_to_install(monkeypatch: p
         seed.nocloud(payload(), b"x").image()
 
     assert refused.value.hint == "pip install 'initialrunner[iso]'"
+
+
+def test_without_pycdlib_the_folder_is_all_of_the_output(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pycdlib", None)
+
+    output = seed.nocloud(payload(), b"x").output()
+
+    assert (output.file, output.folder) == ("", "cidata/")
+    assert output.lay is not None
+    output.lay(tmp_path / "cidata")
+    assert sorted(path.name for path in (tmp_path / "cidata").iterdir()) == ["meta-data", "user-data"]

@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 
-from bootstrap.trial.model import Clone, Judgement, Outcome
+from bootstrap.trial.model import Judgement, lines
 from bootstrap.trial.payload import CUT, JUDGE, MARK
-from bootstrap.trial.verdict import CODES, compared, facts_of, failure, host_keys, judged, lines
+from bootstrap.trial.verdict import CODES, facts_of, judged
 
 POWER_ON = 1_000_000.0
 KEY = "SHA256:c/RAX51hP3h91kagLE498XcG2rn2jCr5WmGP74L8O8k"
@@ -220,78 +220,12 @@ def test_a_power_cut_after_which_a_stage_ran_again_is_an_error() -> None:
     assert codes == {"try.once", "try.power-cut"}
 
 
-def clone(server: str, **facts: str) -> Clone:
-    return Clone(server, "good", (), {"machine_id": "1" * 32, "boot_id": server, **facts})
-
-
-def test_clones_that_share_nothing_are_good() -> None:
-    pair = [clone("try-1"), clone("try-2", machine_id="2" * 32)]
-    assert lines(compared(pair)) == ["ok[try.identity]: 2 clones differ in machine id, boot id and host keys"]
-
-
-def test_clones_that_share_a_machine_id_or_a_host_key_are_not() -> None:
-    pair = [clone("try-1", **{"key.1": f"/k 600 {KEY}"}), clone("try-2", **{"key.1": f"/k 600 {KEY}"})]
-    assert lines(compared(pair)) == [
-        "error[try.identity]: try-1 and try-2 share a machine id; the image holds what each clone has to make for "
-        f"itself: {'1' * 32}",
-        "  fix: seal the image before it is cloned: bootstrap seal ROOT --clean",
-        "error[try.identity]: try-1 and try-2 share an ssh host key; the image holds what each clone has to make for "
-        f"itself: {KEY}",
-        "  fix: seal the image before it is cloned: bootstrap seal ROOT --clean",
-    ]
-
-
 def test_facts_are_the_outputs_of_the_judge() -> None:
     events = [*ran("one"), event("stage.ended", JUDGE, result="done", outputs={"state": "running"})]
     assert facts_of(events) == {"state": "running"}
     assert facts_of(ran("one")) == {}
 
 
-def test_host_keys_are_read_in_order() -> None:
-    facts = {f"key.{n}": f"/etc/ssh/k{n} 600 SHA256:{n}" for n in (10, 2, 1)}
-    assert [key.path for key in host_keys(facts)] == ["/etc/ssh/k1", "/etc/ssh/k2", "/etc/ssh/k10"]
-
-
-@pytest.mark.parametrize(
-    ("events", "subject", "log"),
-    [
-        pytest.param(
-            [
-                event("stage.ended", "packages", result="failed", exit_code=100, tail="E: no package nope\n"),
-                {"type": "state", "state": "failed", "final": True, "reason": "packages: exit 100"},
-            ],
-            "try-1: stage packages has failed (exit 100)", "E: no package nope\n", id="a stage",
-        ),
-        pytest.param(
-            [
-                {"type": "health", "ok": False, "check": "http http://127.0.0.1/", "saw": "refused"},
-                {"type": "state", "state": "failed", "final": True, "cause": "deadline"},
-            ],
-            "try-1: the check http http://127.0.0.1/ has not passed", "refused", id="a check",
-        ),
-    ],
-)  # fmt: skip
-def test_a_failure_names_what_failed_and_its_log(events: list[dict[str, Any]], subject: str, log: str) -> None:
-    finding, shown = failure({"server": "try-1"}, events)
-    assert (finding.subject, shown) == (subject, log)
-
-
 def test_every_code_of_a_judgement_is_in_the_table() -> None:
-    findings = [*verdict(FACTS), *verdict({}), *verdict(CUT_FACTS, SURVIVED, power_cut=True), *compared([clone("a")])]
+    findings = [*verdict(FACTS), *verdict({}), *verdict(CUT_FACTS, SURVIVED, power_cut=True)]
     assert {finding.code for finding in findings} <= set(CODES)
-
-
-@pytest.mark.parametrize(
-    ("verdicts", "error", "expected", "code"),
-    [
-        (("good",), False, "good", 0), (("good", "failed"), False, "failed", 5), (("failed", "late"), False, "late", 6),
-        (("good", "good"), True, "failed", 5),
-    ],
-)  # fmt: skip
-def test_the_outcome_is_the_worst_of_its_clones(
-    verdicts: tuple[str, ...], error: bool, expected: str, code: int
-) -> None:
-    findings = (Judgement("try.identity", "they share", "error"),) if error else ()
-    outcome = Outcome("disk.img", "files", tuple(Clone(f"try-{n}", v, ()) for n, v in enumerate(verdicts)), findings)
-    assert (outcome.verdict, outcome.exit_code) == (expected, code)
-    assert outcome.as_json()["verdict"] == expected

@@ -10,6 +10,7 @@ from image_root import link, put, systemd
 from judging import findings, told
 
 from bootstrap.image.judges import cloud_init
+from bootstrap.image.seal import seal
 from bootstrap.image.tree import Tree
 from bootstrap.image.units import Units
 
@@ -38,16 +39,21 @@ OFF = {
 @pytest.mark.parametrize(("sources", "severity"), [(["cloud-init"], "error"), (["files", "nocloud"], "warning")])
 def test_what_switches_it_off(root: Path, path: str, sources: list[str], severity: str) -> None:
     files = {path: OFF[path], IMAGE: json.dumps({"sources": sources})}
-    assert told(cloud_init, root, files) == [("cloud-init.off", severity, path)]
+    wanted = [("cloud-init.off", severity, path)]
+    assert [one for one in told(cloud_init, root, files) if one[0] != "cloud-init.policy"] == wanted
+
+
+def test_a_policy_of_the_image_itself_is_a_warning(root: Path) -> None:
+    path = "/etc/cloud/ds-identify.cfg"
+    assert told(cloud_init, root, {path: "policy: enabled\n"}) == [("cloud-init.policy", "warning", path)]
 
 
 def test_masked_units_switch_it_off(root: Path) -> None:
     link(root, "/etc/systemd/system/cloud-init.service", "/dev/null")
     link(root, "/etc/systemd/system/cloud-final.service", "/dev/null")
     (finding,) = findings(cloud_init, root, {})
-    assert (finding.path, finding.subject) == (
-        "/etc/systemd/system/cloud-init.service", "masked units of cloud-init (cloud-init, cloud-final)",
-    )  # fmt: skip
+    assert finding.path == "/etc/systemd/system/cloud-init.service"
+    assert finding.subject == "masked units of cloud-init (cloud-init.service, cloud-final.service)"
 
 
 @pytest.mark.parametrize("path", OFF)
@@ -70,7 +76,8 @@ def test_what_is_switched_off_starts_no_unit(root: Path, path: str) -> None:
 
 @pytest.mark.parametrize("text", ["network: {config: disabled}\n", "network:\n  config: disabled\n"])
 @pytest.mark.parametrize(
-    ("settings", "severity"), [({}, "error"), ({"/etc/systemd/network/80-dhcp.network": "[Match]\nType=ether\n"}, "warning")]
+    ("settings", "severity"),
+    [({}, "error"), ({"/etc/systemd/network/80-dhcp.network": "[Match]\nType=ether\n"}, "warning")],
 )
 def test_a_network_that_it_leaves_alone(root: Path, text: str, settings: dict[str, str], severity: str) -> None:
     path = f"{D}/99-disable-network-config.cfg"
@@ -78,8 +85,30 @@ def test_a_network_that_it_leaves_alone(root: Path, text: str, settings: dict[st
 
 
 def test_the_last_file_counts(root: Path) -> None:
-    files = {f"{D}/10-a.cfg": "network: {config: disabled}\ndatasource_list: []\n", f"{D}/95-b.cfg": "network: {version: 2}\n"}
+    first = "network: {config: disabled}\ndatasource_list: []\n"
+    files = {f"{D}/10-a.cfg": first, f"{D}/95-b.cfg": "network: {version: 2}\n"}
     assert told(cloud_init, root, files) == []
+
+
+def test_what_the_installer_of_ubuntu_left_is_removed(root: Path) -> None:
+    """As its own hook for `cloud-init clean` does it."""
+    files = {
+        "/etc/cloud/cloud-init.disabled": "Disabled by Ubuntu live installer after first boot.\n",
+        f"{D}/99-installer.cfg": "datasource_list: [None]\n",
+        "/etc/cloud/ds-identify.cfg": "policy: enabled\n",
+        "/etc/netplan/00-installer-config.yaml": "network: {ethernets: {enp0s3: {dhcp4: true}}}\n",
+    }
+    for path, text in files.items():
+        put(root, path, text)
+    cleaned = {(one.path, one.code) for one in seal(root, runner=False, clean=True).cleaned}
+    assert {path for path, _ in cleaned} >= set(files)
+    assert told(cloud_init, root, {}) == []
+    assert not any((root / path.lstrip("/")).exists() for path in files)
+
+
+def test_a_network_of_the_installer_stays_where_no_cloud_init_writes_another(tmp_path: Path) -> None:
+    files = {"/etc/netplan/00-installer-config.yaml": "network: {version: 2}\n"}
+    assert told(cloud_init, tmp_path, files) == []
 
 
 def test_a_source_that_is_not_installed(tmp_path: Path) -> None:

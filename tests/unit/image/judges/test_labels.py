@@ -93,7 +93,8 @@ def test_the_mode_decides(root: Path, mode: str, command_line: str, has_policy: 
 
 def test_a_file_that_is_cleaned_keeps_its_label(root: Path) -> None:
     put(root, "/usr/bin/x")
-    for path, text in {"/etc/machine-id": "0" * 32, "/etc/fstab": "/dev/vdb /mnt auto nofail,comment=cloudconfig\n"}.items():
+    contents = {"/etc/machine-id": "0" * 32, "/etc/fstab": "/dev/vdb /mnt auto nofail,comment=cloudconfig\n"}
+    for path, text in contents.items():
         os.setxattr(put(root, path, text), LABEL, b"system_u:object_r:etc_t:s0\0")
     sealed = seal(root, clean=True)
     assert {action.code for action in sealed.cleaned} == {"identity.machine-id", "cloud-init.fstab"}

@@ -1,4 +1,4 @@
-"""Says what may be the matter with a clone that was not healthy in time. Pure."""
+"""Says what may be the matter with a clone that has failed, or was not healthy in time. Pure."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 from bootstrap.client.timeline import Timeline
 from bootstrap.client.wording import plain
-from bootstrap.trial.model import Judgement
+from bootstrap.trial.model import Judgement, error
 from bootstrap.trial.remains import Remains
 
 CONSOLE_LINES = 30
@@ -26,6 +26,7 @@ _SYMPTOMS = (
     (r"no hostkeys available", "sshd has no host keys"),
 )  # fmt: skip
 _CONTROL = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]?|\x1b.?|[\x00-\x08\x0b-\x1f\x7f]")
+_WAITS = "initialrunner: waits for a bundle"
 _LOGIN = re.compile(r"login: *$", re.MULTILINE)
 
 
@@ -46,6 +47,24 @@ def symptoms(console: str) -> list[str]:
     return sentences
 
 
+def failure(record: Mapping[str, Any], events: Sequence[Mapping[str, Any]]) -> tuple[Judgement, str]:
+    """The judgement of a clone that has failed, and the end of the log that tells why."""
+    ends = [event for event in events if event.get("type") == "stage.ended" and event.get("result") == "failed"]
+    states = [event for event in events if event.get("type") == "state" and event.get("state") == "failed"]
+    reason = str(states[-1].get("reason") or states[-1].get("cause") or "") if states else ""
+    if ends:
+        end = ends[-1]
+        code = f"exit {end['exit_code']}" if "exit_code" in end else str(end.get("cause") or "no exit code")
+        subject = f"stage {end.get('stage')} has failed ({code})"
+        log = str(end.get("tail") or "")
+    else:
+        checks = [event for event in events if event.get("type") == "health" and not event.get("ok")]
+        subject = f"the check {checks[-1].get('check', '?')} has not passed" if checks else "the run has failed"
+        log = str(checks[-1].get("saw") or "") if checks else ""
+    fix = "mend the payload, or what it needs of the image; --keep DIR keeps the disk with all logs"
+    return error("try.stage", f"{record.get('server', 'the clone')}: {subject}", reason or "see its log", fix), log
+
+
 def never_heard(
     server: str, source: str, console: str, took: str, remains: Remains | None, *, is_baked: bool
 ) -> Judgement:
@@ -63,15 +82,17 @@ def never_heard(
         state = remains.state or "nothing yet"
         signs.insert(0, f"its own journal says {state}, so only its reports did not come through")
         needs = needs[2:]
+    elif _WAITS in console:
+        # Nothing is on the disk of one that has found nothing, and yet it was there.
+        needs = needs[2:]
     elif remains is not None:
         lack = "" if remains.has_python else ", and it has no Python"
         signs.insert(0, f"its disk says that no runner has run{lack}")
         needs = needs[:2] if remains.has_python else needs[1:2]
     looked_at = ", ".join(f"{subject} (seal: {code})" for subject, code in needs)
-    return Judgement(
+    return error(
         "try.never-heard",
         f"{server} was never heard of in {took}",
-        "error",
         f"its payload came by {source}" + "".join(f"; {sign}" for sign in signs),
         f"look at {looked_at}: bootstrap seal ROOT{without} judges {'each' if len(needs) > 1 else 'it'}",
     )
@@ -84,10 +105,9 @@ def late(
     told = [line for event in events for line in Timeline(0.0).lines(event)]
     last = re.sub(r"^ *[0-9.]+ s +", "", told[-1]) if told else "nothing"
     signs = "".join(f"; {sign}" for sign in symptoms(console))
-    return Judgement(
+    return error(
         "try.late",
         f"{server} was {record.get('state', 'unknown')}, not healthy, after {took}",
-        "error",
         f"last heard: {re.sub(' +', ' ', last)}{signs}",
         "give it more time with --deadline, or look why that takes so long",
     )
@@ -97,4 +117,4 @@ def off(server: str, record: Mapping[str, Any], console: str) -> Judgement:
     """The judgement of a clone whose machine has switched itself off."""
     signs = symptoms(console) or ["its console does not say why"]
     reason = f"it was {record.get('state') or 'never heard of'} then; {'; '.join(signs)}"
-    return Judgement("try.off", f"{server} has switched itself off", "error", reason, "look at the end of its console")
+    return error("try.off", f"{server} has switched itself off", reason, "look at the end of its console")

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 
-from bootstrap.trial.late import CONSOLE_LINES, late, never_heard, off, symptoms, tail
 from bootstrap.trial.remains import Remains
+from bootstrap.trial.unhealthy import CONSOLE_LINES, failure, late, never_heard, off, symptoms, tail
 
 
 def test_the_last_lines_of_a_console_are_without_colours_and_blanks() -> None:
@@ -64,6 +66,16 @@ def test_the_disk_of_a_runner_that_was_never_heard_of_says_where_to_look(
     assert finding.fix == fix
 
 
+def test_a_runner_that_waits_for_a_payload_has_run_though_its_disk_says_nothing() -> None:
+    console = "initialrunner: waits for a bundle; try: initialrunner why\n"
+    finding = never_heard("try-1", "ec2", console, "10m00s", Remains(), is_baked=True)
+    assert finding.reason == (
+        "its payload came by ec2; the runner says on the console: initialrunner: waits for a bundle; try: "
+        "initialrunner why"
+    )
+    assert finding.fix == "look at the network (seal: need.network): bootstrap seal ROOT judges it"
+
+
 def test_an_empty_console_is_told() -> None:
     finding = never_heard("try-1", "files", "\n", "10m00s", None, is_baked=False)
     assert finding.reason == (
@@ -84,3 +96,28 @@ def test_a_late_clone_is_told_with_what_was_heard_last() -> None:
 def test_a_machine_that_switched_itself_off_is_told() -> None:
     finding = off("try-1", {}, "reboot: Power down")
     assert (finding.code, finding.reason) == ("try.off", "it was never heard of then; its console does not say why")
+
+
+@pytest.mark.parametrize(
+    ("events", "subject", "log"),
+    [
+        pytest.param(
+            [
+                {"type": "stage.ended", "stage": "packages", "result": "failed", "exit_code": 100,
+                 "tail": "E: no package nope\n"},
+                {"type": "state", "state": "failed", "final": True, "reason": "packages: exit 100"},
+            ],
+            "try-1: stage packages has failed (exit 100)", "E: no package nope\n", id="a stage",
+        ),
+        pytest.param(
+            [
+                {"type": "health", "ok": False, "check": "http http://127.0.0.1/", "saw": "refused"},
+                {"type": "state", "state": "failed", "final": True, "cause": "deadline"},
+            ],
+            "try-1: the check http http://127.0.0.1/ has not passed", "refused", id="a check",
+        ),
+    ],
+)  # fmt: skip
+def test_a_failure_names_what_failed_and_its_log(events: list[dict[str, Any]], subject: str, log: str) -> None:
+    finding, shown = failure({"server": "try-1"}, events)
+    assert (finding.subject, shown) == (subject, log)
