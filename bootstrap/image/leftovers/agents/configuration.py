@@ -26,11 +26,6 @@ CONFIGURATION = (
         product="Salt", source="https://docs.saltproject.io/en/latest/ref/configuration/master.html#pki-dir",
     ),
     Leftover(
-        "agent.salt-cache", ("/var/cache/salt/minion", "/var/cache/venv-salt-minion/minion"),
-        "what a Salt minion fetched", "it may hold secrets of the builder's pillar", "remove it", LISTED, FILLED,
-        product="Salt", source="https://docs.saltproject.io/en/latest/ref/configuration/minion.html#cachedir",
-    ),
-    Leftover(
         "agent.puppet", tuple(f"{top}/{name}" for top in ("/etc/puppetlabs/puppet/ssl", "/var/lib/puppet/ssl",
         "/etc/puppet/ssl", "/var/puppet/ssl") for name in ("private_keys/*", "certs/*", "certificate_requests/*",
         "public_keys/*", "ca/ca_key.pem", "*.pem")), "a certificate or key of a Puppet agent", _MEMBER,
@@ -41,8 +36,7 @@ CONFIGURATION = (
         "agent.puppet-state", ("/opt/puppetlabs/puppet/cache/state", "/opt/puppetlabs/puppet/cache/client_data",
         "/opt/puppetlabs/puppet/cache/client_yaml", "/opt/puppetlabs/puppet/cache/clientbucket",
         "/var/lib/puppet/state", "/var/lib/puppet/client_data", "/var/lib/puppet/client_yaml",
-        "/var/lib/puppet/clientbucket", "/var/cache/puppet/state", "/var/cache/puppet/client_data",
-        "/var/cache/puppet/clientbucket", "/var/lib/puppet/reports",), "a Puppet agent's state",
+        "/var/lib/puppet/clientbucket", "/var/lib/puppet/reports",), "a Puppet agent's state",
         "it holds the builder's catalog, with its secrets", "remove it", LISTED, FILLED, product="Puppet",
         source="puppetlabs/puppet: lib/puppet/defaults.rb",
     ),

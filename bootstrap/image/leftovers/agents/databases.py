@@ -65,8 +65,7 @@ DATABASES = (
         "agent.kibana", ("/var/lib/kibana/uuid", "/usr/share/kibana/data/uuid", "/var/lib/logstash/uuid",
         "/usr/share/logstash/data/uuid", "/var/lib/apm-server/meta.json"), "the id of a Kibana or a Logstash",
         "the cluster takes all clones for one", "remove it: it makes a new one when it starts",
-        product="Kibana, Logstash",
-        source="https://www.elastic.co/guide/en/kibana/current/settings.html (path.data)",
+        product="Kibana, Logstash", source="https://www.elastic.co/guide/en/kibana/current/settings.html (path.data)",
     ),
     Leftover(
         "agent.cassandra", ("/var/lib/cassandra/data/system", "/var/lib/cassandra/commitlog",

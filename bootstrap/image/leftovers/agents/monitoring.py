@@ -25,7 +25,7 @@ MONITORING = (
     Leftover(
         "agent.netdata", ("/var/lib/netdata/registry/netdata.public.unique.id",
         "/var/lib/netdata/netdata_random_session_id", "/opt/netdata/var/lib/netdata/registry/netdata.public.unique.id",
-        "/var/lib/netdata/status-netdata.json", "/var/cache/netdata/status-netdata.json"), "the id of a Netdata node",
+        "/var/lib/netdata/status-netdata.json"), "the id of a Netdata node",
         "Netdata Cloud and parents take all clones for one node", "remove it: Netdata makes a new one when it starts",
         product="Netdata", source="netdata/netdata: docs/learn/vm-templates.md, docs/learn/node-identities.md",
     ),
@@ -89,9 +89,9 @@ MONITORING = (
         source="sensu/sensu-docs: content/sensu-go",
     ),
     Leftover(
-        "agent.sensu-state", ("/var/cache/sensu/sensu-agent", "/var/lib/sensu/sensu-agent", "/etc/sensu/ssl"),
-        "a Sensu agent's keys or state", "every clone would be that one entity", "remove it", LISTED, FILLED,
-        product="Sensu", source="sensu/sensu-docs: content/sensu-core/1.9/guides/securing-sensu.md",
+        "agent.sensu-state", ("/var/lib/sensu/sensu-agent", "/etc/sensu/ssl"), "a Sensu agent's keys or state",
+        "every clone would be that one entity", "remove it", LISTED, FILLED, product="Sensu",
+        source="sensu/sensu-docs: content/sensu-core/1.9/guides/securing-sensu.md",
     ),
     Leftover(
         "agent.datadog", ("/etc/datadog-agent/auth_token", "/etc/datadog-agent/auth/token",

@@ -57,8 +57,8 @@ SECURITY = (
     ),
     # The sensor keeps its customer id there as well, which an image may have: this cannot be told apart from outside.
     Leftover(
-        "agent.falcon", ("/opt/CrowdStrike/falconstore", "/opt/CrowdStrike/falconstore.bak"),
-        "the id (AID) of a Falcon sensor", "CrowdStrike takes all clones for one host",
+        "agent.falcon", ("/opt/CrowdStrike/falconstore",), "the id (AID) of a Falcon sensor",
+        "CrowdStrike takes all clones for one host",
         "/opt/CrowdStrike/falconctl -d -f --aid, as the last step before the image is made", LISTED, warning=True,
         product="CrowdStrike Falcon", source="CrowdStrike/falcon-scripts: bash/install/falcon-linux-install.sh",
     ),

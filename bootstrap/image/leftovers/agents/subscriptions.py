@@ -20,7 +20,8 @@ SUBSCRIPTIONS = (
     Leftover(
         "agent.rhsm-facts", ("/etc/rhsm/facts/uuid.facts", "/etc/rhsm/facts/*.facts"),
         "a system id for subscription-manager", _SYSTEM, "remove it", LISTED,
-        holds=rb"\"(?:dmi\.system\.uuid|virt\.uuid|network\.(?:hostname|fqdn)[^\"]*)\"\s*:\s*\"[^\"]", product="subscription-manager, Katello",
+        holds=rb"\"(?:dmi\.system\.uuid|virt\.uuid|network\.(?:hostname|fqdn)[^\"]*)\"" rb"\s*:\s*\"[^\"]",
+        product="subscription-manager, Katello",
         source="sosreport/sos: sos/cleaner/parsers/ip_parser.py (satellite.facts)",
     ),
     Leftover(

@@ -48,7 +48,6 @@ FOLDERS = {
     "agent.google-osconfig",
     "agent.google-ops",
     "agent.vmware",
-    "agent.salt-cache",
     "agent.puppet-state",
     "agent.chef-cache",
     "agent.docker-swarm",
