@@ -152,7 +152,7 @@ def logins(root: Path) -> None:
     put(root, "/etc/sudoers", "Defaults env_reset\n%sudo ALL=(ALL:ALL) ALL\n#%wheel ALL=(ALL) NOPASSWD: ALL\n"
         "root ALL=(ALL:ALL) NOPASSWD: ALL\n@includedir /etc/sudoers.d\n", 0o440)  # fmt: skip
     put(root, "/etc/sudoers.d/README", "#\n# %admin ALL=(ALL) NOPASSWD: ALL\n", 0o440)
-    put(root, "/etc/sudoers.d/mine.dpkg-old", "me ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+    put(root, "/etc/sudoers.d/mine.off", "me ALL=(ALL) NOPASSWD: ALL\n", 0o440)
     put(root, "/etc/doas.conf", "permit persist :wheel\n# permit nopass me\n")
     put(root, "/etc/polkit-1/rules.d/10-admin.rules", 'polkit.addRule(function(action, subject) {\n'
         '  if (subject.isInGroup("wheel")) { return polkit.Result.YES; } // or Result.NO\n});\n')  # fmt: skip

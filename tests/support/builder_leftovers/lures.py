@@ -82,7 +82,6 @@ LURES = {
     "/etc/logrotate.d/bak": "/var/log/x.log {\n}\n",
     "/opt/app/node_modules/x/index.js.bak": "x\n",
     "/opt/app/doc/core.md": "core\n",
-
     # Settings: a proxy that is commented out, and a public mirror.
     "/etc/wgetrc": "#http_proxy = http://proxy.yoyodyne.com:18023/\n#use_proxy = on\n",
     "/etc/sysconfig/proxy": 'PROXY_ENABLED="no"\nHTTP_PROXY=""\nHTTPS_PROXY=""\n',
