@@ -15,8 +15,8 @@ from bootstrap.image.root import Entry
 from bootstrap.image.tree import Tree
 
 CODES = {
-    "backup.edited": "a copy of a file that an editor or a script made: `*~`, `*.bak`; a `*.bak` below /srv or /var is a "
-    "warning",
+    "backup.edited": "a copy of a file that an editor or a script made: `*~`, `*.bak`; a warning for a `*.bak` below "
+    "/srv or /var",
     "backup.packages": "settings that a package manager set aside: `*.rpmsave`, `*.dpkg-old` and the like (a warning)",
     "crash.java": "a report or a memory dump of a crashed Java program",
     "builder.tools": "an installer of guest tools in a home",

@@ -11,10 +11,7 @@ LURES = {
     # Host identity, disks, network: as packages ship them, or meant for every clone.
     "/etc/hosts": "127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\nff02::1\t\tip6-allnodes\n",
     "/etc/mdadm/mdadm.conf": "# mdadm.conf\nHOMEHOST <system>\nMAILADDR root\n# definitions of existing MD arrays\n",
-    "/etc/crypttab": "# <target name>\t<source device>\t<key file>\t<options>\n",
-    "/etc/fstab": "LABEL=root / ext4 rw,discard,errors=remount-ro 0 1\ntmpfs /tmp tmpfs nosuid,nodev 0 0\n",
     "/etc/kernel/cmdline": "root=LABEL=root ro console=ttyS0\n",
-    "/etc/initramfs-tools/conf.d/resume": "RESUME=none\n",
     "/etc/network/interfaces": "source /etc/network/interfaces.d/*\n\nauto lo\niface lo inet loopback\n",
     "/etc/netplan/01-netcfg.yaml": (
         "network:\n  version: 2\n  ethernets:\n    all:\n      match: {name: en*}\n      dhcp4: true\n"
