@@ -43,8 +43,7 @@ def find(tree: Tree) -> list[Finding]:
     findings = {(finding.code, finding.path): finding for finding in by_place}
     reported = {finding.path for finding in by_place}
     by_search = [*searched(tree, packaged), *judged(tree), *_mounts(tree), *_unreadable(tree)]
-    named = [finding for finding in (*by_place, *by_search) if not finding.code.startswith("secret.")]
-    refused = {finding.path for finding in named if finding.severity is Severity.ERROR}
+    named = reported | {finding.path for finding in by_search if not finding.code.startswith("secret.")}
     # A key that is reported by its place is not reported again for its content.
     key_files = {finding.path for finding in by_place if finding.code.split(".")[0] in _OF_SECRETS}
     for finding in by_search:
@@ -52,8 +51,8 @@ def find(tree: Tree) -> list[Finding]:
         # Vagrant's key is public, and in the list of authorized keys it is worse than any other: it is named as well.
         if is_secret and finding.code != "key.vagrant" and finding.path in key_files:
             continue
-        # What is refused for something else needs no second word about its settings.
-        if finding.code.startswith("secret.") and finding.path in refused:
+        # What is named for something else needs no second word about its settings.
+        if finding.code.startswith("secret.") and finding.path in named:
             continue
         if finding.code in ("injected.beside", "ours.torn") and finding.path in reported:
             continue

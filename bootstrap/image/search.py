@@ -13,7 +13,13 @@ from bootstrap.image.secrets import archives, binaries
 from bootstrap.image.secrets.names import named
 from bootstrap.image.secrets.pattern import Secret
 from bootstrap.image.secrets.places import (
-    MOST_BYTES, OF_PACKAGES, SEARCHED, UNSEARCHED, is_library, is_sample, is_settings,
+    MOST_BYTES,
+    OF_PACKAGES,
+    SEARCHED,
+    UNSEARCHED,
+    is_library,
+    is_sample,
+    is_settings,
 )  # fmt: skip
 from bootstrap.image.secrets.texts import in_text
 from bootstrap.image.tree import Tree

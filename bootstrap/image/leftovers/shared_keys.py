@@ -12,7 +12,8 @@ def _shared(code: str, subject: str, places: tuple[str, ...], fix: str, holds: b
 
 
 SHARED_KEYS: tuple[Leftover, ...] = (
-    _shared("rndc", "the key by which BIND is controlled", ("/etc/bind/rndc.key", "/etc/rndc.key", "/var/named/rndc.key"),
+    _shared("rndc", "the key by which BIND is controlled", ("/etc/bind/rndc.key", "/etc/rndc.key",
+        "/var/named/rndc.key"),
             "remove it, and run rndc-confgen -a at first boot", rb"secret"),
     _shared("erlang", "the cookie by which Erlang nodes trust each other", (
         "/var/lib/rabbitmq/.erlang.cookie", "/var/lib/*/.erlang.cookie", "/opt/*/.erlang.cookie", "~/.erlang.cookie",
@@ -23,10 +24,12 @@ SHARED_KEYS: tuple[Leftover, ...] = (
         "/etc/nsd/nsd_*.key", "/etc/unbound/unbound_*.key", "/var/lib/unbound/unbound_*.key", "/var/lib/knot/keys/*",
     ), "remove it, and run nsd-control-setup or unbound-control-setup at first boot"),
     _shared("self-signed", "the private key of a certificate that a package made", (
-        "/etc/ejabberd/ejabberd.pem", "/etc/cockpit/ws-certs.d/*.key", "/etc/webmin/miniserv.pem", "/etc/exim4/exim.key",
+        "/etc/ejabberd/ejabberd.pem", "/etc/cockpit/ws-certs.d/*.key", "/etc/webmin/miniserv.pem",
+        "/etc/exim4/exim.key",
         "/etc/xrdp/key.pem", "/etc/xrdp/rsakeys.ini", "/etc/cups/ssl/*.key", "/etc/stunnel/stunnel.pem",
         "/etc/pki/tls/private/localhost.key", "/etc/pki/dovecot/private/*.pem", "/var/lib/mysql/*-key.pem",
-        "/var/lib/mysql/private_key.pem", "/etc/pve/local/pve-ssl.key", "/etc/lighttpd/server.pem", "/etc/courier/*.pem",
+        "/var/lib/mysql/private_key.pem", "/etc/pve/local/pve-ssl.key", "/etc/lighttpd/server.pem",
+        "/etc/courier/*.pem",
         "/etc/prosody/certs/*.key", "/var/lib/prosody/*.key", "/etc/proftpd/ssl/*.key", "/etc/vsftpd/vsftpd.pem",
         "/etc/ssl/private/vsftpd.pem", "/etc/ssl/private/pure-ftpd.pem", "/etc/ssl/private/dovecot.pem",
         "/etc/opensmtpd/*.key", "/var/lib/cockpit/*.key",

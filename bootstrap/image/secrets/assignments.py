@@ -24,9 +24,9 @@ _WORDS = (b"pass", b"pwd", b"secret", b"token", b"key", b"auth", b"psk")
 _BETWEEN = rb"[\"'\])]{0,3}[ \t]{0,20}(?:=>|:=|[:=]|,(?=[ \t]{0,4}[\"'])|>)[ \t]{0,20}"
 # A word ends a name: PASSWORD_FILE and TOKEN_URL tell where a secret is, not what it is.
 _PASSWORD = re.compile(rb"pass(?:word|wd|phrase|wort)?\d?" + _BETWEEN)
-_OTHER = re.compile(rb"(?:secret(?:_?key(?:_?base)?)?|token|(?<=[_.-])psk|(?<=[_.-])auth|(?<=[_.-])pwd|key)\d?" + _BETWEEN)
+_OTHER = re.compile(rb"(?:secret(?:_?key(?:_?base)?)?|token|(?<=[_.-])(?:psk|auth|pwd)|key)\d?" + _BETWEEN)
 _KEY_BEFORE = re.compile(
-    rb"(?:api|access|secret|private|auth|encryption|encrypt|signing|master|account|storage|shared|app|crypt|session"
+    rb"(?:api|des|aes|blowfish|fernet|hash|access|secret|private|auth|encryption|encrypt|signing|master|account|storage|shared|app|crypt|session"
     rb"|cookie|hmac|jwt|client|service|license|deploy|webhook|admin|write|ingest|integration|cluster|gossip|consumer)"
     rb"[_.-]?\Z"
 )
@@ -45,7 +45,7 @@ _WORDLESS = re.compile(
     rb"(?i)(?:change|replace|insert|enter|fill|put|set|your|my|the|a|some|this)[\s_.-]?\S*"
     rb"(?:me|this|here|it|password|passwd|pass|secret|token|key|in)"
     rb"|x+|\*+|\.+|-+|_+|#+|0+|1?2?3?4?5?6?7?8?9?0?|n/?a|null|nil|none|empty|true|false|yes|no|on|off|undefined|unset"
-    rb"|\S*(?:example|placeholder|redacted|changeme|change[_-]me|changeit|dummy|sample|fixme|todo|tbd|xxxx|must-be)\S*"
+    rb"|\S*(?:example|placeholder|redacted|changeme|change[_-]me|changeit|dummy|sample|xxxx|must-be)\S*|todo|tbd|fixme|testing\d*"
     rb"|(?:plain|clear|text|string|str|bytes?|int|bool|boolean|optional|required|requisite|sufficient|include|prompt|ask"
     rb"|md5|sha\d+|crypt|bcrypt|yescrypt|hash(?:ed)?|scram-sha-256|trust|peer|ident|reject|gss|ldap|pam|files?|compat"
     rb"|systemd|winbind|sss|nis|db|default|disabled?|enabled?|auto|always|never|any|all|basic|bearer|digest|write|read"

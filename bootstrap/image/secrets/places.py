@@ -36,7 +36,7 @@ _SETTINGS = re.compile(
     r"|service|socket|timer|container|pod|kube|network|netdev|list|sh|bash|zsh|ksh|hcl|tf|nomad|ks|preseed|desktop)"
     r"|.*/(?:\.[a-z][a-z0-9_-]*(?:rc|profile|login|_aliases|env(?:\..*)?)|environment|profile|credentials?|secrets?|passwords?"
     r"|Dockerfile.*|Containerfile.*|Jenkinsfile|Vagrantfile|Makefile|settings(?:_[a-z]+)?\.py|local_settings\.py"
-    r"|config(?:uration)?\.(?:php|py|js|rb)|(?:wp-config|settings|LocalSettings|database|parameters|env)\.php"
+    r"|[^/]*\.inc\.php|config(?:uration)?\.(?:php|py|js|rb)|(?:wp-config|settings|LocalSettings|database|parameters|env)\.php"
     r"|(?:env|environment|secrets?|password)(?:\.(?:txt|py|js))?|[^./]+)",
     re.IGNORECASE,
 )

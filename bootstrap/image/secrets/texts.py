@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import string
 
 from bootstrap.image.secrets import assignments
 from bootstrap.image.secrets.api_tokens import API_TOKENS
@@ -14,13 +15,12 @@ BY_PATTERN = (*KEYS, *CLOUD_TOKENS, *FORGE_TOKENS, *API_TOKENS)
 
 # Every key and token has 20 of these in a row, and hardly a word or a name does.
 _RUN = 20
-_RUN_LETTERS = bytes(
-    ord("a") if chr(byte).isalnum() and byte < 128 or byte in b"_-+/=" else ord(" ") for byte in range(256)
-)
+_ALNUM = string.ascii_letters + string.digits
+_RUN_LETTERS = bytes(ord("a") if chr(byte) in _ALNUM or byte in b"_-+/=" else ord(" ") for byte in range(256))
 _LONG = b"a" * _RUN
 # A needle stands at most so far before such a run (`SharedAccessKey=`), or behind it (` vagrant`).
 _BEFORE, _BEHIND = 32, 9
-_WORDS = bytes(byte if chr(byte).isalnum() and byte < 128 else ord(" ") for byte in range(256))
+_WORDS = bytes(byte if chr(byte) in _ALNUM else ord(" ") for byte in range(256))
 # A word of letters and digits that begins with a needle has at least so many.
 _LONG_WORD = 14
 

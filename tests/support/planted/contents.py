@@ -8,7 +8,6 @@ import json
 from planted.texts import BODY, CORE, DER, FORTY, KEY, PUTTY, hexes, letters
 
 
-
 def _jwt(**claims: object) -> str:
     parts = [json.dumps(part).encode() for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
     return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts) + "." + letters(43)
@@ -38,7 +37,11 @@ CONTENTS: tuple[tuple[str, str, str | bytes], ...] = (
     ("token.github", "/srv/web/deploy.sh", f"git clone https://ghp_{FORTY[:36]}@github.com/a/b\n"),
     ("token.gitlab", "/root/run.sh", "T=glpat-abcdefghij0123456789\n"),
     ("token.slack", "/etc/notify.conf", "xoxb-" + FORTY[:24] + "\n"),
-    ("token.google-service", "/opt/web/account.json", f'{{"type": "service_account", "private_key_id": "{hexes(40)}"}}'),
+    (
+        "token.google-service",
+        "/opt/web/account.json",
+        json.dumps({"type": "service_account", "private_key_id": hexes(40)}),
+    ),
     ("token.google", "/opt/web/maps.js", "AIza" + FORTY[:35]),
     ("token.azure", "/etc/blob.conf", "AccountKey=" + FORTY * 2 + "abcdef==\n"),
     ("token.stripe", "/srv/shop.conf", "sk_live_" + FORTY[:24] + "\n"),
@@ -88,7 +91,8 @@ CONTENTS: tuple[tuple[str, str, str | bytes], ...] = (
     ("token.1password", "/etc/op", "ops_eyJ" + letters(260) + "\n"),
     ("token.build", "/etc/circle", "CCIPAT_" + letters(22) + "_" + hexes(40) + "\n"),
     ("token.openshift", "/etc/oc", "sha256~" + letters(43) + "\n"),
-    ("token.webhook", "/etc/hook", "https://hooks.slack.com/services/T0" + "A1B2C3D4E/B0A1B2C3D4E/" + letters(24) + "\n"),
+    ("token.webhook", "/etc/hook",
+        "https://hooks.slack.com/services/" + letters(10) + "/" + letters(10) + "/" + letters(24)),
     ("token.webhook", "/etc/hook2", "https://discord.com/api/webhooks/123456789012345678/" + letters(68) + "\n"),
     (
         "token.webhook",
