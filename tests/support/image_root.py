@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+from planted.agent_lures import AGENT_LURES
 from planted.agents import FOLDERS
 from planted.texts import BODY, BOOT_ID, FORTY, KEY
 
@@ -142,6 +143,8 @@ def lures(root: Path) -> None:
     put(root, "/var/cache/cracklib/cracklib_dict.pwd", "x")
     logins(root)
     of_every_machine(root)
+    for path, text in AGENT_LURES.items():
+        put(root, path, text)
 
 
 def logins(root: Path) -> None:
