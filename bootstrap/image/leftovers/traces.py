@@ -120,10 +120,6 @@ TRACES = (
         "remove them", FILES, FILLED, product="fprintd", source=_SYSPREP.format("logfiles"),
     ),
     Leftover(
-        "trace.hardware", ("/etc/smolt/uuid", "/etc/smolt/hw-uuid", "/etc/sysconfig/hw-uuid"), "an id of hardware",
-        "clones would share it", "remove it", product="smolt", source=_SYSPREP.format("smolt_uuid"),
-    ),
-    Leftover(
         "trace.sssd", ("/var/lib/sss/db/*", "/var/lib/sss/mc/*"), "sssd's cache of accounts",
         "it holds accounts of the builder's domain, and hashes of their passwords", "remove it", product="sssd",
         source=_SYSPREP.format("sssd_db_log"),

@@ -72,6 +72,7 @@ LURES = {
     "/etc/systemd/system/getty@tty1.service.d/noclear.conf": "[Service]\nTTYVTDisallocate=no\n",
     # Jobs of packages.
     "/etc/cron.d/e2scrub_all": "30 3 * * 0 root test -e /run/systemd/system || /sbin/e2scrub_all\n",
+    "/etc/crontabs/root": "# min\thour\n*/15\t*\t*\t*\t*\trun-parts /etc/periodic/15min\n",
     "/etc/crontab": "17 *\t* * *\troot\tcd / && run-parts --report /etc/cron.hourly\n",
     "/etc/cron.daily/dpkg": "#!/bin/sh\nexec /usr/libexec/dpkg/dpkg-db-backup\n",
     # Traces: files with such an end that are none, and empty ones.

@@ -205,6 +205,7 @@ KEPT = {
     "/etc/krb5.keytab": _KEY,
     "/var/kerberos/krb5kdc/.k5.EXAMPLE.NET": _KEY,
     "/root/.ssh/id_rsa": _KEY,
+    "/root/.subversion/auth/svn.simple/d41d8cd98f00b204e9800998ecf8427e": _KEY,
     "/etc/pki/consumer/key.pem": _KEY,
     "/etc/pki/entitlement/4113077722389-key.pem": _KEY,
     "/var/lib/samba/private/secrets.tdb": _KEY,

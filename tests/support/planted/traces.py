@@ -28,7 +28,6 @@ TRACES: tuple[tuple[str, str, str | bytes], ...] = (
     ("history.dnf", "/var/lib/dnf/history.sqlite", "x"),
     ("trace.people", "/var/lib/AccountsService/users/alice", "[User]\n"),
     ("trace.fingerprint", "/var/lib/fprint", "alice/elan/0/7"),
-    ("trace.hardware", "/etc/smolt/hw-uuid", "x\n"),
     ("trace.sssd", "/var/lib/sss/db/cache_example.ldb", "TDB file\n"),
     ("trace.samba", "/var/lib/samba/account_policy.tdb", "TDB file\n"),
     ("trace.dovecot", "/var/lib/dovecot/instances", "1:/run/dovecot:dovecot\n"),
