@@ -13,7 +13,13 @@ from bootstrap.image.secrets import archives, binaries
 from bootstrap.image.secrets.names import named
 from bootstrap.image.secrets.pattern import Secret
 from bootstrap.image.secrets.places import (
-    MOST_BYTES, OF_PACKAGES, SEARCHED, UNSEARCHED, is_library, is_sample, is_settings,
+    MOST_BYTES,
+    OF_PACKAGES,
+    SEARCHED,
+    UNSEARCHED,
+    is_library,
+    is_sample,
+    is_settings,
 )  # fmt: skip
 from bootstrap.image.secrets.texts import in_text
 from bootstrap.image.tree import Tree
@@ -24,6 +30,7 @@ _OVERLAP = 1 << 13
 _HEAD = 4096
 # Byte code is made from a text that is searched itself.
 _COMPILED = "/__pycache__"
+_SOURCE = re.compile(r"\.(?:[cm]?[jt]s|py|rb|php|p[lm]|go)$")
 
 
 def searched(tree: Tree, packaged: Packaged) -> Iterator[Finding]:
@@ -67,6 +74,9 @@ def _by_content(tree: Tree, folder: str, name: str, fd: int) -> Iterator[Finding
     # Hardly a file has a secret, so its path is judged last.
     if kinds and not is_sample(path):
         for secret in kinds:
+            # A key in a library's source is one that everybody has: of an example, or of a test that runs at load.
+            if secret.code == "key.private" and is_library(path) and _SOURCE.search(name):
+                continue
             yield Finding(secret.code, path, secret.subject, secret.reason, secret.fix)
 
 

@@ -155,7 +155,7 @@ class Tree(Root):
         todo = [top]
         while todo:
             folder = todo.pop()
-            base, below = folder.rstrip("/"), []
+            base, below = folder.rstrip("/"), list[str]()
             try:
                 with self.folder(folder) as fd:
                     names, below = self._kinds(base, fd)

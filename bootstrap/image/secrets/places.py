@@ -29,13 +29,14 @@ _SAMPLES = re.compile(
     r"|/(?:test_[^/]*|(?:readme|changelog|changes|history|news)(?:\.[^/]*)?|package(?:-lock)?\.json)$",
     re.IGNORECASE,
 )
+_MANUAL = re.compile(r"/usr/(?:local/)?share/(?:doc|man|info|locale|gtk-doc|help)/")
 _SETTINGS = re.compile(
     r"/etc/.*"
     r"|.*\.(?:conf|cnf|cfg|config|ini|env|ya?ml|toml|json|properties|props|xml|tfvars|settings|secrets?|credentials?"
     r"|service|socket|timer|container|pod|kube|network|netdev|list|sh|bash|zsh|ksh|hcl|tf|nomad|ks|preseed|desktop)"
     r"|.*/(?:\.[a-z][a-z0-9_-]*(?:rc|profile|login|_aliases|env(?:\..*)?)|environment|profile|credentials?|secrets?|passwords?"
     r"|Dockerfile.*|Containerfile.*|Jenkinsfile|Vagrantfile|Makefile|settings(?:_[a-z]+)?\.py|local_settings\.py"
-    r"|config(?:uration)?\.(?:php|py|js|rb)|(?:wp-config|settings|LocalSettings|database|parameters|env)\.php"
+    r"|[^/]*\.inc\.php|config(?:uration)?\.(?:php|py|js|rb)|(?:wp-config|settings|LocalSettings|database|parameters|env)\.php"
     r"|(?:env|environment|secrets?|password)(?:\.(?:txt|py|js))?|[^./]+)",
     re.IGNORECASE,
 )
@@ -57,6 +58,8 @@ def is_library(path: str) -> bool:
 
 def is_sample(path: str) -> bool:
     """Whether a file belongs to the tests or the manual of an installed library."""
+    if _MANUAL.match(path):
+        return True
     # The word must stand below the library: /srv/tests is no sample.
     library = _LIBRARY.search(path)
     return bool(library and _SAMPLES.search(path, library.end() - 1))
