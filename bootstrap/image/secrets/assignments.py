@@ -21,7 +21,8 @@ IN_URL = Secret(
 
 # The beginnings of the words are looked for first, in small letters.
 _WORDS = (b"pass", b"pwd", b"secret", b"token", b"key", b"auth", b"psk")
-_BETWEEN = rb"[\"'\])]{0,3}[ \t]{0,20}(?:=>|:=|[:=]|,(?=[ \t]{0,4}[\"'])|>)[ \t]{0,20}"
+# Behind the word: `=` and the like; `, ` in PHP's define(); `>` in XML, where the next tag closes.
+_BETWEEN = rb"(?:[\"'\])]{0,3}[ \t]{0,20}(?:=>|:=|[:=]|,(?=[ \t]{0,4}[\"']))|>(?=[^<>\s]{1,200}</))[ \t]{0,20}"
 # A word ends a name: PASSWORD_FILE and TOKEN_URL tell where a secret is, not what it is.
 _PASSWORD = re.compile(rb"pass(?:word|wd|phrase|wort)?\d?" + _BETWEEN)
 _OTHER = re.compile(rb"(?:secret(?:_?key(?:_?base)?)?|token|(?<=[_.-])(?:psk|auth|pwd)|key)\d?" + _BETWEEN)
@@ -34,18 +35,21 @@ _KEY_BEFORE = re.compile(
 _OPTION = re.compile(rb"(?:password|passwd|passphrase|token|secret)[ \t](?=[^\s-])")
 _DASHES = re.compile(rb"(?<![\w-])--[\w-]{0,30}\Z")
 _VALUE = re.compile(rb"\"([^\"\r\n]{1,500})\"|'([^'\r\n]{1,500})'|([^\s\"'#;,<>(){}\[\]][^\s\"',;)}\]]{0,500})")
+_DEFINE = re.compile(rb"(?i)define\s{0,4}\(\s{0,4}[\"'][\w.-]{0,60}\Z")
+_SENTENCE = re.compile(rb"[ \t]+[A-Za-z0-9(]")
+_KEY_START = re.compile(rb"(?:\A|[\n,{;])[ \t]*(?:-[ \t]+)?[\w.-]{0,60}[\"']?\Z")
 _COMMENT = re.compile(rb"[ \t]*(?:#|;|//|/\*|\*|--[ \t]|!|<!--|rem[ \t])", re.IGNORECASE)
 _URL = re.compile(rb"[a-z][a-z0-9+.-]{1,20}://[^/\s:@'\"<>$(){}*%\[\]]{0,64}:([^/\s:@'\"<>]{1,128})@[A-Za-z0-9\[_$-]")
 _REFERENCE = re.compile(
-    rb"(?i)[$%{<@&*!\[(|]|\S*(?:\$\{|\$\(|\{\{|%\(|<[a-z]|env\[|getenv|process\.env|os\.environ|::|->)"
+    rb"(?i)[$%{<@&*!\[(|`+?-]|\S*(?:\$\{|\$\(|\{\{|%\(|<[a-z]|env\[|getenv|process\.env|os\.environ|::|->)"
     rb"|(?:env|file|vault|secret|arn|ref|ssm|op|gcp|aws|https?|kms|keyring|unix|tcp|var|data|local|module)[:.]\S*"
-    rb"|(?:\.{0,2}|~)/\S*|\S+\.(?:pem|key|crt|txt|json|ya?ml|conf|py|php|sh|html?|env)|\S*\(\)?"
+    rb"|(?:\.{0,2}|~)/\S*|\S*:\Z|\S+\.(?:pem|key|crt|txt|json|ya?ml|conf|py|php|sh|html?|env)|\S*\(\)?"
 )
 _WORDLESS = re.compile(
     rb"(?i)(?:change|replace|insert|enter|fill|put|set|your|my|the|a|some|this)[\s_.-]?\S*"
     rb"(?:me|this|here|it|password|passwd|pass|secret|token|key|in)"
     rb"|x+|\*+|\.+|-+|_+|#+|0+|1?2?3?4?5?6?7?8?9?0?|n/?a|null|nil|none|empty|true|false|yes|no|on|off|undefined|unset"
-    rb"|\S*(?:example|placeholder|redacted|changeme|change[_-]me|changeit|dummy|sample|xxxx|must-be)\S*|todo|tbd|fixme|testing\d*"
+    rb"|\S*(?:example|placeholder|redacted|changeme|change[_-]me|changeit|dummy|sample|xxxx|must-be)\S*|todo|tbd|fixme|testing\d*|whatever|my(?:pass(?:word)?|secret)|foo|bar|baz|foobar(?:ed)?|new"
     rb"|(?:plain|clear|text|string|str|bytes?|int|bool|boolean|optional|required|requisite|sufficient|include|prompt|ask"
     rb"|md5|sha\d+|crypt|bcrypt|yescrypt|hash(?:ed)?|scram-sha-256|trust|peer|ident|reject|gss|ldap|pam|files?|compat"
     rb"|systemd|winbind|sss|nis|db|default|disabled?|enabled?|auto|always|never|any|all|basic|bearer|digest|write|read"
@@ -79,10 +83,23 @@ def _is_assigned(text: bytes, small: bytes, word: bytes) -> bool:
         if head is not None and _is_name(small, at, word, head[0]):
             match = _VALUE.match(text, head.end())
             value = (match[1] or match[2] or match[3]).strip() if match else b""
-            if (is_password or _looks_random(value)) and _is_secret(value) and not _is_comment(text, at):
+            is_meant = (is_password or _looks_random(value)) and _is_secret(value) and not _is_comment(text, at)
+            if match and is_meant and _is_value(text, at, head[0], match):
                 return True
         at = small.find(word, at + 1)
     return False
+
+
+def _is_value(text: bytes, at: int, head: bytes, match: re.Match[bytes]) -> bool:
+    """Whether what stands around a word and its value is a setting. head: the word and what is between the two."""
+    sign = head.rstrip()[-1:]
+    if sign == b",":
+        return _DEFINE.search(text, max(0, at - 80), at) is not None
+    if sign == b":" and match[3]:
+        # `passwd: a sentence`, and `pass:` in the middle of a value, as in `-passin pass:x` and `spf = pass:fail`.
+        is_sentence = _SENTENCE.match(text, match.end()) is not None
+        return not is_sentence and (head[:5] != b"pass:" or _KEY_START.search(text, max(0, at - 80), at) is not None)
+    return True
 
 
 def _is_name(small: bytes, at: int, word: bytes, head: bytes) -> bool:
