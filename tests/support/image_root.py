@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+from planted.agent_lures import AGENT_LURES
 from planted.agents import FOLDERS
 from planted.texts import BODY, BOOT_ID, FORTY, KEY
 
@@ -142,6 +143,8 @@ def lures(root: Path) -> None:
     put(root, "/var/cache/cracklib/cracklib_dict.pwd", "x")
     logins(root)
     of_every_machine(root)
+    for path, text in AGENT_LURES.items():
+        put(root, path, text)
 
 
 def logins(root: Path) -> None:
@@ -153,7 +156,7 @@ def logins(root: Path) -> None:
     put(root, "/etc/sudoers", "Defaults env_reset\n%sudo ALL=(ALL:ALL) ALL\n#%wheel ALL=(ALL) NOPASSWD: ALL\n"
         "root ALL=(ALL:ALL) NOPASSWD: ALL\n@includedir /etc/sudoers.d\n", 0o440)  # fmt: skip
     put(root, "/etc/sudoers.d/README", "#\n# %admin ALL=(ALL) NOPASSWD: ALL\n", 0o440)
-    put(root, "/etc/sudoers.d/mine.dpkg-old", "me ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+    put(root, "/etc/sudoers.d/mine.off", "me ALL=(ALL) NOPASSWD: ALL\n", 0o440)
     put(root, "/etc/doas.conf", "permit persist :wheel\n# permit nopass me\n")
     put(root, "/etc/polkit-1/rules.d/10-admin.rules", 'polkit.addRule(function(action, subject) {\n'
         '  if (subject.isInGroup("wheel")) { return polkit.Result.YES; } // or Result.NO\n});\n')  # fmt: skip
@@ -176,12 +179,11 @@ def of_every_machine(root: Path) -> None:
         "/dev/sr0 /media/cdrom0 udf,iso9660 user,noauto 0 0\ntmpfs /tmp tmpfs defaults 0 0\n",
         "/etc/crypttab": "# <target name>\t<source device>\nswap /dev/vda3 /dev/urandom swap\n",
         "/etc/default/grub": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n'
-        'GRUB_CMDLINE_LINUX="console=ttyS0 root=UUID=0a1b resume=UUID=3d ip=dhcp"\n',
+        'GRUB_CMDLINE_LINUX="console=ttyS0 root=UUID=0a1b ip=dhcp"\n',
         "/boot/grub/grub.cfg": "menuentry 'a' {\n\tlinux /vmlinuz root=UUID=0A1B ro crashkernel=256M\n}\n",
         "/etc/mdadm/mdadm.conf": "HOMEHOST <system>\n# ARRAY /dev/md0 UUID=1:2\n",
         "/etc/multipath/wwids": "# Multipath wwids, Version : 1.0\n",
         "/etc/nvme/discovery.conf": "# --transport=<trtype>\n",
-        "/etc/initramfs-tools/conf.d/resume": "RESUME=UUID=3d\n",
         "/etc/netplan/90-default.yaml": "network: {ethernets: {all: {match: {name: 'e*'}, dhcp4: true}}}\n",
         "/etc/systemd/network/80-dhcp.network": "[Match]\nName=en* eth0\n[Network]\nDHCP=yes\n",
         "/etc/systemd/network/99-default.link": "[Match]\nOriginalName=*\n[Link]\nMACAddressPolicy=persistent\n",
@@ -189,7 +191,6 @@ def of_every_machine(root: Path) -> None:
         "/etc/NetworkManager/system-connections/wired.nmconnection": "[connection]\nuuid=1\n[ipv4]\nmethod=auto\n",
         "/etc/sysconfig/network-scripts/ifcfg-lo": "DEVICE=lo\nIPADDR=127.0.0.1\n",
         "/etc/sysconfig/network-scripts/ifcfg-ens": "DEVICE=eth0\nBOOTPROTO=dhcp\n",
-        "/etc/sysconfig/network": "NETWORKING=yes\n",
         "/etc/dhcp/dhclient.conf": "send host-name = gethostname();\n#send dhcp-client-identifier 1:0:a0;\n",
         "/etc/dhcpcd.conf": "hostname\nclientid\n#static ip_address=192.168.0.10/24\n",
         "/etc/hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost\nff02::1 ip6-allnodes\n",

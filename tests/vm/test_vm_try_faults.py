@@ -81,13 +81,24 @@ def test_a_fault_that_a_healthy_clone_has(
     note(f"{edit.__name__}: the whole trial", trial.seconds)
 
 
-@pytest.mark.parametrize("edit", [no_network, no_python, trigger_off])
+@pytest.mark.parametrize(
+    ("edit", "others", "reason", "fix"),
+    [
+        # Its judge has run, and the disk still has what that saw.
+        pytest.param(no_network, {"try.address"}, "its own journal says healthy", "(seal: need.network)", id="no-network"),
+        pytest.param(no_python, set(), "no runner has run, and it has no Python", "(seal: need.python)", id="no-python"),
+        pytest.param(trigger_off, set(), "no runner has run;", "(seal: need.trigger)", id="trigger-off"),
+    ],
+)
 def test_a_fault_because_of_which_a_clone_is_never_heard_of(
-    edit: Callable[[Path], None], root: Path, folder: Path, note: Note
+    edit: Callable[[Path], None], others: set[str], reason: str, fix: str, root: Path, folder: Path, note: Note
 ) -> None:
     disk = trials.disk_of(root, folder / "disk.img", edit)
     trial = tried(disk, deadline_s=LATE_S)
-    assert (trial.exit_code, trial.outcome["verdict"], trial.codes("error")) == (6, "late", {"try.never-heard"})
+    assert (trial.exit_code, trial.outcome["verdict"]) == (6, "late"), trial.text
+    assert trial.codes("error") == {"try.never-heard", *others}, trial.text
+    (finding,) = (one for one in trial.outcome["findings"] if one["code"] == "try.never-heard")
+    assert reason in finding["why"] and fix in finding["mend"], finding
     # It has booted, and its console is shown.
     assert any("login:" in line for line in trial.outcome["console_tail"]), trial.text
     note(f"{edit.__name__}: the whole trial", trial.seconds)

@@ -22,7 +22,9 @@ import images
 from collector_process import ROOT
 from declared import within
 
-BYTES = 1 << 30  # of a disk; it has room for what a clone writes
+from bootstrap.trial import kernel
+
+BYTES = 1 << 30  # of a disk with partitions; it has room for what a clone writes
 DEADLINE_S = 400  # a boot takes 20 s on a quiet machine, a minute with cloud-init, and this one may be busy
 END_S = 700  # of the whole program, with two boots in it
 
@@ -46,11 +48,6 @@ class Tried:
         """The codes of all judgements with this severity: ok, warning or error."""
         every = [finding for clone in self.clones for finding in clone["findings"]] + self.outcome["findings"]
         return {finding["code"] for finding in every if finding["severity"] == severity}
-
-    def reasons(self, code: str) -> str:
-        """The texts of the findings with this code."""
-        found = [finding for finding in self.outcome["findings"] if finding["code"] == code]
-        return "\n".join(f"{finding['what']}: {finding['why']}" for finding in found)
 
     def healthy_s(self) -> float:
         """Seconds from power on until the last clone was healthy."""
@@ -114,14 +111,14 @@ def seal(root: Path, *require: str) -> tuple[int, str, str]:
 def disk_of(root: Path, disk: Path, *edits: Callable[[Path], None]) -> Path:
     """A disk with what is below root, a bare ext4, changed by edits first. The root itself is left as it is."""
     if not edits:
-        images.make_disk(root, disk, BYTES)
+        kernel.make_disk(root, disk)
         return disk
     with tempfile.TemporaryDirectory(prefix="edited-", dir=images.roomy()) as folder:
         copy = Path(folder, "root")
         subprocess.run(["cp", "-a", "--reflink=auto", root, copy], check=True, timeout=120)
         for edit in edits:
             edit(copy)
-        images.make_disk(copy, disk, BYTES)
+        kernel.make_disk(copy, disk)
     return disk
 
 

@@ -15,8 +15,8 @@ from bootstrap.image.root import Entry
 from bootstrap.image.tree import Tree
 
 CODES = {
-    "backup.edited": "a copy of a file that an editor or a script made: `*~`, `*.bak`; below /srv, /opt and /var a "
-    "`*.bak` is a warning",
+    "backup.edited": "a copy of a file that an editor or a script made: `*~`, `*.bak`; a warning for a `*.bak` below "
+    "/srv or /var",
     "backup.packages": "settings that a package manager set aside: `*.rpmsave`, `*.dpkg-old` and the like (a warning)",
     "crash.java": "a report or a memory dump of a crashed Java program",
     "builder.tools": "an installer of guest tools in a home",
@@ -54,8 +54,11 @@ def find(tree: Tree) -> Iterator[Finding]:
 def _judged(entry: Entry, *, is_home: bool) -> Iterator[Finding]:
     name, path = entry.name, entry.path
     if _EDITED.fullmatch(name):
+        # Programs in /opt rotate their own files under that name.
+        if not name.endswith("~") and path.startswith("/opt/"):
+            return
         # A dump of a database has such a name, too, and may be what the image is made for.
-        is_data = not name.endswith("~") and path.startswith(("/srv/", "/opt/", "/var/")) and not is_home
+        is_data = not name.endswith("~") and path.startswith(("/srv/", "/var/")) and not is_home
         yield Finding(
             "backup.edited", path, "an older copy of a file", "it may hold what was taken out since",
             "remove it", Cleaning.LISTED if is_data else Cleaning.REMOVE,

@@ -218,7 +218,6 @@ def test_a_list_of_datasources_leaves_some_out(root: Path) -> None:
     ("path", "text"),
     [
         ("/etc/cloud/cloud.cfg.d/90.cfg", "datasource_list: [NoCloud, None]\n"),
-        ("/etc/cloud/cloud.cfg.d/90.cfg", "datasource_list: [None]\n"),
         ("/etc/cloud/cloud.cfg.d/90.cfg", "datasource: {NoCloud: {seedfrom: /srv/seed/}}\n"),
         ("/etc/cloud/ds-identify.cfg", "policy: enabled\n"),
         ("/etc/cloud/ds-identify.cfg", "policy: search,found=all,maybe=all,notfound=enabled\n"),

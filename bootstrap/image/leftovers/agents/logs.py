@@ -23,7 +23,7 @@ LOGS = (
     Leftover(
         "agent.elastic", (*(f"{top}/{name}" for top in _FLEET for name in ("fleet.enc", "fleet.yml", "state.enc",
         "state.yml", "action_store.yml", "enroll.yml")), *(f"{top}/data/elastic-agent-*/{name}" for top in _FLEET
-        for name in ("fleet.enc", "fleet.yml", "state.enc", "state.yml", "action_store.yml")), ),
+        for name in ("fleet.enc", "fleet.yml", "state.enc", "state.yml", "action_store.yml")),),
         "the enrolment of an Elastic agent", "Fleet takes all clones for one agent",
         "elastic-agent unenroll, and enrol each clone", LISTED, product="Elastic Agent",
         source="elastic/elastic-agent: internal/pkg/agent/application/paths/files.go",
@@ -108,7 +108,7 @@ LOGS = (
         source="https://docs.fluentd.org/input/tail#pos_file",
     ),
     Leftover(
-        "agent.journal-upload", ("/var/lib/systemd/journal-upload/state", ), "a position of systemd-journal-upload",
+        "agent.journal-upload", ("/var/lib/systemd/journal-upload/state",), "a position of systemd-journal-upload",
         _POSITION, "remove it", product="systemd-journal-upload",
         source="https://www.freedesktop.org/software/systemd/man/latest/systemd-journal-upload.service.html (state)",
     ),
