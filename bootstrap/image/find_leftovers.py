@@ -18,7 +18,7 @@ from bootstrap.image.tree import Tree
 # Empty files with these names keep a folder in place.
 KEEPERS = ("lock", ".keep", ".gitkeep", ".placeholder")
 # Kinds of codes that say by a place what a content would say again.
-_OF_SECRETS = ("ssh", "cred", "key", "service")
+_OF_SECRETS = ("ssh", "cred", "key", "service", "agent")
 # Codes of files that could not be judged, each with its line in the reference page.
 CODES = {
     "unseen.mount": "a file system below ROOT that was not searched; a warning if it is a single mounted file",
@@ -44,8 +44,12 @@ def find(tree: Tree) -> list[Finding]:
     reported = {finding.path for finding in by_place}
     by_search = [*searched(tree, packaged), *judged(tree), *_mounts(tree), *_unreadable(tree)]
     named = reported | {finding.path for finding in by_search if not finding.code.startswith("secret.")}
-    # A key that is reported by its place is not reported again for its content.
-    key_files = {finding.path for finding in by_place if finding.code.split(".")[0] in _OF_SECRETS}
+    # A key that is reported by its place is not reported again for its content. A mere warning does not hide it.
+    key_files = {
+        finding.path
+        for finding in by_place
+        if finding.code.split(".")[0] in _OF_SECRETS and finding.severity is Severity.ERROR
+    }
     for finding in by_search:
         is_secret = finding.code.startswith(("key.", "token.", "secret."))
         # Vagrant's key is public, and in the list of authorized keys it is worse than any other: it is named as well.

@@ -92,19 +92,19 @@ LOGS = (
     Leftover(
         "agent.rsyslog", ("/var/lib/rsyslog/imjournal.state", "/var/spool/rsyslog/imjournal.state",
         "/var/lib/rsyslog/imfile-state:*"), "rsyslog's positions", _POSITION, "remove it: rsyslog writes it again",
-        warning=True, product="rsyslog",
+        product="rsyslog",
         source="https://www.rsyslog.com/doc/configuration/modules/imjournal.html (StateFile)",
     ),
     Leftover(
         "agent.promtail", ("/var/lib/promtail/positions.yaml", "/etc/promtail/positions.yaml",
         "/var/lib/grafana-agent/positions.yml", "/var/log/positions.yaml"), "Promtail's positions", _POSITION,
-        "remove it: Promtail writes it again", warning=True, product="Promtail",
+        "remove it: Promtail writes it again", product="Promtail",
         source="https://grafana.com/docs/loki/latest/send-data/promtail/configuration/#positions",
     ),
     Leftover(
         "agent.fluentd", ("/var/log/td-agent/*.pos", "/var/log/fluent/*.pos", "/var/lib/google-fluentd/pos/*",
         "/var/lib/fluent-bit/*.db", "/var/lib/td-agent/*.pos", "/var/lib/fluent/*.pos"), "Fluentd's positions",
-        _POSITION, "remove it: Fluentd writes it again", warning=True, product="Fluentd, Fluent Bit",
+        _POSITION, "remove it: Fluentd writes it again", product="Fluentd, Fluent Bit",
         source="https://docs.fluentd.org/input/tail#pos_file",
     ),
     Leftover(

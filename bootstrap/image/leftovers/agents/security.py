@@ -167,7 +167,7 @@ SECURITY = (
     ),
     Leftover(
         "agent.fail2ban", ("/var/lib/fail2ban/fail2ban.sqlite3",), "fail2ban's database",
-        "clones would ban whom the builder banned", "remove it: fail2ban makes a new one when it starts", warning=True,
+        "clones would ban whom the builder banned", "remove it: fail2ban makes a new one when it starts",
         product="fail2ban", source="fail2ban/fail2ban: config/fail2ban.conf",
     ),
     Leftover(

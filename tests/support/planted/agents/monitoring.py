@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MONITORING: tuple[tuple[str, str, str | bytes], ...] = (
+    ("agent.snmpd", "/var/lib/net-snmp/snmpd.conf", "engineBoots 2\noldEngineID 0x80001f88\n"),
     (
         "agent.snmpd-users",
         "/var/lib/snmp/snmpd.conf",
