@@ -14,6 +14,7 @@ from typing import Any
 
 import click
 import providers_room
+import seal_agents
 import seal_coverage
 from click.testing import CliRunner
 from http_page import http_page
@@ -281,9 +282,13 @@ def seal_page() -> str:
         "|---|---|---|---|",
     ]
     for rule in leftovers.LEFTOVERS:
+        # Agents have a section of their own, with what they need.
+        if rule in leftovers.AGENTS:
+            continue
         subject = f"{rule.subject} (a warning)" if rule.warning else rule.subject
         places = ", ".join(f"`{place}`" for place in rule.places)
         parts.append(f"| `{rule.code}` | {subject} | {places} | {rule.clean.value} |")
+    parts += seal_agents.section()
     parts += ["\n## By name, anywhere\n", "| code | what | `--clean` |", "|---|---|---|"]
     parts += [f"| `{rule.code}` | {rule.subject} | {rule.clean.value} |" for rule in secrets.NAMES]
     parts += ["\n## By content, anywhere\n", "| code | what | `--clean` |", "|---|---|---|"]

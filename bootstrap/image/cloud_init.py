@@ -33,6 +33,11 @@ def is_installed(tree: Tree) -> bool:
     return any(tree.look(path, follow=True) for path in (*_PROGRAMS, _SETTINGS[0]))
 
 
+def has_settings(tree: Tree) -> bool:
+    """Whether there are settings for a cloud-init, which may be installed later."""
+    return is_installed(tree) or any(tree.glob("/etc/cloud/*"))
+
+
 def switched_off(tree: Tree) -> list[Switch]:
     """Everything because of which cloud-init would not run on a clone."""
     switches = []
@@ -45,10 +50,15 @@ def switched_off(tree: Tree) -> list[Switch]:
     for file in read_all(tree, POLICY):
         if re.search(r"(?m)^[ \t]*policy:[ \t]*[\"']?disabled", file.text):
             switches.append(Switch(file.path, "the policy `disabled` for the search of a data source"))
+    return switches
+
+
+def unfed(tree: Tree) -> Switch | None:
+    """The last setting by which cloud-init runs, but asks no data source of the clone's cloud."""
     last = _last(tree, r"(?m)^datasource_list:[ \t]*(\[[^\]]*\])")
     if last is not None and re.fullmatch(r"\[\s*(?:[\"']?None[\"']?\s*,?\s*)?\]", last[1]):
-        switches.append(Switch(last[0].path, f"no data source to look for (datasource_list: {last[1]})"))
-    return switches
+        return Switch(last[0].path, f"no data source to look for (datasource_list: {last[1]})")
+    return None
 
 
 def network_off(tree: Tree) -> Switch | None:

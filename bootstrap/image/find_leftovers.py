@@ -18,7 +18,7 @@ from bootstrap.image.tree import Tree
 # Empty files with these names keep a folder in place.
 KEEPERS = ("lock", ".keep", ".gitkeep", ".placeholder")
 # Kinds of codes that say by a place what a content would say again.
-_OF_SECRETS = ("ssh", "cred", "key", "service")
+_OF_SECRETS = ("ssh", "cred", "key", "service", "agent")
 # Codes of files that could not be judged, each with its line in the reference page.
 CODES = {
     "unseen.mount": "a file system below ROOT that was not searched; a warning if it is a single mounted file",
@@ -33,20 +33,30 @@ _NOT_ON_DISK = re.compile(
 
 def find(tree: Tree) -> list[Finding]:
     """Everything that must not be in the image, ordered as the tables are."""
-    by_place = _at_places(tree)
+    packaged = Packaged(tree)
+    # A sample that a package brings unchanged is no secret, wherever it lies.
+    by_place = [
+        finding
+        for finding in _at_places(tree)
+        if not (finding.code.startswith(("service.", "key.", "cred.")) and packaged.brought(finding.path))
+    ]
     findings = {(finding.code, finding.path): finding for finding in by_place}
     reported = {finding.path for finding in by_place}
-    refused = {finding.path for finding in by_place if finding.severity is Severity.ERROR}
-    # A key that is reported by its place is not reported again for its content.
-    key_files = {finding.path for finding in by_place if finding.code.split(".")[0] in _OF_SECRETS}
-    packaged = Packaged(tree)
-    for finding in [*searched(tree, packaged), *judged(tree), *_mounts(tree), *_unreadable(tree)]:
+    by_search = [*searched(tree, packaged), *judged(tree), *_mounts(tree), *_unreadable(tree)]
+    named = reported | {finding.path for finding in by_search if not finding.code.startswith("secret.")}
+    # A key that is reported by its place is not reported again for its content. A mere warning does not hide it.
+    key_files = {
+        finding.path
+        for finding in by_place
+        if finding.code.split(".")[0] in _OF_SECRETS and finding.severity is Severity.ERROR
+    }
+    for finding in by_search:
         is_secret = finding.code.startswith(("key.", "token.", "secret."))
         # Vagrant's key is public, and in the list of authorized keys it is worse than any other: it is named as well.
         if is_secret and finding.code != "key.vagrant" and finding.path in key_files:
             continue
-        # What is refused by its place needs no second word about its settings.
-        if finding.path in (refused if finding.code.startswith("secret.") else ()):
+        # What is named for something else needs no second word about its settings.
+        if finding.code.startswith("secret.") and finding.path in named:
             continue
         if finding.code in ("injected.beside", "ours.torn") and finding.path in reported:
             continue

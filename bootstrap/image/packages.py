@@ -30,11 +30,13 @@ class _Owned:
     paths: set[str] = field(default_factory=set)
     digests: dict[str, set[str]] = field(default_factory=dict)
 
-    def add(self, path: str, digest: str = "") -> None:
-        self.paths.add(path)
-        # More than one package may list a path, each with a digest of its own.
+    def add(self, path: str, digest: str) -> None:
+        # dpkg lists paths and digests apart, so a path with a digest alone is no sign of a whole list.
         if digest:
+            # More than one package may list a path, each with a digest of its own.
             self.digests.setdefault(path, set()).add(digest)
+        else:
+            self.paths.add(path)
 
 
 class Packaged:
@@ -111,7 +113,9 @@ class Packaged:
             content = self._tree.read(entry.path, _MOST_BYTES) if entry else None
             if entry and content:
                 log = self._tree.read(f"{entry.path}-wal", _MOST_BYTES) or b""
-                yield from rpm_database.files(content, log)
+                for path, digest in rpm_database.files(content, log):
+                    yield path, ""
+                    yield path, digest
                 return
 
     def _apk(self) -> Iterator[tuple[str, str]]:

@@ -45,7 +45,7 @@ def _sqlite(content: bytes, log: bytes) -> Iterator[bytes]:
 
 
 def _ndb(content: bytes) -> Iterator[bytes]:
-    """The packages' headers. Source: rpm's lib/backend/ndb/rpmpkg.c: slots of 16 bytes, then blobs of 16-byte blocks."""
+    """The packages' headers: slots of 16 bytes, then blobs. Source: rpm's lib/backend/ndb/rpmpkg.c."""
     pages = struct.unpack_from("<I", content, 12)[0]
     for at in range(32, min(pages * 4096, len(content)), 16):
         magic, package, offset, _ = struct.unpack_from("<4sIII", content, at)

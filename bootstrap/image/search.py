@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import partial
+from typing import TypeVar
 
 from bootstrap.image.finding import Finding
 from bootstrap.image.packages import Packaged
@@ -13,17 +14,25 @@ from bootstrap.image.secrets import archives, binaries
 from bootstrap.image.secrets.names import named
 from bootstrap.image.secrets.pattern import Secret
 from bootstrap.image.secrets.places import (
-    MOST_BYTES, OF_PACKAGES, SEARCHED, UNSEARCHED, is_library, is_sample, is_settings,
+    MOST_BYTES,
+    OF_PACKAGES,
+    SEARCHED,
+    UNSEARCHED,
+    is_library,
+    is_sample,
+    is_settings,
 )  # fmt: skip
 from bootstrap.image.secrets.texts import in_text
 from bootstrap.image.tree import Tree
 
+T = TypeVar("T")
 _BLOCK = 1 << 18
 # Blocks overlap by this much, so that a key or a token that lies across two of them is seen whole in one.
 _OVERLAP = 1 << 13
 _HEAD = 4096
 # Byte code is made from a text that is searched itself.
 _COMPILED = "/__pycache__"
+_SOURCE = re.compile(r"\.(?:[cm]?[jt]s|py|rb|php|p[lm]|go)$")
 
 
 def searched(tree: Tree, packaged: Packaged) -> Iterator[Finding]:
@@ -52,28 +61,44 @@ def _into(top: str, path: str) -> bool:
 def _by_name(tree: Tree, folder: str, name: str, fd: int) -> Iterator[Finding]:
     path = f"{folder}/{name}"
     for rule in named(name):
-        with tree.opened_in(folder, name, fd) as (file, size):
-            # An empty file is nothing.
-            head = os.read(file, 1 << 16) if size else b""
-        is_meant = head and (not rule.begins or re.search(rule.begins, head))
-        if is_meant and not is_sample(path) and not (rule.code == "key.store" and binaries.only_certificates(head)):
+        head = _read(tree, folder, name, fd, lambda file, size: os.read(file, 1 << 16))
+        # An empty file is nothing.
+        if not head or (rule.begins and not re.search(rule.begins, head)) or is_sample(path):
+            continue
+        if rule.code != "key.store" or not binaries.only_certificates(head):
             yield Finding(rule.code, path, rule.subject, rule.reason, rule.fix, rule.clean)
 
 
 def _by_content(tree: Tree, folder: str, name: str, fd: int) -> Iterator[Finding]:
     path = f"{folder}/{name}"
-    with tree.opened_in(folder, name, fd) as (file, size):
-        kinds = _kinds(path, file, size) if size else []
+    kinds = _read(tree, folder, name, fd, partial(_kinds, path))
     # Hardly a file has a secret, so its path is judged last.
     if kinds and not is_sample(path):
         for secret in kinds:
+            # A key in a library's source is one that everybody has: of an example, or of a test that runs at load.
+            if secret.code == "key.private" and is_library(path) and _SOURCE.search(name):
+                continue
             yield Finding(secret.code, path, secret.subject, secret.reason, secret.fix)
+
+
+def _read(tree: Tree, folder: str, name: str, fd: int, reader: Callable[[int, int], T]) -> T | None:
+    """The answer of a reader, which takes a descriptor and a size; None for a file that is empty or cannot be read."""
+    file, size = tree.open_in(folder, name, fd)
+    if file < 0:
+        return None
+    try:
+        return reader(file, size) if size else None
+    except OSError as error:
+        tree.unread(f"{folder}/{name}", error)
+        return None
+    finally:
+        os.close(file)
 
 
 def _kinds(path: str, file: int, size: int) -> list[Secret]:
     """The kinds of secret that an open file holds."""
     block = os.read(file, _BLOCK)
-    if archives.NAME.fullmatch(path):
+    if archives.is_archive(path):
         return archives.in_archive(path, block + _rest(file, size, len(block)))
     if b"\0" not in block[:_HEAD]:
         # A zero byte near the start is the mark of a binary file, as for grep.
@@ -92,6 +117,8 @@ def _in_blocks(path: str, file: int, size: int, block: bytes) -> list[Secret]:
     settings = is_settings(path)
     kinds = in_text(block, settings=settings)
     count = len(block)
+    if count >= size:
+        return kinds
     while count < min(size, MOST_BYTES):
         tail, block = block[-_OVERLAP:], os.read(file, _BLOCK)
         if not block:

@@ -69,7 +69,7 @@ class Tree(Root):
                     with suppress(FileNotFoundError):
                         entries.append(Entry(full, name.stat(follow_symlinks=False), linked))
         except OSError as error:
-            self._unread(path, error)
+            self.unread(path, error)
         return sorted(entries, key=lambda entry: entry.path)
 
     def glob(self, pattern: str) -> Iterator[Entry]:
@@ -123,13 +123,13 @@ class Tree(Root):
                 fd = stack.enter_context(super().opened(path))
             except OSError as error:
                 fd = None
-                self._unread(path, error)
+                self.unread(path, error)
             try:
                 yield fd
             except OSError as error:
-                self._unread(path, error)
+                self.unread(path, error)
 
-    def _unread(self, path: str, error: OSError) -> None:
+    def unread(self, path: str, error: OSError) -> None:
         """Record a path that could not be read. One that is gone or has become something else is no fault."""
         if error.errno not in (errno.ENOENT, errno.ENOTDIR, errno.ELOOP):
             self.unreadable[path] = str(error.strerror)
@@ -155,14 +155,14 @@ class Tree(Root):
         todo = [top]
         while todo:
             folder = todo.pop()
-            base, below = folder.rstrip("/"), []
+            base, below = folder.rstrip("/"), list[str]()
             try:
                 with self.folder(folder) as fd:
                     names, below = self._kinds(base, fd)
                     for name in names:
                         yield base, name, fd
             except OSError as error:
-                self._unread(folder, error)
+                self.unread(folder, error)
             todo += [path for path in below if into(path)]
 
     def _kinds(self, base: str, fd: int) -> tuple[list[str], list[str]]:
@@ -180,21 +180,19 @@ class Tree(Root):
                         below.append(f"{base}/{entry.name}")
         return sorted(names), sorted(below)
 
-    @contextmanager
-    def opened_in(self, folder: str, name: str, fd: int) -> Iterator[tuple[int, int]]:
+    def open_in(self, folder: str, name: str, fd: int) -> tuple[int, int]:
         """(descriptor, size) of a regular file of an open folder; (-1, 0) when it is none any more, or unreadable."""
         file = -1
         try:
             file = os.open(name, FILE_FLAGS, dir_fd=fd)
             info = os.fstat(file)
-            yield (file, info.st_size) if stat.S_ISREG(info.st_mode) else (-1, 0)
+            if stat.S_ISREG(info.st_mode):
+                return file, info.st_size
         except OSError as error:
-            self._unread(f"{folder}/{name}", error)
-            if file < 0:
-                yield -1, 0
-        finally:
-            if file >= 0:
-                os.close(file)
+            self.unread(f"{folder}/{name}", error)
+        if file >= 0:
+            os.close(file)
+        return -1, 0
 
 
 def _quoted(path: str) -> str:

@@ -26,7 +26,7 @@ from types import TracebackType
 from typing import Self, TypeVar
 
 from bootstrap.errors import ExitCode, HostError, harmless
-from bootstrap.trial import firmware, programs
+from bootstrap.trial import firmware, programs, vga
 from bootstrap.trial.programs import escaped
 from bootstrap.trial.qmp import Qmp, QmpError
 
@@ -37,7 +37,7 @@ METADATA_HOST = "169.254.169.254"
 _END_S = 30.0
 _LAST_LINES = 40
 _POLL_S = 0.1
-_TEXT_AT, _COLUMNS, _ROWS = 0xB8000, 80, 25  # of a VGA screen in its text mode
+_COLOURS = re.compile(r"\x1b\[[0-9;?]*[A-Za-z]")  # and other orders to a terminal
 
 
 class MachineError(HostError):
@@ -283,18 +283,12 @@ class Machine:
         if self.start.kernel is not None or self.start.uefi:
             return ""
         with contextlib.suppress(QmpError):
-            order = f"xp /{_COLUMNS * _ROWS * 2}xb {_TEXT_AT:#x}"
-            dump = self._control().call("human-monitor-command", **{"command-line": order})
-            cells = bytes(int(byte, 16) for byte in re.findall(r"\b0x([0-9a-f]{2})\b", dump))[::2]
-            text = cells.decode("cp437").replace("\0", " ")
-            rows = [text[at : at + _COLUMNS].rstrip() for at in range(0, len(text), _COLUMNS)]
-            # In a graphics mode these bytes are no text.
-            return "\n".join(rows).strip("\n") if all(" " <= c < "\x7f" or c >= "\x80" for c in text) else ""
+            return vga.text(self._control(), self.folder / "screen")
         return ""
 
     def last_lines(self) -> str:
         """The end of the console's text for a message; of the screen's when the console is silent."""
-        lines = harmless(self.console(all_boots=True)).rstrip().splitlines()[-_LAST_LINES:]
+        lines = harmless(_COLOURS.sub("", self.console(all_boots=True))).rstrip().splitlines()[-_LAST_LINES:]
         if lines:
             return "\n".join(["The last lines of the console:", *lines])
         silent = "The console (ttyS0) was silent."

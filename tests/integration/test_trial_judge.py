@@ -15,9 +15,11 @@ from bootstrap import resources
 from bootstrap.image import bake
 from bootstrap.rehearse.copy import Copy
 from bootstrap.trial import handover, payload
+from bootstrap.trial.identities import host_keys
+from bootstrap.trial.model import lines
 from bootstrap.trial.payload import JUDGE, Reports
 from bootstrap.trial.source import Source
-from bootstrap.trial.verdict import facts_of, host_keys, judged, lines
+from bootstrap.trial.verdict import facts_of, judged
 
 SERVER = "try-1"
 OUTPUTS = "/root/outputs"

@@ -266,8 +266,8 @@ MUTANTS = [
         FAULTS + "test_reports_road.py::test_what_is_not_taken_for_a_week_is_given_up_and_said", faults=(70, 86),
     ),
     Mutant(
-        "seal looks for secrets by their places alone", "bootstrap/image/find_leftovers.py",
-        "            yield from _by_content(tree, entry)\n", "",
+        "seal looks for secrets by their places alone", "bootstrap/image/search.py",
+        "            yield from _by_content(tree, folder, name, fd)\n", "",
         (IMAGE + "test_a_secret_of_the_builder_is_found_wherever_it_lies_and_left_to_its_owner",), (92,),
     ),
     Mutant(

@@ -7,6 +7,7 @@ import json
 import os
 from pathlib import Path
 
+from planted.agent_lures import AGENT_LURES
 from planted.agents import FOLDERS
 from planted.texts import BODY, BOOT_ID, FORTY, KEY
 
@@ -133,6 +134,7 @@ def lures(root: Path) -> None:
     status = f"Package: browser\nConffiles:\n /etc/browser/apikeys {hashlib.md5(packaged.encode()).hexdigest()}\n"
     put(root, "/var/lib/dpkg/status", status)
     os.mkfifo(root / "srv/fifo.p12")
+    no_secrets(root)
     put(root, "/etc/profile.d/proxy.sh", "# export http_proxy=http://proxy:3128\nexport no_proxy=localhost\n")
     put(root, "/etc/wgetrc", "#https_proxy = http://proxy.yoyodyne.com:18023/\n")
     put(root, "/etc/environment.d/proxy.conf", "http_proxy=http://127.0.0.1:3128\n")
@@ -141,6 +143,8 @@ def lures(root: Path) -> None:
     put(root, "/var/cache/cracklib/cracklib_dict.pwd", "x")
     logins(root)
     of_every_machine(root)
+    for path, text in AGENT_LURES.items():
+        put(root, path, text)
 
 
 def logins(root: Path) -> None:
@@ -152,7 +156,7 @@ def logins(root: Path) -> None:
     put(root, "/etc/sudoers", "Defaults env_reset\n%sudo ALL=(ALL:ALL) ALL\n#%wheel ALL=(ALL) NOPASSWD: ALL\n"
         "root ALL=(ALL:ALL) NOPASSWD: ALL\n@includedir /etc/sudoers.d\n", 0o440)  # fmt: skip
     put(root, "/etc/sudoers.d/README", "#\n# %admin ALL=(ALL) NOPASSWD: ALL\n", 0o440)
-    put(root, "/etc/sudoers.d/mine.dpkg-old", "me ALL=(ALL) NOPASSWD: ALL\n", 0o440)
+    put(root, "/etc/sudoers.d/mine.off", "me ALL=(ALL) NOPASSWD: ALL\n", 0o440)
     put(root, "/etc/doas.conf", "permit persist :wheel\n# permit nopass me\n")
     put(root, "/etc/polkit-1/rules.d/10-admin.rules", 'polkit.addRule(function(action, subject) {\n'
         '  if (subject.isInGroup("wheel")) { return polkit.Result.YES; } // or Result.NO\n});\n')  # fmt: skip
@@ -175,12 +179,11 @@ def of_every_machine(root: Path) -> None:
         "/dev/sr0 /media/cdrom0 udf,iso9660 user,noauto 0 0\ntmpfs /tmp tmpfs defaults 0 0\n",
         "/etc/crypttab": "# <target name>\t<source device>\nswap /dev/vda3 /dev/urandom swap\n",
         "/etc/default/grub": 'GRUB_CMDLINE_LINUX_DEFAULT="quiet"\n'
-        'GRUB_CMDLINE_LINUX="console=ttyS0 root=UUID=0a1b resume=UUID=3d ip=dhcp"\n',
+        'GRUB_CMDLINE_LINUX="console=ttyS0 root=UUID=0a1b ip=dhcp"\n',
         "/boot/grub/grub.cfg": "menuentry 'a' {\n\tlinux /vmlinuz root=UUID=0A1B ro crashkernel=256M\n}\n",
         "/etc/mdadm/mdadm.conf": "HOMEHOST <system>\n# ARRAY /dev/md0 UUID=1:2\n",
         "/etc/multipath/wwids": "# Multipath wwids, Version : 1.0\n",
         "/etc/nvme/discovery.conf": "# --transport=<trtype>\n",
-        "/etc/initramfs-tools/conf.d/resume": "RESUME=UUID=3d\n",
         "/etc/netplan/90-default.yaml": "network: {ethernets: {all: {match: {name: 'e*'}, dhcp4: true}}}\n",
         "/etc/systemd/network/80-dhcp.network": "[Match]\nName=en* eth0\n[Network]\nDHCP=yes\n",
         "/etc/systemd/network/99-default.link": "[Match]\nOriginalName=*\n[Link]\nMACAddressPolicy=persistent\n",
@@ -188,7 +191,6 @@ def of_every_machine(root: Path) -> None:
         "/etc/NetworkManager/system-connections/wired.nmconnection": "[connection]\nuuid=1\n[ipv4]\nmethod=auto\n",
         "/etc/sysconfig/network-scripts/ifcfg-lo": "DEVICE=lo\nIPADDR=127.0.0.1\n",
         "/etc/sysconfig/network-scripts/ifcfg-ens": "DEVICE=eth0\nBOOTPROTO=dhcp\n",
-        "/etc/sysconfig/network": "NETWORKING=yes\n",
         "/etc/dhcp/dhclient.conf": "send host-name = gethostname();\n#send dhcp-client-identifier 1:0:a0;\n",
         "/etc/dhcpcd.conf": "hostname\nclientid\n#static ip_address=192.168.0.10/24\n",
         "/etc/hosts": "127.0.0.1 localhost\n::1 localhost ip6-localhost\nff02::1 ip6-allnodes\n",
@@ -202,6 +204,41 @@ def of_every_machine(root: Path) -> None:
         "/etc/selinux/config": "SELINUX=disabled\n",
     }.items():
         put(root, path, text)
+
+
+def no_secrets(root: Path) -> None:
+    """Settings and sources with the words of secrets, and none in them: as packages bring them, or placeholders."""
+    settings = (
+        "password=changeme\nPASSWD=xxx\ntoken: ${TOKEN}\nsecret_key = <password>\napi_key: null\npassword = \n"
+        "passwd: %(secret)s\nPASSWORD_FILE=/run/secrets/db\nTOKEN_URL=https://auth.internal/token\n"
+        "# password = hunter2\nbypass: everything\ncompass=north\nprimary_key = id\npassword: {{ vault_password }}\n"
+        "url = postgres://web:${PASSWORD}@db/web\nssh -o PasswordAuthentication=no\n"
+    )
+    put(root, "/etc/default/app", settings)
+    put(root, "/srv/app/config/settings.yml", settings)
+    put(root, "/srv/app/locales/de.json", '{"password": "Passwort", "token": "Zugangsmarke1"}')
+    put(root, "/srv/app/main.py", "password = form.password1\nkey = b'0123456789abcdef'\n")
+    put(root, "/etc/nsswitch.conf", "passwd: files systemd\n")
+    # The header alone, as libraries that read such keys have it.
+    put(root, "/srv/app/node_modules/ssh2/lib/protocol/keyParser.js", "const RE = /PuTTY-User-Key-File-2: ssh-rsa/\n")
+    put(root, "/srv/app/keys/reader.txt", "PuTTY-User-Key-File-3: ssh-ed25519\n")
+    put(root, "/srv/app/node_modules/auth/README.md", f'{{"type": "service_account", "private_key_id": "{FORTY[:10] * 4}"}}')
+    put(root, "/srv/app/node_modules/ssh2/lib/constants.js", KEY)
+    put(root, "/srv/app/tokens.txt", f"ghp_{'x' * 36}\nsk-ant-api03-{'x' * 95}\nhooks.slack.com/services/T/B/x\n")
+    # Words that hold what tokens begin with.
+    put(root, "/srv/app/words.txt", "associoABCDEFGHIJKLMNOPQRSTUVWXYZ123456789 task-" + "a1" * 30 + "\n")
+    # As fresh packages bring them.
+    put(root, "/etc/ppp/pap-secrets", '*\tclient\t""\t*\nguest\tclient\t"*"\t-\n')
+    put(root, "/etc/ppp/chap-secrets", "# client\tserver\tsecret\tIP addresses\n")
+    put(root, "/etc/davfs2/secrets", "# https://dav.internal user password\n")
+    put(root, "/etc/exim4/passwd.client", "# host:login:password\n")
+    put(root, "/etc/snmp/snmpd.conf", "rocommunity  public default -V systemonly\n#createUser authUser SHA hunter2\n")
+    put(root, "/etc/freeradius/3.0/clients.conf", "client localhost {\n\tsecret = testing123\n}\n")
+    put(root, "/etc/pam_radius_auth.conf", "127.0.0.1\tsecret             1\nother-server    other-secret       3\n")
+    put(root, "/etc/nut/upsd.users", "# [admin]\n#   password = mypass\n")
+    put(root, "/etc/redis/redis.conf", "# requirepass foobared\nnotify-keyspace-events ''\n")
+    put(root, "/etc/wireguard/public.key", FORTY + "abE=\n")
+    put(root, "/etc/nslcd.conf", "uri ldap://127.0.0.1/\n#bindpw secret\n")
 
 
 # Told as one: the content is the name of a file in the folder.

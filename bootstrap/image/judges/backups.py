@@ -15,8 +15,8 @@ from bootstrap.image.root import Entry
 from bootstrap.image.tree import Tree
 
 CODES = {
-    "backup.edited": "a copy of a file that an editor or a script made: `*~`, `*.bak`; below /srv, /opt and /var a "
-    "`*.bak` is a warning",
+    "backup.edited": "a copy of a file that an editor or a script made: `*~`, `*.bak`; a warning for a `*.bak` below "
+    "/srv or /var",
     "backup.packages": "settings that a package manager set aside: `*.rpmsave`, `*.dpkg-old` and the like (a warning)",
     "crash.java": "a report or a memory dump of a crashed Java program",
     "builder.tools": "an installer of guest tools in a home",
@@ -34,6 +34,7 @@ _JAVA = re.compile(r"hs_err_pid\d+\.log|replay_pid\d+\.log|.+\.hprof|javacore\.\
 _TOOLS = re.compile(
     r"VBoxGuestAdditions.*\.iso|VMwareTools-.*\.tar\.gz|prl-tools-lin.*\.iso|(?:linux|parallels)\.iso|\.vbox_version"
 )
+_ANY = re.compile("|".join(pattern.pattern for pattern in (_EDITED, _PACKAGES, _JAVA, _TOOLS)))
 
 
 def find(tree: Tree) -> Iterator[Finding]:
@@ -43,16 +44,21 @@ def find(tree: Tree) -> Iterator[Finding]:
     # A home below another folder of the list is walked with it.
     tops = [top for top in dict.fromkeys(tops) if not any(top.startswith(f"{other}/") for other in tops)]
     for top in tops:
-        for entry in tree.walk(top, into=lambda path: not _PASSED_OVER.fullmatch(path)):
-            if entry.is_file and entry.info.st_size:
-                yield from _judged(entry, is_home=entry.path.rpartition("/")[0] in people)
+        for folder, name, _ in tree.files(top, into=lambda path: not _PASSED_OVER.fullmatch(path)):
+            # Hardly a file has such a name, so only those are looked at.
+            entry = tree.look(f"{folder}/{name}") if _ANY.fullmatch(name) else None
+            if entry is not None and entry.info.st_size:
+                yield from _judged(entry, is_home=folder in people)
 
 
 def _judged(entry: Entry, *, is_home: bool) -> Iterator[Finding]:
     name, path = entry.name, entry.path
     if _EDITED.fullmatch(name):
+        # Programs in /opt rotate their own files under that name.
+        if not name.endswith("~") and path.startswith("/opt/"):
+            return
         # A dump of a database has such a name, too, and may be what the image is made for.
-        is_data = not name.endswith("~") and path.startswith(("/srv/", "/opt/", "/var/")) and not is_home
+        is_data = not name.endswith("~") and path.startswith(("/srv/", "/var/")) and not is_home
         yield Finding(
             "backup.edited", path, "an older copy of a file", "it may hold what was taken out since",
             "remove it", Cleaning.LISTED if is_data else Cleaning.REMOVE,

@@ -18,7 +18,7 @@ CODES = {
     "cloud-init.missing": "the baked runner looks for its payload where cloud-init puts it, and there is no cloud-init",
     "cloud-init.policy": "a setting for cloud-init's search of a data source; a warning, but removed with other files"
     " of Ubuntu's installer",
-    "net.installer": "a network set-up of Ubuntu's installer, where cloud-init is there to write another",
+    "net.installer": "a network set-up of Ubuntu's installer; a warning where no cloud-init is there to write another",
     "cloud-init.network": "cloud-init leaves the network alone; a warning where another tool is on that sets it up",
 }
 
@@ -41,15 +41,16 @@ _OTHERS = (
 def find(tree: Tree) -> Iterator[Finding]:
     """The findings of a root."""
     is_source = _SOURCE in _sources(tree)
-    if not cloud_init.is_installed(tree):
-        if is_source:
-            yield Finding(
-                "cloud-init.missing", IMAGE, "cloud-init as a source of payloads, which is not installed",
-                "no payload would come that way", "install cloud-init, or bake with other sources",
-            )  # fmt: skip
+    if is_source and not cloud_init.is_installed(tree):
+        yield Finding(
+            "cloud-init.missing", IMAGE, "cloud-init as a source of payloads, which is not installed",
+            "no payload would come that way", "install cloud-init, or bake with other sources",
+        )  # fmt: skip
+    yield from _of_installer(tree)
+    if not cloud_init.has_settings(tree):
         return
     units = Units(tree)
-    switches = cloud_init.switched_off(tree)
+    switches = [*cloud_init.switched_off(tree), *filter(None, [cloud_init.unfed(tree)])]
     masked = [unit for unit in _UNITS if units.is_masked(unit)]
     if masked:
         subject = f"masked units of cloud-init ({', '.join(masked)})"
@@ -62,24 +63,27 @@ def find(tree: Tree) -> Iterator[Finding]:
             Cleaning.REMOVE if switch.is_installers else Cleaning.LISTED,
             Severity.ERROR if is_source or switch.is_installers else Severity.WARNING,
         )  # fmt: skip
-    yield from _of_installer(tree)
     network = cloud_init.network_off(tree)
     if network is not None and not switches:
-        has_other = any(units.start(unit).on and any(tree.glob(place)) for unit, place in _OTHERS)
+        is_set_up = any(units.start(unit).on and any(tree.glob(place)) for unit, place in _OTHERS)
         yield Finding(
             "cloud-init.network", network.path, network.subject,
             "a clone gets no address that the cloud has for it", "take it out, unless the image sets up the network",
-            severity=Severity.WARNING if has_other else Severity.ERROR,
+            severity=Severity.WARNING if is_set_up else Severity.ERROR,
         )  # fmt: skip
 
 
 def _of_installer(tree: Tree) -> Iterator[Finding]:
     """Files that the installer of Ubuntu has `cloud-init clean` remove, and that others may write for a good reason."""
+    # Without cloud-init a clone may have no other network set-up.
+    has_other = cloud_init.is_installed(tree)
     for entry in tree.glob("/etc/netplan/00-installer-config*.yaml"):
         yield Finding(
             "net.installer", entry.path, "a network set-up that the installer wrote",
             "it has the builder's cards, and is merged with what cloud-init writes",
-            "cloud-init clean, or remove it: cloud-init sets up the network", Cleaning.REMOVE, linked=entry.linked,
+            "cloud-init clean, or remove it if something else sets up the network",
+            Cleaning.REMOVE if has_other else Cleaning.LISTED,
+            Severity.ERROR if has_other else Severity.WARNING, entry.linked,
         )  # fmt: skip
     policy = tree.look(cloud_init.POLICY)
     if policy is not None and policy.is_file and policy.info.st_size:

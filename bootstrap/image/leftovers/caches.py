@@ -41,10 +41,14 @@ CACHES = (
         "it may hold answers that were changed since", "remove it", product="debconf",
         source="chef/bento: packer_templates/scripts/debian/cleanup_debian.sh",
     ),
-    # Programs must be able to make again what lies there. Debian's debconf and cracklib do not: they are left out.
+    # Programs must be able to make again what lies there. Debian's debconf and cracklib do not, and some agents keep
+    # their state there, for which the table of agents has lines.
     Leftover(
         "cache.system", ("/var/cache/*",), "a program's cache", "it makes the image larger, and reveals what was done",
-        "remove its files", FILES, FILLED, but=("apt", "debconf", "cracklib", "dbconfig-common", "private"),
+        "remove its files", FILES, FILLED, but=(
+            "apt", "debconf", "cracklib", "dbconfig-common", "private", "bind", "netdata", "puppet", "realmd", "salt",
+            "venv-salt-minion", "sensu",
+        ),
         source="https://refspecs.linuxfoundation.org/FHS_3.0/fhs/ch05s05.html",
     ),
     Leftover(

@@ -31,6 +31,12 @@ DISKS = (
         ), "the builder's iSCSI targets", "clones would all log in to the same disks and ruin them",
         "iscsiadm -m node -o delete, or remove it", LISTED, FILLED, product="open-iscsi", source="iscsiadm(8)",
     ),
+    # systemd looks for a key of an encrypted disk here, whether /etc/crypttab names it or not.
+    Leftover(
+        "disk.encryption-key", ("/etc/cryptsetup-keys.d/*",), "the key of an encrypted disk",
+        "whoever has the image, or one clone, could read the disks of all", "remove it, and have clones make one",
+        LISTED, product="systemd", source="crypttab(5)",
+    ),
     Leftover(
         "disk.nvme", ("/etc/nvme/discovery.conf", "/etc/nvme/config.json"), "the builder's NVMe targets",
         "clones would all use the same disks", "remove the lines, unless that is wanted", LISTED,

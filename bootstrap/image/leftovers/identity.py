@@ -80,6 +80,11 @@ IDENTITY = (
         "identity.crash-reports", ("/var/lib/whoopsie/whoopsie-id",), "an id of crash reports", "clones would share it",
         "remove it: whoopsie makes it again", product="whoopsie", source="whoopsie(8)",
     ),
+    Leftover(
+        "identity.hardware-profile", ("/etc/smolt/uuid", "/etc/sysconfig/hw-uuid", "/etc/smolt/hw-uuid"),
+        "an id of a hardware profile", "clones would count as one machine", "remove it: smolt makes it again",
+        product="smolt", source="virt-sysprep(1): smolt-uuid",
+    ),
     # A mail server introduces itself by these.
     Leftover(
         "identity.mail-name", ("/etc/mailname",), "a name for mail", "mail of every clone would come from the builder",

@@ -15,6 +15,23 @@ JOBS: tuple[Leftover, ...] = (
         ), "cron jobs of an account", "every clone would run them", "remove it, or --allow it if clones shall run it",
         but=_KEEPERS, product="cron", source=_SYSPREP,
     ),
+    # The lines of Alpine's own file only run the folders of /etc/periodic.
+    Leftover(
+        "job.crontabs", ("/etc/crontabs/*",), "a job of an account", "every clone would run it",
+        "take its line out, or --allow it if clones shall run it", LISTED, product="busybox",
+        holds=rb"(?m)^[ \t]*(?:@\w+|[\d*,/-]+(?:[ \t]+[\w*,/-]+){4})[ \t]+(?!run-parts[ \t]+/etc/periodic/)\S",
+        source="https://wiki.alpinelinux.org/wiki/Cron",
+    ),
+    Leftover(
+        "job.builder", ("/etc/cron.d/*packer*", "/etc/cron.d/*vagrant*", "/etc/cron.d/*builder*"),
+        "a job for the build", "every clone would run it", "remove it, or --allow it if clones shall run it", LISTED,
+        product="cron", source="https://manpages.debian.org/bookworm/cron/cron.8.en.html",
+    ),
+    Leftover(
+        "job.incron", ("/var/spool/incron/*",), "jobs that changes of files start", "every clone would run them",
+        "remove it, or --allow it if clones shall run it", LISTED, product="incron",
+        source="https://manpages.debian.org/bookworm/incron/incrontab.1.en.html",
+    ),
     Leftover(
         "job.at", (
             "/var/spool/cron/atjobs/*", "/var/spool/at/*", "/var/spool/atjobs/*",

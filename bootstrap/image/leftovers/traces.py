@@ -29,13 +29,6 @@ TRACES = (
         source="https://man7.org/linux/man-pages/man8/lastlog2.8.html",
     ),
     Leftover(
-        "log.rotation", (
-            "/var/lib/logrotate.status", "/var/lib/logrotate/status", "/var/lib/logrotate/logrotate.status",
-            "/var/lib/logrotate/*/logrotate.status", "/var/lib/misc/logrotate.status",
-        ), "logrotate's record", "it reveals which services ran on the builder", "remove it", product="logrotate",
-        source=_SYSPREP.format("logfiles"),
-    ),
-    Leftover(
         "log.container", ("/var/lib/docker/containers/*/*-json.log*",), "a log of a container",
         "it reveals what ran on the builder", "remove the container", LISTED, product="Docker",
         source="https://docs.docker.com/engine/logging/drivers/json-file/",
@@ -127,10 +120,6 @@ TRACES = (
         "remove them", FILES, FILLED, product="fprintd", source=_SYSPREP.format("logfiles"),
     ),
     Leftover(
-        "trace.hardware", ("/etc/smolt/uuid", "/etc/smolt/hw-uuid", "/etc/sysconfig/hw-uuid"), "an id of hardware",
-        "clones would share it", "remove it", product="smolt", source=_SYSPREP.format("smolt_uuid"),
-    ),
-    Leftover(
         "trace.sssd", ("/var/lib/sss/db/*", "/var/lib/sss/mc/*"), "sssd's cache of accounts",
         "it holds accounts of the builder's domain, and hashes of their passwords", "remove it", product="sssd",
         source=_SYSPREP.format("sssd_db_log"),
@@ -147,8 +136,20 @@ TRACES = (
     ),
     Leftover(
         "trace.certificate", ("/etc/Pegasus/*.pem", "/etc/Pegasus/*.crt", "/etc/Pegasus/*.csr", "/etc/Pegasus/*.srl"),
-        "a certificate that an installation made", "clones would share it", "remove it", LISTED, product="OpenPegasus",
+        "a certificate that a first start made", "clones would share it", "remove it; a start makes a new one",
+        product="OpenPegasus",
         source=_SYSPREP.format("logfiles"),
+    ),
+    # The agent writes these at each start: azurelinuxagent/ga/{persist_firewall_rules,cgroupconfigurator}.py.
+    Leftover(
+        "trace.waagent", (
+            "/etc/systemd/system/*waagent-network-setup.service",
+            "/usr/lib/systemd/system/*waagent-network-setup.service",
+            "/usr/lib/systemd/system/walinuxagent.service.d/1[0-3]-*.conf",
+            "/usr/lib/systemd/system/waagent.service.d/1[0-3]-*.conf",
+            "/usr/lib/systemd/system/azure-walinuxagent-logcollector.slice",
+        ), "a unit that Azure's agent wrote", "it is for the network and the size of the builder's machine",
+        "remove it", product="waagent", source="Azure/WALinuxAgent: azurelinuxagent/pa/deprovision/default.py",
     ),
     Leftover(
         "crash.dump", (

@@ -8,7 +8,6 @@ from __future__ import annotations
 import bz2
 import io
 import lzma
-import re
 import tarfile
 import zipfile
 import zlib
@@ -18,9 +17,14 @@ from bootstrap.image.secrets.pattern import Secret
 from bootstrap.image.secrets.places import is_sample, is_settings
 from bootstrap.image.secrets.texts import in_text
 
-NAME = re.compile(r".+\.(?:tar|tgz|tbz2?|txz|zip|tar\.(?:gz|bz2|xz))", re.IGNORECASE)
+_ENDINGS = (".tar", ".tgz", ".tbz", ".tbz2", ".txz", ".zip", ".tar.gz", ".tar.bz2", ".tar.xz")
 MOST_UNPACKED = 32 << 20
 _MOST_MEMBERS, _MOST_MEMBER = 2000, 1 << 20
+
+
+def is_archive(path: str) -> bool:
+    """Whether a file is an archive that people make, by its name; programs' own (.jar, .whl) are none."""
+    return path.lower().endswith(_ENDINGS)
 
 
 def in_archive(path: str, content: bytes) -> list[Secret]:

@@ -14,7 +14,8 @@ STORE = Secret(
 # A key of RSA with 16,384 bits has 9 kB.
 _MOST_DER = 16 << 10
 # After the outer SEQUENCE: RFC 8017 (version 0, a modulus), RFC 5208 and 5958 (version 0 or 1, an algorithm's id, an
-# OCTET STRING), RFC 5915 (version 1, an OCTET STRING of 32 to 66 bytes), RFC 5208 encrypted (PBES2 or PBE of PKCS 12).
+# OCTET STRING), RFC 5915 (version 1, an OCTET STRING of 32 to 66 bytes),
+# RFC 5208 encrypted (PBES2 or PBE of PKCS 12).
 _DER = re.compile(
     rb"(?s)\x02\x01\x00\x02(?:\x81.|\x82..)(?:\x00|[\x80-\xff])"
     rb"|\x02\x01[\x00\x01]\x30[\x05-\x20]\x06[\x03-\x09].{3,30}?\x04[\x20-\x82]"

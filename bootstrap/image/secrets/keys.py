@@ -30,7 +30,7 @@ def _is_encoded_key(match: bytes) -> bool:
 # hours.
 KEYS = (
     # The header alone is in programs, manuals and tests of tools; only with a body it is a key.
-    Secret("key.private", (b"PRIVATE KEY",), _PEM, "a private key", wide=True, is_real=always),
+    Secret("key.private", (b"PRIVATE KEY",), _PEM, "a private key", wide=True, back=100, is_real=always),
     Secret("key.encoded", (b"LS0tLS1CRUdJTi",), _ENCODED, "a private key in base64", is_real=_is_encoded_key),
     # Source: PuTTY's manual, appendix C. The header alone is in programs that read such keys.
     Secret(
@@ -39,18 +39,18 @@ KEYS = (
             rb"|[A-Za-z0-9+/=]{1,76}\r?\n){1,400}?Private-Lines: \d{1,4}\r?\n[A-Za-z0-9+/=]{16}"
         ), "a private key of PuTTY", is_real=always,
     ),
-    secret("key.wireguard", "a private key of WireGuard", b"PrivateKey PresharedKey",
+    secret("key.wireguard", "a private key of WireGuard", "PrivateKey=|PrivateKey =|PresharedKey=|PresharedKey =",
            rb"(?:PrivateKey|PresharedKey)\s{0,9}=\s{0,9}[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="),
     # Source: the age format, C2SP; Bech32 in capitals.
-    secret("key.age", "a private key of age", b"AGE-SECRET-KEY-", rb"\bAGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{50}"),
-    Secret("key.openvpn", (b"OpenVPN Static key V1",), re.compile(
+    secret("key.age", "a private key of age", "AGE-SECRET-KEY-", rb"\bAGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{50}"),
+    Secret("key.openvpn", (b"Static key V1", b"crypt-v2"), re.compile(
         rb"-----BEGIN OpenVPN (?:Static key V1|tls-crypt-v2 (?:client|server) key)-----\s{1,4}[0-9A-Za-z+/]{32}"),
-        "a static key of OpenVPN", is_real=always,
+        "a static key of OpenVPN", back=40, is_real=always,
     ),
     Secret(
-        "key.vagrant", (b"vagrant",),
+        "key.vagrant", (b" vagrant",),
         re.compile(rb"(?:ssh-rsa|ssh-ed25519) \S{1,1000} vagrant(?: insecure public key)?\s"),
         "Vagrant's public key, whose private half everybody has", "anybody could log in to every clone", "remove it",
-        is_real=always,
+        back=1100, is_real=always,
     ),
 )  # fmt: skip

@@ -24,7 +24,8 @@ NAMES = (
         "it holds the secrets of everything that Terraform made", "remove it",
     ),
     Named(
-        "cred.environment", re.compile(r"\.env(?:\.(?!example$|sample$|template$|dist$).+)?"), "settings with secrets",
+        "cred.environment", re.compile(r"\.env(?:\.(?!example$|sample$|template$|dist$).+)?"),
+        "settings with secrets",
         "whoever has a clone has them", "remove it; a payload can bring it to each server",
         begins=rb"(?im)^[ \t]*(?:export[ \t]+)?\w{0,40}?(?:SECRET|PASSWORD|PASSWD|TOKEN|API_?KEY)\w{0,40}[ \t]*="
         rb"[ \t]*[\"']?[^\s$\"'<]",

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
 from bootstrap.image.finding import Cleaning
 
 # A few matches are judged, not all: a file of a thousand placeholders is a manual.
 _MOST_MATCHES = 40
+# The longest that a match with a beginning before its needle goes on behind it.
+_SPAN = 8 << 10
 _PLACEHOLDER = re.compile(rb"(?i)example|placeholder|changeme|your[_-]|x{6}|\*{4}|\.{3}|redacted|dummy")
 
 
@@ -17,8 +19,9 @@ _PLACEHOLDER = re.compile(rb"(?i)example|placeholder|changeme|your[_-]|x{6}|\*{4
 class Secret:
     """One pattern of content.
 
-    needles: words of which one is in every match. wide: such a word may stand far from a long run of letters, so it is
-    looked for in the whole text. is_real: a judge of a match, where the pattern alone does not tell enough.
+    needles: words of which one is in every match. back: bytes before its needle in which a match may begin; with 0 it
+    begins at its needle. wide: a needle may stand far from a long run of letters, so it is looked for in the whole
+    text; short: the same, in settings alone. is_real: a judge of a match, where the pattern alone does not tell enough.
     """
 
     code: str
@@ -28,17 +31,30 @@ class Secret:
     reason: str = "whoever has a clone has it"
     fix: str = "remove it, and replace it by a new one wherever it is in use"
     wide: bool = False
+    short: bool = False
+    back: int = 0
     is_real: Callable[[bytes], bool] | None = None
 
     def is_in(self, text: bytes) -> bool:
         """Whether a piece of a text holds one that is no placeholder."""
         judge = self.is_real or _is_no_placeholder
-        for number, match in enumerate(self.pattern.finditer(text)):
+        for number, match in enumerate(self._matches(text)):
             if judge(match[0]):
                 return True
             if number > _MOST_MATCHES:
                 return False
         return False
+
+    def _matches(self, text: bytes) -> Iterator[re.Match[bytes]]:
+        """The matches at or around each needle: a search from end to end costs a hundred times as much."""
+        for needle in self.needles:
+            at = text.find(needle)
+            while at >= 0:
+                begin = max(0, at - self.back)
+                match = self.pattern.search(text, begin, at + _SPAN) if self.back else self.pattern.match(text, at)
+                if match:
+                    yield match
+                at = text.find(needle, max(match.end() if match else 0, at + 1))
 
 
 @dataclass(frozen=True)
@@ -54,14 +70,14 @@ class Named:
     begins: bytes | None = None
 
 
-def secret(code: str, subject: str, needles: bytes, pattern: bytes, **texts: str) -> Secret:
+def secret(code: str, subject: str, needles: str, pattern: bytes, back: int = 0) -> Secret:
     """One row whose matches hold a long run of letters, with the needle in it or close before it."""
-    return Secret(code, tuple(needles.split()), re.compile(pattern), subject, **texts)
+    return Secret(code, tuple(needles.encode().split(b"|")), re.compile(pattern), subject, back=back)
 
 
-def token(issuer: str, code: str, needles: bytes, pattern: bytes) -> Secret:
+def token(issuer: str, code: str, needles: str, pattern: bytes, back: int = 0) -> Secret:
     """The row of a token or key of an issuer."""
-    return secret(f"token.{code}", f"a token or key of {issuer}", needles, pattern)
+    return secret(f"token.{code}", f"a token or key of {issuer}", needles, pattern, back)
 
 
 def always(_match: bytes) -> bool:

@@ -29,14 +29,23 @@ _SAMPLES = re.compile(
     r"|/(?:test_[^/]*|(?:readme|changelog|changes|history|news)(?:\.[^/]*)?|package(?:-lock)?\.json)$",
     re.IGNORECASE,
 )
+_MANUAL = re.compile(r"/usr/(?:local/)?share/(?:doc|man|info|locale|gtk-doc|help)/")
 _SETTINGS = re.compile(
     r"/etc/.*"
     r"|.*\.(?:conf|cnf|cfg|config|ini|env|ya?ml|toml|json|properties|props|xml|tfvars|settings|secrets?|credentials?"
     r"|service|socket|timer|container|pod|kube|network|netdev|list|sh|bash|zsh|ksh|hcl|tf|nomad|ks|preseed|desktop)"
     r"|.*/(?:\.[a-z][a-z0-9_-]*(?:rc|profile|login|_aliases|env(?:\..*)?)|environment|profile|credentials?|secrets?|passwords?"
     r"|Dockerfile.*|Containerfile.*|Jenkinsfile|Vagrantfile|Makefile|settings(?:_[a-z]+)?\.py|local_settings\.py"
-    r"|config(?:uration)?\.(?:php|py|js|rb)|(?:wp-config|settings|LocalSettings|database|parameters|env)\.php"
+    r"|[^/]*\.inc\.php|config(?:uration)?\.(?:php|py|js|rb)|(?:wp-config|settings|LocalSettings|database|parameters|env)\.php"
     r"|(?:env|environment|secrets?|password)(?:\.(?:txt|py|js))?|[^./]+)",
+    re.IGNORECASE,
+)
+_SOURCES = (
+    ".py", ".js", ".mjs", ".ts", ".rb", ".php", ".txt", ".md", ".html", ".css", ".c", ".h", ".go", ".java", ".log",
+)  # fmt: skip
+_SETTINGS_SOURCE = re.compile(
+    r"/(?:[^/]*settings|config(?:uration)?|wp-config|database|parameters|env|environment|secrets?|passwords?|[^/]*\.inc)"
+    r"\.[a-z]+$",
     re.IGNORECASE,
 )
 # Texts for people, in which "password" is a word; lists that name kinds, not passwords; the sources of an account.
@@ -57,6 +66,8 @@ def is_library(path: str) -> bool:
 
 def is_sample(path: str) -> bool:
     """Whether a file belongs to the tests or the manual of an installed library."""
+    if _MANUAL.match(path):
+        return True
     # The word must stand below the library: /srv/tests is no sample.
     library = _LIBRARY.search(path)
     return bool(library and _SAMPLES.search(path, library.end() - 1))
@@ -64,4 +75,7 @@ def is_sample(path: str) -> bool:
 
 def is_settings(path: str) -> bool:
     """Whether a file is one of settings or a script, where a word before `=` or `:` names what follows it."""
+    # A program's source is settings by its whole name alone, which the pattern of sources tells at less cost.
+    if path.endswith(_SOURCES) and not path.startswith("/etc/") and not _SETTINGS_SOURCE.search(path):
+        return False
     return bool(_SETTINGS.fullmatch(path) and not _NO_SETTINGS.fullmatch(path) and not is_library(path))

@@ -12,9 +12,9 @@ SUDOERS = "https://www.sudo.ws/docs/man/sudoers.man/"
 
 ACCESS = (
     Item("OpenSSH", "/etc/ssh/sshd_config",
-         "Include /etc/ssh/sshd_config.d/*.conf\n\nPermitRootLogin yes\nPasswordAuthentication yes\nUsePAM yes\n",
+         "Include /etc/ssh/sshd_config.d/*.conf\n\nPermitRootLogin yes\nUsePAM yes\n",
          SSHD),
-    Item("OpenSSH", "/etc/ssh/sshd_config.d/60-kickstart.conf", "PermitRootLogin yes\nPermitEmptyPasswords yes\n",
+    Item("OpenSSH", "/etc/ssh/sshd_config.d/60-kickstart.conf", "PermitEmptyPasswords yes\n",
          SSHD, 0o600),
     Item("cloud-init", "/etc/ssh/sshd_config.d/50-cloud-init.conf", "PasswordAuthentication yes\n",
          "canonical/cloud-init: cloudinit/cmd/clean.py", 0o600),

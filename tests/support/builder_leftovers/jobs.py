@@ -44,7 +44,7 @@ JOBS = (
     Item("anacron", "/var/spool/anacron/cron.daily", "20261130\n",
          "https://manpages.debian.org/bookworm/anacron/anacron.8.en.html", 0o600),
     Item("systemd", "/var/lib/systemd/timers/stamp-apt-daily.timer", "", f"{UNITS}/systemd.timer.html"),
-    Item("systemd", "/root/.config/systemd/user/push-logs.timer", TIMER, f"{UNITS}/systemd.unit.html"),
+    Item("systemd", "/root/.config/systemd/user/timers.target.wants/push-logs.timer", TIMER, f"{UNITS}/systemctl.html"),
     Item("systemd", "/home/alice/.config/systemd/user/push-logs.service", SERVICE, f"{UNITS}/systemd.unit.html"),
     Item("systemd", "/home/alice/.config/systemd/user/default.target.wants/push-logs.service", "",
          f"{UNITS}/systemctl.html", link="../push-logs.service"),

@@ -11,10 +11,7 @@ LURES = {
     # Host identity, disks, network: as packages ship them, or meant for every clone.
     "/etc/hosts": "127.0.0.1\tlocalhost\n::1\t\tlocalhost ip6-localhost ip6-loopback\nff02::1\t\tip6-allnodes\n",
     "/etc/mdadm/mdadm.conf": "# mdadm.conf\nHOMEHOST <system>\nMAILADDR root\n# definitions of existing MD arrays\n",
-    "/etc/crypttab": "# <target name>\t<source device>\t<key file>\t<options>\n",
-    "/etc/fstab": "LABEL=root / ext4 rw,discard,errors=remount-ro 0 1\ntmpfs /tmp tmpfs nosuid,nodev 0 0\n",
     "/etc/kernel/cmdline": "root=LABEL=root ro console=ttyS0\n",
-    "/etc/initramfs-tools/conf.d/resume": "RESUME=none\n",
     "/etc/network/interfaces": "source /etc/network/interfaces.d/*\n\nauto lo\niface lo inet loopback\n",
     "/etc/netplan/01-netcfg.yaml": (
         "network:\n  version: 2\n  ethernets:\n    all:\n      match: {name: en*}\n      dhcp4: true\n"
@@ -75,6 +72,7 @@ LURES = {
     "/etc/systemd/system/getty@tty1.service.d/noclear.conf": "[Service]\nTTYVTDisallocate=no\n",
     # Jobs of packages.
     "/etc/cron.d/e2scrub_all": "30 3 * * 0 root test -e /run/systemd/system || /sbin/e2scrub_all\n",
+    "/etc/crontabs/root": "# min\thour\n*/15\t*\t*\t*\t*\trun-parts /etc/periodic/15min\n",
     "/etc/crontab": "17 *\t* * *\troot\tcd / && run-parts --report /etc/cron.hourly\n",
     "/etc/cron.daily/dpkg": "#!/bin/sh\nexec /usr/libexec/dpkg/dpkg-db-backup\n",
     # Traces: files with such an end that are none, and empty ones.
@@ -82,7 +80,6 @@ LURES = {
     "/etc/logrotate.d/bak": "/var/log/x.log {\n}\n",
     "/opt/app/node_modules/x/index.js.bak": "x\n",
     "/opt/app/doc/core.md": "core\n",
-
     # Settings: a proxy that is commented out, and a public mirror.
     "/etc/wgetrc": "#http_proxy = http://proxy.yoyodyne.com:18023/\n#use_proxy = on\n",
     "/etc/sysconfig/proxy": 'PROXY_ENABLED="no"\nHTTP_PROXY=""\nHTTPS_PROXY=""\n',

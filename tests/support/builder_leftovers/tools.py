@@ -195,22 +195,47 @@ CONTENTS: dict[str, str | bytes] = {
 }
 # Path -> the reason for which seal finds it and leaves it.
 _KEY = "a key or a password may be in the image on purpose, and may have no copy elsewhere"
+_SWAP = "fstab may name it, and a boot would fail without it"
+_NETWORK = "without it clones may have no network at all"
+_MEANT = "it may be meant for the clones"
+_ENROLLED = "an image may be enrolled by design, and only its owner can enrol it again"
+_NAME = "it may be a choice for all clones"
 KEPT = {
     "/etc/pki/tls/private/localhost.key": _KEY,
     "/etc/krb5.keytab": _KEY,
+    "/var/kerberos/krb5kdc/.k5.EXAMPLE.NET": _KEY,
     "/root/.ssh/id_rsa": _KEY,
+    "/root/.subversion/auth/svn.simple/d41d8cd98f00b204e9800998ecf8427e": _KEY,
     "/etc/pki/consumer/key.pem": _KEY,
     "/etc/pki/entitlement/4113077722389-key.pem": _KEY,
     "/var/lib/samba/private/secrets.tdb": _KEY,
+    "/var/lib/samba/account_policy.tdb": "it may hold the settings of what the image shares",
+    "/var/lib/puppet/ssl/certs/packer-build-7f3a.lab.example.net.pem": _ENROLLED,
+    "/var/lib/puppet/state/state.yaml": _ENROLLED,
+    "/etc/sysconfig/rhn/systemid": _ENROLLED,
+    "/etc/sysconfig/rhn/osad-auth.conf": _ENROLLED,
     "/var/lib/systemd/credential.secret": "credentials that the image carries could no longer be read without it",
     "/var/lib/cloud/seed/nocloud/user-data": "a seed may be the way in which the image's clones get their settings",
     "/etc/hostname": "a warning: most clones get a name from their cloud, and some images keep theirs",
+    "/etc/hosts": _NAME,
+    "/etc/machine-info": _NAME,
+    "/etc/kernel/entry-token": "boot entries are named after it",
     "/etc/resolv.conf": "a warning: an image without a resolver that runs needs a fixed one",
+    "/etc/resolvconf/resolv.conf.d/original": "a warning: an image without a resolver that runs needs a fixed one",
+    "/etc/resolvconf/resolv.conf.d/tail": "a warning: an image without a resolver that runs needs a fixed one",
     "/etc/shadow": "accounts are for whoever made them",
-    "/swap.img": "fstab may name it, and a boot would fail without it",
-    "/swapfile": "fstab may name it, and a boot would fail without it",
-    "/etc/apt/apt.conf.d/90proxy": "a proxy may be meant for the clones",
-    "/etc/NetworkManager/system-connections/ens3.nmconnection": "without it clones may have no network at all",
+    "/etc/sudoers.d/_packer_env": "rights are for whoever gave them",
+    "/swap.img": _SWAP,
+    "/swapfile": _SWAP,
+    "/mnt/resource/swapfile": _SWAP,
+    "/etc/apt/apt.conf.d/90proxy": _MEANT,
+    "/etc/systemd/system/containerd.service.d/http-proxy.conf": _MEANT,
+    "/home/alice/.config/pip/pip.conf": _MEANT,
+    "/etc/cloud/cloud-init.disabled": "an image may bring cloud-init and not use it",
+    "/etc/cloud/cloud.cfg.d/curtin-preserve-sources.cfg": _MEANT,
+    "/var/lib/dnf/history.sqlite": "dnf autoremove reads in it which packages somebody asked for",
+    "/etc/sysconfig/network-scripts/ifcfg-eth0": _NETWORK,
+    "/etc/NetworkManager/system-connections/ens3.nmconnection": _NETWORK,
 }
 
 

@@ -8,7 +8,7 @@ CLOUD: tuple[tuple[str, str, str | bytes], ...] = (
     ("cloud-init.data", "/var/lib/cloud/data", "instance-id"),
     ("cloud-init.fstab", "/etc/fstab", _FSTAB),
     ("cloud-init.seed", "/var/lib/cloud/seed/nocloud/user-data", "#cloud-config\n"),
-    ("cloud-init.installer", "/etc/cloud/cloud.cfg.d/99-installer.cfg", "datasource_list: [None]\n"),
+    ("cloud-init.installer", "/etc/cloud/cloud.cfg.d/99-installer.cfg", "growpart: {mode: off}\n"),
     ("cloud-init.installer", "/etc/cloud/cloud.cfg.d/00-subiquity-settings.cfg", "ssh: {}\n"),
     ("cloud-init.installer", "/etc/cloud/cloud.cfg.d/90-installer-network.cfg", "network: {version: 2}\n"),
     ("cloud-init.settings", "/etc/cloud/cloud.cfg.d/curtin-preserve-sources.cfg", "apt: {}\n"),

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
-from planted.texts import BODY, CORE, FORTY, KEY
+import base64
+import json
+
+from planted.texts import BODY, CORE, DER, FORTY, KEY, PUTTY, hexes, letters
+
+
+def _jwt(**claims: object) -> str:
+    parts = [json.dumps(part).encode() for part in ({"alg": "HS256", "typ": "JWT"}, claims)]
+    return ".".join(base64.urlsafe_b64encode(part).rstrip(b"=").decode() for part in parts) + "." + letters(43)
+
 
 CONTENTS: tuple[tuple[str, str, str | bytes], ...] = (
     ("ours.torn", "/etc/initialrunner/.bundle.initialrunner", "#!/bin/sh\n"),
@@ -20,7 +29,7 @@ CONTENTS: tuple[tuple[str, str, str | bytes], ...] = (
     ("key.private", "/home/alice/.ssh/id_rsa", KEY.replace("BEGIN", "BEGIN OPENSSH")),
     ("key.private", "/opt/signing.asc", f"-----BEGIN PGP PRIVATE KEY BLOCK-----\nVersion: 2\n\n{BODY}"),
     ("key.private", "/var/lib/big.pem", "#" * ((1 << 18) - 40) + "\n" + KEY),
-    ("key.putty", "/home/alice/site.ppk", "PuTTY-User-Key-File-3: ssh-ed25519\n"),
+    ("key.putty", "/home/alice/site.ppk", PUTTY),
     ("key.wireguard", "/etc/wireguard/wg0.conf", "[Interface]\nPrivateKey = " + (FORTY + "abc") + "=\n"),
     ("key.store", "/opt/site.p12", b"\x30\x82"),
     ("token.aws", "/opt/web/settings.py", "KEY = 'AKIA1234567890ABCDEF'\n"),
@@ -28,7 +37,11 @@ CONTENTS: tuple[tuple[str, str, str | bytes], ...] = (
     ("token.github", "/srv/web/deploy.sh", f"git clone https://ghp_{FORTY[:36]}@github.com/a/b\n"),
     ("token.gitlab", "/root/run.sh", "T=glpat-abcdefghij0123456789\n"),
     ("token.slack", "/etc/notify.conf", "xoxb-" + FORTY[:24] + "\n"),
-    ("token.google-service", "/opt/web/account.json", '{"type": "service_account", "private_key_id": "x"}'),
+    (
+        "token.google-service",
+        "/opt/web/account.json",
+        json.dumps({"type": "service_account", "private_key_id": hexes(40)}),
+    ),
     ("token.google", "/opt/web/maps.js", "AIza" + FORTY[:35]),
     ("token.azure", "/etc/blob.conf", "AccountKey=" + FORTY * 2 + "abcdef==\n"),
     ("token.stripe", "/srv/shop.conf", "sk_live_" + FORTY[:24] + "\n"),
@@ -38,6 +51,75 @@ CONTENTS: tuple[tuple[str, str, str | bytes], ...] = (
     ("token.digitalocean", "/root/do.sh", "dop_v1_" + "0123456789abcdef" * 4 + "\n"),
     ("token.sendgrid", "/etc/mail-key", "SG." + FORTY[:22] + "." + FORTY + "abc\n"),
     ("token.openstack", "/root/openrc", "export OS_PASSWORD='x'\n"),
+    ("key.encoded", "/srv/web/values.yaml", "tls: " + base64.b64encode(KEY.encode()).decode() + "\n"),
+    ("key.age", "/home/alice/keys.txt", "AGE-SECRET-KEY-1" + letters(58).upper() + "\n"),
+    (
+        "key.openvpn",
+        "/opt/vpn/ta",
+        "-----BEGIN OpenVPN Static key V1-----\n" + (hexes(32) + "\n") * 16 + "-----END OpenVPN Static key V1-----\n",
+    ),
+    ("key.der", "/srv/tls/site.der", DER),
+    ("key.private", "/srv/tls/utf16.txt", ("a key\n" + KEY).encode("utf-16")),
+    ("key.private", "/srv/tls/escaped.json", json.dumps({"key": KEY})),
+    ("secret.assigned", "/etc/default/web", "# the database\nDB_PASSWORD=hunter2\n"),
+    ("secret.assigned", "/etc/systemd/system/own.service", "[Service]\nEnvironment=API_TOKEN=" + letters(32) + "\n"),
+    ("secret.assigned", "/srv/web/settings.yml", "database:\n  password: 'Tr0ub4dor'\n"),
+    ("secret.assigned", "/srv/web/wp-config.php", "define('DB_PASSWORD', 'hunter2');\n"),
+    ("secret.assigned", "/opt/app/conf.xml", "<server><password>hunter2</password></server>\n"),
+    ("secret.assigned", "/opt/app/start.sh", "exec app --token " + letters(32) + "\n"),
+    ("secret.url", "/etc/web/url.conf", "backend postgres://web:hunter2@db.internal/web\n"),
+    ("token.google-oauth", "/etc/oauth", "GOCSPX-" + letters(28) + "\n"),
+    ("token.aliyun", "/etc/ali", "LTAI" + letters(20) + "\n"),
+    ("token.cloudflare", "/etc/cf", "v1.0-" + hexes(24) + "-" + hexes(146) + "\n"),
+    ("token.heroku", "/etc/heroku", "HRKU-AA" + letters(58) + "\n"),
+    ("token.fly", "/etc/fly", "fo1_" + letters(43) + "\n"),
+    ("token.netlify", "/etc/netlify", "nfp_" + letters(36) + "\n"),
+    ("token.databricks", "/etc/databricks", "dapi" + hexes(32) + "\n"),
+    ("token.platform", "/etc/supabase", "sbp_" + hexes(40) + "\n"),
+    ("token.atlassian", "/etc/atlassian", "ATATT3xFfGF0" + letters(180) + "\n"),
+    ("token.docker", "/etc/hub", "dckr_pat_" + letters(27) + "\n"),
+    ("token.npm", "/etc/npm-token", "npm_" + letters(36) + "\n"),
+    ("token.rubygems", "/etc/gem", "rubygems_" + hexes(48) + "\n"),
+    ("token.nuget", "/etc/nuget", "oy2" + letters(43).lower() + "\n"),
+    ("token.crates", "/etc/crates", "cio" + letters(32) + "\n"),
+    ("token.clojars", "/etc/clojars", "CLOJARS_" + hexes(60) + "\n"),
+    ("token.artifactory", "/etc/jfrog", "AKCp" + letters(69) + "\n"),
+    ("token.sonar", "/etc/sonar", "squ_" + hexes(40) + "\n"),
+    ("token.terraform", "/etc/tfc", letters(14) + ".atlasv1." + letters(67) + "\n"),
+    ("token.pulumi", "/etc/pulumi", "pul-" + hexes(40) + "\n"),
+    ("token.doppler", "/etc/doppler", "dp.st.prd." + letters(40) + "\n"),
+    ("token.1password", "/etc/op", "ops_eyJ" + letters(260) + "\n"),
+    ("token.build", "/etc/circle", "CCIPAT_" + letters(22) + "_" + hexes(40) + "\n"),
+    ("token.openshift", "/etc/oc", "sha256~" + letters(43) + "\n"),
+    ("token.webhook", "/etc/hook",
+        "https://hooks.slack.com/services/" + letters(10) + "/" + letters(10) + "/" + letters(24)),
+    ("token.webhook", "/etc/hook2", "https://discord.com/api/webhooks/123456789012345678/" + letters(68) + "\n"),
+    (
+        "token.webhook",
+        "/etc/hook3",
+        f"https://a.webhook.office.com/webhookb2/{hexes(8)}-{hexes(4)}-{hexes(4)}-{hexes(4)}-{hexes(12)}@{hexes(8)}-"
+        f"{hexes(4)}-{hexes(4)}-{hexes(4)}-{hexes(12)}/IncomingWebhook/{hexes(32)}/x\n",
+    ),
+    ("token.telegram", "/etc/bot", "123456789:AA" + letters(33) + "\n"),
+    ("token.twilio", "/etc/twilio", "SK" + hexes(32) + "\n"),
+    ("token.mail", "/etc/mailgun", "key-" + hexes(32) + "\n"),
+    ("token.mail", "/etc/mailchimp", hexes(32) + "-us12\n"),
+    ("token.square", "/etc/square", "sq0atp-" + letters(22) + "\n"),
+    ("token.paypal", "/etc/braintree", "access_token$production$" + hexes(16) + "$" + hexes(32) + "\n"),
+    ("token.shopify", "/etc/shopify", "shpat_" + hexes(32) + "\n"),
+    ("token.grafana", "/etc/glsa", "glsa_" + letters(32) + "_" + hexes(8) + "\n"),
+    ("token.newrelic", "/etc/nr", "NRAK-" + letters(27).upper() + "\n"),
+    ("token.sentry", "/etc/sentry", "sntryu_" + hexes(64) + "\n"),
+    ("token.dynatrace", "/etc/dt", "dt0c01." + letters(24).upper() + "." + letters(64).upper() + "\n"),
+    ("token.tailscale", "/etc/ts", "tskey-auth-" + letters(16) + "-" + letters(32) + "\n"),
+    ("token.openai", "/srv/ai.py", "KEY = 'sk-proj-" + letters(48) + "'\n"),
+    ("token.anthropic", "/srv/claude.py", "KEY = 'sk-ant-api03-" + letters(93) + "AA'\n"),
+    ("token.huggingface", "/etc/hf", "hf_" + letters(34) + "\n"),
+    ("token.model", "/etc/groq", "gsk_" + letters(52) + "\n"),
+    ("token.planetscale", "/etc/ps", "pscale_tkn_" + letters(43) + "\n"),
+    ("token.postman", "/etc/postman", "PMAK-" + hexes(24) + "-" + hexes(34) + "\n"),
+    ("token.office", "/etc/linear", "lin_api_" + letters(40) + "\n"),
+    ("token.jwt", "/srv/robot", _jwt(iss="kubernetes/serviceaccount", sub="system:serviceaccount:a:b") + "\n"),
     ("crash.core", "/srv/web/core.1234", CORE),
     ("edit.swap", "/etc/.fstab.swp", b"b0VIM 9.0"),
 )

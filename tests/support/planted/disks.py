@@ -13,6 +13,7 @@ DISKS: tuple[tuple[str, str, str | bytes], ...] = (
     ("disk.multipath", "/etc/multipath/wwids", "/360014051/\n"),
     ("disk.iscsi", "/var/lib/iscsi/nodes", "iqn.2026-01.a:b/10.0.0.9,3260,1/default"),
     ("disk.iscsi", "/etc/iscsi/send_targets", "10.0.0.9,3260/st_config"),
+    ("disk.encryption-key", "/etc/cryptsetup-keys.d/data.key", b"\1" * 32),
     ("disk.nvme", "/etc/nvme/discovery.conf", "--transport=tcp --traddr=10.0.0.9 --trsvcid=4420\n"),
     ("disk.zfs", "/etc/zfs/zpool.cache", b"\1\1"),
     ("disk.blkid", "/etc/blkid.tab", '<device DEVNO="0x0801">/dev/sda1</device>\n'),

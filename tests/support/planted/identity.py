@@ -18,6 +18,7 @@ IDENTITY: tuple[tuple[str, str, str | bytes], ...] = (
     ("identity.package-manager", "/var/lib/yum/uuid", "x"),
     ("identity.package-manager", "/var/lib/zypp/AnonymousUniqueId", "x"),
     ("identity.crash-reports", "/var/lib/whoopsie/whoopsie-id", "0123"),
+    ("identity.hardware-profile", "/etc/smolt/uuid", "x"),
     ("identity.mail-name", "/etc/mailname", "builder.lan\n"),
     ("identity.mail-name", "/etc/exim4/update-exim4.conf.conf", "dc_other_hostnames='builder.lan'\n"),
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from bootstrap.image.leftovers.rule import FILLED, LISTED, Leftover, in_home
+from bootstrap.image.leftovers.rule import LISTED, Leftover, in_home
 
 _RUNNER = "every clone would be that one runner, and take its jobs"
 # Where the guides of the products, and their images, put a runner.
@@ -78,7 +78,7 @@ BUILDS = (
         source="drone/docs: content/runner/digitalocean/installation.md",
     ),
     Leftover(
-        "agent.woodpecker", ("/etc/woodpecker/agent.conf", ), "the id of a Woodpecker agent", _RUNNER,
+        "agent.woodpecker", ("/etc/woodpecker/agent.conf",), "the id of a Woodpecker agent", _RUNNER,
         "remove it: the agent registers anew when it starts", LISTED, product="Woodpecker",
         source="woodpecker-ci/woodpecker: docs/docs/30-administration/10-configuration/30-agent.md",
     ),
@@ -97,7 +97,7 @@ BUILDS = (
         product="GoCD", source="gocd/docs.go.cd: content/configuration/clone_existing_agents.md",
     ),
     Leftover(
-        "agent.gocd-key", ("/var/lib/go-agent/config/autoregister.properties", ),
+        "agent.gocd-key", ("/var/lib/go-agent/config/autoregister.properties",),
         "the key for registering GoCD agents", "whoever has a clone could take jobs",
         "give it to each clone at its first boot", LISTED, holds=rb"(?m)^agent\.auto\.register\.key[ \t]*=[ \t]*\S",
         warning=True, product="GoCD", source="gocd/docs.go.cd: content/advanced_usage/agent_auto_register.md",
@@ -124,14 +124,9 @@ BUILDS = (
         source="buildbot/buildbot: worker/buildbot_worker/scripts/create_worker.py",
     ),
     Leftover(
-        "agent.rundeck", ("/etc/rundeck/framework.properties", ), "the id of a Rundeck server",
+        "agent.rundeck", ("/etc/rundeck/framework.properties",), "the id of a Rundeck server",
         "every clone would be that one server", "take out rundeck.server.uuid", LISTED,
         holds=rb"(?m)^rundeck\.server\.uuid[ \t]*=[ \t]*\S", product="Rundeck",
         source="rundeck/docs: docs/administration/configuration/config-file-reference.md",
-    ),
-    Leftover(
-        "agent.buildkite-state", ("/var/lib/buildkite-agent/builds", "/var/lib/go-agent/pipelines"),
-        "a build of a runner", "it may hold the source and the secrets of a job", "remove it", LISTED, FILLED,
-        product="Buildkite agent, GoCD", source="https://buildkite.com/docs/agent/v3/configuration (build-path)",
     ),
 )  # fmt: skip

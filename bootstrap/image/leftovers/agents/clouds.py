@@ -42,13 +42,13 @@ CLOUDS = (
         source="aws/amazon-ecs-agent: agent/data/client.go, agent/statemanager/state_manager.go",
     ),
     Leftover(
-        "agent.codedeploy", ("/etc/codedeploy-agent/conf/codedeploy.onpremises.yml", ),
+        "agent.codedeploy", ("/etc/codedeploy-agent/conf/codedeploy.onpremises.yml",),
         "the registration of a CodeDeploy agent", "every clone would be that one instance",
         "aws deploy uninstall, and register each clone", LISTED, product="AWS CodeDeploy agent",
         source="aws/aws-codedeploy-agent: lib/instance_agent/config.rb",
     ),
     Leftover(
-        "agent.codedeploy-state", ("/opt/codedeploy-agent/deployment-root", ), "deployments of the builder",
+        "agent.codedeploy-state", ("/opt/codedeploy-agent/deployment-root",), "deployments of the builder",
         "a clone would take them for its own, and skip or undo them", "remove what is in it", LISTED, FILLED,
         product="AWS CodeDeploy agent", source="aws/aws-codedeploy-agent: conf/codedeployagent.yml",
     ),
@@ -107,14 +107,14 @@ CLOUDS = (
         product="Azure IoT Edge", source="Azure/iotedge: doc/packaging.md",
     ),
     Leftover(
-        "agent.google", ("/etc/google_instance_id", "/var/lib/google/google_instance_id",
+        "agent.google", ("/etc/instance_id", "/etc/google_instance_id", "/var/lib/google/google_instance_id",
         "/etc/google-guest-agent/google_instance_id"), "the id of the instance that Google's agent last saw",
         "a clone would not notice that it is another instance", "remove it: the agent writes it anew when it starts",
         product="Google guest agent",
         source="GoogleCloudPlatform/guest-agent: google_guest_agent/cfg/cfg.go (instance_id_dir)",
     ),
     Leftover(
-        "agent.google-boto", ("/etc/boto.cfg", ), "a project of Google Cloud",
+        "agent.google-boto", ("/etc/boto.cfg",), "a project of Google Cloud",
         "clones would use the builder's project", "remove it: the agent writes it anew when it starts", LISTED,
         holds=rb"(?m)^(?:default_project_id|service_account)\s*=\s*\S", product="Google guest agent",
         source="GoogleCloudPlatform/guest-agent: README.md (set_boto_config)",

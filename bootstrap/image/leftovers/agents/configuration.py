@@ -15,7 +15,7 @@ CONFIGURATION = (
     ),
     Leftover(
         "agent.salt-key", ("/etc/salt/pki/minion/minion.p*", "/etc/salt/pki/minion/minion_master.pub",
-        "/etc/salt/minion.pem", "/etc/venv-salt-minion/pki/minion/*.p*", "/etc/salt/pki/proxy/*/*.pem", ),
+        "/etc/salt/minion.pem", "/etc/venv-salt-minion/pki/minion/*.p*", "/etc/salt/pki/proxy/*/*.pem",),
         "the key of a Salt minion", "the master takes all clones for one minion",
         "remove it: the minion makes a new one when it starts", product="Salt",
         source="https://docs.saltproject.io/en/latest/ref/configuration/minion.html#pki-dir",
@@ -24,11 +24,6 @@ CONFIGURATION = (
         "agent.salt-master", ("/etc/salt/pki/master/*.pem", "/etc/salt/pki/master/*/*"),
         "the key of a Salt master, or its minions", "every clone would be that one master", "remove it", LISTED,
         product="Salt", source="https://docs.saltproject.io/en/latest/ref/configuration/master.html#pki-dir",
-    ),
-    Leftover(
-        "agent.salt-cache", ("/var/cache/salt/minion", "/var/cache/venv-salt-minion/minion"),
-        "what a Salt minion fetched", "it may hold secrets of the builder's pillar", "remove it", LISTED, FILLED,
-        product="Salt", source="https://docs.saltproject.io/en/latest/ref/configuration/minion.html#cachedir",
     ),
     Leftover(
         "agent.puppet", tuple(f"{top}/{name}" for top in ("/etc/puppetlabs/puppet/ssl", "/var/lib/puppet/ssl",
@@ -41,8 +36,7 @@ CONFIGURATION = (
         "agent.puppet-state", ("/opt/puppetlabs/puppet/cache/state", "/opt/puppetlabs/puppet/cache/client_data",
         "/opt/puppetlabs/puppet/cache/client_yaml", "/opt/puppetlabs/puppet/cache/clientbucket",
         "/var/lib/puppet/state", "/var/lib/puppet/client_data", "/var/lib/puppet/client_yaml",
-        "/var/lib/puppet/clientbucket", "/var/cache/puppet/state", "/var/cache/puppet/client_data",
-        "/var/cache/puppet/clientbucket", "/var/lib/puppet/reports", ), "a Puppet agent's state",
+        "/var/lib/puppet/clientbucket", "/var/lib/puppet/reports",), "a Puppet agent's state",
         "it holds the builder's catalog, with its secrets", "remove it", LISTED, FILLED, product="Puppet",
         source="puppetlabs/puppet: lib/puppet/defaults.rb",
     ),
@@ -82,7 +76,7 @@ CONFIGURATION = (
         product="Chef Infra Client", source="chef/chef-web-docs: content/client/18/install/config_rb_client.md",
     ),
     Leftover(
-        "agent.cfengine", ("/var/cfengine/ppkeys/*", "/var/lib/cfengine3/ppkeys/*", "/var/lib/cfengine2/ppkeys/*", ),
+        "agent.cfengine", ("/var/cfengine/ppkeys/*", "/var/lib/cfengine3/ppkeys/*", "/var/lib/cfengine2/ppkeys/*",),
         "the key of a CFEngine host", "the hub takes all clones for one host",
         "remove it, and run cf-key at each clone's first boot", LISTED, product="CFEngine",
         source="cfengine/documentation: content/getting-started/01-installing-cfengine/secure-bootstrap.markdown",
@@ -94,7 +88,7 @@ CONFIGURATION = (
         source="cfengine/documentation: content/getting-started/01-installing-cfengine/secure-bootstrap.markdown",
     ),
     Leftover(
-        "agent.rudder", ("/opt/rudder/etc/uuid.hive", ), "the id of a Rudder node",
+        "agent.rudder", ("/opt/rudder/etc/uuid.hive",), "the id of a Rudder node",
         "the server takes all clones for one node", "rudder agent reinit", LISTED, product="Rudder",
         source="Normation/rudder: docker/rudder-agent/cf-execd.sh",
     ),

@@ -12,12 +12,12 @@ CONTAINERS = (
     ),
     # Before release 23 the id was the fingerprint of this key.
     Leftover(
-        "agent.docker-key", ("/etc/docker/key.json", ), "the key that is the id of an older Docker engine",
+        "agent.docker-key", ("/etc/docker/key.json",), "the key that is the id of an older Docker engine",
         "a swarm would take all clones for one engine", "remove it: dockerd makes a new one when it starts",
         product="Docker", source="https://github.com/docker/swarm/pull/1472 (the warning of docs/install-manual.md)",
     ),
     Leftover(
-        "agent.docker-swarm", ("/var/lib/docker/swarm", ), "a membership of a Docker swarm, with its keys",
+        "agent.docker-swarm", ("/var/lib/docker/swarm",), "a membership of a Docker swarm, with its keys",
         "every clone would be that one node", "docker swarm leave --force", LISTED, FILLED, product="Docker",
         source="moby/moby: daemon/cluster/cluster.go",
     ),
@@ -36,7 +36,7 @@ CONTAINERS = (
     ),
     Leftover(
         "agent.lxd", ("/var/lib/lxd/server.key", "/var/lib/lxd/cluster.key", "/var/lib/incus/server.key",
-        "/var/lib/incus/cluster.key", "/var/snap/lxd/common/lxd/server.key", "/var/snap/lxd/common/lxd/cluster.key", ),
+        "/var/lib/incus/cluster.key", "/var/snap/lxd/common/lxd/server.key", "/var/snap/lxd/common/lxd/cluster.key",),
         "the certificate's key of an LXD or Incus server", "every clone would be that one server",
         "remove it with its .crt: the daemon makes a new pair when it starts", LISTED, product="LXD, Incus",
         source="canonical/lxd: doc/authentication.md",
@@ -53,12 +53,12 @@ CONTAINERS = (
         source="oVirt/vdsm: lib/vdsm/host/__init__.py",
     ),
     Leftover(
-        "agent.cloudstack", ("/etc/cloudstack/agent/agent.properties", ), "the id of a CloudStack agent",
+        "agent.cloudstack", ("/etc/cloudstack/agent/agent.properties",), "the id of a CloudStack agent",
         "every clone would be that one host", "take out the line guid=", LISTED, holds=rb"(?m)^guid=\S",
         product="Apache CloudStack", source="apache/cloudstack: agent/conf/agent.properties",
     ),
     Leftover(
-        "agent.openvswitch", ("/etc/openvswitch/system-id.conf", ), "the system id of Open vSwitch",
+        "agent.openvswitch", ("/etc/openvswitch/system-id.conf",), "the system id of Open vSwitch",
         "a controller would take all clones for one switch", "remove it: ovs-ctl makes a new one at boot",
         product="Open vSwitch", source="openvswitch/ovs: Documentation/ref/ovs-ctl.8.rst",
     ),

@@ -36,7 +36,7 @@ DATABASES = (
         source="https://redis.io/docs/latest/operate/oss_and_stack/management/sentinel/",
     ),
     Leftover(
-        "agent.rabbitmq", ("/var/lib/rabbitmq/mnesia/*@*", ), "the data of a RabbitMQ node, by the builder's name",
+        "agent.rabbitmq", ("/var/lib/rabbitmq/mnesia/*@*",), "the data of a RabbitMQ node, by the builder's name",
         "a clone with another name does not find it, and starts empty; one with the same name is that node",
         "rabbitmqctl reset, and remove it", LISTED, FILLED, product="RabbitMQ",
         source="https://www.rabbitmq.com/docs/relocate (RABBITMQ_MNESIA_BASE)",
@@ -65,8 +65,7 @@ DATABASES = (
         "agent.kibana", ("/var/lib/kibana/uuid", "/usr/share/kibana/data/uuid", "/var/lib/logstash/uuid",
         "/usr/share/logstash/data/uuid", "/var/lib/apm-server/meta.json"), "the id of a Kibana or a Logstash",
         "the cluster takes all clones for one", "remove it: it makes a new one when it starts",
-        product="Kibana, Logstash",
-        source="https://www.elastic.co/guide/en/kibana/current/settings.html (path.data); logstash: node UUID",
+        product="Kibana, Logstash", source="https://www.elastic.co/guide/en/kibana/current/settings.html (path.data)",
     ),
     Leftover(
         "agent.cassandra", ("/var/lib/cassandra/data/system", "/var/lib/cassandra/commitlog",
@@ -74,6 +73,11 @@ DATABASES = (
         "the id and the tokens of a Cassandra node", _NODE, "remove what is in the data folder", LISTED, FILLED,
         product="Apache Cassandra, ScyllaDB",
         source="https://cassandra.apache.org/doc/latest/cassandra/managing/operating/topo_changes.html",
+    ),
+    Leftover(
+        "agent.clickhouse", ("/var/lib/clickhouse/uuid",), "the UUID of a ClickHouse server",
+        "a cluster takes all clones for one server", "remove it: the server makes a new one when it starts",
+        product="ClickHouse", source="ClickHouse/ClickHouse: src/Core/ServerUUID.cpp",
     ),
     Leftover(
         "agent.cockroach", ("/var/lib/cockroach/STORAGE_MIN_VERSION", "/var/lib/cockroach/certs/node.key",

@@ -52,12 +52,12 @@ DESKTOPS = (
         product="DWService agent", source="dwservice/agent: core/agent.py",
     ),
     Leftover(
-        "agent.chrome-desktop", (*in_home(".config/chrome-remote-desktop/host#*.json"), ),
+        "agent.chrome-desktop", (*in_home(".config/chrome-remote-desktop/host#*.json"),),
         "the registration of Chrome Remote Desktop", _MACHINE, "remove it, and register each clone", LISTED,
         product="Chrome Remote Desktop", source="https://support.google.com/chrome/answer/1649523",
     ),
     Leftover(
-        "agent.xrdp", ("/etc/xrdp/rsakeys.ini", ), "the key of xrdp",
+        "agent.xrdp", ("/etc/xrdp/rsakeys.ini",), "the key of xrdp",
         "whoever has one clone could read the traffic of all", "xrdp-keygen xrdp auto, at each clone's first boot",
         LISTED, holds=rb"(?m)^pri_exp=\S", product="xrdp",
         source="https://github.com/neutrinolabs/xrdp (docs/man/xrdp-keygen.8)",

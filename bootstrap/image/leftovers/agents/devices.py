@@ -63,7 +63,7 @@ DEVICES = (
         source="https://help.ui.com/hc/en-us/articles/205202580 (system.properties)",
     ),
     Leftover(
-        "agent.plex", ("/var/lib/plexmediaserver/Library/Application Support/Plex Media Server/Preferences.xml", ),
+        "agent.plex", ("/var/lib/plexmediaserver/Library/Application Support/Plex Media Server/Preferences.xml",),
         "the id or the token of a Plex server", "every clone would be that one server",
         "take out MachineIdentifier, ProcessedMachineIdentifier and PlexOnlineToken", LISTED,
         holds=rb"MachineIdentifier=\"[^\"]|PlexOnlineToken=\"[^\"]", product="Plex Media Server",
@@ -85,7 +85,7 @@ DEVICES = (
         source="Ylianst/MeshAgent: modules/service-manager.js",
     ),
     Leftover(
-        "agent.tacticalrmm", ("/etc/tacticalagent", ), "the registration of a Tactical RMM agent",
+        "agent.tacticalrmm", ("/etc/tacticalagent",), "the registration of a Tactical RMM agent",
         "the server takes all clones for one device", "install it on each clone", LISTED, product="Tactical RMM",
         source="amidaware/rmmagent: agent/agent_unix.go",
     ),

@@ -22,9 +22,8 @@ DOMAINS = (
         "freeipa/freeipa: client/man/ipa-client-install.1",
     ),
     Leftover(
-        "agent.realmd", ("/var/lib/realmd/*", "/var/cache/realmd/*"), "a membership of a realm",
-        "every clone would be that one member", "realm leave", LISTED, product="realmd",
-        source="freedesktop/realmd: NEWS",
+        "agent.realmd", ("/var/lib/realmd/*",), "a membership of a realm", "every clone would be that one member",
+        "realm leave", LISTED, product="realmd", source="freedesktop/realmd: NEWS",
     ),
     Leftover(
         "agent.samba", ("/var/lib/samba/private/netlogon_creds_cli.tdb", "/var/lib/samba/private/schannel_store.tdb",

@@ -21,6 +21,14 @@ HASHICORP = (
         "remove it, and give it to each clone", LISTED, product="Consul", source="hashicorp/consul: agent/keyring.go",
     ),
     Leftover(
+        "agent.consul-settings", ("/etc/consul.d/*.hcl", "/etc/consul.d/*.json", "/etc/consul/*.json",
+        "/etc/consul/*.hcl"), "a node id, or the gossip key of a Consul cluster",
+        "clones would share the id, and whoever has one could read the gossip",
+        "give it to each clone at its first boot", LISTED,
+        holds=rb"(?m)^\s*\"?(?:encrypt|node_id)\"?\s*[:=]\s*\"[^\"]", product="Consul",
+        source="https://developer.hashicorp.com/consul/docs/reference/agent/configuration-file/encryption",
+    ),
+    Leftover(
         "agent.consul-state", tuple(f"{top}/{name}" for top in _CONSUL for name in ("raft", "services", "checks",
         "proxy", "serf/*.snapshot", "acl-tokens.json")), "the state of a Consul agent",
         "every clone would take itself for that one member, and offer its services",
@@ -48,7 +56,7 @@ HASHICORP = (
         "/etc/vault.d/*secret*id", "/etc/vault/role_id", "/etc/vault/secret_id", "/etc/vault-agent*/*role*id",
         "/etc/vault-agent*/*secret*id", "/etc/vault-agent.d/*token*", "/opt/vault/*token*", "/etc/openbao/*role*id",
         "/etc/openbao/*secret*id", "/run/vault/*token*", "/etc/vault.d/*-token", "/etc/vault.d/.vault-token",
-        "/var/lib/vault/.vault-token", ), "a Vault agent's role, secret or token",
+        "/var/lib/vault/.vault-token",), "a Vault agent's role, secret or token",
         "every clone could read the builder's secrets", "remove it, and give each clone a secret id of its own",
         LISTED, product="Vault, OpenBao",
         source="https://developer.hashicorp.com/vault/docs/agent-and-proxy/autoauth/methods/approle",

@@ -10,7 +10,7 @@ _RANCHER = ("/var/lib/rancher/k3s", "/var/lib/rancher/rke2")
 # Images and manifests that lie below these folders may be in an image on purpose: they are no row.
 KUBERNETES = (
     Leftover(
-        "agent.kubelet", ("/var/lib/kubelet/pki/*", ), "a certificate of a kubelet", _NODE, "kubeadm reset", LISTED,
+        "agent.kubelet", ("/var/lib/kubelet/pki/*",), "a certificate of a kubelet", _NODE, "kubeadm reset", LISTED,
         product="Kubernetes",
         source="https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/",
     ),
@@ -22,7 +22,7 @@ KUBERNETES = (
         source="https://kubernetes.io/docs/reference/access-authn-authz/kubelet-tls-bootstrapping/",
     ),
     Leftover(
-        "agent.kubeadm", ("/etc/kubernetes/pki/**", ), "a certificate or key of a cluster",
+        "agent.kubeadm", ("/etc/kubernetes/pki/**",), "a certificate or key of a cluster",
         "every clone could act as the cluster's control plane", "kubeadm reset", LISTED, product="kubeadm",
         source="kubernetes/kubeadm: docs/design/design_v1.10.md",
     ),
@@ -66,7 +66,7 @@ KUBERNETES = (
         source="https://docs.k3s.io/cli/certificate",
     ),
     Leftover(
-        "agent.rke2-access", ("/etc/rancher/rke2/rke2.yaml", ), "an administrator's access to a cluster",
+        "agent.rke2-access", ("/etc/rancher/rke2/rke2.yaml",), "an administrator's access to a cluster",
         "whoever has a clone could use the cluster", "remove it", LISTED, holds=rb"client-key-data|token:",
         product="RKE2", source="rancher/rke2-docs: docs/cluster_access.md",
     ),

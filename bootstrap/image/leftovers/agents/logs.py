@@ -23,7 +23,7 @@ LOGS = (
     Leftover(
         "agent.elastic", (*(f"{top}/{name}" for top in _FLEET for name in ("fleet.enc", "fleet.yml", "state.enc",
         "state.yml", "action_store.yml", "enroll.yml")), *(f"{top}/data/elastic-agent-*/{name}" for top in _FLEET
-        for name in ("fleet.enc", "fleet.yml", "state.enc", "state.yml", "action_store.yml")), ),
+        for name in ("fleet.enc", "fleet.yml", "state.enc", "state.yml", "action_store.yml")),),
         "the enrolment of an Elastic agent", "Fleet takes all clones for one agent",
         "elastic-agent unenroll, and enrol each clone", LISTED, product="Elastic Agent",
         source="elastic/elastic-agent: internal/pkg/agent/application/paths/files.go",
@@ -92,23 +92,23 @@ LOGS = (
     Leftover(
         "agent.rsyslog", ("/var/lib/rsyslog/imjournal.state", "/var/spool/rsyslog/imjournal.state",
         "/var/lib/rsyslog/imfile-state:*"), "rsyslog's positions", _POSITION, "remove it: rsyslog writes it again",
-        warning=True, product="rsyslog",
+        product="rsyslog",
         source="https://www.rsyslog.com/doc/configuration/modules/imjournal.html (StateFile)",
     ),
     Leftover(
         "agent.promtail", ("/var/lib/promtail/positions.yaml", "/etc/promtail/positions.yaml",
         "/var/lib/grafana-agent/positions.yml", "/var/log/positions.yaml"), "Promtail's positions", _POSITION,
-        "remove it: Promtail writes it again", warning=True, product="Promtail",
+        "remove it: Promtail writes it again", product="Promtail",
         source="https://grafana.com/docs/loki/latest/send-data/promtail/configuration/#positions",
     ),
     Leftover(
         "agent.fluentd", ("/var/log/td-agent/*.pos", "/var/log/fluent/*.pos", "/var/lib/google-fluentd/pos/*",
         "/var/lib/fluent-bit/*.db", "/var/lib/td-agent/*.pos", "/var/lib/fluent/*.pos"), "Fluentd's positions",
-        _POSITION, "remove it: Fluentd writes it again", warning=True, product="Fluentd, Fluent Bit",
+        _POSITION, "remove it: Fluentd writes it again", product="Fluentd, Fluent Bit",
         source="https://docs.fluentd.org/input/tail#pos_file",
     ),
     Leftover(
-        "agent.journal-upload", ("/var/lib/systemd/journal-upload/state", ), "a position of systemd-journal-upload",
+        "agent.journal-upload", ("/var/lib/systemd/journal-upload/state",), "a position of systemd-journal-upload",
         _POSITION, "remove it", product="systemd-journal-upload",
         source="https://www.freedesktop.org/software/systemd/man/latest/systemd-journal-upload.service.html (state)",
     ),

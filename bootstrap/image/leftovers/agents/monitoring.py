@@ -25,7 +25,7 @@ MONITORING = (
     Leftover(
         "agent.netdata", ("/var/lib/netdata/registry/netdata.public.unique.id",
         "/var/lib/netdata/netdata_random_session_id", "/opt/netdata/var/lib/netdata/registry/netdata.public.unique.id",
-        "/var/lib/netdata/status-netdata.json", "/var/cache/netdata/status-netdata.json"), "the id of a Netdata node",
+        "/var/lib/netdata/status-netdata.json"), "the id of a Netdata node",
         "Netdata Cloud and parents take all clones for one node", "remove it: Netdata makes a new one when it starts",
         product="Netdata", source="netdata/netdata: docs/learn/vm-templates.md, docs/learn/node-identities.md",
     ),
@@ -55,7 +55,7 @@ MONITORING = (
         source="https://www.zabbix.com/documentation/current/en/manual/appendix/config/zabbix_agent2",
     ),
     Leftover(
-        "agent.checkmk", ("/var/lib/cmk-agent/registered_connections.json", ), "the registration of a Checkmk agent",
+        "agent.checkmk", ("/var/lib/cmk-agent/registered_connections.json",), "the registration of a Checkmk agent",
         _HOST, "cmk-agent-ctl delete-all, then register each clone", LISTED, holds=rb'"(?:uuid|private_key)"',
         product="Checkmk agent", source="https://docs.checkmk.com/latest/en/agent_linux.html#files",
     ),
@@ -89,9 +89,9 @@ MONITORING = (
         source="sensu/sensu-docs: content/sensu-go",
     ),
     Leftover(
-        "agent.sensu-state", ("/var/cache/sensu/sensu-agent", "/var/lib/sensu/sensu-agent", "/etc/sensu/ssl"),
-        "a Sensu agent's keys or state", "every clone would be that one entity", "remove it", LISTED, FILLED,
-        product="Sensu", source="sensu/sensu-docs: content/sensu-core/1.9/guides/securing-sensu.md",
+        "agent.sensu-state", ("/var/lib/sensu/sensu-agent", "/etc/sensu/ssl"), "a Sensu agent's keys or state",
+        "every clone would be that one entity", "remove it", LISTED, FILLED, product="Sensu",
+        source="sensu/sensu-docs: content/sensu-core/1.9/guides/securing-sensu.md",
     ),
     Leftover(
         "agent.datadog", ("/etc/datadog-agent/auth_token", "/etc/datadog-agent/auth/token",
@@ -101,13 +101,6 @@ MONITORING = (
         source="DataDog/datadog-agent: pkg/api/security/security.go",
     ),
     # A key in the settings may be meant for all clones, as each reports by its own host name.
-    Leftover(
-        "agent.datadog-key", ("/etc/datadog-agent/datadog.yaml", "/etc/dd-agent/datadog.conf"),
-        "a key of Datadog's API", "whoever has a clone could send as the builder's account",
-        "give it to each clone at its first boot", LISTED,
-        holds=rb"(?m)^[ \t]*api_key[ \t]*[:=][ \t]*['\"]?[0-9A-Fa-f]{32}", warning=True, product="Datadog agent",
-        source="https://docs.datadoghq.com/agent/configuration/agent-configuration-files/",
-    ),
     Leftover(
         "agent.datadog-name", ("/etc/datadog-agent/datadog.yaml", "/etc/dd-agent/datadog.conf"),
         "a host name for Datadog", "every clone would report as that one host", "take out the line hostname", LISTED,
@@ -121,7 +114,7 @@ MONITORING = (
         source="https://docs.datadoghq.com/agent/logs/advanced_log_collection/",
     ),
     Leftover(
-        "agent.datadog-install", ("/etc/datadog-agent/install.json", ), "the id of a Datadog installation",
+        "agent.datadog-install", ("/etc/datadog-agent/install.json",), "the id of a Datadog installation",
         "Datadog takes all clones for one installation", "remove it", LISTED, holds=rb"install_id",
         product="Datadog agent", source="DataDog/ansible-datadog: tasks/_agent-linux-macos-shared.yml",
     ),
@@ -133,14 +126,7 @@ MONITORING = (
         source="newrelic/infrastructure-agent: internal/agent/delta/last_entityId.go",
     ),
     Leftover(
-        "agent.newrelic-key", ("/etc/newrelic-infra.yml", "/etc/newrelic/nrsysmond.cfg"), "a New Relic license key",
-        "whoever has a clone could send as the builder's account", "give it to each clone at its first boot", LISTED,
-        holds=rb"(?m)^[ \t]*license_key[ \t]*[:=][ \t]*['\"]?[0-9A-Za-z]{36}", warning=True,
-        product="New Relic infrastructure agent",
-        source="newrelic/infrastructure-agent: assets/examples/infrastructure/newrelic-infra-template.yml.example",
-    ),
-    Leftover(
-        "agent.newrelic-name", ("/etc/newrelic-infra.yml", ), "a name for New Relic",
+        "agent.newrelic-name", ("/etc/newrelic-infra.yml",), "a name for New Relic",
         "every clone would report as that one host", "take out the line display_name or override_hostname", LISTED,
         holds=rb"(?m)^(?:override_hostname|display_name)(?:_short)?[ \t]*:[ \t]*\S",
         product="New Relic infrastructure agent",
@@ -154,7 +140,14 @@ MONITORING = (
         "oneagent-configuration-via-command-line-interface",
     ),
     Leftover(
-        "agent.mackerel", ("/var/lib/mackerel-agent/id", ), "the id of a Mackerel host",
+        "agent.appdynamics", ("/opt/appdynamics/machine-agent/conf/controller-info.xml",
+        "/opt/appdynamics/*/conf/controller-info.xml"), "the host id or the key of an AppDynamics agent",
+        "the controller takes all clones for one host", "take out unique-host-id and account-access-key", LISTED,
+        holds=rb"<(?:unique-host-id|account-access-key)>[^<\s]", product="AppDynamics machine agent",
+        source="https://docs.appdynamics.com/ (machine agent: controller-info.xml)",
+    ),
+    Leftover(
+        "agent.mackerel", ("/var/lib/mackerel-agent/id",), "the id of a Mackerel host",
         "Mackerel takes all clones for one host", "remove it: the agent registers anew when it starts",
         product="mackerel-agent", source="mackerelio/mackerel-agent: config/config.go",
     ),
@@ -162,7 +155,7 @@ MONITORING = (
         "agent.alloy", ("/var/lib/alloy/data/alloy_seed.json", "/var/lib/alloy/alloy_seed.json",
         "/etc/alloy/data/alloy_seed.json", "/var/lib/grafana-agent/agent_seed.json",
         "/var/lib/grafana-agent-flow/agent_seed.json", "/etc/agent/agent_seed.json",
-        "/etc/grafana-agent/agent_seed.json", "/var/lib/grafana-agent/data/agent_seed.json", ),
+        "/etc/grafana-agent/agent_seed.json", "/var/lib/grafana-agent/data/agent_seed.json",),
         "the id of a Grafana agent", "Grafana takes all clones for one collector",
         "remove it: the agent makes a new one when it starts", product="Grafana Alloy, Grafana Agent",
         source="grafana/alloy: internal/alloyseed/alloyseed.go; grafana/agent: internal/agentseed/agentseed.go",

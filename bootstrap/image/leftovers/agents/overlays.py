@@ -52,9 +52,9 @@ OVERLAYS = (
         source="cloudflare/cloudflared: cmd/cloudflared/linux_service.go",
     ),
     Leftover(
-        "agent.warp", ("/var/lib/cloudflare-warp/reg.json", "/var/lib/cloudflare-warp/conf.json",
-        "/var/lib/cloudflare-warp/settings.json"), "the registration of a WARP client",
-        "every clone would be that one device", "warp-cli registration delete", LISTED, product="Cloudflare WARP",
+        "agent.warp", ("/var/lib/cloudflare-warp/reg.json", "/var/lib/cloudflare-warp/conf.json"),
+        "the registration of a WARP client", "every clone would be that one device", "warp-cli registration delete",
+        LISTED, product="Cloudflare WARP",
         source="https://developers.cloudflare.com/cloudflare-one/team-and-resources/devices/warp/",
     ),
     Leftover(
@@ -90,9 +90,9 @@ OVERLAYS = (
         source="https://www.twingate.com/docs/connectors-on-linux",
     ),
     Leftover(
-        "agent.hamachi", ("/var/lib/logmein-hamachi/*", ), "the identity of a Hamachi client", _MEMBER,
-        "remove it: logmein-hamachi makes a new one when it logs in", LISTED, product="LogMeIn Hamachi",
-        source="https://support.logmeininc.com/hamachi (linux: cloned clients)",
+        "agent.hamachi", ("/var/lib/logmein-hamachi/h2-engine.*", "/var/lib/logmein-hamachi/h2-engine"),
+        "the identity of a Hamachi client", _MEMBER, "remove it: logmein-hamachi makes a new one when it logs in",
+        LISTED, product="LogMeIn Hamachi", source="https://support.logmeininc.com/hamachi (linux: cloned clients)",
     ),
     Leftover(
         "agent.tinc", ("/etc/tinc/*/rsa_key.priv", "/etc/tinc/*/ed25519_key.priv", "/etc/tinc/rsa_key.priv"),

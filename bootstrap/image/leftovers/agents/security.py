@@ -57,8 +57,8 @@ SECURITY = (
     ),
     # The sensor keeps its customer id there as well, which an image may have: this cannot be told apart from outside.
     Leftover(
-        "agent.falcon", ("/opt/CrowdStrike/falconstore", "/opt/CrowdStrike/falconstore.bak"),
-        "the id (AID) of a Falcon sensor", "CrowdStrike takes all clones for one host",
+        "agent.falcon", ("/opt/CrowdStrike/falconstore",), "the id (AID) of a Falcon sensor",
+        "CrowdStrike takes all clones for one host",
         "/opt/CrowdStrike/falconctl -d -f --aid, as the last step before the image is made", LISTED, warning=True,
         product="CrowdStrike Falcon", source="CrowdStrike/falcon-scripts: bash/install/falcon-linux-install.sh",
     ),
@@ -166,8 +166,8 @@ SECURITY = (
         source="crowdsecurity/crowdsec: config/config.yaml",
     ),
     Leftover(
-        "agent.fail2ban", ("/var/lib/fail2ban/fail2ban.sqlite3", ), "fail2ban's database",
-        "clones would ban whom the builder banned", "remove it: fail2ban makes a new one when it starts", warning=True,
+        "agent.fail2ban", ("/var/lib/fail2ban/fail2ban.sqlite3",), "fail2ban's database",
+        "clones would ban whom the builder banned", "remove it: fail2ban makes a new one when it starts",
         product="fail2ban", source="fail2ban/fail2ban: config/fail2ban.conf",
     ),
     Leftover(
@@ -188,7 +188,7 @@ SECURITY = (
         source="spiffe/spire: pkg/agent/storage/storage.go, pkg/agent/plugin/keymanager/disk/disk.go",
     ),
     Leftover(
-        "agent.teleport", ("/var/lib/teleport/host_uuid", ), "the id of a Teleport node",
+        "agent.teleport", ("/var/lib/teleport/host_uuid",), "the id of a Teleport node",
         "Teleport takes all clones for one node", "remove it: Teleport makes a new one when it starts",
         product="Teleport", source="gravitational/teleport: lib/auth/join/join.go (its message names the path)",
     ),

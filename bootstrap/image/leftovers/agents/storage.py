@@ -8,7 +8,7 @@ _NODE = "every clone would be that one node"
 
 STORAGE = (
     Leftover(
-        "agent.gluster", ("/var/lib/glusterd/glusterd.info", ), "the UUID of a Gluster server",
+        "agent.gluster", ("/var/lib/glusterd/glusterd.info",), "the UUID of a Gluster server",
         "a pool refuses a second server with the same UUID", "remove it: glusterd makes a new one when it starts",
         LISTED, holds=rb"(?m)^UUID=\S", product="GlusterFS",
         source="gluster/glusterfs: xlators/mgmt/glusterd/src/glusterd.h",
@@ -48,31 +48,6 @@ STORAGE = (
         "the server takes all clones for one client", "remove it: nsrexecd makes a new one when it starts", LISTED,
         FILLED, product="Dell NetWorker",
         source="https://www.dell.com/support/kbdoc/ (duplicate nsrladb, NSR peer information)",
-    ),
-    Leftover(
-        "agent.netbackup", ("/usr/openv/var/vxss/certmapinfo.json", "/usr/openv/var/vxss/credentials",
-        "/usr/openv/var/host_id", "/usr/openv/var/vxss/at"), "the host id of a NetBackup client",
-        "the server takes all clones for one client", "nbcertcmd -getCertificate for each clone", LISTED, FILLED,
-        product="NetBackup",
-        source="https://www.veritas.com/support/en_US/doc/ (clean-up of a host ID-based certificate when cloning)",
-    ),
-    Leftover(
-        "agent.avamar", ("/usr/local/avamar/var/*/cid.bin", "/usr/local/avamar/var/cid.bin",
-        "/var/avamar/clientlogs/cid.bin", "/var/avamar/cid.bin", "/opt/avamar/etc/*.pem"),
-        "the id of an Avamar client", "the server takes all clones for one client", "remove it, and avregister",
-        LISTED, product="Dell Avamar", source="https://www.dell.com/support/kbdoc/ (cid.bin)",
-    ),
-    Leftover(
-        "agent.commvault", ("/etc/CommVaultRegistry/Galaxy/Instance*/CommServe/.properties",
-        "/opt/commvault/Base/certificates/*", "/opt/commvault/Base64/certificates/*"),
-        "the registration of a Commvault client", "the server takes all clones for one client",
-        "install it decoupled, and register each clone", LISTED, product="Commvault",
-        source="https://documentation.commvault.com/ (decoupled installation)",
-    ),
-    Leftover(
-        "agent.rubrik", ("/etc/rubrik/keys/*", "/etc/rubrik/conf/agent_conf/*", "/etc/rubrik/certs/*"),
-        "the keys of a Rubrik agent", "the cluster takes all clones for one host", "install it anew on each clone",
-        LISTED, product="Rubrik Backup Service", source="https://docs.rubrik.com/ (Rubrik Backup Service)",
     ),
     Leftover(
         "agent.tsm", ("/etc/adsm/TSM.*", "/etc/adsm/spclicert.*", "/etc/adsm/*"),

@@ -20,7 +20,8 @@ SUBSCRIPTIONS = (
     Leftover(
         "agent.rhsm-facts", ("/etc/rhsm/facts/uuid.facts", "/etc/rhsm/facts/*.facts"),
         "a system id for subscription-manager", _SYSTEM, "remove it", LISTED,
-        holds=rb"dmi\.system\.uuid|virt\.uuid|network\.(?:hostname|fqdn)", product="subscription-manager, Katello",
+        holds=rb"\"(?:dmi\.system\.uuid|virt\.uuid|network\.(?:hostname|fqdn)[^\"]*)\"" rb"\s*:\s*\"[^\"]",
+        product="subscription-manager, Katello",
         source="sosreport/sos: sos/cleaner/parsers/ip_parser.py (satellite.facts)",
     ),
     Leftover(
@@ -63,13 +64,13 @@ SUBSCRIPTIONS = (
         source="SUSE/connect-ng: internal/credentials/credentials.go",
     ),
     Leftover(
-        "agent.suse-services", ("/etc/zypp/services.d/*.service", ),
+        "agent.suse-services", ("/etc/zypp/services.d/*.service",),
         "a service of SUSE that belongs to a registration", "clones would not be let in there",
         "SUSEConnect --cleanup", LISTED, holds=rb"credentials=", warning=True, product="SUSEConnect",
         source="SUSE/connect-ng: docs/SUSEConnect.8",
     ),
     Leftover(
-        "agent.suse-settings", ("/etc/SUSEConnect", ), "settings of SUSEConnect with a key",
+        "agent.suse-settings", ("/etc/SUSEConnect",), "settings of SUSEConnect with a key",
         "whoever has a clone could register systems", "remove it", LISTED, holds=rb"(?m)^regcode:[ \t]*\S",
         product="SUSEConnect", source="SUSE/connect-ng: docs/SUSEConnect.5.md",
     ),
@@ -86,9 +87,10 @@ SUBSCRIPTIONS = (
         source="canonical/landscape-client: debian/landscape-client.postinst",
     ),
     Leftover(
-        "agent.landscape-key", ("/etc/landscape/client.conf", ), "a registration key or a name for Landscape",
-        "whoever has a clone could register computers, and clones would have one name", "take it out", LISTED,
-        holds=rb"(?m)^(?:registration_key|computer_title)[ \t]*=[ \t]*\S", warning=True, product="landscape-client",
+        "agent.landscape-name", ("/etc/landscape/client.conf",), "a name or a registration key for Landscape",
+        "clones would register under one name, and whoever has one could register computers",
+        "landscape-config, at each clone's first boot", LISTED,
+        holds=rb"(?m)^(?:registration_key|computer_title)[ \t]*=[ \t]*\S", product="landscape-client",
         source="canonical/landscape-client: debian/landscape-client.postinst",
     ),
     Leftover(
@@ -99,12 +101,12 @@ SUBSCRIPTIONS = (
         source="canonical/ubuntu-pro-client: uaclient/files/files.py",
     ),
     Leftover(
-        "agent.ubuntu-pro-access", ("/etc/apt/auth.conf.d/90ubuntu-advantage", ), "access to Ubuntu Pro's packages",
+        "agent.ubuntu-pro-access", ("/etc/apt/auth.conf.d/90ubuntu-advantage",), "access to Ubuntu Pro's packages",
         _SYSTEM, "pro detach", LISTED, product="Ubuntu Pro client",
         source="canonical/ubuntu-pro-client: uaclient/apt.py",
     ),
     Leftover(
-        "agent.ubuntu-pro-settings", ("/etc/ubuntu-advantage/uaclient.conf", ), "a token for Ubuntu Pro",
+        "agent.ubuntu-pro-settings", ("/etc/ubuntu-advantage/uaclient.conf",), "a token for Ubuntu Pro",
         "whoever has a clone could attach machines", "take it out", LISTED,
         holds=rb"(?m)^(?:contract_token|token):[ \t]*['\"]?C[0-9A-Za-z]{20}", product="Ubuntu Pro client",
         source="canonical/ubuntu-pro-client: README.md",
@@ -125,7 +127,7 @@ SUBSCRIPTIONS = (
         product="snapd", source="canonical/snapd: dirs/dirs.go, asserts/fskeypairmgr.go",
     ),
     Leftover(
-        "agent.snapd-state", ("/var/lib/snapd/state.json", ), "a serial or a login in snapd's state",
+        "agent.snapd-state", ("/var/lib/snapd/state.json",), "a serial or a login in snapd's state",
         "the store takes all clones for one device", "take out data.auth, and the snapd device", LISTED,
         holds=rb'"session-macaroon"\s*:\s*"[^"]|"serial"\s*:\s*"[^"]|"store-macaroon"\s*:\s*"[^"]', product="snapd",
         source="canonical/snapd: overlord/auth/auth.go",

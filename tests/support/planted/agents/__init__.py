@@ -39,7 +39,6 @@ AGENTS = (
 )
 # Told as one: the content is the name of a file in the folder.
 FOLDERS = {
-    "agent.buildkite-state",
     "agent.ssm-state",
     "agent.cloudwatch",
     "agent.codedeploy-state",
@@ -49,7 +48,6 @@ FOLDERS = {
     "agent.google-osconfig",
     "agent.google-ops",
     "agent.vmware",
-    "agent.salt-cache",
     "agent.puppet-state",
     "agent.chef-cache",
     "agent.docker-swarm",
@@ -83,7 +81,6 @@ FOLDERS = {
     "agent.teleport-state",
     "agent.gluster-pool",
     "agent.networker",
-    "agent.netbackup",
     "agent.rhsm-state",
     "agent.landscape-messages",
 }

@@ -50,5 +50,4 @@ BUILDS: tuple[tuple[str, str, str | bytes], ...] = (
         "/etc/rundeck/framework.properties",
         "rundeck.server.uuid = 5c3e8f6a-0000-4000-8000-000000000001\n",
     ),
-    ("agent.buildkite-state", "/var/lib/buildkite-agent/builds", "one"),
 )

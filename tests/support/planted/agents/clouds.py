@@ -42,7 +42,7 @@ CLOUDS: tuple[tuple[str, str, str | bytes], ...] = (
         '[provisioning]\nsource = "manual"\nconnection_string = "HostName=hub;DeviceId=one"\n',
     ),
     ("agent.iotedge-state", "/var/lib/aziot/certd", "one"),
-    ("agent.google", "/etc/google_instance_id", "x"),
+    ("agent.google", "/etc/instance_id", "x"),
     ("agent.google", "/etc/google-guest-agent/google_instance_id", "x"),
     ("agent.google-boto", "/etc/boto.cfg", "[GSUtil]\ndefault_project_id = 0123\n"),
     ("agent.google-osconfig", "/var/lib/google_osconfig_agent", "one"),

@@ -9,7 +9,6 @@ CONFIGURATION: tuple[tuple[str, str, str | bytes], ...] = (
     ("agent.salt-key", "/etc/salt/pki/proxy/one/one.pem", "x"),
     ("agent.salt-master", "/etc/salt/pki/master/one.pem", "x"),
     ("agent.salt-master", "/etc/salt/pki/master/one/one", "x"),
-    ("agent.salt-cache", "/var/cache/salt/minion", "one"),
     ("agent.puppet", "/etc/puppetlabs/puppet/ssl/private_keys/one", "x"),
     ("agent.puppet", "/var/puppet/ssl/one.pem", "x"),
     ("agent.puppet-state", "/opt/puppetlabs/puppet/cache/state", "one"),

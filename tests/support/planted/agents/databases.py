@@ -35,6 +35,7 @@ DATABASES: tuple[tuple[str, str, str | bytes], ...] = (
     ("agent.kibana", "/var/lib/kibana/uuid", "x"),
     ("agent.kibana", "/var/lib/apm-server/meta.json", "x"),
     ("agent.cassandra", "/var/lib/cassandra/data/system", "one"),
+    ("agent.clickhouse", "/var/lib/clickhouse/uuid", "x"),
     ("agent.cockroach", "/var/lib/cockroach/STORAGE_MIN_VERSION", "x"),
     ("agent.cockroach", "/var/lib/cockroach/certs/one.key", "x"),
     ("agent.influxdb", "/var/lib/influxdb/influxd.bolt", "x"),

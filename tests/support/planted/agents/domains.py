@@ -8,7 +8,6 @@ DOMAINS: tuple[tuple[str, str, str | bytes], ...] = (
     ("agent.ipa", "/etc/ipa/ca.crt", "x"),
     ("agent.ipa", "/etc/ipa/.dns_ccache", "x"),
     ("agent.realmd", "/var/lib/realmd/one", "x"),
-    ("agent.realmd", "/var/cache/realmd/one", "x"),
     ("agent.samba", "/var/lib/samba/private/netlogon_creds_cli.tdb", "x"),
     ("agent.samba", "/var/lib/samba/private/dns.keytab", "x"),
     ("agent.samba-domain", "/var/lib/samba/sysvol", "one"),

@@ -7,6 +7,8 @@ HASHICORP: tuple[tuple[str, str, str | bytes], ...] = (
     ("agent.consul", "/etc/consul.d/data/checkpoint-signature", "x"),
     ("agent.consul-keyring", "/opt/consul/serf/one.keyring", "x"),
     ("agent.consul-keyring", "/etc/consul.d/data/serf/one.keyring", "x"),
+    ("agent.consul-settings", "/etc/consul.d/one.hcl", 'encrypt = "mmPFwxdj"\n'),
+    ("agent.consul-settings", "/etc/consul/one.hcl", 'encrypt = "mmPFwxdj"\n'),
     ("agent.consul-state", "/opt/consul/raft", "one"),
     ("agent.nomad", "/opt/nomad/data/client/client-id", "x"),
     ("agent.nomad", "/srv/nomad/checkpoint-signature", "x"),

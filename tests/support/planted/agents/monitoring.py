@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 MONITORING: tuple[tuple[str, str, str | bytes], ...] = (
+    ("agent.snmpd", "/var/lib/net-snmp/snmpd.conf", "engineBoots 2\noldEngineID 0x80001f88\n"),
     (
         "agent.snmpd-users",
         "/var/lib/snmp/snmpd.conf",
@@ -14,7 +15,7 @@ MONITORING: tuple[tuple[str, str, str | bytes], ...] = (
         'usmUser 1 3 0x80001f88 "monitor" "monitor" NULL .1.3 0x01\noldEngineID 0x80001f88\n',
     ),
     ("agent.netdata", "/var/lib/netdata/registry/netdata.public.unique.id", "x"),
-    ("agent.netdata", "/var/cache/netdata/status-netdata.json", "x"),
+    ("agent.netdata", "/var/lib/netdata/status-netdata.json", "x"),
     ("agent.netdata-cloud", "/var/lib/netdata/cloud.d/one", "x"),
     ("agent.netdata-cloud", "/var/lib/netdata/claim.d/one", "x"),
     ("agent.netdata-token", "/var/lib/netdata/bearer_tokens/one", "x"),
@@ -37,11 +38,11 @@ MONITORING: tuple[tuple[str, str, str | bytes], ...] = (
     ("agent.ncpa", "/usr/local/ncpa/var/ncpa.db", "x"),
     ("agent.sensu", "/etc/sensu/agent.yml", "name: builder\n"),
     ("agent.sensu", "/etc/sensu/conf.d/client.json", "name: builder\n"),
-    ("agent.sensu-state", "/var/cache/sensu/sensu-agent", "one"),
+    ("agent.sensu-state", "/var/lib/sensu/sensu-agent", "one"),
     ("agent.datadog", "/etc/datadog-agent/auth_token", "x"),
     ("agent.datadog", "/etc/datadog-agent/auth_token.1", "x"),
-    ("agent.datadog-key", "/etc/datadog-agent/datadog.yaml", "api_key: 0123456789abcdef0123456789abcdef\n"),
-    ("agent.datadog-key", "/etc/dd-agent/datadog.conf", "api_key: 0123456789abcdef0123456789abcdef\n"),
+    ("agent.datadog-name", "/etc/datadog-agent/datadog.yaml", "hostname: builder\n"),
+    ("agent.datadog-name", "/etc/dd-agent/datadog.conf", "hostname: builder\n"),
     ("agent.datadog-state", "/opt/datadog-agent/run/registry.json", "one"),
     (
         "agent.datadog-install",
@@ -49,10 +50,19 @@ MONITORING: tuple[tuple[str, str, str | bytes], ...] = (
         '{"install_id": "5c3e8f6a-0000-4000-8000-000000000001"}\n',
     ),
     ("agent.newrelic", "/var/db/newrelic-infra/data", "one"),
-    ("agent.newrelic-key", "/etc/newrelic-infra.yml", "license_key: 0123456789abcdef0123456789abcdef01234567\n"),
-    ("agent.newrelic-key", "/etc/newrelic/nrsysmond.cfg", "license_key: 0123456789abcdef0123456789abcdef01234567\n"),
+    ("agent.newrelic-name", "/etc/newrelic-infra.yml", "display_name: builder\n"),
     ("agent.dynatrace", "/var/lib/dynatrace/oneagent/agent/config/ruxithost.id", "x"),
     ("agent.dynatrace", "/opt/dynatrace/oneagent/agent/conf/ruxithost.id", "x"),
+    (
+        "agent.appdynamics",
+        "/opt/appdynamics/machine-agent/conf/controller-info.xml",
+        "<a><unique-host-id>builder</unique-host-id></a>\n",
+    ),
+    (
+        "agent.appdynamics",
+        "/opt/appdynamics/one/conf/controller-info.xml",
+        "<a><unique-host-id>builder</unique-host-id></a>\n",
+    ),
     ("agent.mackerel", "/var/lib/mackerel-agent/id", "x"),
     ("agent.alloy", "/var/lib/alloy/data/alloy_seed.json", "x"),
     ("agent.alloy", "/var/lib/grafana-agent/data/agent_seed.json", "x"),

@@ -17,7 +17,6 @@ SECURITY: tuple[tuple[str, str, str | bytes], ...] = (
     ("agent.kolide", "/etc/kolide-k2/secret", "x"),
     ("agent.kolide", "/var/kolide-k2/one/one.key", "x"),
     ("agent.falcon", "/opt/CrowdStrike/falconstore", "x"),
-    ("agent.falcon", "/opt/CrowdStrike/falconstore.bak", "x"),
     (
         "agent.sentinelone",
         "/opt/sentinelone/configuration/one",

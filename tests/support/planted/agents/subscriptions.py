@@ -25,7 +25,7 @@ SUBSCRIPTIONS: tuple[tuple[str, str, str | bytes], ...] = (
     ("agent.landscape", "/var/lib/landscape/client/one.bpickle", "x"),
     ("agent.landscape", "/var/lib/landscape/client/one.bpickle.old", "x"),
     ("agent.landscape-messages", "/var/lib/landscape/client/messages", "one"),
-    ("agent.landscape-key", "/etc/landscape/client.conf", "[client]\ncomputer_title = builder\n"),
+    ("agent.landscape-name", "/etc/landscape/client.conf", "[client]\ncomputer_title = builder\n"),
     ("agent.ubuntu-pro", "/var/lib/ubuntu-advantage/private/machine-token.json", "x"),
     ("agent.ubuntu-pro", "/var/lib/ubuntu-pro/private/one", "x"),
     ("agent.ubuntu-pro-access", "/etc/apt/auth.conf.d/90ubuntu-advantage", "x"),

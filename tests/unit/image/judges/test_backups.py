@@ -60,9 +60,9 @@ def test_a_folder_that_is_two_homes_is_looked_through_once(root: Path) -> None:
     "path",
     [
         "/opt/app/node_modules/x/index.js.bak", "/opt/app/lib/python3.11/site-packages/x/y.py~",
-        "/srv/app/.git/config~",
-        "/usr/share/doc/x/old.bak", "/etc/bak", "/etc/x.backup.conf", "/var/lib/dpkg/status.bak",
-        "/opt/tools/linux.iso",
+        "/srv/app/.git/config~", "/usr/share/doc/x/old.bak", "/etc/bak", "/opt/agent/store.bak",
+        "/etc/x.backup.conf",
+        "/var/lib/dpkg/status.bak", "/opt/tools/linux.iso",
     ],
 )  # fmt: skip
 def test_what_is_no_copy_is_not_found(root: Path, path: str) -> None:

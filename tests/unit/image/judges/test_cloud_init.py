@@ -56,7 +56,7 @@ def test_masked_units_switch_it_off(root: Path) -> None:
     assert finding.subject == "masked units of cloud-init (cloud-init.service, cloud-final.service)"
 
 
-@pytest.mark.parametrize("path", OFF)
+@pytest.mark.parametrize("path", [path for path in OFF if path != f"{D}/99-own.cfg"])
 def test_what_is_switched_off_starts_no_unit(root: Path, path: str) -> None:
     put(root, "/usr/lib/systemd/system-generators/cloud-init-generator", "ELF", 0o755)
     put(root, "/usr/lib/systemd/system/cloud-init.target", "[Unit]\nWants=cloud-init.service\n")
@@ -108,7 +108,7 @@ def test_what_the_installer_of_ubuntu_left_is_removed(root: Path) -> None:
 
 def test_a_network_of_the_installer_stays_where_no_cloud_init_writes_another(tmp_path: Path) -> None:
     files = {"/etc/netplan/00-installer-config.yaml": "network: {version: 2}\n"}
-    assert told(cloud_init, tmp_path, files) == []
+    assert told(cloud_init, tmp_path, files) == [("net.installer", "warning", "/etc/netplan/00-installer-config.yaml")]
 
 
 def test_a_source_that_is_not_installed(tmp_path: Path) -> None:
