@@ -47,4 +47,5 @@ def ndb(*headers: bytes) -> bytes:
     for number, blob in enumerate(headers, 1):
         slots += struct.pack("<4sIII", b"Slot", number, (4096 + len(blobs)) // 16, (len(blob) + 47) // 16)
         blobs += struct.pack("<4sIII", b"BlbS", number, 1, len(blob)) + blob + bytes(-len(blob) % 16)
-    return (struct.pack("<4sIIII", b"RpmP", 0, 1, 1, len(headers) + 1).ljust(32, b"\0") + slots).ljust(4096, b"\0") + blobs
+    head = struct.pack("<4sIIII", b"RpmP", 0, 1, 1, len(headers) + 1).ljust(32, b"\0")
+    return (head + slots).ljust(4096, b"\0") + blobs

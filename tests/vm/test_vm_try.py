@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -89,8 +90,18 @@ def test_a_folder_without_cron(folder: Path, note: Note) -> None:
     note("bookworm without cron, a folder: healthy", trial.healthy_s())
 
 
+def with_initrd(root: Path, folder: Path) -> None:
+    """Give a root an initial file system in its /boot: without one a drive may come after cloud-init has looked."""
+    with closing(Root(root)) as tree:
+        linux, initrd = kernel.extracted(kernel.Folder(tree), "image", folder)
+    (installed,) = (root / "boot").glob("vmlinuz-*")
+    shutil.move(initrd, installed.with_name(installed.name.replace("vmlinuz", "initrd.img")))
+    linux.unlink()
+
+
 def test_cloud_init_makes_the_host_keys_where_the_payload_comes_by_nocloud(folder: Path, note: Note) -> None:
     with trials.unpacked("bookworm", "ssh-cloud-init") as root:
+        with_initrd(root, folder)
         trials.bake_and_seal(root, "--source", "nocloud")
         disk = trials.disk_of(root, folder / "cloud-init.img")
     trial = tried(disk, *REQUIRE)

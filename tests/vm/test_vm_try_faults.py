@@ -85,8 +85,12 @@ def test_a_fault_that_a_healthy_clone_has(
     ("edit", "others", "reason", "fix"),
     [
         # Its judge has run, and the disk still has what that saw.
-        pytest.param(no_network, {"try.address"}, "its own journal says healthy", "(seal: need.network)", id="no-network"),
-        pytest.param(no_python, set(), "no runner has run, and it has no Python", "(seal: need.python)", id="no-python"),
+        pytest.param(
+            no_network, {"try.address"}, "its own journal says healthy", "(seal: need.network)", id="no-network"
+        ),
+        pytest.param(
+            no_python, set(), "no runner has run, and it has no Python", "(seal: need.python)", id="no-python"
+        ),
         pytest.param(trigger_off, set(), "no runner has run;", "(seal: need.trigger)", id="trigger-off"),
     ],
 )

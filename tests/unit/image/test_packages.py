@@ -84,7 +84,8 @@ def test_without_a_list_nothing_is_known(tmp_path: Path) -> None:
 @pytest.mark.parametrize("cut", [0, 3, 9, 40, 120])
 def test_a_damaged_header_is_passed_over(cut: int, tmp_path: Path) -> None:
     whole = rpm_headers.header({OWNED: SHA256})
-    rpm_headers.sqlite(tmp_path / "var/lib/rpm/rpmdb.sqlite", whole[:cut], b"\xff" * cut, rpm_headers.header({"/a": ""}))
+    headers = whole[:cut], b"\xff" * cut, rpm_headers.header({"/a": ""})
+    rpm_headers.sqlite(tmp_path / "var/lib/rpm/rpmdb.sqlite", *headers)
     with packaged(tmp_path) as packages:
         assert packages.owns("/a")
 

@@ -28,7 +28,8 @@ def found(root: Path) -> set[tuple[str, str]]:
 
 def test_what_lies_in_usr_and_belongs_to_no_package_is_found(root: Path) -> None:
     places = ("/usr/share/web/own.conf", "/usr/lib/web/own.conf", "/usr/local/share/own.conf")
-    for path in (*places, "/usr/share/web/brought.conf", "/usr/lib/web/__pycache__/own.txt", "/usr/share/doc/web/own.conf"):
+    others = ("/usr/share/web/brought.conf", "/usr/lib/web/__pycache__/own.txt", "/usr/share/doc/web/own.conf")
+    for path in (*places, *others):
         put(root, path, TOKEN)
     # Without a list nobody could tell a builder's file from a package's.
     assert found(root) == {("token.github", "/usr/local/share/own.conf")}
@@ -83,7 +84,8 @@ def test_a_key_of_the_builder_beside_a_library_is_found(root: Path) -> None:
 
 
 def test_a_store_of_certificates_alone_is_no_store_of_keys(root: Path) -> None:
-    trusted = b"\xfe\xed\xfe\xed\0\0\0\x02\0\0\0\x01" + b"\0\0\0\x02\0\x02ca" + bytes(8) + b"\0\x05X.509\0\0\0\x04" + bytes(24)
+    head = b"\xfe\xed\xfe\xed\0\0\0\x02\0\0\0\x01"
+    trusted = head + b"\0\0\0\x02\0\x02ca" + bytes(8) + b"\0\x05X.509\0\0\0\x04" + bytes(24)
     put(root, "/srv/trust.jks", trusted)
     assert found(root) == set()
     put(root, "/srv/own.jks", trusted.replace(b"\0\0\0\x02\0\x02ca", b"\0\0\0\x01\0\x02ca"))

@@ -35,7 +35,9 @@ def code(content: bytes) -> str:
     return secret.code if secret else ""
 
 
-@pytest.mark.parametrize("key", [PKCS1, PKCS8, SEC1, PBES2, DER], ids=["pkcs1", "pkcs8", "sec1", "encrypted", "ed25519"])
+@pytest.mark.parametrize(
+    "key", [PKCS1, PKCS8, SEC1, PBES2, DER], ids=["pkcs1", "pkcs8", "sec1", "encrypted", "ed25519"]
+)
 def test_a_key_in_der_is_found(key: bytes) -> None:
     assert code(key) == "key.der"
     # A length that is not the file's is another format.
