@@ -222,7 +222,8 @@ def no_secrets(root: Path) -> None:
     # The header alone, as libraries that read such keys have it.
     put(root, "/srv/app/node_modules/ssh2/lib/protocol/keyParser.js", "const RE = /PuTTY-User-Key-File-2: ssh-rsa/\n")
     put(root, "/srv/app/keys/reader.txt", "PuTTY-User-Key-File-3: ssh-ed25519\n")
-    put(root, "/srv/app/node_modules/auth/README.md", f'{{"type": "service_account", "private_key_id": "{FORTY[:10] * 4}"}}')
+    account = f'{{"type": "service_account", "private_key_id": "{FORTY[:10] * 4}"}}'
+    put(root, "/srv/app/node_modules/auth/README.md", account)
     put(root, "/srv/app/node_modules/ssh2/lib/constants.js", KEY)
     put(root, "/srv/app/tokens.txt", f"ghp_{'x' * 36}\nsk-ant-api03-{'x' * 95}\nhooks.slack.com/services/T/B/x\n")
     # Words that hold what tokens begin with.

@@ -38,7 +38,7 @@ _VALUE = re.compile(rb"\"([^\"\r\n]{1,500})\"|'([^'\r\n]{1,500})'|([^\s\"'#;,<>(
 _DEFINE = re.compile(rb"(?i)define\s{0,4}\(\s{0,4}[\"'][\w.-]{0,60}\Z")
 _SENTENCE = re.compile(rb"[ \t]+[A-Za-z0-9(]")
 _KEY_START = re.compile(rb"(?:\A|[\n,{;])[ \t]*(?:-[ \t]+)?[\w.-]{0,60}[\"']?\Z")
-_COMMENT = re.compile(rb"[ \t]*(?:#|;|//|/\*|\*|--[ \t]|!|<!--|rem[ \t])", re.IGNORECASE)
+_COMMENT = re.compile(rb"[ \t]*(?:#|;|//(?![\w.-]+/)|/\*|\*|--[ \t]|!|<!--|rem[ \t])", re.IGNORECASE)
 _URL = re.compile(rb"[a-z][a-z0-9+.-]{1,20}://[^/\s:@'\"<>$(){}*%\[\]]{0,64}:([^/\s:@'\"<>]{1,128})@[A-Za-z0-9\[_$-]")
 _REFERENCE = re.compile(
     rb"(?i)[$%{<@&*!\[(|`+?-]|\S*(?:\$\{|\$\(|\{\{|%\(|<[a-z]|env\[|getenv|process\.env|os\.environ|::|->)"

@@ -41,7 +41,11 @@ def test_drivers_are_found_in_every_form_of_an_archive(form: str) -> None:
     assert initrd.finds_the_disk(FORMS[form](archive("lib/virtio_blk.ko")), BUILT_IN)
 
 
-@pytest.mark.parametrize("data", [b"", b"garbage", gzip.compress(b"garbage"), gzip.compress(archive(*DRIVERS))[:-40]])
+@pytest.mark.parametrize(
+    "data",
+    [b"", b"garbage", gzip.compress(b"garbage"), gzip.compress(archive(*DRIVERS))[:-40]],
+    ids=["empty", "garbage", "packed garbage", "cut off"],
+)
 def test_what_cannot_be_read_does_not_count(data: bytes) -> None:
     assert not initrd.finds_the_disk(data, "")
 
