@@ -15,6 +15,6 @@ virt-customize -a "$image" --no-logfile \
     --upload "$zipapp:$work/bootstrap.pyz" \
     --install cron,python3 \
     --run-command 'systemctl enable cron' \
-    --run-command "$bootstrap bake / --source files --source config-drive" \
+    --run-command "$bootstrap bake / --source files --source config-drive \$([ ! -x /usr/sbin/sshd ] || echo --host-keys)" \
     --run-command "$bootstrap seal / --clean --allow /tmp/builder.log --require cron" \
     --delete "$work"
