@@ -11,7 +11,7 @@ JOBS ?= 2
 PYTEST := $(BIN)/python -m pytest -n $(JOBS) --dist loadfile
 # Nothing that .ci/packages does not declare is found by name, as on a new machine.
 DECLARED := $(BIN)/python tests/support/declared.py
-BENCHMARKS := benchmarks/generator.py benchmarks/runner.py benchmarks/boot.py
+BENCHMARKS := benchmarks/generator.py benchmarks/runner.py benchmarks/seal.py benchmarks/boot.py
 UV ?= uv
 LOCK := $(UV) pip compile pyproject.toml --quiet --universal --generate-hashes --python-version 3.11 \
 	--no-header --no-annotate --no-emit-index-url --no-emit-find-links

@@ -101,10 +101,11 @@ def _kinds(path: str, file: int, size: int) -> list[Secret]:
     block = os.read(file, min(_BLOCK, size + 1))
     if archives.is_archive(path):
         return archives.in_archive(path, block + _rest(file, size, len(block)))
-    if b"\0" not in block[:_HEAD]:
-        # A zero byte near the start is the mark of a binary file, as for grep.
-        secret = binaries.in_binary(block, size) if block[:1] == b"\x30" else None
-        return [secret] if secret else _in_blocks(path, file, size, block)
+    # A zero byte near the start is the mark of a binary file, as for grep. A key of 32 bytes in DER may have none.
+    if b"\0" not in block[:_HEAD] and (block[:1] != b"0" or not binaries.in_binary(block, size)):
+        settings = is_settings(path)
+        kinds = in_text(block, settings=settings)
+        return kinds if len(block) >= size else _in_blocks(file, size, block, kinds, settings=settings)
     wide = _wide_text(block)
     if wide:
         text = (block + _rest(file, size, len(block))).decode(wide, "replace").encode("utf-8", "replace")
@@ -113,13 +114,9 @@ def _kinds(path: str, file: int, size: int) -> list[Secret]:
     return [secret] if secret else []
 
 
-def _in_blocks(path: str, file: int, size: int, block: bytes) -> list[Secret]:
-    """Search a text in pieces that overlap."""
-    settings = is_settings(path)
-    kinds = in_text(block, settings=settings)
+def _in_blocks(file: int, size: int, block: bytes, kinds: list[Secret], *, settings: bool) -> list[Secret]:
+    """Search the rest of a text in pieces that overlap. block, kinds: its beginning, and what that holds."""
     count = len(block)
-    if count >= size:
-        return kinds
     while count < min(size, MOST_BYTES):
         tail, block = block[-_OVERLAP:], os.read(file, _BLOCK)
         if not block:

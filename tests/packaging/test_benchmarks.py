@@ -87,3 +87,18 @@ def test_a_table_shows_budgets_and_which_hold(root: Path) -> None:
     # A machine that is busy with other work may not hold it.
     assert "2000" in fleet
     assert "yes" in fleet or "no," in fleet
+
+
+def test_seal_on_a_small_root(root: Path) -> None:
+    """Nothing is found in what the benchmark makes, and each row has its peer."""
+    argv = [sys.executable, str(root / "benchmarks/seal.py"), "--runs", "1", "--files", "400", "--megabytes", "1"]
+    done = subprocess.run(
+        [*argv, "--json"], env=os.environ | {"PYTHONPATH": str(root)}, capture_output=True, text=True, check=True,
+        timeout=240,
+    )  # fmt: skip
+    found = json.loads(done.stdout)
+    assert found["heading"]["root"].startswith("400 files, ")
+    assert {row["beside"] for row in found["rows"]} == {"python, each file read", "grep -rF of one word", ""}
+    # A small root says nothing about the budget of a large one.
+    assert {row["budget"] for row in found["rows"]} == {None}
+    assert all(row["ours"] > 0 for row in found["rows"])

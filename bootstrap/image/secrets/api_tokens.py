@@ -10,7 +10,7 @@ API_TOKENS = (
           rb"\b(?:xox[abeprs]-|xoxe\.xox[bp]-\d-|xapp-\d-)[A-Za-z0-9-]{20}"),
     token(
         "Slack's, Discord's or Teams' webhooks", "webhook", "hooks.slack.com|/api/webhooks/|/webhookb2/",
-        rb"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9]{8,14}/[A-Za-z0-9]{8,14}/[A-Za-z0-9/]{16,90}"
+        rb"hooks\.slack\.com/(?:services|workflows|triggers)(?:/[A-Za-z0-9]{8,14}){2}/[A-Za-z0-9/]{16,90}"
         rb"|discord(?:app)?\.com/api/webhooks/\d{16,20}/[A-Za-z0-9_-]{60}"
         rb"|\.webhook\.office\.com/webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}/[A-Za-z]{1,20}/[0-9a-f]{32}", back=30, far=True,
     ),

@@ -24,7 +24,7 @@ _MOST_MEMBERS, _MOST_MEMBER = 2000, 1 << 20
 
 def is_archive(path: str) -> bool:
     """Whether a file is an archive that people make, by its name; programs' own (.jar, .whl) are none."""
-    return path.lower().endswith(_ENDINGS)
+    return path[-8:].lower().endswith(_ENDINGS)
 
 
 def in_archive(path: str, content: bytes) -> list[Secret]:

@@ -20,12 +20,12 @@ IN_URL = Secret(
 )  # fmt: skip
 
 # The beginnings of the words are looked for first, in small letters.
-_WORDS = (b"pass", b"pwd", b"secret", b"token", b"key", b"auth", b"psk")
+_WORDS = (b"pass", b"pwd", b"secret", b"token", b"key")
 # Behind the word: `=` and the like; `, ` in PHP's define(); `>` in XML, where the next tag closes.
 _BETWEEN = rb"(?:[\"'\])]{0,3}[ \t]{0,20}(?:=>|:=|[:=]|,(?=[ \t]{0,4}[\"']))|>(?=[^<>\s]{1,200}</))[ \t]{0,20}"
 # A word ends a name: PASSWORD_FILE and TOKEN_URL tell where a secret is, not what it is.
 _PASSWORD = re.compile(rb"pass(?:word|wd|phrase|wort)?\d?" + _BETWEEN)
-_OTHER = re.compile(rb"(?:secret(?:_?key(?:_?base)?)?|token|(?<=[_.-])(?:psk|auth|pwd)|key)\d?" + _BETWEEN)
+_OTHER = re.compile(rb"(?:secret(?:_?key(?:_?base)?)?|token|(?<=[_.-])pwd|key)\d?" + _BETWEEN)
 _KEY_BEFORE = re.compile(
     rb"(?:api|des|aes|blowfish|fernet|hash|access|secret|private|auth|encryption|encrypt|signing|master|account|storage|shared|app|crypt|session"
     rb"|cookie|hmac|jwt|client|service|license|deploy|webhook|admin|write|ingest|integration|cluster|gossip|consumer)"
@@ -39,7 +39,7 @@ _DEFINE = re.compile(rb"(?i)define\s{0,4}\(\s{0,4}[\"'][\w.-]{0,60}\Z")
 _SENTENCE = re.compile(rb"[ \t]+[A-Za-z0-9(]")
 _KEY_START = re.compile(rb"(?:\A|[\n,{;])[ \t]*(?:-[ \t]+)?[\w.-]{0,60}[\"']?\Z")
 _COMMENT = re.compile(rb"[ \t]*(?:#|;|//(?![\w.-]+/)|/\*|\*|--[ \t]|!|<!--|rem[ \t])", re.IGNORECASE)
-_URL = re.compile(rb"[a-z][a-z0-9+.-]{1,20}://[^/\s:@'\"<>$(){}*%\[\]]{0,64}:([^/\s:@'\"<>]{1,128})@[A-Za-z0-9\[_$-]")
+_URL = re.compile(rb"://[^/\s:@'\"<>$(){}*%\[\]]{0,64}:([^/\s:@'\"<>]{1,128})@[A-Za-z0-9\[_$-]")
 _REFERENCE = re.compile(
     rb"(?i)[$%{<@&*!\[(|`+?-]|\S*(?:\$\{|\$\(|\{\{|%\(|<[a-z]|env\[|getenv|process\.env|os\.environ|::|->)"
     rb"|(?:env|file|vault|secret|arn|ref|ssm|op|gcp|aws|https?|kms|keyring|unix|tcp|var|data|local|module)[:.]\S*"
@@ -79,7 +79,7 @@ def _is_assigned(text: bytes, small: bytes, word: bytes) -> bool:
     is_password = word in (b"pass", b"pwd")
     at = small.find(word)
     while at >= 0:
-        head = head_of.match(small, at) or (_OPTION.match(small, at) if _DASHES.search(small, at - 34, at) else None)
+        head = head_of.match(small, at) or _option(small, at)
         if head is not None and _is_name(small, at, word, head[0]):
             match = _VALUE.match(text, head.end())
             value = (match[1] or match[2] or match[3]).strip() if match else b""
@@ -88,6 +88,12 @@ def _is_assigned(text: bytes, small: bytes, word: bytes) -> bool:
                 return True
         at = small.find(word, at + 1)
     return False
+
+
+def _option(small: bytes, at: int) -> re.Match[bytes] | None:
+    """The word at a place, where it ends the name of an option."""
+    head = _OPTION.match(small, at)
+    return head if head and _DASHES.search(small, max(0, at - 34), at) else None
 
 
 def _is_value(text: bytes, at: int, head: bytes, match: re.Match[bytes]) -> bool:

@@ -43,6 +43,8 @@ _SETTINGS = re.compile(
 _SOURCES = (
     ".py", ".js", ".mjs", ".ts", ".rb", ".php", ".txt", ".md", ".html", ".css", ".c", ".h", ".go", ".java", ".log",
 )  # fmt: skip
+# The most of what _SETTINGS tells, at less cost.
+_USUAL = (".conf", ".json", ".yml", ".yaml", ".ini", ".cfg", ".toml", ".env", ".sh", ".service", ".xml", ".properties")
 _SETTINGS_SOURCE = re.compile(
     r"/(?:[^/]*settings|config(?:uration)?|wp-config|database|parameters|env|environment|secrets?|passwords?|[^/]*\.inc)"
     r"\.[a-z]+$",
@@ -78,4 +80,5 @@ def is_settings(path: str) -> bool:
     # A program's source is settings by its whole name alone, which the pattern of sources tells at less cost.
     if path.endswith(_SOURCES) and not path.startswith("/etc/") and not _SETTINGS_SOURCE.search(path):
         return False
-    return bool(_SETTINGS.fullmatch(path) and not _NO_SETTINGS.fullmatch(path) and not is_library(path))
+    of_settings = path.endswith(_USUAL) or _SETTINGS.fullmatch(path)
+    return bool(of_settings and not _NO_SETTINGS.fullmatch(path) and not is_library(path))

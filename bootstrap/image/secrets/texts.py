@@ -56,16 +56,22 @@ def in_text(text: bytes, *, settings: bool) -> list[Secret]:
         begins = _BEGINS.intersection([word[:2] for word in words])
         rows += [row for begin in begins for row in _BY_BEGIN[begin] if row[0] in near]
         rows += [row for row in _OTHERS if row[0] in near]
-    # What is around the runs is a small part of a text, and holds most matches whole.
-    kinds = [
-        secret
-        for secret in dict.fromkeys(secret for _, secret in rows)
-        if (secret.wide or secret.short or secret.far or secret.is_in(near)) and secret.is_in(text)
-    ]
+    kinds = _real(text, near, rows) if rows else []
     if settings:
         kinds += [assignments.ASSIGNED] if assignments.assigned(text) else []
         kinds += [assignments.IN_URL] if assignments.in_url(text) else []
     return kinds
+
+
+def _real(text: bytes, near: bytes, rows: list[tuple[bytes, Secret]]) -> list[Secret]:
+    """The kinds of some rows whose patterns match. near: what is around the long runs of letters of the text."""
+    # It is a small part of the text, and holds most matches whole.
+    kinds = dict.fromkeys(secret for _, secret in rows)
+    return [
+        secret
+        for secret in kinds
+        if (secret.wide or secret.short or secret.far or secret.is_in(near)) and secret.is_in(text)
+    ]
 
 
 def _around_runs(text: bytes) -> bytes:
