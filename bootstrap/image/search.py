@@ -97,7 +97,8 @@ def _read(tree: Tree, folder: str, name: str, fd: int, reader: Callable[[int, in
 
 def _kinds(path: str, file: int, size: int) -> list[Secret]:
     """The kinds of secret that an open file holds."""
-    block = os.read(file, _BLOCK)
+    # Not more than the file has: a buffer of 256 kB for each of many small files would cost more than their reading.
+    block = os.read(file, min(_BLOCK, size + 1))
     if archives.is_archive(path):
         return archives.in_archive(path, block + _rest(file, size, len(block)))
     if b"\0" not in block[:_HEAD]:

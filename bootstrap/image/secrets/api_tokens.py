@@ -12,7 +12,7 @@ API_TOKENS = (
         "Slack's, Discord's or Teams' webhooks", "webhook", "hooks.slack.com|/api/webhooks/|/webhookb2/",
         rb"hooks\.slack\.com/(?:services|workflows|triggers)/[A-Za-z0-9]{8,14}/[A-Za-z0-9]{8,14}/[A-Za-z0-9/]{16,90}"
         rb"|discord(?:app)?\.com/api/webhooks/\d{16,20}/[A-Za-z0-9_-]{60}"
-        rb"|\.webhook\.office\.com/webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}/[A-Za-z]{1,20}/[0-9a-f]{32}", back=30,
+        rb"|\.webhook\.office\.com/webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}/[A-Za-z]{1,20}/[0-9a-f]{32}", back=30, far=True,
     ),
     token("Telegram", "telegram", ":AA", rb"(?<![\w:/.-])\d{8,10}:AA[A-Za-z0-9_-]{33}(?![\w-])", back=10),
     token("Twilio", "twilio", "SK", rb"\bSK[0-9a-f]{32}\b"),
@@ -23,7 +23,7 @@ API_TOKENS = (
     token("Square", "square", "sq0atp-|sq0csp-|EAAA",
           rb"\bsq0(?:atp-[A-Za-z0-9_-]{22}|csp-[A-Za-z0-9_-]{43})|\bEAAA[lEj][A-Za-z0-9_-]{59}(?![A-Za-z0-9_-])"),
     token("PayPal's Braintree", "paypal", "$production$",
-          rb"\baccess_token\$production\$[0-9a-z]{16}\$[0-9a-f]{32}", back=12),
+          rb"\baccess_token\$production\$[0-9a-z]{16}\$[0-9a-f]{32}", back=12, far=True),
     token("Shopify", "shopify", "shpat_|shpca_|shppa_|shpss_", rb"\bshp(?:at|ca|pa|ss)_[0-9a-fA-F]{32}"),
     token("Grafana", "grafana", "glsa_|glc_eyJ|eyJrIjoi",
           rb"\bglsa_[A-Za-z0-9]{32}_[0-9a-f]{8}\b|\bglc_eyJ[A-Za-z0-9+/=]{40}|\beyJrIjoi[A-Za-z0-9]{60}"),

@@ -36,5 +36,5 @@ def _decoded(part: bytes) -> bytes:
 JWT = Secret(
     "token.jwt", (b"eyJ",),
     re.compile(rb"\beyJ[A-Za-z0-9_-]{10,2000}\.eyJ[A-Za-z0-9_-]{10,8000}\.[A-Za-z0-9_-]{20}"),
-    "a long-lived JSON web token", is_real=_is_long_lived,
+    "a long-lived JSON web token", far=True, is_real=_is_long_lived,
 )  # fmt: skip

@@ -37,7 +37,7 @@ KEYS = (
         "key.putty", (b"PuTTY-User-Key-File",), re.compile(
             rb"PuTTY-User-Key-File-\d{1,2}: [^\r\n]{1,60}\r?\n(?:[A-Za-z0-9-]{1,30}: [^\r\n]{0,200}\r?\n"
             rb"|[A-Za-z0-9+/=]{1,76}\r?\n){1,400}?Private-Lines: \d{1,4}\r?\n[A-Za-z0-9+/=]{16}"
-        ), "a private key of PuTTY", is_real=always,
+        ), "a private key of PuTTY", far=True, is_real=always,
     ),
     secret("key.wireguard", "a private key of WireGuard", "PrivateKey=|PrivateKey =|PresharedKey=|PresharedKey =",
            rb"(?:PrivateKey|PresharedKey)\s{0,9}=\s{0,9}[A-Za-z0-9+/]{42}[AEIMQUYcgkosw048]="),
@@ -45,7 +45,7 @@ KEYS = (
     secret("key.age", "a private key of age", "AGE-SECRET-KEY-", rb"\bAGE-SECRET-KEY-(?:PQ-)?1[A-Z0-9]{50}"),
     Secret("key.openvpn", (b"Static key V1", b"crypt-v2"), re.compile(
         rb"-----BEGIN OpenVPN (?:Static key V1|tls-crypt-v2 (?:client|server) key)-----\s{1,4}[0-9A-Za-z+/]{32}"),
-        "a static key of OpenVPN", back=40, is_real=always,
+        "a static key of OpenVPN", back=40, far=True, is_real=always,
     ),
     Secret(
         "key.vagrant", (b" vagrant",),

@@ -21,7 +21,8 @@ class Secret:
 
     needles: words of which one is in every match. back: bytes before its needle in which a match may begin; with 0 it
     begins at its needle. wide: a needle may stand far from a long run of letters, so it is looked for in the whole
-    text; short: the same, in settings alone. is_real: a judge of a match, where the pattern alone does not tell enough.
+    text; short: the same, in settings alone. far: a match is longer than what is looked at
+    around such a run. is_real: a judge of a match, where the pattern alone does not tell enough.
     """
 
     code: str
@@ -32,6 +33,7 @@ class Secret:
     fix: str = "remove it, and replace it by a new one wherever it is in use"
     wide: bool = False
     short: bool = False
+    far: bool = False
     back: int = 0
     is_real: Callable[[bytes], bool] | None = None
 
@@ -70,14 +72,14 @@ class Named:
     begins: bytes | None = None
 
 
-def secret(code: str, subject: str, needles: str, pattern: bytes, back: int = 0) -> Secret:
+def secret(code: str, subject: str, needles: str, pattern: bytes, back: int = 0, far: bool = False) -> Secret:
     """One row whose matches hold a long run of letters, with the needle in it or close before it."""
-    return Secret(code, tuple(needles.encode().split(b"|")), re.compile(pattern), subject, back=back)
+    return Secret(code, tuple(needles.encode().split(b"|")), re.compile(pattern), subject, back=back, far=far)
 
 
-def token(issuer: str, code: str, needles: str, pattern: bytes, back: int = 0) -> Secret:
+def token(issuer: str, code: str, needles: str, pattern: bytes, back: int = 0, far: bool = False) -> Secret:
     """The row of a token or key of an issuer."""
-    return secret(f"token.{code}", f"a token or key of {issuer}", needles, pattern, back)
+    return secret(f"token.{code}", f"a token or key of {issuer}", needles, pattern, back, far)
 
 
 def always(_match: bytes) -> bool:

@@ -21,8 +21,6 @@ _LONG = b"a" * _RUN
 # A needle stands at most so far before such a run (`SharedAccessKey=`), or behind it (` vagrant`).
 _BEFORE, _BEHIND = 32, 9
 _WORDS = bytes(byte if chr(byte) in _ALNUM else ord(" ") for byte in range(256))
-# A word of letters and digits that begins with a needle has at least so many.
-_LONG_WORD = 14
 
 # A run without a digit is a name or a line.
 _NO_DIGITS = bytes(byte for byte in range(256) if byte not in b"0123456789")
@@ -31,21 +29,21 @@ _WIDE = [(needle, secret) for secret in BY_PATTERN if secret.wide for needle in 
 _SHORT = [(needle, secret) for secret in BY_PATTERN if secret.short for needle in secret.needles]
 _WIDE_OR_SHORT = [*_WIDE, *_SHORT]
 _NEAR = [(needle, secret) for secret in BY_PATTERN if not secret.wide and not secret.short for needle in secret.needles]
-# Needles in three groups, so that one look at the words of a text tells of nearly all: a whole word (`ghp` of `ghp_`),
-# the beginning of a long word (`AKIA`), and the few that begin with another sign.
+# The words of a text tell of a needle at less cost than a search for each: by a whole word, as `ghp` of `ghp_`, or by
+# the first two letters of one that goes on, as those of AKIA.
 _BY_WORD: dict[bytes, list[tuple[bytes, Secret]]] = {}
 _BY_BEGIN: dict[bytes, list[tuple[bytes, Secret]]] = {}
 _OTHERS: list[tuple[bytes, Secret]] = []
-for _needle, _secret in _NEAR:
-    _word = re.match(rb"[A-Za-z0-9]*", _needle)[0]  # type: ignore[index]
-    if not _word or b"~" in _needle:
-        _OTHERS.append((_needle, _secret))
-    elif _word == _needle:
-        _BY_BEGIN.setdefault(_needle[:2], []).append((_needle, _secret))
+for _row in _NEAR:
+    _word = re.search(rb"[A-Za-z0-9]+", _row[0])
+    # Before this sign of Azure's keys stands no whole word.
+    if _word is None or _row[0] == b"Q~":
+        _OTHERS.append(_row)
+    elif _word.end() < len(_row[0]):
+        _BY_WORD.setdefault(_word[0], []).append(_row)
     else:
-        _BY_WORD.setdefault(_word, []).append((_needle, _secret))
-_WHOLE_WORDS = frozenset(_BY_WORD)
-_BEGINS = tuple({needle for rows in _BY_BEGIN.values() for needle, _ in rows})
+        _BY_BEGIN.setdefault(_word[0][:2], []).append(_row)
+_WHOLE_WORDS, _BEGINS = frozenset(_BY_WORD), frozenset(_BY_BEGIN)
 
 
 def in_text(text: bytes, *, settings: bool) -> list[Secret]:
@@ -55,10 +53,15 @@ def in_text(text: bytes, *, settings: bool) -> list[Secret]:
     if near:
         words = near.translate(_WORDS).split()
         rows += [row for word in _WHOLE_WORDS.intersection(words) for row in _BY_WORD[word] if row[0] in near]
-        begins = {word[:2] for word in words if len(word) >= _LONG_WORD and word.startswith(_BEGINS)}
+        begins = _BEGINS.intersection([word[:2] for word in words])
         rows += [row for begin in begins for row in _BY_BEGIN[begin] if row[0] in near]
         rows += [row for row in _OTHERS if row[0] in near]
-    kinds = [secret for secret in dict.fromkeys(secret for _, secret in rows) if secret.is_in(text)] if rows else []
+    # What is around the runs is a small part of a text, and holds most matches whole.
+    kinds = [
+        secret
+        for secret in dict.fromkeys(secret for _, secret in rows)
+        if (secret.wide or secret.short or secret.far or secret.is_in(near)) and secret.is_in(text)
+    ]
     if settings:
         kinds += [assignments.ASSIGNED] if assignments.assigned(text) else []
         kinds += [assignments.IN_URL] if assignments.in_url(text) else []

@@ -16,7 +16,7 @@ CLOUD_TOKENS = (
     Secret("token.google-service", (b"private_key_id",), re.compile(
         rb'"type"\s{0,9}:\s{0,9}"service_account"[^{}]{0,400}"private_key_id"\s{0,9}:\s{0,9}"[0-9a-f]{40}"'
         rb'|"private_key_id"\s{0,9}:\s{0,9}"[0-9a-f]{40}"[^{}]{0,6000}"type"\s{0,9}:\s{0,9}"service_account"'),
-        "a key of a Google service account", back=500, is_real=always,
+        "a key of a Google service account", back=500, far=True, is_real=always,
     ),
     token("Google", "google", "AIza", rb"\bAIza[A-Za-z0-9_-]{35}"),
     token("Google's OAuth", "google-oauth", "GOCSPX-|ya29.|1//0",
@@ -26,7 +26,7 @@ CLOUD_TOKENS = (
         "Azure", "azure", "AccountKey=|SharedAccessKey=|Q~|sig=",
         rb"(?:AccountKey|SharedAccessKey)=[A-Za-z0-9+/]{40,90}={1,2}"
         rb"|(?<![A-Za-z0-9_.~-])[A-Za-z0-9_.~-]{3}\dQ~[A-Za-z0-9_.~-]{31,34}(?![A-Za-z0-9_.~-])"
-        rb"|[?&]sig=[A-Za-z0-9%/+]{40,90}(?:%3D|=)", back=5,
+        rb"|[?&]sig=[A-Za-z0-9%/+]{40,90}(?:%3D|=)", back=5, far=True,
     ),
     token("DigitalOcean", "digitalocean", "dop_v1_|doo_v1_|dor_v1_", rb"\bdo[opr]_v1_[0-9a-f]{64}"),
     token("Alibaba Cloud", "aliyun", "LTAI", rb"\bLTAI[A-Za-z0-9]{16,20}\b"),
@@ -67,7 +67,7 @@ FORGE_TOKENS = (
     token("Pulumi", "pulumi", "pul-", rb"\bpul-[0-9a-f]{40}\b"),
     token("Vault", "vault", "hvs.|hvb.|hvr.", rb"\bhv[sbr]\.[A-Za-z0-9_-]{24}"),
     token("Doppler", "doppler", "dp.pt.|dp.st.|dp.ct.|dp.sa.|dp.scim.|dp.audit.",
-          rb"\bdp\.(?:pt|st|ct|sa|scim|audit)\.(?:[A-Za-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40}"),
+          rb"\bdp\.(?:pt|st|ct|sa|scim|audit)\.(?:[A-Za-z0-9_-]{2,35}\.)?[A-Za-z0-9]{40}", far=True),
     token("1Password", "1password", "ops_eyJ", rb"\bops_eyJ[A-Za-z0-9+/_-]{80}"),
     token("Infisical or Buildkite", "build", "bkua_|CCIPAT_",
           rb"\bbkua_[0-9a-f]{40}|\bCCIPAT_[A-Za-z0-9]{20,24}_[0-9a-f]{40}"),
