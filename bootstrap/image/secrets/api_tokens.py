@@ -12,7 +12,8 @@ API_TOKENS = (
         "Slack's, Discord's or Teams' webhooks", "webhook", "hooks.slack.com|/api/webhooks/|/webhookb2/",
         rb"hooks\.slack\.com/(?:services|workflows|triggers)(?:/[A-Za-z0-9]{8,14}){2}/[A-Za-z0-9/]{16,90}"
         rb"|discord(?:app)?\.com/api/webhooks/\d{16,20}/[A-Za-z0-9_-]{60}"
-        rb"|\.webhook\.office\.com/webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}/[A-Za-z]{1,20}/[0-9a-f]{32}", back=30, far=True,
+        rb"|\.webhook\.office\.com/webhookb2/[0-9a-f-]{36}@[0-9a-f-]{36}/[A-Za-z]{1,20}/[0-9a-f]{32}",
+        back=30, far=True,
     ),
     token("Telegram", "telegram", ":AA", rb"(?<![\w:/.-])\d{8,10}:AA[A-Za-z0-9_-]{33}(?![\w-])", back=10),
     token("Twilio", "twilio", "SK", rb"\bSK[0-9a-f]{32}\b"),
