@@ -41,12 +41,14 @@ pytestmark = [
     needs("mmdebstrap", "systemctl"),
 ]
 fits_bookworm = pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the zipapp is for bookworm's Python 3.11")
-# Thin, with what Packer logs in to. The last hook keeps the root as it is before anything is baked.
+# Thin, with what Packer logs in to. The last hook keeps the root as it is before anything is baked, with the program
+# for which mmdebstrap has a stand-in meanwhile.
 OPTIONS = (
     "--quiet", "--include=openssh-server,sudo",
     "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
     '--customize-hook=tar -c -C "$1" --exclude=./dev/* --exclude=./proc/* --exclude=./sys/* --exclude=./tmp/* '
-    '--exclude=./var/cache/apt/archives/*.deb -f "$BASE" .',
+    "--exclude=./var/cache/apt/archives/*.deb --exclude=./usr/sbin/start-stop-daemon "
+    '--transform=s,start-stop-daemon[.]REAL,start-stop-daemon, -f "$BASE" .',
 )  # fmt: skip
 
 

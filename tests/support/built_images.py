@@ -15,7 +15,7 @@ import tempfile
 from pathlib import Path
 
 from bootstrap.image import baked, runner_texts
-from bootstrap.image.own_paths import CRON, PROGRAM, UNITS
+from bootstrap.image.own_paths import CRON, HOST_KEYS, HOST_KEYS_SERVICE, PROGRAM, UNITS
 from bootstrap.payload.split import runner_text
 from bootstrap.rehearse.copy import JOURNAL
 from bootstrap.runner.baked.program import IMAGE, TAKEN
@@ -87,6 +87,8 @@ def judge(tools: Path, root: Path, *require: str, sources: tuple[str, ...] = ("f
     assert (root / PROGRAM[1:]).read_text() == baked.text()
     image = json.loads((root / IMAGE[1:]).read_text())
     assert (tuple(image["sources"]), image["trigger"]) == (sources, "both")
+    if (root / "usr/sbin/sshd").exists():
+        assert (root / HOST_KEYS[1:]).exists() and (root / UNITS[1:] / HOST_KEYS_SERVICE).exists()
     for path in (BUNDLE, TAKEN, JOURNAL):
         assert not (root / path[1:]).exists()
     options = [word for unit in require for word in ("--require", unit)]

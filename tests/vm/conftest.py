@@ -13,7 +13,7 @@ from deploys import Deploys
 
 from bootstrap.trial.programs import QEMU
 
-FIGURES = "figures"
+FIGURES, STEPS = "figures", "steps"
 
 
 def unusable() -> str | None:
@@ -41,12 +41,23 @@ def pytest_terminal_summary(terminalreporter: Any) -> None:
     if lines:
         terminalreporter.write_sep("-", "virtual machines, seconds from power on")
         terminalreporter.write_line("\n".join(lines))
+    for report in terminalreporter.getreports("passed") + terminalreporter.getreports("failed"):
+        steps = [text for key, text in report.user_properties if key == STEPS]
+        if steps:
+            terminalreporter.write_sep("-", report.nodeid.rsplit("::", 1)[1])
+            terminalreporter.write_line("\n".join(steps))
 
 
 @pytest.fixture
 def note(record_property: Callable[[str, object], None]) -> Callable[[str, float], None]:
     """note(what, seconds): a figure for the summary."""
     return lambda what, seconds: record_property(FIGURES, (what, seconds))
+
+
+@pytest.fixture
+def show(record_property: Callable[[str, object], None]) -> Callable[[str], None]:
+    """show(text): a step of a story that the summary tells."""
+    return lambda text: record_property(STEPS, text)
 
 
 @pytest.fixture

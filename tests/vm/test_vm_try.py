@@ -127,7 +127,7 @@ def test_a_partitioned_disk_is_started_by_its_own_boot_loader(bookworm: Path, fo
 
 
 def test_the_folder_that_the_recipe_of_mmdebstrap_makes(folder: Path, note: Note) -> None:
-    """As the page has it: nothing is taken out that costs time at boot, and the initial file system is Debian's."""
+    """As the page has it: nothing is taken out that costs time at boot, and the initial file system is in it."""
     tools, root = built_images.command(folder / "bin"), folder / "image"
     recipe = built_images.EXAMPLES / "chroot/mmdebstrap.sh"
     built = built_images.run(tools, [recipe, root, "--include=linux-image-cloud-amd64", "--quiet"])

@@ -120,30 +120,34 @@ def test_clones_of_an_image_that_was_not_sealed_are_alike(folder: Path, note: No
     note("not sealed, two clones: the whole trial", trial.seconds)
 
 
-def test_a_clone_without_sshd_is_refused_caught_mended_and_seen_to_work(folder: Path, note: Note) -> None:
+def test_a_clone_without_sshd_is_refused_caught_mended_and_seen_to_work(
+    folder: Path, note: Note, show: Callable[[str], None]
+) -> None:
     """Clones of an image with cloud-init that get their payload as files: cloud-init finds nothing to do in them."""
-    sources, require = ("--source", "nocloud", "--source", "files"), ("--require", "cron", "--require", "ssh")
+    bake = ("--source", "nocloud", "--source", "files")
+    require = ("--require", "cron", "--require", "ssh")
     with trials.unpacked("bookworm", "ssh-cloud-init") as root:
-        code, output, errors = trials.run("bake", root, *sources)
+        code, output, errors = trials.run("bake", root, *bake)
+        show(trials.step(" ".join(("bake ROOT", *bake)), code, output + errors))
         assert code == 0, output + errors
         code, output, errors = trials.seal(root, "cron", "ssh")
-        print(output, errors)
+        show(trials.step(" ".join(("seal ROOT --clean", *require)), code, output + errors))
         assert code == 4 and "error[need.host-keys]" in output, output + errors
 
         trial = tried(trials.disk_of(root, folder / "refused.img"), "--source", "files", *require)
-        print(trial.text)
+        show(trials.step(" ".join(("try refused.img --source files", *require)), trial.exit_code, trial.lines()))
         assert trial.exit_code == 5, trial.text
         assert trial.codes("error") >= {"try.host-keys", "try.ssh"}, trial.text
         note("without sshd: the trial that catches it", trial.seconds)
 
-        code, output, errors = trials.run("bake", root, *sources, "--host-keys")
-        print(output, errors)
+        code, output, errors = trials.run("bake", root, *bake, "--host-keys")
+        show(trials.step(" ".join(("bake ROOT", *bake, "--host-keys")), code, output + errors))
         assert code == 0, output + errors
         code, output, errors = trials.seal(root, "cron", "ssh")
-        print(output, errors)
+        show(trials.step(" ".join(("seal ROOT --clean", *require)), code, output + errors))
         assert (code, errors) == (0, ""), output + errors
 
         trial = tried(trials.disk_of(root, folder / "mended.img"), "--source", "files", *require)
-        print(trial.text)
+        show(trials.step(" ".join(("try mended.img --source files", *require)), trial.exit_code, trial.lines()))
         assert (trial.exit_code, trial.codes("error")) == (0, set()), trial.text
         note("without sshd, mended: healthy", trial.healthy_s())

@@ -49,6 +49,12 @@ class Tried:
         every = [finding for clone in self.clones for finding in clone["findings"]] + self.outcome["findings"]
         return {finding["code"] for finding in every if finding["severity"] == severity}
 
+    def lines(self) -> str:
+        """The errors, as people see them, and the verdict."""
+        errors = [finding for finding in self.outcome["findings"] if finding["severity"] == "error"]
+        rows = [f"error[{finding['code']}]: {finding['what']}; {finding['why']}" for finding in errors]
+        return "\n".join([*rows, f"verdict: {self.outcome['verdict']}"])
+
     def healthy_s(self) -> float:
         """Seconds from power on until the last clone was healthy."""
         return float(self.clones[-1]["seconds"]["healthy"])
@@ -101,6 +107,12 @@ def bake_and_seal(root: Path, *bake: str, require: tuple[str, ...] = ("cron", "s
     assert code == 0, output + errors
     code, output, errors = seal(root, *require)
     assert code == 0, output + errors
+
+
+def step(command: str, code: int, text: str) -> str:
+    """One command of a story with its exit code, without the lines that say what was cleaned or written."""
+    rows = [row for row in text.strip().splitlines() if not row.startswith(("cleaned ", "written ", "same "))]
+    return "\n".join([f"$ bootstrap {command}  # exit {code}", *rows])
 
 
 def seal(root: Path, *require: str) -> tuple[int, str, str]:

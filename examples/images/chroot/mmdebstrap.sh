@@ -12,7 +12,8 @@ shift
 exec mmdebstrap --variant=minbase --include=systemd-sysv,systemd-resolved,cron,python3 "$@" \
     --customize-hook='printf "[Match]\nType=ether\n[Network]\nDHCP=yes\n" >"$1/etc/systemd/network/80-dhcp.network"' \
     --customize-hook='systemctl --root="$1" enable cron systemd-networkd' \
-    --customize-hook='bootstrap bake "$1" --source files --source config-drive' \
+    --customize-hook='[ ! -x "$1/usr/sbin/sshd" ] || set -- "$1" --host-keys
+        bootstrap bake "$@" --source files --source config-drive' \
     --customize-hook='bootstrap seal "$1" --clean --require cron --require systemd-networkd \
         --allow /usr/sbin/start-stop-daemon.REAL' \
     bookworm "$output"

@@ -29,5 +29,7 @@ chroot "$1" apt-get -q -y install --no-install-recommends cron python3
 chroot "$1" systemctl enable cron
 APART
 
-bootstrap bake "$root" --source files --source config-drive
+set --
+[ ! -x "$root/usr/sbin/sshd" ] || set -- --host-keys
+bootstrap bake "$root" --source files --source config-drive "$@"
 bootstrap seal "$root" --clean --require cron

@@ -75,7 +75,7 @@ build {
       "apt-get -q -y install --no-install-recommends cron python3",
       "systemctl enable cron",
       # Of the running machine: it is the builder from now on and takes no bundle, its clones do.
-      "python3 /tmp/bootstrap.pyz bake / --source files --source config-drive",
+      "python3 /tmp/bootstrap.pyz bake / --source files --source config-drive --host-keys",
       # What would write into the sealed image until the machine is off: logs, a seed for the next boot, who was there.
       "journalctl --relinquish-var",
       "systemctl stop systemd-random-seed.service",

@@ -7,6 +7,8 @@ zipapp=${2:?usage: virt-customize.sh IMAGE BOOTSTRAP.PYZ}
 # The zipapp unpacks itself there, too. Not below /tmp or /var/tmp, which seal empties.
 work=/opt/initialrunner-image
 bootstrap="XDG_CACHE_HOME=$work python3 $work/bootstrap.pyz"
+# shellcheck disable=SC2016 # for the shell in the image
+host_keys='$([ ! -x /usr/sbin/sshd ] || echo --host-keys)'
 
 # The steps are taken in this order, and the first that fails is the last. What a step says is kept in the image,
 # where seal must leave it to be shown, until --no-logfile removes it.
@@ -15,6 +17,6 @@ virt-customize -a "$image" --no-logfile \
     --upload "$zipapp:$work/bootstrap.pyz" \
     --install cron,python3 \
     --run-command 'systemctl enable cron' \
-    --run-command "$bootstrap bake / --source files --source config-drive" \
+    --run-command "$bootstrap bake / --source files --source config-drive $host_keys" \
     --run-command "$bootstrap seal / --clean --allow /tmp/builder.log --require cron" \
     --delete "$work"
