@@ -41,8 +41,8 @@ pytestmark = [
     needs("mmdebstrap", "systemctl"),
 ]
 fits_bookworm = pytest.mark.skipif(sys.version_info[:2] != (3, 11), reason="the zipapp is for bookworm's Python 3.11")
-# Thin, with what Packer logs in to. The last hook keeps the root as it is before anything is baked, with the program
-# for which mmdebstrap has a stand-in meanwhile.
+# Thin, with what Packer logs in to. The last hook keeps the root as it is before anything is baked, and in it the
+# program for which mmdebstrap has a stand-in meanwhile.
 OPTIONS = (
     "--quiet", "--include=openssh-server,sudo",
     "--dpkgopt=path-exclude=/usr/share/doc/*", "--dpkgopt=path-exclude=/usr/share/man/*",
