@@ -43,6 +43,7 @@ _URL = re.compile(rb"://[^/\s:@'\"<>$(){}*%\[\]]{0,64}:([^/\s:@'\"<>]{1,128})@[A
 _REFERENCE = re.compile(
     rb"(?i)[$%{<@&*!\[(|`+?-]|\S*(?:\$\{|\$\(|\{\{|%\(|<[a-z]|env\[|getenv|process\.env|os\.environ|::|->)"
     rb"|(?:env|file|vault|secret|arn|ref|ssm|op|gcp|aws|https?|kms|keyring|unix|tcp|var|data|local|module)[:.]\S*"
+    rb"|(?:self|cls|this|args|opts|options|settings|config|cfg|request|kwargs)\.[a-z_][\w.]*"
     rb"|(?:\.{0,2}|~)/\S*|\S*:\Z|\S+\.(?:pem|key|crt|txt|json|ya?ml|conf|py|php|sh|html?|env)|\S*\(\)?"
 )
 _WORDLESS = re.compile(

@@ -49,6 +49,8 @@ def test_a_setting_with_a_real_value_is_a_secret(text: str) -> None:
     "text",
     [
         "PASSWORD=",
+        "    password=self.ssl_keyfile_password,",
+        "password = settings.db_password",
         "password = changeme",
         "password: xxxxxxxx",
         "password: ********",
