@@ -17,11 +17,14 @@ from bootstrap.targets import table
 
 PACKAGE = Path(bootstrap.__file__).parent
 # These names are of other things: a file of a NoCloud volume, where a baked image looks for its bundle, a field of
-# Nova's create call. A spec, and a hint of the runner, name targets, but both import nothing of the rest.
+# Nova's create call. A spec, and a hint of the runner, name targets, but both import nothing of the rest. A trial hands
+# a payload over as the source of a baked runner takes it: on a volume, or as the files of a tree.
 OTHERS = {
     "targets/seed.py": {"user-data"},
     "runner/baked/sources.py": {"user-data", "nocloud", "config-drive"},
     "runner/__main__.py": {"tree"},
+    "image/cloud_keys.py": {"user-data", "nocloud", "config-drive"},
+    "trial/handover.py": {"tree", "nocloud", "config-drive"},
     "deploy/drivers/openstack_payload.py": {"personality"},
     "spec/deploy_drivers.py": {"user-data", "personality", "config-drive"},
 }
