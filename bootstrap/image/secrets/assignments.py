@@ -49,6 +49,7 @@ _REFERENCE = re.compile(
 _WORDLESS = re.compile(
     rb"(?i)(?:change|replace|insert|enter|fill|put|set|your|my|the|a|some|this)[\s_.-]?\S*"
     rb"(?:me|this|here|it|password|passwd|pass|secret|token|key|in)"
+    rb"|[a-z_.]+_(?:password|passwd|passphrase|secret|token|key)"
     rb"|x+|\*+|\.+|-+|_+|#+|0+|1?2?3?4?5?6?7?8?9?0?|n/?a|null|nil|none|empty|true|false|yes|no|on|off|undefined|unset"
     rb"|\S*(?:example|placeholder|redacted|changeme|change[_-]me|changeit|dummy|sample|xxxx|must-be)\S*|todo|tbd|fixme|testing\d*|whatever|my(?:pass(?:word)?|secret)|foo|bar|baz|foobar(?:ed)?|new"
     rb"|(?:plain|clear|text|string|str|bytes?|int|bool|boolean|optional|required|requisite|sufficient|include|prompt|ask"

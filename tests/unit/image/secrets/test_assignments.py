@@ -50,6 +50,7 @@ def test_a_setting_with_a_real_value_is_a_secret(text: str) -> None:
     [
         "PASSWORD=",
         "    password=self.ssl_keyfile_password,",
+        "        self.ssl_keyfile_password = ssl_keyfile_password",
         "password = settings.db_password",
         "password = changeme",
         "password: xxxxxxxx",
