@@ -31,9 +31,8 @@ _NOT_ON_DISK = re.compile(
 )
 
 
-def find(tree: Tree) -> list[Finding]:
+def find(tree: Tree, packaged: Packaged) -> list[Finding]:
     """Everything that must not be in the image, ordered as the tables are."""
-    packaged = Packaged(tree)
     # A sample that a package brings unchanged is no secret, wherever it lies.
     by_place = [
         finding
@@ -42,7 +41,7 @@ def find(tree: Tree) -> list[Finding]:
     ]
     findings = {(finding.code, finding.path): finding for finding in by_place}
     reported = {finding.path for finding in by_place}
-    by_search = [*searched(tree, packaged), *judged(tree), *_mounts(tree), *_unreadable(tree)]
+    by_search = [*searched(tree, packaged), *judged(tree, packaged), *_mounts(tree), *_unreadable(tree)]
     named = reported | {finding.path for finding in by_search if not finding.code.startswith("secret.")}
     # A key that is reported by its place is not reported again for its content. A mere warning does not hide it.
     key_files = {

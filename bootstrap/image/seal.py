@@ -13,6 +13,7 @@ from bootstrap.image.accounts import homes
 from bootstrap.image.clean import Cleaned, clean_findings
 from bootstrap.image.finding import Allowed, Finding, Severity
 from bootstrap.image.leftovers import LEFTOVERS
+from bootstrap.image.packages import Packaged
 from bootstrap.image.running import Running
 from bootstrap.image.tree import Tree
 from bootstrap.runner.baked.program import BUILDER
@@ -82,12 +83,15 @@ def seal(
             _refuse_to_clean(tree, root, this_machine=this_machine)
 
         program = Running(tree.real_path, homes(tree))
+        # No cleaning changes what packages brought.
+        packaged = Packaged(tree)
 
         def judge() -> list[Finding]:
             # A file that could not be read may be gone after the cleaning.
             tree.unreadable.clear()
             missing = seal_needs.missing(tree, require=require, trigger=trigger, runner=runner)
-            return [_allowed(program.spared(finding), accepted) for finding in [*find_leftovers.find(tree), *missing]]
+            leftovers = find_leftovers.find(tree, packaged)
+            return [_allowed(program.spared(finding), accepted) for finding in [*leftovers, *missing]]
 
         findings = judge()
         cleaned, failed = list[Cleaned](), list[str]()

@@ -8,6 +8,7 @@ from types import ModuleType
 from image_root import put
 
 from bootstrap.image.finding import Finding
+from bootstrap.image.packages import Packaged
 from bootstrap.image.tree import Tree
 
 
@@ -17,7 +18,7 @@ def findings(judge: ModuleType, root: Path, files: dict[str, str]) -> list[Findi
         put(root, path, text)
     tree = Tree(root)
     try:
-        return list(judge.find(tree))
+        return list(judge.find(tree, Packaged(tree)))
     finally:
         tree.close()
 

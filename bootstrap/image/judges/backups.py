@@ -11,6 +11,7 @@ from collections.abc import Iterator
 
 from bootstrap.image.accounts import homes
 from bootstrap.image.finding import Cleaning, Finding, Severity
+from bootstrap.image.packages import Packaged
 from bootstrap.image.root import Entry
 from bootstrap.image.tree import Tree
 
@@ -37,7 +38,7 @@ _TOOLS = re.compile(
 _ANY = re.compile("|".join(pattern.pattern for pattern in (_EDITED, _PACKAGES, _JAVA, _TOOLS)))
 
 
-def find(tree: Tree) -> Iterator[Finding]:
+def find(tree: Tree, packaged: Packaged) -> Iterator[Finding]:
     """Older copies, dumps and installers in the folders of settings and of people."""
     people = homes(tree)
     tops = [*(top for top in ("/etc", "/srv", "/opt", "/var") if tree.look(top)), *people]

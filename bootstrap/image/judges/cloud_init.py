@@ -8,6 +8,7 @@ from typing import Any
 
 from bootstrap.image import cloud_init
 from bootstrap.image.finding import Cleaning, Finding, Severity
+from bootstrap.image.packages import Packaged
 from bootstrap.image.tree import Tree
 from bootstrap.image.units import Units
 from bootstrap.runner.baked.program import IMAGE
@@ -38,7 +39,7 @@ _OTHERS = (
 )  # fmt: skip
 
 
-def find(tree: Tree) -> Iterator[Finding]:
+def find(tree: Tree, packaged: Packaged) -> Iterator[Finding]:
     """The findings of a root."""
     is_source = _SOURCE in _sources(tree)
     if is_source and not cloud_init.is_installed(tree):

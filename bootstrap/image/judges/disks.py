@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from bootstrap.image import fstab
 from bootstrap.image.finding import Finding, Severity
 from bootstrap.image.fstab import Mount, id_of
+from bootstrap.image.packages import Packaged
 from bootstrap.image.settings_files import read_all
 from bootstrap.image.tree import Tree
 
@@ -37,7 +38,7 @@ _USUAL = re.compile(
 _NO_KEY_FILE = re.compile(r"none|-|/dev/.*|")
 
 
-def find(tree: Tree) -> Iterator[Finding]:
+def find(tree: Tree, packaged: Packaged) -> Iterator[Finding]:
     """The findings of a root."""
     mounts = fstab.mounts(tree)
     yield from _mounts(tree, mounts)

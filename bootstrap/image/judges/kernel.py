@@ -10,6 +10,7 @@ from bootstrap.image.finding import Finding, Severity
 from bootstrap.image.fstab import Mount, id_of
 from bootstrap.image.judges.disks import HARDWARE, is_foreign_swap
 from bootstrap.image.kernel_lines import KernelLine, kernel_lines
+from bootstrap.image.packages import Packaged
 from bootstrap.image.settings_files import read_all
 from bootstrap.image.tree import Tree
 
@@ -26,7 +27,7 @@ CODES = {
 _FIX = "take it out, and make the boot loader's files anew: update-grub, grub2-mkconfig, kernel-install"
 
 
-def find(tree: Tree) -> Iterator[Finding]:
+def find(tree: Tree, packaged: Packaged) -> Iterator[Finding]:
     """The findings of a root."""
     lines = kernel_lines(tree)
     if not lines:

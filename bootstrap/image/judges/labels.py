@@ -9,6 +9,7 @@ from bootstrap.image import runner_texts
 from bootstrap.image.finding import Finding, Severity
 from bootstrap.image.kernel_lines import kernel_lines
 from bootstrap.image.own_paths import CRON, ENABLED, PROGRAM, UNITS
+from bootstrap.image.packages import Packaged
 from bootstrap.image.tree import Tree
 from bootstrap.runner.baked.program import IMAGE, SIGNERS
 from bootstrap.runner.host import COMMAND
@@ -34,7 +35,7 @@ _WRONG = re.compile(
 _FIX = "setfiles or restorecon -R on the image, or touch ROOT/.autorelabel; --allow it if the build labels it later"
 
 
-def find(tree: Tree) -> Iterator[Finding]:
+def find(tree: Tree, packaged: Packaged) -> Iterator[Finding]:
     """The findings of a root."""
     severity = _severity(tree)
     if severity is None or any(tree.look(path) for path in RELABEL):

@@ -30,10 +30,9 @@ _ADD_RULE = re.compile(r"\baddRule\s*\(")
 _COMMENTS = re.compile(r"/\*.*?\*/|(?<!:)//[^\n]*", re.DOTALL)
 
 
-def find(tree: Tree) -> Iterator[Finding]:
+def find(tree: Tree, packaged: Packaged) -> Iterator[Finding]:
     """The findings of a root."""
     people = accounts(tree)
-    packaged = Packaged(tree)
     settings = sshd_settings(tree)
     for finding in (*_sshd(settings, people), *_rules(tree, people), *_polkit(tree)):
         # What a package brought is the distribution's choice.

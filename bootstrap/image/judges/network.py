@@ -8,6 +8,7 @@ from fnmatch import fnmatchcase
 
 from bootstrap.image import netplan, ties
 from bootstrap.image.finding import Finding, Severity
+from bootstrap.image.packages import Packaged
 from bootstrap.image.settings_files import SettingsFile, read_all, sections
 from bootstrap.image.ties import Ties
 from bootstrap.image.tree import Tree
@@ -27,7 +28,7 @@ _OWN_IDS = (
 )  # fmt: skip
 
 
-def find(tree: Tree) -> Iterator[Finding]:
+def find(tree: Tree, packaged: Packaged) -> Iterator[Finding]:
     """The findings of a root."""
     readers: tuple[tuple[tuple[str, ...], Callable[[SettingsFile], Ties]], ...] = (
         (netplan.PLACES, lambda file: netplan.ties(file.text)),

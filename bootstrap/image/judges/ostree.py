@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from bootstrap.image.finding import Finding, Severity
 from bootstrap.image.own_paths import PROGRAM
+from bootstrap.image.packages import Packaged
 from bootstrap.image.root import Root
 from bootstrap.image.tree import Tree
 
@@ -18,7 +19,7 @@ def runner_place(root: Root) -> str | None:
     return entry.path if entry is not None and entry.path.startswith("/var/") else None
 
 
-def find(tree: Tree) -> Iterator[Finding]:
+def find(tree: Tree, packaged: Packaged) -> Iterator[Finding]:
     """The findings of a root."""
     place = runner_place(tree)
     if place is not None:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 from bootstrap.image.accounts import is_locked, read_lines
 from bootstrap.image.finding import Cleaning, Finding
+from bootstrap.image.packages import Packaged
 from bootstrap.image.root import shown
 from bootstrap.image.tree import Tree
 
@@ -26,7 +27,7 @@ _KNOWN = {
 _LISTS = ("/etc/passwd", "/etc/shadow", "/etc/group", "/etc/gshadow", "/etc/subuid", "/etc/subgid")
 
 
-def find(tree: Tree) -> Iterator[Finding]:
+def find(tree: Tree, packaged: Packaged) -> Iterator[Finding]:
     """Accounts that a password of the builder, or none at all, opens in every clone; copies that tell of others."""
     with_password = set()
     for path in ("/etc/shadow", "/etc/shadow-", "/etc/passwd"):
