@@ -12,7 +12,7 @@ from bootstrap.image.tree import Tree
 POLICY = "/etc/cloud/ds-identify.cfg"
 DISABLED = "/etc/cloud/cloud-init.disabled"
 _INSTALLERS = b"Disabled by Ubuntu live installer"
-_SETTINGS = ("/etc/cloud/cloud.cfg", "/etc/cloud/cloud.cfg.d/*.cfg")
+SETTINGS = ("/etc/cloud/cloud.cfg", "/etc/cloud/cloud.cfg.d/*.cfg")
 _PROGRAMS = ("/usr/bin/cloud-init", "/usr/local/bin/cloud-init")
 
 
@@ -30,7 +30,7 @@ class Switch:
 
 def is_installed(tree: Tree) -> bool:
     """Whether there is a cloud-init in the image."""
-    return any(tree.look(path, follow=True) for path in (*_PROGRAMS, _SETTINGS[0]))
+    return any(tree.look(path, follow=True) for path in (*_PROGRAMS, SETTINGS[0]))
 
 
 def has_settings(tree: Tree) -> bool:
@@ -72,5 +72,5 @@ def network_off(tree: Tree) -> Switch | None:
 
 def _last(tree: Tree, pattern: str) -> tuple[SettingsFile, str] | None:
     """(file, text) of the setting that counts: of the files in order of their names, the last one that has it."""
-    matches = [(file, match[1]) for file in read_all(tree, *_SETTINGS) for match in re.finditer(pattern, file.text)]
+    matches = [(file, match[1]) for file in read_all(tree, *SETTINGS) for match in re.finditer(pattern, file.text)]
     return matches[-1] if matches else None

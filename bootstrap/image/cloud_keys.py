@@ -11,6 +11,7 @@ import re
 from dataclasses import dataclass
 from typing import Any
 
+from bootstrap.image.cloud_init import POLICY
 from bootstrap.image.cloud_settings import cloud_settings
 from bootstrap.image.kernel_lines import kernel_lines
 from bootstrap.image.tree import Tree
@@ -77,7 +78,7 @@ def _has_ssh(settings: dict[str, Any]) -> bool:
 
 def _by_datasource(tree: Tree, settings: dict[str, Any], words: set[str], sources: list[str] | None) -> Answer:
     """Work out ds-identify's answer at the boot of a clone."""
-    rules = next((tree.read(entry.path) or b"" for entry in tree.glob("/etc/cloud/ds-identify.cfg")), b"")
+    rules = next((tree.read(entry.path) or b"" for entry in tree.glob(POLICY)), b"")
     text = rules.decode("utf-8", "replace")
     policy = _POLICY.findall(text)[-1:] + [word.partition("=")[2] for word in words if word.startswith("ci.di.policy=")]
     choices = ",".join(policy).split(",")

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from bootstrap.image.cloud_init import SETTINGS
 from bootstrap.image.tree import Tree
-
-_PLACES = ("/etc/cloud/cloud.cfg", "/etc/cloud/cloud.cfg.d/*.cfg")
 
 
 def cloud_settings(tree: Tree) -> dict[str, Any]:
@@ -17,7 +16,7 @@ def cloud_settings(tree: Tree) -> dict[str, Any]:
     import yaml
 
     merged: dict[str, Any] = {}
-    for place in _PLACES:
+    for place in SETTINGS:
         for entry in tree.glob(place):
             target = tree.look(entry.path, follow=True)
             try:
