@@ -42,13 +42,10 @@ def find(tree: Tree, packaged: Packaged) -> list[Finding]:
     findings = {(finding.code, finding.path): finding for finding in by_place}
     reported = {finding.path for finding in by_place}
     by_search = [*searched(tree, packaged), *judged(tree, packaged), *_mounts(tree), *_unreadable(tree)]
-    named = reported | {finding.path for finding in by_search if not finding.code.startswith("secret.")}
-    # A key that is reported by its place is not reported again for its content. A mere warning does not hide it.
-    key_files = {
-        finding.path
-        for finding in by_place
-        if finding.code.split(".")[0] in _OF_SECRETS and finding.severity is Severity.ERROR
-    }
+    # A mere warning hides no secret: the gate would pass the file.
+    named = {finding.path for finding in (*by_place, *by_search) if _is_refusal(finding, but="secret")}
+    # A key that is reported by its place is not reported again for its content.
+    key_files = {finding.path for finding in by_place if _is_refusal(finding) and _kind(finding) in _OF_SECRETS}
     for finding in by_search:
         is_secret = finding.code.startswith(("key.", "token.", "secret."))
         # Vagrant's key is public, and in the list of authorized keys it is worse than any other: it is named as well.
@@ -62,6 +59,15 @@ def find(tree: Tree, packaged: Packaged) -> list[Finding]:
         if not is_secret or not packaged.brought(finding.path):
             findings.setdefault((finding.code, finding.path), finding)
     return list(findings.values())
+
+
+def _kind(finding: Finding) -> str:
+    return finding.code.split(".")[0]
+
+
+def _is_refusal(finding: Finding, but: str = "") -> bool:
+    """Whether a finding refuses the image. but: a kind that does not count."""
+    return finding.severity is Severity.ERROR and _kind(finding) != but
 
 
 def _at_places(tree: Tree) -> list[Finding]:

@@ -243,3 +243,10 @@ def test_an_accepted_leftover_is_not_cleaned(root: Path) -> None:
     assert sealed.is_clean
     assert (root / "root/.ssh/authorized_keys").exists()
     assert not (root / "srv/app/.ssh/authorized_keys").exists()
+
+
+def test_a_warning_hides_no_password_of_the_same_file(root: Path) -> None:
+    put(root, "/etc/fstab", "//nas/share /mnt cifs username=web,password=Tr0ub4dor&3 0 0\n")
+    severities = [(one.code, one.severity) for one in seal(root).findings if one.path == "/etc/fstab"]
+    assert ("secret.assigned", Severity.ERROR) in severities
+    assert [severity for _, severity in severities].count(Severity.WARNING) == 1
