@@ -70,6 +70,14 @@ class SpecOptions:
         return api.load(self.spec, overrides=self.overrides, values_files=self.values_files)
 
 
+set_of_spec = click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override one value of the spec.")
+
+values_of_spec = click.option(
+    "--values", "values_files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
+    help="Override values of the spec with those in this YAML file.",
+)  # fmt: skip
+
+
 def spec_options(
     metavar: str = "SPEC", *, must_exist: bool = False, optional: Path | None = None
 ) -> Callable[[_F], _F]:
@@ -86,11 +94,8 @@ def spec_options(
             # As a default it would be looked for on the disk, as any path.
             callback=lambda context, parameter, path: optional if path is None else path,
         ),
-        click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override one value of the spec."),
-        click.option(
-            "--values", "values_files", multiple=True, type=click.Path(path_type=Path), metavar="FILE",
-            help="Override values of the spec with those in this YAML file.",
-        ),
+        set_of_spec,
+        values_of_spec,
     )  # fmt: skip
 
 
@@ -197,6 +202,11 @@ def confirm(question: str, *, yes: bool) -> bool:
 
 sign_option = click.option(
     "--sign", type=click.Path(path_type=Path), metavar="KEY", help="Sign every bundle with this SSH key."
+)
+
+# For the verbs that judge an image.
+require_option = click.option(
+    "--require", multiple=True, metavar="UNIT", help="A unit that must be started at boot, such as nova-agent."
 )
 
 runner_from_option = click.option(

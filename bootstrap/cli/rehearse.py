@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from bootstrap.cli.options import SpecOptions, duration, json_option, server_option, spec_options
+from bootstrap.cli.stopping import stop_as_interrupted
 
 
 def pair(text: str) -> tuple[str, str]:
@@ -112,7 +113,6 @@ def command(
     """
     import json
     import os
-    import signal
 
     from bootstrap.client.timeline import verdict
     from bootstrap.plan.deploy_id import new_deploy_id
@@ -127,10 +127,8 @@ def command(
         report=not no_report,
         **options,
     )
-    # A CI job that is cancelled gets TERM, and a closed terminal sends HUP.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # As on Ctrl-C an exception is raised, so that the copy is cleaned up.
-        signal.signal(number, signal.default_int_handler)
+    # So that the copy is cleaned up.
+    stop_as_interrupted()
     outcome = rehearsal.rehearse(
         settings,
         # With --json stdout is for the outcome alone.

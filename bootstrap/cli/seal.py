@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import click
 
-from bootstrap.cli.options import json_option
+from bootstrap.cli.options import json_option, require_option
 from bootstrap.cli.root_argument import RootFolder
 
 if TYPE_CHECKING:
@@ -18,9 +18,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("root", type=RootFolder(path_type=Path))
-@click.option(
-    "--require", multiple=True, metavar="UNIT", help="A unit that must be started at boot, such as nova-agent."
-)
+@require_option
 @click.option("--clean", is_flag=True, help="First fix what is safe to fix, then judge.")
 @click.option("--clean-access", is_flag=True, help="With --clean: remove authorized_keys too.")
 @click.option(

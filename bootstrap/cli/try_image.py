@@ -7,7 +7,15 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from bootstrap.cli.options import duration, json_option, sign_option
+from bootstrap.cli.options import (
+    duration,
+    json_option,
+    require_option,
+    set_of_spec,
+    sign_option,
+    values_of_spec,
+)
+from bootstrap.cli.stopping import stop_as_interrupted
 
 if TYPE_CHECKING:
     from bootstrap.trial.model import Outcome
@@ -27,18 +35,9 @@ if TYPE_CHECKING:
     metavar="SPEC",
     help="A payload of your own, in place of one that does nothing.",
 )
-@click.option("--set", "overrides", multiple=True, metavar="K=V", help="Override one value of the spec.")
-@click.option(
-    "--values",
-    "values_files",
-    multiple=True,
-    type=click.Path(path_type=Path),
-    metavar="FILE",
-    help="Override values of the spec with those in this YAML file.",
-)
-@click.option(
-    "--require", multiple=True, metavar="UNIT", help="A unit that must be started at boot, such as nova-agent."
-)
+@set_of_spec
+@values_of_spec
+@require_option
 @click.option(
     "--clones",
     type=click.IntRange(1, 2),
@@ -88,16 +87,13 @@ def command(image: Path, sign: Path | None, as_json: bool, **options: Any) -> in
       6  the clone was not healthy before the deadline
     """
     import json
-    import signal
 
     from bootstrap.cli.signing import open_key
     from bootstrap.trial.model import Settings
     from bootstrap.trial.trial import try_image
 
-    # A CI job that is cancelled gets TERM, and a closed terminal sends HUP.
-    for number in (signal.SIGTERM, signal.SIGHUP):
-        # As on Ctrl-C an exception is raised, so that the machine is switched off and its disk removed.
-        signal.signal(number, signal.default_int_handler)
+    # So that the machine is switched off and its disk removed.
+    stop_as_interrupted()
 
     def show(line: str) -> None:
         if not as_json:
